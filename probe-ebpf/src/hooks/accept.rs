@@ -1,0 +1,51 @@
+//! A connection is accepted: `unix_accept` grafts the server end onto the acceptor's socket.
+//!
+//! `security_sock_graft` runs exactly once for each accept, with the same arguments on every kernel. The return of
+//! `unix_accept` is skipped on preemptible kernels when several processes accept. TCP passes here too, and costs one
+//! lookup.
+
+use aya_ebpf::{
+    macros::{fentry, kprobe},
+    programs::{FEntryContext, ProbeContext},
+};
+use probe_ebpf::abi::{Accept, End, hook, kind, side};
+
+use crate::{
+    emit,
+    kernel::{sock, task::Task},
+    maps::ENDS,
+};
+
+// proto: void security_sock_graft(struct sock *sk, struct socket *parent)
+#[fentry(function = "security_sock_graft")]
+pub(crate) fn accept_fentry(ctx: FEntryContext) -> i32 {
+    accepted(ctx.arg(0), ctx.arg(1));
+    0
+}
+
+// proto: void security_sock_graft(struct sock *sk, struct socket *parent)
+#[kprobe(function = "security_sock_graft")]
+pub(crate) fn accept_kprobe(ctx: ProbeContext) -> u32 {
+    accepted(ctx.arg(0).unwrap_or(0), ctx.arg(1).unwrap_or(0));
+    0
+}
+
+#[inline(always)]
+fn accepted(server: u64, parent: u64) {
+    // SAFETY: the acceptor holds the socket, so the entry stays.
+    let Some(&End { connection, listener, side: side::SERVER, .. }) = (unsafe { ENDS.get(&server) }) else {
+        return;
+    };
+    let task = Task::current();
+    let actor = task.actor();
+    task.announce(hook::ACCEPT, &actor);
+    let Some(mut entry) = emit::reserve::<Accept>(hook::ACCEPT) else { return };
+    entry.write(Accept {
+        header: emit::header::<Accept>(kind::ACCEPT),
+        actor,
+        connection,
+        listener,
+        server_inode: sock::socket_inode_number(parent),
+    });
+    emit::submit(entry);
+}

@@ -1,0 +1,238 @@
+//! A connect fails.
+//!
+//! `unix_stream_connect` returns the error; the listener is what `unix_find_other` found just before, in the same
+//! thread. Where none was found there is only the address, whose last component is compared with the wanted names.
+
+use aya_ebpf::{
+    helpers::{bpf_get_current_pid_tgid, generated::bpf_probe_read_kernel_str},
+    macros::{fexit, kprobe, kretprobe},
+    programs::{FExitContext, ProbeContext, RetProbeContext},
+};
+use core::ptr::{read_volatile, write_volatile};
+use probe_ebpf::abi::{Attempt, Config, NAME_LEN, Name, Pending, Queue, failure, hook, kind};
+
+use super::{config, listener_number, reserve_quietly};
+use crate::{
+    emit,
+    kernel::{sock, sock::Sock, task::Task},
+    maps::{CALLS, IGNORED, PENDING},
+};
+
+/// `sizeof(sa_family_t)`
+const FAMILY_LEN: u64 = 2;
+const SOCK_DGRAM: u32 = 2;
+/// Pointers from here on are error codes, include/linux/err.h.
+const ERROR_POINTERS: u64 = -4095_i64 as u64;
+
+// proto: int unix_stream_connect(struct socket *sock, struct sockaddr *uaddr, int addr_len, int flags) [5.10, 6.1, 6.12]
+// proto: int unix_stream_connect(struct socket *sock, struct sockaddr_unsized *uaddr, int addr_len, int flags) [7.2]
+#[fexit(function = "unix_stream_connect")]
+pub(crate) fn attempt_fexit(ctx: FExitContext) -> i32 {
+    let result: i32 = ctx.arg(4);
+    if result < 0 {
+        failed(ctx.arg(1), ctx.arg(2), result);
+    }
+    0
+}
+
+// proto: int unix_stream_connect(struct socket *sock, struct sockaddr *uaddr, int addr_len, int flags) [5.10, 6.1, 6.12]
+// proto: int unix_stream_connect(struct socket *sock, struct sockaddr_unsized *uaddr, int addr_len, int flags) [7.2]
+#[kprobe(function = "unix_stream_connect")]
+pub(crate) fn attempt_kprobe(ctx: ProbeContext) -> u32 {
+    let call = [ctx.arg(1).unwrap_or(0), ctx.arg::<u64>(2).unwrap_or(0) & 0xffff, 0];
+    if config().is_some() && CALLS.insert(attempt_key(), call, 0).is_err() {
+        emit::count(hook::ATTEMPT, failure::PENDING);
+    }
+    0
+}
+
+// proto: int unix_stream_connect(struct socket *sock, struct sockaddr *uaddr, int addr_len, int flags) [5.10, 6.1, 6.12]
+// proto: int unix_stream_connect(struct socket *sock, struct sockaddr_unsized *uaddr, int addr_len, int flags) [7.2]
+#[kretprobe(function = "unix_stream_connect")]
+pub(crate) fn attempt_kretprobe(ctx: RetProbeContext) -> u32 {
+    let key = attempt_key();
+    // SAFETY: only this thread writes or removes the entry.
+    let Some(&[address, len, _]) = (unsafe { CALLS.get(&key) }) else { return 0 };
+    let _ = CALLS.remove(&key);
+    let result: i32 = ctx.ret();
+    if result < 0 {
+        failed(address, len as i32, result);
+    }
+    0
+}
+
+// proto: struct sock *unix_find_other(struct net *net, struct sockaddr_un *sunname, int len, int type, unsigned int hash, int *error) [5.10]
+#[fexit(function = "unix_find_other")]
+pub(crate) fn lookup_fexit_6(ctx: FExitContext) -> i32 {
+    found(ctx.arg(3), ctx.arg(6));
+    0
+}
+
+// proto: struct sock *unix_find_other(struct net *net, struct sockaddr_un *sunaddr, int addr_len, int type) [6.1, 6.12]
+#[fexit(function = "unix_find_other")]
+pub(crate) fn lookup_fexit_4(ctx: FExitContext) -> i32 {
+    found(ctx.arg(3), ctx.arg(4));
+    0
+}
+
+// proto: struct sock *unix_find_other(struct net *net, struct sockaddr_un *sunaddr, int addr_len, int type, int flags) [7.2]
+#[fexit(function = "unix_find_other")]
+pub(crate) fn lookup_fexit_5(ctx: FExitContext) -> i32 {
+    found(ctx.arg(3), ctx.arg(5));
+    0
+}
+
+// proto: struct sock *unix_find_other(struct net *net, struct sockaddr_un *sunname, int len, int type, unsigned int hash, int *error) [5.10]
+// proto: struct sock *unix_find_other(struct net *net, struct sockaddr_un *sunaddr, int addr_len, int type) [6.1, 6.12]
+// proto: struct sock *unix_find_other(struct net *net, struct sockaddr_un *sunaddr, int addr_len, int type, int flags) [7.2]
+#[kretprobe(function = "unix_find_other")]
+pub(crate) fn lookup_kretprobe(ctx: RetProbeContext) -> u32 {
+    let other: u64 = ctx.ret();
+    let kind = if is_socket(other) { u32::from(Sock(other).kind()) } else { 0 };
+    found(kind, other);
+    0
+}
+
+/// A key for the arguments of `unix_stream_connect`, apart from those of the security hook inside it. Thread ids end
+/// at 2^22, so the top bit of the process id is free.
+#[inline(always)]
+fn attempt_key() -> u64 {
+    bpf_get_current_pid_tgid() | 1 << 63
+}
+
+#[inline(always)]
+fn is_socket(pointer: u64) -> bool {
+    pointer != 0 && pointer < ERROR_POINTERS
+}
+
+/// Remembers a wanted socket that a connect found, until the connect succeeds or fails.
+#[inline(always)]
+fn found(socket_type: u32, other: u64) {
+    if socket_type == SOCK_DGRAM {
+        return;
+    }
+    let Some(config) = config() else { return };
+    let thread = bpf_get_current_pid_tgid();
+    if !is_socket(other) {
+        // What an earlier call left must not be taken for this one's. Failing lookups are rare.
+        let _ = PENDING.remove(&thread);
+        return;
+    }
+    let other = Sock(other);
+    if !other.is_wanted(config) {
+        return;
+    }
+    let listener = listener_number(hook::LOOKUP, other).unwrap_or(0);
+    let pending = Pending { listener, queue: other.queue() };
+    if PENDING.insert(thread, &pending, 0).is_err() {
+        emit::count(hook::LOOKUP, failure::PENDING);
+    }
+}
+
+#[inline(always)]
+fn failed(address: u64, address_len: i32, result: i32) {
+    let Some(config) = config() else { return };
+    let thread = bpf_get_current_pid_tgid();
+    // SAFETY: only this thread writes or removes the entry; copied before it goes.
+    let pending = unsafe { PENDING.get(&thread) }.copied();
+    let _ = PENDING.remove(&thread);
+    let (listener, queue) = match pending {
+        // A listener that userspace turned down.
+        Some(pending) if pending.listener == 0 || IGNORED.get_ptr(&pending.listener).is_some() => return,
+        Some(pending) => (pending.listener, pending.queue),
+        None => (0, Queue { length: 0, max: 0 }),
+    };
+    let Some(mut entry) = reserve_quietly::<Attempt>() else {
+        // Whether it would have been wanted is not known: better one loss too many.
+        emit::count(hook::ATTEMPT, failure::RING);
+        return;
+    };
+    let record = entry.as_mut_ptr();
+    // SAFETY: a reserved record; every field is written before it is submitted.
+    let is_wanted = unsafe {
+        (*record).address = [0; 128];
+        let len = copy_address(address, address_len, record);
+        listener != 0 || is_wanted_address(config, record, len)
+    };
+    if !is_wanted {
+        entry.discard(0);
+        return;
+    }
+    let task = Task::current();
+    let actor = task.actor();
+    // SAFETY: as above.
+    unsafe {
+        (*record).header = emit::header::<Attempt>(kind::ATTEMPT);
+        (*record).actor = actor;
+        (*record).listener = listener;
+        (*record).queue = queue;
+        (*record).errno = result.unsigned_abs();
+        (*record).reserved = 0;
+    }
+    task.announce(hook::ATTEMPT, &actor);
+    emit::submit(entry);
+}
+
+/// Copies `sun_path` and returns its length.
+///
+/// # Safety
+/// `record` must point to a reserved record.
+#[inline(always)]
+unsafe fn copy_address(address: u64, address_len: i32, record: *mut Attempt) -> u32 {
+    let len = core::hint::black_box((address_len as u32).wrapping_sub(FAMILY_LEN as u32)) & 0x7f;
+    let from = (address + FAMILY_LEN) as *const _;
+    // SAFETY: `address` has 128 bytes and `len` is below that; the helpers check the source.
+    unsafe {
+        let to = (&raw mut (*record).address).cast();
+        aya_ebpf::helpers::generated::bpf_probe_read_kernel(to, len, from);
+        (*record).address_len = len;
+    }
+    len
+}
+
+/// Is the address's last component, or the abstract name, among the wanted ones?
+///
+/// # Safety
+/// `record` must point to a reserved record whose address is filled in.
+#[inline(always)]
+unsafe fn is_wanted_address(config: &Config, record: *mut Attempt, len: u32) -> bool {
+    let bytes = unsafe { (&raw const (*record).address).cast::<u8>() };
+    let mut name = Name { len: 0, is_abstract: 0, bytes: [0; NAME_LEN] };
+    // SAFETY: all indices are below 128, the size of the address.
+    unsafe {
+        write_volatile(&raw mut (*record).last_component, 0);
+        if len == 0 {
+            return false;
+        }
+        if read_volatile(bytes) == 0 {
+            if config.any_abstract != 0 {
+                return true;
+            }
+            name.is_abstract = 1;
+            name.len = (len - 1) as u16;
+            aya_ebpf::helpers::generated::bpf_probe_read_kernel(
+                name.bytes.as_mut_ptr().cast(),
+                NAME_LEN as u32 - 1,
+                bytes.add(1).cast(),
+            );
+            return sock::is_listed(&name);
+        }
+        if config.any_file != 0 {
+            return true;
+        }
+        for i in 0..NAME_LEN {
+            // The position is kept in the record: see the path walk.
+            if read_volatile(bytes.add(i)) == b'/' {
+                write_volatile(&raw mut (*record).last_component, i as u32 + 1);
+            }
+        }
+        let start = read_volatile(&raw const (*record).last_component) & 0x7f;
+        let from = bytes.add(start as usize).cast();
+        let read = bpf_probe_read_kernel_str(name.bytes.as_mut_ptr().cast(), NAME_LEN as u32, from);
+        if read <= 1 {
+            return false;
+        }
+        name.len = (read - 1) as u16;
+    }
+    sock::is_listed(&name)
+}

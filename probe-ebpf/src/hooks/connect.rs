@@ -1,0 +1,115 @@
+//! A connection is made.
+//!
+//! At the return of `security_unix_stream_connect` with 0, both ends and the listener are known, the listener is
+//! locked, the server cannot see the connection yet, and nothing after it can fail. Later (at the return of
+//! `unix_stream_connect`) the server may have accepted and closed already.
+
+use aya_ebpf::{
+    helpers::{bpf_get_current_pid_tgid, generated::bpf_get_smp_processor_id},
+    macros::{fexit, kprobe, kretprobe},
+    programs::{FExitContext, ProbeContext, RetProbeContext},
+};
+use aya_log_ebpf::warn;
+use probe_ebpf::abi::{Connect, End, failure, hook, kind, side, untracked};
+
+use super::{config, listener_number};
+use crate::{
+    emit,
+    kernel::{sock::Sock, task::Task},
+    maps::{CALLS, ENDS, NUMBERS, PENDING},
+};
+
+// proto: int security_unix_stream_connect(struct sock *sock, struct sock *other, struct sock *newsk)
+#[fexit(function = "security_unix_stream_connect")]
+pub(crate) fn connect_fexit(ctx: FExitContext) -> i32 {
+    let client: u64 = ctx.arg(0);
+    let listener: u64 = ctx.arg(1);
+    let server: u64 = ctx.arg(2);
+    let refused: i32 = ctx.arg(3);
+    if client == 0 || listener == 0 || server == 0 {
+        warn!(&ctx, "security_unix_stream_connect without a socket");
+    } else if refused == 0 {
+        connected(Sock(client), Sock(listener), Sock(server));
+    }
+    0
+}
+
+// proto: int security_unix_stream_connect(struct sock *sock, struct sock *other, struct sock *newsk)
+#[kprobe(function = "security_unix_stream_connect")]
+pub(crate) fn connect_kprobe(ctx: ProbeContext) -> u32 {
+    let sockets = [ctx.arg(0).unwrap_or(0), ctx.arg(1).unwrap_or(0), ctx.arg(2).unwrap_or(0)];
+    // Kept for matching sockets alone; the return is looked up by thread.
+    let Some(config) = config() else { return 0 };
+    if Sock(sockets[1]).is_wanted(config) && CALLS.insert(bpf_get_current_pid_tgid(), sockets, 0).is_err() {
+        emit::count(hook::CONNECT, failure::PENDING);
+    }
+    0
+}
+
+// proto: int security_unix_stream_connect(struct sock *sock, struct sock *other, struct sock *newsk)
+#[kretprobe(function = "security_unix_stream_connect")]
+pub(crate) fn connect_kretprobe(ctx: RetProbeContext) -> u32 {
+    let thread = bpf_get_current_pid_tgid();
+    // SAFETY: only this thread writes or removes the entry.
+    let Some(&[client, listener, server]) = (unsafe { CALLS.get(&thread) }) else { return 0 };
+    let _ = CALLS.remove(&thread);
+    if ctx.ret::<i32>() == 0 {
+        matched(Sock(client), Sock(listener), Sock(server));
+    }
+    0
+}
+
+#[inline(always)]
+fn connected(client: Sock, listener: Sock, server: Sock) {
+    let Some(config) = config() else { return };
+    if listener.is_wanted(config) {
+        matched(client, listener, server);
+    }
+}
+
+#[inline(always)]
+fn matched(client: Sock, listener: Sock, server: Sock) {
+    // The lookup was for this connect, which did not fail.
+    let _ = PENDING.remove(&bpf_get_current_pid_tgid());
+    let Some(number) = listener_number(hook::CONNECT, listener) else { return };
+    let task = Task::current();
+    let actor = task.actor();
+    task.announce(hook::CONNECT, &actor);
+    let Some(mut entry) = emit::reserve::<Connect>(hook::CONNECT) else { return };
+    let connection = next_number();
+    let mut end = End { connection, listener: number, side: side::CLIENT, reserved: 0 };
+    let mut missing = 0;
+    if ENDS.insert(&client.0, &end, 0).is_err() {
+        missing |= untracked::CLIENT;
+    }
+    end.side = side::SERVER;
+    if ENDS.insert(&server.0, &end, 0).is_err() {
+        missing |= untracked::SERVER;
+    }
+    if missing != 0 {
+        emit::count(hook::CONNECT, failure::ENDS);
+    }
+    entry.write(Connect {
+        header: emit::header::<Connect>(kind::CONNECT),
+        actor,
+        connection,
+        listener: number,
+        client_inode: client.inode_number(),
+        queue: listener.queue(),
+        untracked: missing,
+        reserved: 0,
+    });
+    emit::submit(entry);
+}
+
+/// A number that no other connection of this boot has: the processor's, and a count of its own. The listener's lock
+/// keeps the task on its processor.
+#[inline(always)]
+fn next_number() -> u64 {
+    let Some(count) = NUMBERS.get_ptr_mut(0) else { return 0 };
+    // SAFETY: this processor's own entry; nothing else runs on the processor here (see above).
+    unsafe {
+        *count += 1;
+        (u64::from(bpf_get_smp_processor_id()) << 48) | *count
+    }
+}

@@ -1,0 +1,48 @@
+//! The last reference to a socket is dropped.
+//!
+//! A kprobe loses nothing here. fentry is skipped now and then on preemptible kernels, where it serves only if there
+//! are no kprobes. The function also runs for the unused embryo of a failed connect, which is in no map.
+
+use aya_ebpf::{
+    macros::{fentry, kprobe},
+    programs::{FEntryContext, ProbeContext},
+};
+use probe_ebpf::abi::{End, Release, hook, kind};
+
+use crate::{emit, kernel::task::Task, maps::ENDS};
+
+// proto: void unix_release_sock(struct sock *sk, int embrion)
+#[fentry(function = "unix_release_sock")]
+pub(crate) fn release_fentry(ctx: FEntryContext) -> i32 {
+    released(ctx.arg(0), ctx.arg(1));
+    0
+}
+
+// proto: void unix_release_sock(struct sock *sk, int embrion)
+#[kprobe(function = "unix_release_sock")]
+pub(crate) fn release_kprobe(ctx: ProbeContext) -> u32 {
+    released(ctx.arg(0).unwrap_or(0), ctx.arg(1).unwrap_or(0));
+    0
+}
+
+#[inline(always)]
+fn released(sock: u64, embryo: i32) {
+    // SAFETY: copied before the entry is removed, by the only task that releases this socket.
+    let Some(&End { connection, listener, side, .. }) = (unsafe { ENDS.get(&sock) }) else { return };
+    let _ = ENDS.remove(&sock);
+    let task = Task::current();
+    let actor = task.actor();
+    task.announce(hook::RELEASE, &actor);
+    let Some(mut entry) = emit::reserve::<Release>(hook::RELEASE) else { return };
+    entry.write(Release {
+        header: emit::header::<Release>(kind::RELEASE),
+        actor,
+        connection,
+        listener,
+        side,
+        embryo: u32::from(embryo != 0),
+        exit_code: task.exit_code(actor.task_flags),
+        in_exec: u32::from(task.is_in_exec()),
+    });
+    emit::submit(entry);
+}

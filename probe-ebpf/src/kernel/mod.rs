@@ -1,0 +1,49 @@
+//! Readers of kernel structures. They follow offsets that userspace took from BTF; nothing here knows a version.
+
+pub(crate) mod dentry;
+pub(crate) mod sock;
+pub(crate) mod task;
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
+use probe_ebpf::offsets::Offsets;
+
+/// Overridden by userspace before the programs are loaded.
+#[unsafe(no_mangle)]
+pub(crate) static OFFSETS: Offsets = Offsets::placeholder();
+
+/// Reads a global that userspace overrides. The read is volatile: the compiler must not fold the placeholder.
+#[inline(always)]
+pub(crate) fn injected(value: &u32) -> u64 {
+    // SAFETY: a valid reference.
+    u64::from(unsafe { core::ptr::read_volatile(value) })
+}
+
+/// An offset by its name in [`Offsets`].
+macro_rules! offset {
+    ($name:ident) => {
+        $crate::kernel::injected(&$crate::kernel::OFFSETS.$name)
+    };
+}
+pub(crate) use offset;
+
+/// Types for which any bytes are a value, and so zeroes are too.
+pub(crate) trait Plain: Copy {}
+impl Plain for u8 {}
+impl Plain for u16 {}
+impl Plain for u32 {}
+impl Plain for u64 {}
+impl Plain for [u8; 16] {}
+
+/// Reads kernel memory; zero where it cannot be read, which callers take for "unknown".
+#[inline(always)]
+pub(crate) fn peek<T: Plain>(address: u64) -> T {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: the helper checks the source, and zeroes the destination when it cannot be read, so `value` is
+    // initialised either way; `Plain` types accept any bytes.
+    unsafe {
+        bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, address as *const _);
+        value.assume_init()
+    }
+}

@@ -1,0 +1,190 @@
+//! The current task: who it is, what it runs, and in what state it drops a socket.
+
+use aya_ebpf::{
+    bindings::BPF_NOEXIST,
+    helpers::{
+        bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
+        generated::{bpf_get_current_cgroup_id, bpf_get_current_task, bpf_probe_read_user},
+    },
+};
+use probe_ebpf::abi::{ARGV_LEN, Actor, Process, ProcessKey, failure, kind};
+
+use super::{dentry::Location, offset, peek};
+use crate::{
+    emit,
+    maps::{ANNOUNCED, EVENTS},
+};
+
+/// `PF_EXITING`, include/linux/sched.h.
+const PF_EXITING: u32 = 0x4;
+
+/// The task that a program runs in.
+#[derive(Clone, Copy)]
+pub(crate) struct Task(u64);
+
+impl Task {
+    /// The current one.
+    #[inline(always)]
+    pub(crate) fn current() -> Self {
+        // SAFETY: a helper without arguments.
+        Self(unsafe { bpf_get_current_task() })
+    }
+
+    /// Who the task is, for a record.
+    #[inline(always)]
+    pub(crate) fn actor(self) -> Actor {
+        let (tgid, tid) = current_ids();
+        let ids = bpf_get_current_uid_gid();
+        let leader: u64 = peek(self.0 + offset!(task_leader));
+        Actor {
+            process: ProcessKey {
+                tgid,
+                exec_id: peek(leader + offset!(task_exec_id)),
+                start: peek(leader + offset!(task_start)),
+            },
+            tid,
+            task_flags: peek(self.0 + offset!(task_flags)),
+            uid: ids as u32,
+            gid: (ids >> 32) as u32,
+            comm: peek(self.0 + offset!(task_comm)),
+        }
+    }
+
+    /// wait(2) status with which an exiting task ends; 0 for one that is not exiting.
+    #[inline(always)]
+    pub(crate) fn exit_code(self, flags: u32) -> u32 {
+        if flags & PF_EXITING == 0 { 0 } else { peek(self.0 + offset!(task_exit_code)) }
+    }
+
+    /// Is the task in `execve`? Close-on-exec descriptors are dropped in the system call or, as deferred work, at its
+    /// end. `task_struct.in_execve` is clear again by then; the saved system call number is not.
+    #[inline(always)]
+    pub(crate) fn is_in_exec(self) -> bool {
+        let Some(regs) = self.user_registers() else { return false };
+        let number: u64 = peek(regs + offset!(regs_syscall));
+        match peek::<u64>(regs + offset!(regs_code_segment)) {
+            user_segment::NATIVE => matches!(number, 59 | 322),
+            user_segment::COMPAT => matches!(number, 11 | 358),
+            _ => false,
+        }
+    }
+
+    /// Where the registers of user mode are saved: at the top of the kernel stack, below a padding that kernels built
+    /// for FRED have and others have not. A code segment of user mode tells which.
+    #[inline(always)]
+    fn user_registers(self) -> Option<u64> {
+        /// arch/x86/include/asm/page_64_types.h, without KASAN
+        const THREAD_SIZE: u64 = 16 << 10;
+        /// `sizeof(struct pt_regs)`
+        const REGISTERS: u64 = 168;
+        const FRED_PADDING: u64 = 16;
+
+        let top = peek::<u64>(self.0 + offset!(task_stack)) + THREAD_SIZE - REGISTERS;
+        let plain: u64 = peek(top + offset!(regs_code_segment));
+        if matches!(plain, user_segment::NATIVE | user_segment::COMPAT) {
+            return Some(top);
+        }
+        let padded: u64 = peek(top - FRED_PADDING + offset!(regs_code_segment));
+        // FRED keeps event data above the 16 bits of the selector.
+        matches!(padded & 0xffff, user_segment::NATIVE | user_segment::COMPAT).then_some(top - FRED_PADDING)
+    }
+
+    /// Describes the process to userspace, once for each program that it runs. An exiting task has no memory left to
+    /// read and was described when it connected, or cannot be.
+    #[inline(always)]
+    pub(crate) fn announce(self, hook: usize, actor: &Actor) {
+        if ANNOUNCED.get_ptr(&actor.process).is_some() {
+            return;
+        }
+        let mm: u64 = peek(self.0 + offset!(task_mm));
+        if mm == 0 {
+            return;
+        }
+        let Some(mut entry) = EVENTS.reserve::<Process>(0) else {
+            emit::count(hook, failure::PROCESS);
+            return;
+        };
+        // Reserved before it is entered: whoever finds the entry reserves its own record behind this one.
+        let seen = 1;
+        if ANNOUNCED.insert(&actor.process, seen, u64::from(BPF_NOEXIST)).is_err() {
+            entry.discard(0);
+            return;
+        }
+        let record = entry.as_mut_ptr();
+        // SAFETY: a reserved record, written field by field; every field is, so no old bytes reach userspace but
+        // those behind the used parts of `argv` and `executable`, which it does not look at.
+        unsafe {
+            (*record).header = emit::header::<Process>(kind::PROCESS);
+            (*record).actor = *actor;
+            (*record).leader_comm = peek(peek::<u64>(self.0 + offset!(task_leader)) + offset!(task_comm));
+            let parent: u64 = peek(self.0 + offset!(task_parent));
+            (*record).parent = peek(parent + offset!(task_tgid));
+            (*record).cgroup = bpf_get_current_cgroup_id();
+            self.namespaces(record);
+            arguments(mm, record);
+            let executable: u64 = peek(mm + offset!(mm_exe_file));
+            Location::at(executable + offset!(file_path)).walk(&raw mut (*record).executable);
+        }
+        emit::submit(entry);
+    }
+
+    /// # Safety
+    /// `record` must point to a reserved record.
+    #[inline(always)]
+    unsafe fn namespaces(self, record: *mut Process) {
+        let proxy: u64 = peek(self.0 + offset!(task_nsproxy));
+        let mount: u64 = peek(proxy + offset!(nsproxy_mount));
+        let network: u64 = peek(proxy + offset!(nsproxy_network));
+        // The pid of the process, not of the thread: its leader's. A pid's own namespace is its deepest.
+        let leader: u64 = peek(self.0 + offset!(task_leader));
+        let pid: u64 = peek(leader + offset!(task_pid));
+        let level: u32 = peek(pid + offset!(pid_level));
+        /// `sizeof(struct upid)`: a number and a pointer.
+        const UPID: u64 = 16;
+        let own = pid + offset!(pid_numbers) + u64::from(level) * UPID;
+        let pid_namespace: u64 = peek(own + offset!(upid_namespace));
+        // SAFETY: by this function's contract.
+        unsafe {
+            (*record).mount_namespace = peek(mount + offset!(mount_namespace_inum));
+            (*record).network_namespace = peek(network + offset!(network_namespace_inum));
+            (*record).pid_namespace = peek(pid_namespace + offset!(pid_namespace_inum));
+            (*record).pid_in_namespace = peek(own + offset!(upid_nr));
+        }
+    }
+}
+
+/// Values of `cs` in user mode, arch/x86/include/asm/segment.h.
+mod user_segment {
+    pub(super) const NATIVE: u64 = 0x33;
+    pub(super) const COMPAT: u64 = 0x23;
+}
+
+/// (process, thread) of the current task: the kernel's tgid and pid.
+#[inline(always)]
+pub(crate) fn current_ids() -> (u32, u32) {
+    let both = bpf_get_current_pid_tgid();
+    ((both >> 32) as u32, both as u32)
+}
+
+/// Copies the command line.
+///
+/// # Safety
+/// `record` must point to a reserved record.
+#[inline(always)]
+unsafe fn arguments(mm: u64, record: *mut Process) {
+    let start: u64 = peek(mm + offset!(mm_arg_start));
+    let len = peek::<u64>(mm + offset!(mm_arg_end)).wrapping_sub(start);
+    let wanted = if len > ARGV_LEN as u64 { ARGV_LEN as u64 } else { len };
+    // Bounded for the verifier, behind a value that the compiler cannot see through.
+    let wanted = core::hint::black_box(wanted) & (2 * ARGV_LEN as u64 - 1);
+    if wanted > ARGV_LEN as u64 {
+        return;
+    }
+    // SAFETY: `argv` has room for ARGV_LEN bytes; the helper checks the source.
+    unsafe {
+        let failed =
+            bpf_probe_read_user((&raw mut (*record).argv).cast(), wanted as u32, start as *const _) != 0;
+        (*record).argv_len = len;
+        (*record).argv_used = if failed { 0 } else { wanted as u32 };
+    }
+}

@@ -1,0 +1,49 @@
+//! The maps. Sizes are what userspace asks for at load; those here are the defaults.
+
+use aya_ebpf::{
+    macros::map,
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+};
+use probe_ebpf::abi::{Config, Counters, End, Name, Pending, ProcessKey};
+
+/// Records on their way to userspace.
+#[map]
+pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
+
+/// What to look for.
+#[map]
+pub(crate) static CONFIG: Array<Config> = Array::with_max_entries(1, 0);
+
+/// Names of the listeners that are wanted.
+#[map]
+pub(crate) static WANTED: HashMap<Name, u8> = HashMap::with_max_entries(1024, 0);
+
+/// Listeners with a wanted name that userspace turned down, for example one in another directory. Keyed by the
+/// listener's number, which is never reused, so a late entry cannot hit a new listener.
+#[map]
+pub(crate) static IGNORED: LruHashMap<u64, u8> = LruHashMap::with_max_entries(4096, 0);
+
+/// Listeners and both ends of every connection that is followed, by `struct sock *`. Entries go when the socket is
+/// released: the kernel reuses the address at once.
+#[map]
+pub(crate) static ENDS: HashMap<u64, End> = HashMap::with_max_entries(65_536, 0);
+
+/// Processes that userspace was told about. The oldest make room: telling twice is harmless.
+#[map]
+pub(crate) static ANNOUNCED: LruHashMap<ProcessKey, u8> = LruHashMap::with_max_entries(16_384, 0);
+
+/// What `unix_find_other` found for the connect that a thread is in.
+#[map]
+pub(crate) static PENDING: LruHashMap<u64, Pending> = LruHashMap::with_max_entries(8192, 0);
+
+/// Arguments that a kretprobe's entry probe keeps for it, by thread.
+#[map]
+pub(crate) static CALLS: LruHashMap<u64, [u64; 3]> = LruHashMap::with_max_entries(8192, 0);
+
+/// Last number given to a connection, on each CPU.
+#[map]
+pub(crate) static NUMBERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
+/// How often something failed.
+#[map]
+pub(crate) static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
