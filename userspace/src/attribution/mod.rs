@@ -1,0 +1,5 @@
+//! Who and what: the programs behind process ids, and the listeners that the user asked for.
+
+pub mod processes;
+pub mod selection;
+pub mod targets;

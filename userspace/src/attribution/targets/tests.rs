@@ -1,0 +1,128 @@
+use super::*;
+
+const OURS: u32 = 10;
+
+fn target(given: &str) -> Target {
+    match Target::parse(given, Path::new("/home/me")) {
+        Ok(target) => target,
+        Err(error) => panic!("{given}: {error}"),
+    }
+}
+
+fn listener(path: &str) -> Listener {
+    let is_abstract = path.starts_with('@');
+    Listener {
+        id: 1,
+        path: path.as_bytes().to_vec(),
+        path_truncated: false,
+        bind_name: path.replacen('@', "\0", 1).into_bytes(),
+        is_abstract,
+        device: 1,
+        inode: u64::from(!is_abstract),
+        directory_inode: 77,
+        mount_namespace: OURS,
+        network_namespace: 1,
+        pid: Some(1),
+        backlog: 1,
+        is_seqpacket: false,
+    }
+}
+
+fn selects(given: &str, path: &str) -> bool {
+    target(given).selects(&Sight::default(), &listener(path), OURS)
+}
+
+#[test]
+fn each_kind_of_target_selects_its_listeners() {
+    for (given, path, expected) in [
+        ("/run/a.sock", "/run/a.sock", true),
+        ("/run//x/../a.sock", "/run/a.sock", true),
+        ("/run/a.sock", "/run/b/a.sock", false),
+        ("sub/a.sock", "/home/me/sub/a.sock", true),
+        ("./a.sock", "/home/me/a.sock", true),
+        ("a.sock", "/anywhere/a.sock", true),
+        ("a.sock", "/anywhere/aa.sock", false),
+        ("/run/*/a.sock", "/run/x/a.sock", true),
+        ("/run/*/a.sock", "/run/x/y/a.sock", false),
+        ("/run/**/a.sock", "/run/x/y/a.sock", true),
+        ("*.sock", "/anywhere/a.sock", true),
+        ("*.sock", "/anywhere/a.socket", false),
+        ("@a", "@a", true),
+        ("@a", "@ab", false),
+        ("a", "@a", false),
+        ("*", "@a", false),
+    ] {
+        assert_eq!(selects(given, path), expected, "{given} {path}");
+    }
+}
+
+#[test]
+fn the_same_path_in_another_mount_namespace_is_another_socket() {
+    let target = target("/run/a.sock");
+    let mut other = listener("/run/a.sock");
+    other.mount_namespace = OURS + 1;
+    assert!(!target.selects(&Sight::default(), &other, OURS));
+    // Unless its directory is the one that our path leads to.
+    let sight = Sight { directory: Some((1, 77)), resolved: None, exists: false };
+    assert!(target.selects(&sight, &other, OURS));
+    other.path = b"/container/other-name".to_vec();
+    assert!(!target.selects(&sight, &other, OURS));
+}
+
+#[test]
+fn a_symbolic_link_means_what_it_leads_to() {
+    let target = target("/run/link");
+    let sight = Sight { directory: None, resolved: Some(PathBuf::from("/run/real.sock")), exists: true };
+    assert!(target.selects(&sight, &listener("/run/real.sock"), OURS));
+    assert!(!target.selects(&sight, &listener("/run/link"), OURS));
+    let wanted = [Wanted::File(b"link".to_vec()), Wanted::File(b"real.sock".to_vec())];
+    assert_eq!(target.wanted(&sight), wanted);
+}
+
+#[test]
+fn the_kernel_is_asked_for_as_little_as_possible() {
+    for (given, expected) in [
+        ("/run/*/a.sock", Wanted::File(b"a.sock".to_vec())),
+        ("/run/x/*.sock", Wanted::AnyFile),
+        ("/run/{x/a,y/b}.sock", Wanted::AnyFile),
+        ("@a", Wanted::Abstract(b"a".to_vec())),
+        ("a.sock", Wanted::File(b"a.sock".to_vec())),
+    ] {
+        assert_eq!(target(given).wanted(&Sight::default()), [expected], "{given}");
+    }
+}
+
+#[test]
+fn failed_attempts_are_matched_by_address() {
+    let selects = |given: &str, bytes: &str, directory: Option<&str>, same_namespace| {
+        let address =
+            Address { bytes: bytes.as_bytes(), directory: directory.map(Path::new), same_namespace };
+        target(given).place_of(&Sight::default(), &address).is_some()
+    };
+    assert!(selects("/run/a.sock", "/run/./a.sock", None, true));
+    assert!(!selects("/run/a.sock", "/run/a.sock", None, false));
+    assert!(selects("/run/a.sock", "../a.sock", Some("/run/x"), true));
+    assert!(!selects("/run/a.sock", "../a.sock", None, true));
+    assert!(!selects("/run/a.sock", "/elsewhere/a.sock", None, true));
+    assert!(selects("a.sock", "/elsewhere/a.sock", None, false));
+    assert!(selects("@a", "\0a", None, false));
+    assert!(!selects("@a", "a", None, false));
+    assert!(selects("/run/*.sock", "/run/a.sock", None, false));
+}
+
+#[test]
+fn malformed_targets_are_named() {
+    for (given, part) in [
+        ("", "empty"),
+        ("@", "@NAME"),
+        ("/run/", "directory"),
+        ("..", "directory"),
+        ("/run/.", "directory"),
+        ("/run/[", "no valid glob"),
+        (&"x".repeat(108), "longer than 107"),
+        (&format!("@{}", "x".repeat(108)), "longer than 107"),
+    ] {
+        let error = Target::parse(given, Path::new("/")).err().map(|error| error.to_string());
+        assert!(error.as_deref().is_some_and(|error| error.contains(part)), "{given}: {error:?}");
+    }
+}

@@ -1,0 +1,122 @@
+//! The command line.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::probe::plan::Choice;
+
+/// Finds the program that opens unix-socket connections without closing them.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit status: 0 done; 1 failed; 2 unusable arguments; 3 privileges missing; 4 the kernel lacks \
+     or refuses what tracing needs; 5 output not writable.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Trace connections as they come and go, then report who left which open.
+    Capture(Capture),
+    /// Tell whether this machine can be traced, hook by hook.
+    Check(Check),
+}
+
+/// Arguments of `capture`.
+#[derive(Debug, Args)]
+pub struct Capture {
+    /// Sockets: a path, a glob, a bare file name (in any directory and container), or @abstract.
+    ///
+    /// A path need not exist yet. A path means the socket that it leads to from here, whatever the server called it when
+    /// it bound it; globs and bare names mean every socket of that name.
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// End after this time, for example 90s or 10m.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// End after this many events.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Print one JSON object a line (described in docs/json.md).
+    #[arg(long)]
+    pub json: bool,
+    /// Print the report alone.
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Connections older than this are pointed out in the report.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub leak_age: Duration,
+    /// How to hook into the kernel.
+    #[command(flatten)]
+    pub probe: Probe,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// How to hook into the kernel.
+    #[command(flatten)]
+    pub probe: Probe,
+}
+
+/// How to hook into the kernel.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Probe {
+    /// Kinds of hook: the best for each, or only one kind.
+    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    pub hooks: Choice,
+    /// Size of the buffer between kernel and sockleak, a power of two of at least 4096, for example 8388608.
+    #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = ring_size)]
+    pub ring_size: u32,
+    /// How many connections can be followed at a time.
+    #[arg(long, value_name = "N", default_value_t = 32_768, value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
+    pub max_connections: u32,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration.is_zero() => Err("must be longer than nothing".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; write for example 500ms, 90s, 10m or 2h")),
+    }
+}
+
+fn ring_size(text: &str) -> Result<u32, String> {
+    let size: u32 = text.parse().map_err(|error| format!("{error}"))?;
+    if size.is_power_of_two() && (4096..=1 << 30).contains(&size) {
+        return Ok(size);
+    }
+    Err("must be a power of two from 4096 to 1073741824".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_and_sizes_are_checked() {
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        for bad in ["", "10", "0s", "-3s", "soon"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+        assert_eq!(ring_size("4096"), Ok(4096));
+        for bad in ["", "4095", "12288", "2048", "99999999999"] {
+            assert!(ring_size(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Time since boot, as the kernel side gives it, and time of day.
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+/// Turns nanoseconds since boot into time of day. Fixed at its creation, so that a step of the system's clock does not
+/// reorder what is shown.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    boot: Timestamp,
+    zone: TimeZone,
+}
+
+impl Clock {
+    /// Reads both clocks.
+    #[must_use]
+    pub fn read() -> Self {
+        let since_boot = SignedDuration::from_nanos(i64::try_from(now()).unwrap_or(i64::MAX));
+        let boot = Timestamp::now().checked_sub(since_boot).unwrap_or(Timestamp::UNIX_EPOCH);
+        Self { boot, zone: TimeZone::system() }
+    }
+
+    /// A moment as a time of day.
+    #[must_use]
+    pub fn timestamp(&self, since_boot: u64) -> Timestamp {
+        let duration = SignedDuration::from_nanos(i64::try_from(since_boot).unwrap_or(i64::MAX));
+        self.boot.checked_add(duration).unwrap_or(Timestamp::MAX)
+    }
+
+    /// A moment in RFC 3339, in UTC, to the nanosecond.
+    #[must_use]
+    pub fn rfc3339(&self, since_boot: u64) -> String {
+        format!("{:.9}", self.timestamp(since_boot))
+    }
+
+    /// A moment in local time, as `15:04:05`.
+    #[must_use]
+    pub fn time_of_day(&self, since_boot: u64) -> String {
+        self.timestamp(since_boot).to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string()
+    }
+
+    /// Nanoseconds from a moment back to the last full second of the day.
+    #[must_use]
+    pub fn subsecond(&self, since_boot: u64) -> u32 {
+        u32::try_from(self.timestamp(since_boot).subsec_nanosecond()).unwrap_or(0)
+    }
+}
+
+/// Nanoseconds since boot, suspend included: the clock of the kernel side.
+#[must_use]
+pub fn now() -> u64 {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME);
+    // The clock exists since Linux 2.6.39.
+    time.map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+}
+
+/// A duration in the two largest units that make sense, as `3.21 s`, `4 min 10 s`, `2 h 3 min` or `5 d 1 h`.
+#[must_use]
+pub fn human(nanoseconds: u64) -> String {
+    let seconds = nanoseconds / 1_000_000_000;
+    match seconds {
+        0..60 => format!("{:.2} s", nanoseconds as f64 / 1e9),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        for (seconds, expected) in [
+            (0.0, "0.00 s"),
+            (59.5, "59.50 s"),
+            (60.0, "1 min 0 s"),
+            (3_725.0, "1 h 2 min"),
+            (90_000.0, "1 d 1 h"),
+        ] {
+            assert_eq!(human((seconds * 1e9) as u64), expected);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! `sockleak capture`: from attaching to the report.
+
+use std::{env, future, path::Path, time::Duration};
+
+use anyhow::Context as _;
+use serde_json::json;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use super::{
+    output::Output,
+    source::{complete, missing_process},
+};
+use crate::{
+    attribution::{selection::Selection, targets::Target},
+    cli::Capture,
+    clock::{self, Clock},
+    decode::decode,
+    failure::Failure,
+    probe::{
+        attach::{Probe, Sizes},
+        facts::Machine,
+        ring::Ring,
+        status::Outcome,
+    },
+    report::{
+        Frame, Loss, Report,
+        escape::terminal,
+        json,
+        live::{HEADINGS, Lines},
+        text,
+    },
+    session::{Notice, Session},
+};
+
+/// How often the ring is read when the kernel side does not ask for it sooner.
+const DRAIN_EVERY: Duration = Duration::from_millis(50);
+/// How often targets and losses are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs it.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn run(arguments: &Capture) -> Result<(), Failure> {
+    let directory = env::current_dir().context("the working directory cannot be read")?;
+    let targets = parse_targets(&arguments.targets, &directory)?;
+    let machine = Machine::inspect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the runtime cannot be started")?;
+    runtime.block_on(async {
+        let mut run = Run::start(arguments, targets, &machine)?;
+        run.follow().await?;
+        run.finish()
+    })
+}
+
+fn parse_targets(given: &[String], directory: &Path) -> Result<Vec<Target>, Failure> {
+    given.iter().map(|target| Target::parse(target, directory).map_err(Failure::Target)).collect()
+}
+
+/// A capture under way.
+struct Run<'a> {
+    arguments: &'a Capture,
+    probe: Probe,
+    ring: Ring,
+    session: Session,
+    clock: Clock,
+    lines: Lines,
+    out: Output,
+    started: u64,
+    events: u64,
+    undecoded: u64,
+    losses: Vec<Loss>,
+}
+
+impl<'a> Run<'a> {
+    /// Attaches everything, then switches it on.
+    fn start(arguments: &'a Capture, targets: Vec<Target>, machine: &Machine) -> Result<Self, Failure> {
+        let sizes = Sizes { ring: arguments.probe.ring_size, connections: arguments.probe.max_connections };
+        let mut probe = Probe::attach(machine, arguments.probe.hooks, sizes)?;
+        probe.require(machine)?;
+        let selection = Selection::new(targets, machine.mount_namespace);
+        let ring = Ring::new(probe.ring()?).context("the ring buffer cannot be waited for")?;
+        probe.look_for(selection.wanted())?;
+        probe.enable(true)?;
+        let clock = Clock::read();
+        let mut run = Self {
+            arguments,
+            probe,
+            ring,
+            session: Session::new(selection),
+            lines: Lines::new(clock.clone()),
+            clock,
+            out: Output::default(),
+            started: clock::now(),
+            events: 0,
+            undecoded: 0,
+            losses: Vec::new(),
+        };
+        run.announce(machine)?;
+        Ok(run)
+    }
+
+    /// Says what is traced, and what will be missing.
+    fn announce(&mut self, machine: &Machine) -> Result<(), Failure> {
+        let selection = &self.session.selection;
+        for awaited in selection.awaited() {
+            eprintln!("sockleak: {} does not exist yet; waiting for it", terminal(awaited));
+        }
+        for hook in &self.probe.hooks {
+            if let Some(reason) = hook.reason.as_deref() {
+                eprintln!("sockleak: hook {}: {}", hook.hook.name(), terminal(reason));
+            }
+        }
+        if self.arguments.json {
+            let line = json!({
+                "type": "session",
+                "version": env!("CARGO_PKG_VERSION"),
+                "kernel": machine.release,
+                "boot_id": machine.boot_id,
+                "time": self.clock.rfc3339(self.started),
+                "boot_ns": self.started,
+                "targets": selection.given().collect::<Vec<_>>(),
+                "leak_age_ns": self.leak_age(),
+                "hooks": self.probe.hooks,
+            });
+            self.out.json(&line);
+        } else if !self.arguments.quiet {
+            eprintln!("sockleak: tracing; Ctrl-C ends it with the report");
+            self.out.buffer.extend_from_slice(HEADINGS.as_bytes());
+            self.out.buffer.push(b'\n');
+        }
+        self.out.flush()
+    }
+
+    /// Takes in events until a signal, the time, the count or a reader who left ends it.
+    async fn follow(&mut self) -> Result<(), Failure> {
+        let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
+        let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
+        let mut drain = interval(DRAIN_EVERY);
+        drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let end = self.arguments.duration.and_then(|duration| Instant::now().checked_add(duration));
+        loop {
+            tokio::select! {
+                biased;
+                _ = interrupt.recv() => return Ok(()),
+                _ = terminate.recv() => return Ok(()),
+                () = until(end) => return Ok(()),
+                _ = look.tick() => {
+                    self.look()?;
+                    if self.out.is_closed() {
+                        return Ok(());
+                    }
+                }
+                ready = self.ring.filling() => {
+                    ready.context("the ring buffer cannot be waited for")?;
+                    self.drain()?;
+                }
+                _ = drain.tick() => {
+                    self.drain()?;
+                }
+            }
+            if self.is_enough() || self.out.is_closed() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn is_enough(&self) -> bool {
+        self.arguments.count.is_some_and(|count| self.events >= count)
+    }
+
+    /// What changes slowly: which files exist, what was lost, what the kernel side logged.
+    fn look(&mut self) -> Result<(), Failure> {
+        self.session.selection.refresh();
+        self.probe.look_for(self.session.selection.wanted())?;
+        self.probe.flush_log();
+        let losses = self.probe.losses();
+        if losses != self.losses {
+            if self.arguments.json {
+                self.out.json(&json::losses(&losses));
+                self.out.flush()?;
+            } else {
+                for Loss { hook, what, count } in &losses {
+                    eprintln!("sockleak: {what} lost at hook {hook}, {count} so far");
+                }
+            }
+            self.losses = losses;
+        }
+        Ok(())
+    }
+
+    /// Takes in what is in the ring; tells whether there was anything.
+    fn drain(&mut self) -> Result<bool, Failure> {
+        let mut any = false;
+        for bytes in self.ring.drain() {
+            any = true;
+            match decode(&bytes) {
+                Ok(mut record) => {
+                    complete(&mut record);
+                    if let Some(process) = missing_process(&self.session, &record) {
+                        self.feed(process)?;
+                    }
+                    self.feed(record)?;
+                }
+                Err(error) => {
+                    self.undecoded += 1;
+                    tracing::warn!("a record was dropped: {error}");
+                }
+            }
+            if self.is_enough() {
+                break;
+            }
+        }
+        self.out.flush()?;
+        Ok(any)
+    }
+
+    fn feed(&mut self, record: crate::event::Record) -> Result<(), Failure> {
+        if matches!(record, crate::event::Record::Listener(_)) {
+            // Its directory may have come with it.
+            self.session.selection.refresh();
+        }
+        let (quiet, as_json) = (self.arguments.quiet, self.arguments.json);
+        match self.session.feed(record) {
+            None => {}
+            Some(Notice::Ignored(listener)) => self.probe.ignore(listener),
+            Some(Notice::Listener(listener)) => {
+                if as_json && !quiet {
+                    self.out.json(&json::listener(listener));
+                }
+            }
+            Some(Notice::Seen(seen)) => {
+                self.events += 1;
+                if as_json && !quiet {
+                    self.out.json(&json::event(&seen, &self.clock));
+                } else if !quiet {
+                    self.lines.write(&seen, &mut self.out.buffer);
+                }
+            }
+        }
+        self.out.relieve()
+    }
+
+    /// Stops the kernel side, takes in what is left, and reports.
+    fn finish(mut self) -> Result<(), Failure> {
+        // New connections first: one whose release hook is gone already would stay open for ever.
+        self.probe.enable(false)?;
+        let now = clock::now();
+        let losses = self.probe.losses();
+        self.probe.detach();
+        while !self.is_enough() && self.drain()? {}
+        self.probe.flush_log();
+        let mut gaps: Vec<String> = Vec::new();
+        for hook in self.probe.hooks.iter().filter(|hook| hook.status != Outcome::Attached) {
+            gaps.push(format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()));
+        }
+        if self.undecoded > 0 {
+            gaps.push(format!("{} records could not be decoded", self.undecoded));
+        }
+        let frame = Frame { started: self.started, now, leak_age: self.leak_age(), losses, gaps };
+        let report = Report::new(&self.session, frame);
+        if self.arguments.json {
+            let line = json::report(&report, &self.clock).context("the report cannot be written as JSON")?;
+            self.out.json(&line);
+        } else {
+            if !self.arguments.quiet {
+                self.out.buffer.push(b'\n');
+            }
+            self.out.buffer.extend_from_slice(text::render(&report).as_bytes());
+        }
+        self.out.flush()
+    }
+
+    fn leak_age(&self) -> u64 {
+        u64::try_from(self.arguments.leak_age.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => future::pending().await,
+    }
+}

@@ -1,0 +1,145 @@
+//! `sockleak check`: can this machine be traced? Tries it, and tells hook by hook.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use super::output::Output;
+use crate::{
+    cli::Check,
+    failure::Failure,
+    probe::{
+        attach::{Probe, Sizes, preflight},
+        facts::Machine,
+        plan::Preemption,
+        status::{HookStatus, Outcome},
+    },
+    report::escape::terminal,
+};
+
+/// What `check` found.
+#[derive(Debug, Serialize)]
+struct Findings {
+    kernel: String,
+    btf: bool,
+    btf_problem: Option<String>,
+    kprobes: bool,
+    preemptible: Option<bool>,
+    missing_capabilities: Vec<String>,
+    lockdown: Option<String>,
+    locked_memory_limit: Option<u64>,
+    hooks: Vec<HookStatus>,
+    recursion_misses: Vec<(&'static str, Option<u64>)>,
+    conclusion: String,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// The conclusion, if it is that nothing can be traced here.
+pub fn run(arguments: &Check) -> Result<(), Failure> {
+    let machine = Machine::inspect();
+    let sizes = Sizes { ring: arguments.probe.ring_size, connections: arguments.probe.max_connections };
+    let probe = Probe::attach(&machine, arguments.probe.hooks, sizes);
+    let verdict = match &probe {
+        Ok(probe) => probe.require(&machine),
+        Err(_) => preflight(&machine),
+    };
+    let (hooks, misses, failure) = match (probe, verdict) {
+        (Ok(probe), Ok(())) => {
+            (probe.hooks.clone(), probe.misses().map(|(_, name, n)| (name, n)).collect(), None)
+        }
+        (Ok(probe), Err(failure)) => (probe.hooks.clone(), Vec::new(), Some(failure)),
+        (Err(failure), _) => (Vec::new(), Vec::new(), Some(failure)),
+    };
+    let conclusion = match &failure {
+        Some(failure) => failure.to_string(),
+        None => conclude(&hooks),
+    };
+    let findings = Findings {
+        kernel: format!("{} ({})", machine.release, machine.version),
+        btf: machine.btf.is_ok(),
+        btf_problem: machine.btf.as_ref().err().map(ToString::to_string),
+        kprobes: machine.kprobes,
+        preemptible: match machine.preemption {
+            Preemption::Yes => Some(true),
+            Preemption::No => Some(false),
+            Preemption::Unknown => None,
+        },
+        missing_capabilities: machine.missing.iter().map(ToString::to_string).collect(),
+        lockdown: machine.lockdown.clone(),
+        locked_memory_limit: machine.locked_memory,
+        hooks,
+        recursion_misses: misses,
+        conclusion,
+    };
+    let mut out = Output::default();
+    if arguments.json {
+        out.json(&serde_json::to_value(&findings).map_err(anyhow::Error::from)?);
+    } else {
+        out.buffer.extend_from_slice(render(&findings, failure.is_none()).as_bytes());
+    }
+    out.flush()?;
+    failure.map_or(Ok(()), Err)
+}
+
+fn conclude(hooks: &[HookStatus]) -> String {
+    let missing: Vec<_> = hooks.iter().filter(|hook| hook.status != Outcome::Attached).collect();
+    if missing.is_empty() {
+        return "Everything can be traced on this machine.".to_owned();
+    }
+    let without = missing.iter().map(|hook| hook.hook.without()).collect::<Vec<_>>().join("; ");
+    format!("Connections can be traced on this machine, with gaps: {without}.")
+}
+
+fn render(findings: &Findings, conclude: bool) -> String {
+    let mut out = String::new();
+    let yes = |value: bool| if value { "yes" } else { "no" };
+    let mut fact = |name: &str, value: &str| {
+        let _ = writeln!(out, "{name:<22}{}", terminal(value));
+    };
+    fact("kernel", &findings.kernel);
+    fact("type information (BTF)", findings.btf_problem.as_deref().unwrap_or(" yes").trim_start());
+    fact("kprobes", yes(findings.kprobes));
+    fact("preemptible", findings.preemptible.map_or("cannot be found out", yes));
+    let missing = findings.missing_capabilities.join(" ");
+    fact("capabilities", if missing.is_empty() { "sufficient" } else { &missing });
+    fact("lockdown", findings.lockdown.as_deref().unwrap_or("cannot be found out"));
+    let limit =
+        findings.locked_memory_limit.map_or_else(|| "none".to_owned(), |bytes| format!("{bytes} bytes"));
+    fact("locked memory limit", &limit);
+    if !findings.hooks.is_empty() {
+        let _ = writeln!(out, "\n{}", hooks(&findings.hooks));
+    }
+    if !findings.recursion_misses.is_empty() {
+        let misses = findings.recursion_misses.iter().map(|(program, count)| {
+            let count =
+                count.map_or_else(|| "not counted by this kernel".to_owned(), |count| count.to_string());
+            format!("{program} {count}")
+        });
+        let _ = writeln!(out, "\nskipped runs           {}", misses.collect::<Vec<_>>().join(", "));
+    }
+    if conclude {
+        let _ = writeln!(out, "\n{}", findings.conclusion);
+    }
+    out
+}
+
+fn hooks(hooks: &[HookStatus]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["HOOK", "FUNCTION", "KIND", "STATUS", "REMARK"]);
+    for hook in hooks {
+        table.add_row([
+            hook.hook.name().to_owned(),
+            hook.function.to_owned(),
+            hook.kind.map_or_else(|| "-".to_owned(), |kind| kind.to_string()),
+            format!("{:?}", hook.status).to_lowercase(),
+            hook.reason.as_deref().map_or_else(String::new, |reason| terminal(reason).into_owned()),
+        ]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}

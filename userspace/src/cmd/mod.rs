@@ -1,0 +1,6 @@
+//! The commands: thin, between the command line and the stages.
+
+pub mod capture;
+pub mod check;
+mod output;
+mod source;

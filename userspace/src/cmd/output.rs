@@ -1,0 +1,70 @@
+//! Standard output: lines in batches, a reader that left, a disk that is full.
+
+use std::{
+    io::{self, Write as _},
+    os::fd::AsFd as _,
+};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::failure::Failure;
+
+/// Written when this much has gathered, and at the end of each batch.
+const CHUNK: usize = 64 << 10;
+
+/// Gathers lines and writes them.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    /// Lines are appended here.
+    pub(super) buffer: Vec<u8>,
+    is_closed: bool,
+}
+
+impl Output {
+    /// Appends a JSON value as a line.
+    pub(super) fn json(&mut self, value: &serde_json::Value) {
+        // Writing to a vector does not fail.
+        let _ = serde_json::to_writer(&mut self.buffer, value);
+        self.buffer.push(b'\n');
+    }
+
+    /// Writes if much has gathered.
+    ///
+    /// # Errors
+    /// As for [`Output::flush`].
+    pub(super) fn relieve(&mut self) -> Result<(), Failure> {
+        if self.buffer.len() < CHUNK { Ok(()) } else { self.flush() }
+    }
+
+    /// Writes everything.
+    ///
+    /// # Errors
+    /// If it cannot be written. A reader that left is no error: see [`Output::is_closed`].
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        if self.is_closed || self.buffer.is_empty() {
+            self.buffer.clear();
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        let written = out.write_all(&self.buffer).and_then(|()| out.flush());
+        self.buffer.clear();
+        match written {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(())
+            }
+            Err(error) => Err(Failure::Output(error)),
+        }
+    }
+
+    /// Has the reader of a pipe left?
+    pub(super) fn is_closed(&mut self) -> bool {
+        let stdout = io::stdout();
+        let mut polled = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        let asked = poll(&mut polled, PollTimeout::ZERO);
+        let gone = polled[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR));
+        self.is_closed |= asked.is_ok() && gone;
+        self.is_closed
+    }
+}

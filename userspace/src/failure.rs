@@ -1,0 +1,43 @@
+//! What can go wrong for a user, and the exit status that says so: this is the one place that maps them.
+
+use std::{io, process::ExitCode};
+
+use crate::attribution::targets::TargetError;
+
+/// A reason to end, in a sentence that names the remedy. `docs/exit-codes.md` lists the statuses.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// An argument cannot be used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Root or a capability is missing.
+    #[error("sockleak must run as root, or with {missing}; run it with sudo")]
+    Privilege {
+        /// The capabilities that are missing.
+        missing: String,
+    },
+    /// The kernel lacks what tracing needs, or refuses it.
+    #[error("{0}")]
+    Kernel(String),
+    /// Output could not be written.
+    #[error("the output cannot be written ({0}); free or change its destination and run again")]
+    Output(#[source] io::Error),
+    /// Anything else.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+impl Failure {
+    /// The process's exit status.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Other(_) => 1,
+            // clap's own for usage errors
+            Self::Target(_) => 2,
+            Self::Privilege { .. } => 3,
+            Self::Kernel(_) => 4,
+            Self::Output(_) => 5,
+        })
+    }
+}

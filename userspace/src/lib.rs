@@ -1,0 +1,17 @@
+//! Follows unix-socket connections from connect to the release of both ends, and tells which program opens without
+//! closing.
+//!
+//! Data flows one way: [`probe`] → [`decode`] → [`session`] ([`attribution`] and [`lifecycle`]) → [`report`]. What lies
+//! between the ring buffer and the output is free of I/O.
+
+pub mod attribution;
+pub mod cli;
+pub mod clock;
+pub mod cmd;
+pub mod decode;
+pub mod event;
+pub mod failure;
+pub mod lifecycle;
+pub mod probe;
+pub mod report;
+pub mod session;

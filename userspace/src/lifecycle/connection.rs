@@ -1,0 +1,154 @@
+//! One connection: a client end and a server end, each followed until it is released.
+
+use std::sync::Arc;
+
+use crate::{
+    attribution::processes::ProgramId,
+    event::{Actor, End, Process, Reason},
+};
+
+/// Who did something: the thread as it was then, its program, and its process where that could be described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// The thread.
+    pub actor: Actor,
+    /// What findings are grouped by.
+    pub program: ProgramId,
+    /// The process; None if the kernel could not describe it.
+    pub process: Option<Arc<Process>>,
+}
+
+/// What is known of one end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndState {
+    /// Somebody refers to it.
+    Open,
+    /// Nobody does any more.
+    Released {
+        /// When: nanoseconds since boot.
+        at: u64,
+        /// Who dropped the last reference.
+        by: Who,
+        /// Why.
+        reason: Reason,
+    },
+    /// The kernel's map of ends was full: nothing will be heard of it.
+    Unknown,
+}
+
+impl EndState {
+    /// Is it known to be open?
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
+    /// Is it known to be released?
+    #[must_use]
+    pub const fn is_released(&self) -> bool {
+        matches!(self, Self::Released { .. })
+    }
+}
+
+/// The state of a connection, from its two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Waiting to be accepted.
+    Queued,
+    /// Waiting to be accepted, but the client has gone: it takes up the queue all the same.
+    Abandoned,
+    /// Open at both ends.
+    Open,
+    /// The client has gone, the server still holds its end.
+    ClientClosed,
+    /// The server has gone, the client still holds its end.
+    ServerClosed,
+    /// Released at both ends.
+    Closed,
+}
+
+impl State {
+    /// Its name in text and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Abandoned => "abandoned",
+            Self::Open => "open",
+            Self::ClientClosed => "client-closed",
+            Self::ServerClosed => "server-closed",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Its number.
+    pub id: u64,
+    /// Its listener's number.
+    pub listener: u64,
+    /// When it was made: nanoseconds since boot.
+    pub opened: u64,
+    /// Who called connect.
+    pub opener: Who,
+    /// Inode of the client's socket.
+    pub client_inode: u64,
+    /// Who accepted it, when, and the inode of the accepted socket.
+    pub accepted: Option<Accepted>,
+    /// The end that called connect.
+    pub client: EndState,
+    /// The other.
+    pub server: EndState,
+}
+
+/// How a connection was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// When: nanoseconds since boot.
+    pub at: u64,
+    /// By whom.
+    pub by: Who,
+    /// Inode of the accepted socket.
+    pub inode: u64,
+}
+
+impl Connection {
+    /// One of the ends.
+    #[must_use]
+    pub const fn end(&self, end: End) -> &EndState {
+        match end {
+            End::Client => &self.client,
+            End::Server => &self.server,
+        }
+    }
+
+    pub(super) const fn end_mut(&mut self, end: End) -> &mut EndState {
+        match end {
+            End::Client => &mut self.client,
+            End::Server => &mut self.server,
+        }
+    }
+
+    /// Where it stands. An end of which nothing is heard counts as open: it is not known to be released.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        let waiting = self.accepted.is_none() && self.server.is_open();
+        match (self.client.is_released(), self.server.is_released()) {
+            (true, true) => State::Closed,
+            (false, true) => State::ServerClosed,
+            (true, false) if waiting => State::Abandoned,
+            (true, false) => State::ClientClosed,
+            (false, false) if waiting => State::Queued,
+            (false, false) => State::Open,
+        }
+    }
+
+    /// Nanoseconds from its start to `now`.
+    #[must_use]
+    pub const fn age(&self, now: u64) -> u64 {
+        now.saturating_sub(self.opened)
+    }
+}

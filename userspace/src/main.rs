@@ -1,0 +1,31 @@
+//! The command line tool.
+
+use std::{io, process::ExitCode};
+
+use clap::Parser as _;
+use sockleak::{
+    cli::{Cli, Command},
+    cmd,
+};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("SOCKLEAK_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let result = match cli.command {
+        Command::Capture(arguments) => cmd::capture::run(&arguments),
+        Command::Check(arguments) => cmd::check::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let message = match &failure {
+                sockleak::failure::Failure::Other(error) => format!("{error:#}"),
+                known => known.to_string(),
+            };
+            eprintln!("sockleak: {message}");
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! Loads and attaches what the plan says, and owns it until the end.
+
+use std::{collections::BTreeSet, io};
+
+use anyhow::Context as _;
+use aya::{
+    Btf, Ebpf, EbpfLoader,
+    maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
+    programs::{FEntry, FExit, KProbe, Program, ProgramError},
+};
+use aya_log::EbpfLogger;
+use probe_ebpf::abi::{Config, Counters, NAME_LEN, Name, failure, hook};
+
+use super::{
+    facts::{BTF_PATH, Machine},
+    offsets::{self, Injected},
+    plan::{Choice, Hook, Kind, Way, plan},
+    status::{HookStatus, Outcome, recursion_misses},
+};
+use crate::{attribution::targets::Wanted, failure::Failure, report::Loss};
+
+/// The object file with all programs.
+const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe-ebpf"));
+
+/// Sizes that the user may set.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Bytes of the ring buffer; a power of two.
+    pub ring: u32,
+    /// Connections that can be followed at a time.
+    pub connections: u32,
+}
+
+/// The attached programs and their maps. Dropping it detaches everything.
+
+pub struct Probe {
+    ebpf: Ebpf,
+    /// How each hook came out.
+    pub hooks: Vec<HookStatus>,
+    attached: Vec<(Hook, &'static str)>,
+    config: Array<MapData, Shared<Config>>,
+    wanted: HashMap<MapData, Shared<Name>, u8>,
+    ignored: HashMap<MapData, u64, u8>,
+    counters: PerCpuArray<MapData, Shared<Counters>>,
+    current: Config,
+    listed: BTreeSet<Wanted>,
+    logger: Option<EbpfLogger<&'static dyn log::Log>>,
+}
+
+/// A type that the kernel side defines, as aya wants it marked.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+struct Shared<T>(T);
+
+// SAFETY: `repr(C)` and padded explicitly; any bytes are a value.
+unsafe impl aya::Pod for Shared<Config> {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Shared<Name> {}
+// SAFETY: an array of integers.
+unsafe impl aya::Pod for Shared<Counters> {}
+
+/// Checks what can be checked without touching the kernel.
+///
+/// # Errors
+/// If privileges or type information are missing.
+pub fn preflight(machine: &Machine) -> Result<(), Failure> {
+    if !machine.missing.is_empty() {
+        let missing = machine.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        return Err(Failure::Privilege { missing });
+    }
+    match &machine.btf {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::Kernel(format!(
+            "{error}; sockleak needs a kernel built with CONFIG_DEBUG_INFO_BTF, as distributions ship since Linux 5.10"
+        ))),
+    }
+}
+
+impl Probe {
+    /// Loads the object and attaches every hook that can be; nothing is reported yet.
+    ///
+    /// # Errors
+    /// If privileges, BTF, a structure's member or a required hook is missing, or the kernel refuses.
+    pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes) -> Result<Self, Failure> {
+        preflight(machine)?;
+        let Ok(types) = &machine.btf else { return Err(Failure::Kernel(format!("{BTF_PATH} is missing"))) };
+        let offsets = offsets::resolve(types).map_err(|missing| {
+            Failure::Kernel(format!(
+                "this kernel ({}) has no {}; please report it",
+                machine.release,
+                missing.join(", ")
+            ))
+        })?;
+        let btf = Btf::from_sys_fs().context("reading the kernel's BTF")?;
+        raise_memory_limit();
+        let mut ebpf = load(&btf, &Injected(offsets), sizes).map_err(|error| refusal(machine, &error))?;
+        let mut hooks = Vec::new();
+        let mut attached = Vec::new();
+        for (hook, ways) in plan(&machine.facts(), choice) {
+            let (status, programs) = attach_hook(&mut ebpf, &btf, hook, ways);
+            attached.extend(programs.into_iter().map(|program| (hook, program)));
+            hooks.push(status);
+        }
+        let map = |ebpf: &mut Ebpf, name| {
+            ebpf.take_map(name).with_context(|| format!("the object has no map {name}"))
+        };
+        Ok(Self {
+            config: Array::try_from(map(&mut ebpf, "CONFIG")?).context("CONFIG")?,
+            wanted: HashMap::try_from(map(&mut ebpf, "WANTED")?).context("WANTED")?,
+            ignored: HashMap::try_from(map(&mut ebpf, "IGNORED")?).context("IGNORED")?,
+            counters: PerCpuArray::try_from(map(&mut ebpf, "COUNTERS")?).context("COUNTERS")?,
+            current: idle(),
+            listed: BTreeSet::new(),
+            logger: EbpfLogger::init(&mut ebpf).ok(),
+            ebpf,
+            hooks,
+            attached,
+        })
+    }
+
+    /// Can a session be run with what was attached?
+    ///
+    /// # Errors
+    /// If a required hook is missing; the sentence says why.
+    pub fn require(&self, machine: &Machine) -> Result<(), Failure> {
+        let missing =
+            self.hooks.iter().find(|hook| hook.hook.is_required() && hook.status != Outcome::Attached);
+        match missing {
+            None => Ok(()),
+            Some(hook) => Err(Failure::Kernel(why_not(machine, hook))),
+        }
+    }
+
+    /// Takes the ring buffer, which is there once.
+    ///
+    /// # Errors
+    /// If it was taken already.
+    pub fn ring(&mut self) -> anyhow::Result<RingBuf<MapData>> {
+        let map = self.ebpf.take_map("EVENTS").context("the ring buffer was taken already")?;
+        Ok(RingBuf::try_from(map)?)
+    }
+
+    /// Tells the kernel side what to look for, if that changed.
+    ///
+    /// # Errors
+    /// If the map of names is full.
+    pub fn look_for(&mut self, wanted: BTreeSet<Wanted>) -> anyhow::Result<()> {
+        if wanted == self.listed {
+            return Ok(());
+        }
+        let mut config = Config { enabled: self.current.enabled, ..idle() };
+        for wanted in &wanted {
+            let name = match wanted {
+                Wanted::AnyFile => {
+                    config.any_file = 1;
+                    continue;
+                }
+                Wanted::File(name) => {
+                    set_length(&mut config.file_lengths, name.len());
+                    key(name, 0)
+                }
+                Wanted::Abstract(name) => {
+                    set_length(&mut config.abstract_lengths, name.len());
+                    key(name, 1)
+                }
+            };
+            let added = self.wanted.insert(Shared(name), 1, 0);
+            added.context("there are more targets than the kernel side has room for (1024)")?;
+        }
+        for gone in self.listed.difference(&wanted) {
+            let (Wanted::File(name) | Wanted::Abstract(name)) = gone else { continue };
+            // Absent is as good as removed.
+            let _ = self.wanted.remove(&Shared(key(name, u16::from(matches!(gone, Wanted::Abstract(_))))));
+        }
+        self.listed = wanted;
+        self.configure(config)
+    }
+
+    /// Starts or stops reporting new connections.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn enable(&mut self, enabled: bool) -> anyhow::Result<()> {
+        self.configure(Config { enabled: u32::from(enabled), ..self.current })
+    }
+
+    fn configure(&mut self, config: Config) -> anyhow::Result<()> {
+        self.config.set(0, Shared(config), 0).context("writing the kernel side's configuration")?;
+        self.current = config;
+        Ok(())
+    }
+
+    /// Tells the kernel side that nobody wants a listener after all.
+    pub fn ignore(&mut self, listener: u64) {
+        // If this fails, events keep coming that are dropped here.
+        let _ = self.ignored.insert(listener, 1, 0);
+    }
+
+    /// Shows what the kernel side logged, which is nothing unless something is wrong.
+    pub fn flush_log(&mut self) {
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
+        }
+    }
+
+    /// What was lost so far.
+    #[must_use]
+    pub fn losses(&self) -> Vec<Loss> {
+        let mut losses = Vec::new();
+        if let Ok(counters) = self.counters.get(&0, 0) {
+            for hook in Hook::ALL {
+                for what in 0..failure::COUNT {
+                    let count: u64 = counters.iter().map(|cpu| cpu.0[hook.index()][what]).sum();
+                    if count > 0 {
+                        losses.push(Loss { hook: hook.name(), what: failure_name(what), count });
+                    }
+                }
+            }
+        }
+        for (hook, program, misses) in self.misses() {
+            if misses.is_some_and(|misses| misses > 0) {
+                let what =
+                    if program.ends_with("probe") { "a call" } else { "a call of a preempted program" };
+                losses.push(Loss { hook: hook.name(), what, count: misses.unwrap_or(0) });
+            }
+        }
+        losses
+    }
+
+    /// How often the kernel skipped each attached program; None where it does not count.
+    pub fn misses(&self) -> impl Iterator<Item = (Hook, &'static str, Option<u64>)> {
+        self.attached.iter().map(|&(hook, name)| {
+            let program = self.ebpf.program(name).and_then(|program| program.fd().ok());
+            (hook, name, program.and_then(|fd| recursion_misses(&AsFdRef(fd))))
+        })
+    }
+
+    /// Detaches every program; what is in the ring stays there.
+    pub fn detach(&mut self) {
+        for (_, name) in std::mem::take(&mut self.attached) {
+            if let Some(program) = self.ebpf.program_mut(name) {
+                let _ = unload(program);
+            }
+        }
+    }
+}
+
+/// aya's program descriptors lend themselves as `AsFd`; the file in /proc needs the number.
+struct AsFdRef<'a>(&'a aya::programs::ProgramFd);
+
+impl std::os::fd::AsRawFd for AsFdRef<'_> {
+    fn as_raw_fd(&self) -> i32 {
+        use std::os::fd::AsFd as _;
+
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+fn unload(program: &mut Program) -> Result<(), ProgramError> {
+    match program {
+        Program::FEntry(program) => program.unload(),
+        Program::FExit(program) => program.unload(),
+        Program::KProbe(program) => program.unload(),
+        _ => Ok(()),
+    }
+}
+
+fn load(btf: &Btf, offsets: &Injected, sizes: Sizes) -> Result<Ebpf, aya::EbpfError> {
+    EbpfLoader::new()
+        .btf(Some(btf))
+        .override_global("OFFSETS", offsets, true)
+        .map_max_entries("EVENTS", sizes.ring)
+        // Two ends each, and their listeners.
+        .map_max_entries("ENDS", sizes.connections.saturating_mul(2).saturating_add(1024))
+        .load(OBJECT)
+}
+
+/// Tries the ways in turn; the first that the kernel takes is it.
+fn attach_hook(
+    ebpf: &mut Ebpf,
+    btf: &Btf,
+    hook: Hook,
+    ways: Result<Vec<Way>, String>,
+) -> (HookStatus, Vec<&'static str>) {
+    let mut status = HookStatus {
+        hook,
+        function: hook.function(),
+        kind: None,
+        status: Outcome::Unsupported,
+        reason: None,
+    };
+    let ways = match ways {
+        Ok(ways) => ways,
+        Err(reason) => {
+            status.reason = Some(reason);
+            return (status, Vec::new());
+        }
+    };
+    let mut refusals = Vec::new();
+    for way in ways {
+        match attach_way(ebpf, btf, hook, &way) {
+            Ok(()) => {
+                refusals.extend(way.warning.map(str::to_owned));
+                status.kind = Some(way.kind);
+                status.status = Outcome::Attached;
+                status.reason = (!refusals.is_empty()).then(|| refusals.join("; "));
+                return (status, way.programs.into_iter().map(|(name, _)| name).collect());
+            }
+            Err(error) => {
+                if is_refusal(&error) {
+                    status.status = Outcome::Refused;
+                }
+                tracing::debug!(hook = hook.name(), kind = %way.kind, error = format!("{error:#}"), "not attached");
+                refusals.push(format!("{}: {}", way.kind, brief(&error)));
+            }
+        }
+    }
+    status.reason = Some(refusals.join("; "));
+    (status, Vec::new())
+}
+
+fn attach_way(ebpf: &mut Ebpf, btf: &Btf, hook: Hook, way: &Way) -> anyhow::Result<()> {
+    let mut done = Vec::new();
+    for &(name, kind) in &way.programs {
+        let result = attach_program(ebpf, btf, hook.function(), name, kind);
+        if let Err(error) = result {
+            for name in done {
+                let _ = ebpf.program_mut(name).map(unload);
+            }
+            return Err(error);
+        }
+        done.push(name);
+    }
+    Ok(())
+}
+
+fn attach_program(ebpf: &mut Ebpf, btf: &Btf, function: &str, name: &str, kind: Kind) -> anyhow::Result<()> {
+    let program = ebpf.program_mut(name).with_context(|| format!("the object has no program {name}"))?;
+    match kind {
+        Kind::Fentry => {
+            let program: &mut FEntry = program.try_into()?;
+            program.load(function, btf)?;
+            program.attach()?;
+        }
+        Kind::Fexit => {
+            let program: &mut FExit = program.try_into()?;
+            program.load(function, btf)?;
+            program.attach()?;
+        }
+        Kind::Kprobe | Kind::Kretprobe => {
+            let program: &mut KProbe = program.try_into()?;
+            program.load()?;
+            program.attach(function, 0)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_length(lengths: &mut [u64; 4], len: usize) {
+    // Names are at most 107 bytes long, see `Target::parse`.
+    lengths[(len >> 6) & 3] |= 1 << (len & 63);
+}
+
+fn key(name: &[u8], is_abstract: u16) -> Name {
+    let len = name.len().min(NAME_LEN);
+    let mut bytes = [0; NAME_LEN];
+    bytes[..len].copy_from_slice(&name[..len]);
+    Name { len: len as u16, is_abstract, bytes }
+}
+
+const fn idle() -> Config {
+    Config {
+        enabled: 0,
+        any_file: 0,
+        any_abstract: 0,
+        reserved: 0,
+        file_lengths: [0; 4],
+        abstract_lengths: [0; 4],
+    }
+}
+
+const fn failure_name(what: usize) -> &'static str {
+    match what {
+        failure::RING => "events (ring buffer full)",
+        failure::ENDS => "ends (map of connections full)",
+        failure::PROCESS => "process descriptions (ring buffer full)",
+        _ => "calls (map of calls full)",
+    }
+}
+
+/// Before Linux 5.11, maps count as locked memory.
+fn raise_memory_limit() {
+    use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+
+    // Without the right to, loading fails with a sentence of its own.
+    let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
+}
+
+/// Is it the kernel's policy that says no?
+fn is_refusal(error: &anyhow::Error) -> bool {
+    let io = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    io.into_iter().any(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// The innermost cause, without the verifier's log.
+fn brief(error: &anyhow::Error) -> String {
+    let cause = error.chain().last().map_or_else(String::new, ToString::to_string);
+    cause.lines().next().unwrap_or_default().to_owned()
+}
+
+fn refusal(machine: &Machine, error: &aya::EbpfError) -> Failure {
+    let detail = brief(&anyhow::Error::msg(error.to_string()));
+    Failure::Kernel(format!(
+        "this kernel ({}) does not load the maps: {detail}{}",
+        machine.release,
+        hint(machine)
+    ))
+}
+
+/// Why a required hook is not there, and what to do about it.
+fn why_not(machine: &Machine, hook: &HookStatus) -> String {
+    let reason = hook.reason.as_deref().unwrap_or("no reason was given");
+    let function = hook.function;
+    match hook.status {
+        Outcome::Refused => format!(
+            "this kernel ({}) refuses tracing programs although the privileges are there, so {function} cannot be \
+             watched ({reason}); run sockleak on a host whose kernel allows fentry or kprobe programs{}",
+            machine.release,
+            hint(machine)
+        ),
+        Outcome::Unsupported | Outcome::Attached => format!(
+            "{function} cannot be watched on this kernel ({}): {reason}; `sockleak check` shows what it offers",
+            machine.release
+        ),
+    }
+}
+
+fn hint(machine: &Machine) -> String {
+    match machine.lockdown.as_deref() {
+        Some(mode) if mode != "none" => format!(" (kernel lockdown is on: {mode})"),
+        _ => String::new(),
+    }
+}
+
+/// How many hooks there are, for the assertion that the counters have a row for each.
+const _: () = assert!(Hook::ALL.len() == hook::COUNT);

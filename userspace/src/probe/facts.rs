@@ -1,0 +1,201 @@
+//! What the machine offers: read once, then judged elsewhere.
+
+use std::{fs, io, path::Path};
+
+use caps::{CapSet, Capability};
+
+use super::{
+    btf::{Btf, BtfError},
+    plan::{Facts, Hook, Preemption},
+};
+
+/// Where the kernel shows its type information.
+pub const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
+
+/// What was found out.
+#[derive(Debug)]
+pub struct Machine {
+    /// `uname -r`
+    pub release: String,
+    /// `uname -v`
+    pub version: String,
+    /// The kernel's types, or why there are none.
+    pub btf: Result<Btf, NoBtf>,
+    /// Capabilities that are needed and not there.
+    pub missing: Vec<Capability>,
+    /// Text of `/sys/kernel/security/lockdown`, the active mode alone.
+    pub lockdown: Option<String>,
+    /// Are there kprobes for perf?
+    pub kprobes: bool,
+    /// Is kernel code preempted?
+    pub preemption: Preemption,
+    /// `RLIMIT_MEMLOCK` in bytes; None for no limit.
+    pub locked_memory: Option<u64>,
+    /// Inode number of our mount namespace.
+    pub mount_namespace: u32,
+    /// This boot's identity.
+    pub boot_id: String,
+}
+
+/// Why there is no BTF.
+#[derive(Debug, thiserror::Error)]
+pub enum NoBtf {
+    /// The file could not be read.
+    #[error("{BTF_PATH} cannot be read: {0}")]
+    Unreadable(io::Error),
+    /// The file is not what was expected.
+    #[error("{BTF_PATH} cannot be used: {0}")]
+    Malformed(BtfError),
+}
+
+impl Machine {
+    /// Finds everything out.
+    #[must_use]
+    pub fn inspect() -> Self {
+        let (release, version) = match nix::sys::utsname::uname() {
+            Ok(name) => {
+                (name.release().to_string_lossy().into_owned(), name.version().to_string_lossy().into_owned())
+            }
+            Err(_) => ("unknown".to_owned(), "unknown".to_owned()),
+        };
+        let btf = fs::read(BTF_PATH).map_err(NoBtf::Unreadable);
+        let btf = btf.and_then(|bytes| Btf::parse(bytes).map_err(NoBtf::Malformed));
+        let preemption = preemption(
+            &version,
+            read("/sys/kernel/debug/sched/preempt").as_deref(),
+            read("/proc/cmdline").as_deref(),
+        );
+        Self {
+            release,
+            version,
+            btf,
+            missing: missing_capabilities(&|capability| {
+                caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false)
+            }),
+            lockdown: read("/sys/kernel/security/lockdown").and_then(|text| bracketed(&text, '[', ']')),
+            kprobes: Path::new("/sys/bus/event_source/devices/kprobe/type").exists(),
+            preemption,
+            locked_memory: locked_memory(),
+            mount_namespace: own_mount_namespace(),
+            boot_id: read("/proc/sys/kernel/random/boot_id")
+                .map_or_else(String::new, |id| id.trim().to_owned()),
+        }
+    }
+
+    /// What the plan rests on; without BTF, no function is known.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let btf = self.btf.as_ref().ok();
+        let count = |hook: Hook| Some((hook.function(), btf?.argument_count(hook.function())?));
+        Facts {
+            arguments: Hook::ALL.into_iter().filter_map(count).collect(),
+            kprobes: self.kprobes,
+            preemption: self.preemption,
+            version: version_numbers(&self.release),
+        }
+    }
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok()
+}
+
+/// Loading programs takes `CAP_BPF` and `CAP_PERFMON` (Linux 5.8), or `CAP_SYS_ADMIN` for both.
+fn missing_capabilities(has: &dyn Fn(Capability) -> bool) -> Vec<Capability> {
+    if has(Capability::CAP_SYS_ADMIN) {
+        return Vec::new();
+    }
+    [Capability::CAP_BPF, Capability::CAP_PERFMON]
+        .into_iter()
+        .filter(|&capability| !has(capability))
+        .collect()
+}
+
+/// From `uname -v`, the scheduler's debug file (`none voluntary (full)`) and the kernel command line.
+fn preemption(version: &str, debug: Option<&str>, command_line: Option<&str>) -> Preemption {
+    let by_mode = |mode: &str| match mode {
+        "none" | "voluntary" => Preemption::No,
+        "full" | "lazy" => Preemption::Yes,
+        _ => Preemption::Unknown,
+    };
+    if !version.contains("PREEMPT") {
+        return Preemption::No;
+    }
+    if !version.contains("PREEMPT_DYNAMIC") {
+        return Preemption::Yes;
+    }
+    if let Some(mode) = debug.and_then(|text| bracketed(text, '(', ')')) {
+        return by_mode(&mode);
+    }
+    let chosen = command_line
+        .and_then(|line| line.split_whitespace().rev().find_map(|word| word.strip_prefix("preempt=")));
+    chosen.map_or(Preemption::Unknown, by_mode)
+}
+
+fn bracketed(text: &str, open: char, close: char) -> Option<String> {
+    let (_, rest) = text.split_once(open)?;
+    rest.split_once(close).map(|(inside, _)| inside.to_owned())
+}
+
+fn version_numbers(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+fn locked_memory() -> Option<u64> {
+    match nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_MEMLOCK) {
+        Ok((nix::sys::resource::RLIM_INFINITY, _)) | Err(_) => None,
+        Ok((limit, _)) => Some(limit),
+    }
+}
+
+fn own_mount_namespace() -> u32 {
+    use std::os::unix::fs::MetadataExt as _;
+
+    fs::metadata("/proc/self/ns/mnt")
+        .ok()
+        .and_then(|namespace| u32::try_from(namespace.ino()).ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preemption_is_found_where_it_can_be() {
+        for (version, debug, line, expected) in [
+            ("#1 SMP Debian 5.10.223-1", None, None, Preemption::No),
+            ("#1 SMP PREEMPT Debian", None, None, Preemption::Yes),
+            ("#1 SMP PREEMPT_RT", None, None, Preemption::Yes),
+            ("#1 SMP PREEMPT_DYNAMIC", None, Some("quiet"), Preemption::Unknown),
+            ("#1 SMP PREEMPT_DYNAMIC", None, Some("preempt=full quiet"), Preemption::Yes),
+            ("#1 SMP PREEMPT_DYNAMIC", None, Some("preempt=full preempt=none"), Preemption::No),
+            ("#1 SMP PREEMPT_DYNAMIC", Some("none (voluntary) full\n"), Some("preempt=full"), Preemption::No),
+            ("#1 SMP PREEMPT_DYNAMIC", Some("full (lazy)\n"), None, Preemption::Yes),
+        ] {
+            assert_eq!(preemption(version, debug, line), expected, "{version} {debug:?} {line:?}");
+        }
+    }
+
+    #[test]
+    fn either_the_old_capability_or_both_new_ones() {
+        use Capability::{CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN};
+
+        for (held, expected) in [
+            (vec![CAP_SYS_ADMIN], vec![]),
+            (vec![CAP_BPF, CAP_PERFMON], vec![]),
+            (vec![CAP_BPF], vec![CAP_PERFMON]),
+            (vec![], vec![CAP_BPF, CAP_PERFMON]),
+        ] {
+            assert_eq!(missing_capabilities(&|capability| held.contains(&capability)), expected);
+        }
+    }
+
+    #[test]
+    fn versions_are_read_from_releases() {
+        assert_eq!(version_numbers("5.10.0-32-cloud-amd64"), (5, 10));
+        assert_eq!(version_numbers("7.2"), (7, 2));
+        assert_eq!(version_numbers(""), (0, 0));
+    }
+}

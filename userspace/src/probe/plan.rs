@@ -1,0 +1,317 @@
+//! From facts to a plan: which programs to attach for each hook, in order of preference. Pure.
+
+use std::{collections::BTreeMap, fmt};
+
+use probe_ebpf::abi;
+
+/// The hooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hook {
+    /// A connection was made.
+    Connect,
+    /// An end was released.
+    Release,
+    /// A connection was accepted.
+    Accept,
+    /// A connect returned an error.
+    Attempt,
+    /// The listener that a connect found.
+    Lookup,
+}
+
+impl Hook {
+    /// In the order in which they are attached: whatever ends a connection's story first, what starts it last.
+    pub const ALL: [Self; abi::hook::COUNT] =
+        [Self::Release, Self::Accept, Self::Attempt, Self::Lookup, Self::Connect];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Release => "release",
+            Self::Accept => "accept",
+            Self::Attempt => "attempt",
+            Self::Lookup => "lookup",
+        }
+    }
+
+    /// The kernel function that it watches.
+    #[must_use]
+    pub const fn function(self) -> &'static str {
+        match self {
+            Self::Connect => "security_unix_stream_connect",
+            Self::Release => "unix_release_sock",
+            Self::Accept => "security_sock_graft",
+            Self::Attempt => "unix_stream_connect",
+            Self::Lookup => "unix_find_other",
+        }
+    }
+
+    /// Its row in the kernel side's counters.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Connect => abi::hook::CONNECT,
+            Self::Release => abi::hook::RELEASE,
+            Self::Accept => abi::hook::ACCEPT,
+            Self::Attempt => abi::hook::ATTEMPT,
+            Self::Lookup => abi::hook::LOOKUP,
+        }
+    }
+
+    /// Can nothing be said without it?
+    #[must_use]
+    pub const fn is_required(self) -> bool {
+        matches!(self, Self::Connect | Self::Release)
+    }
+
+    /// What is missing from a report without it.
+    #[must_use]
+    pub const fn without(self) -> &'static str {
+        match self {
+            Self::Connect => "connections are not seen",
+            Self::Release => "releases are not seen",
+            Self::Accept => "it is not known who accepts, or whether anybody does",
+            Self::Attempt => "failed attempts are not seen",
+            Self::Lookup => "failed attempts are not seen where the client used another name for the socket",
+        }
+    }
+}
+
+/// Kinds of program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Runs before a function, with typed arguments.
+    Fentry,
+    /// Runs after a function, with its arguments and result.
+    Fexit,
+    /// Runs before a function, on a breakpoint or ftrace call.
+    Kprobe,
+    /// Runs after a function; sees its result alone.
+    Kretprobe,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fentry => "fentry",
+            Self::Fexit => "fexit",
+            Self::Kprobe => "kprobe",
+            Self::Kretprobe => "kretprobe",
+        })
+    }
+}
+
+impl Kind {
+    const fn is_tracing(self) -> bool {
+        matches!(self, Self::Fentry | Self::Fexit)
+    }
+}
+
+/// Which kinds the user allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Choice {
+    /// The best for each hook.
+    #[default]
+    Auto,
+    /// fentry and fexit alone.
+    Fentry,
+    /// kprobes and kretprobes alone.
+    Kprobe,
+}
+
+/// Is kernel code preempted, so that fentry and fexit programs may be skipped?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preemption {
+    /// It is not: `none` or `voluntary`.
+    No,
+    /// It is: `full` or `lazy`.
+    Yes,
+    /// Chosen at boot, and not to be found out.
+    Unknown,
+}
+
+/// What the plan rests on.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Number of arguments of each hooked function, by name; missing if BTF does not have the function.
+    pub arguments: BTreeMap<&'static str, usize>,
+    /// Does the kernel have kprobes?
+    pub kprobes: bool,
+    /// Is kernel code preempted?
+    pub preemption: Preemption,
+    /// Version as (major, minor).
+    pub version: (u32, u32),
+}
+
+/// One way to watch a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// What it is called by.
+    pub kind: Kind,
+    /// The programs in the object file, with their kinds.
+    pub programs: Vec<(&'static str, Kind)>,
+    /// What it may miss here.
+    pub warning: Option<&'static str>,
+}
+
+/// What to do for a hook: the ways to try in turn, or why there is none.
+pub type HookPlan = Result<Vec<Way>, String>;
+
+/// All hooks in the order of [`Hook::ALL`].
+pub type Plan = Vec<(Hook, HookPlan)>;
+
+/// Draws up the plan.
+#[must_use]
+pub fn plan(facts: &Facts, choice: Choice) -> Plan {
+    Hook::ALL.into_iter().map(|hook| (hook, plan_hook(hook, facts, choice))).collect()
+}
+
+fn plan_hook(hook: Hook, facts: &Facts, choice: Choice) -> HookPlan {
+    let function = hook.function();
+    let Some(&arguments) = facts.arguments.get(function) else {
+        return Err(format!("the kernel has no function {function} that can be traced"));
+    };
+    let mut ways = ways(hook, arguments, facts);
+    if ways.iter().all(|way| !way.kind.is_tracing()) && choice == Choice::Fentry {
+        return Err(format!("{function} takes {arguments} arguments, for which there is no fexit program"));
+    }
+    ways.retain(|way| match choice {
+        Choice::Auto => true,
+        Choice::Fentry => way.kind.is_tracing(),
+        Choice::Kprobe => !way.kind.is_tracing(),
+    });
+    ways.retain(|way| facts.kprobes || way.kind.is_tracing());
+    if ways.is_empty() {
+        return Err("the kernel has no kprobes".to_owned());
+    }
+    Ok(ways)
+}
+
+/// The ways to watch a hook, best first; KERNEL.md has the observations behind the order and the warnings.
+fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
+    use Kind::{Fentry, Fexit, Kprobe, Kretprobe};
+
+    let way =
+        |kind, programs: &[(&'static str, Kind)]| Way { kind, programs: programs.to_vec(), warning: None };
+    let mut ways = match hook {
+        Hook::Connect => vec![
+            way(Fexit, &[("connect_fexit", Fexit)]),
+            way(Kretprobe, &[("connect_kretprobe", Kretprobe), ("connect_kprobe", Kprobe)]),
+        ],
+        // The order is reversed: fentry loses releases on preemptible kernels, kprobes nowhere.
+        Hook::Release => {
+            vec![way(Kprobe, &[("release_kprobe", Kprobe)]), way(Fentry, &[("release_fentry", Fentry)])]
+        }
+        Hook::Accept => {
+            vec![way(Fentry, &[("accept_fentry", Fentry)]), way(Kprobe, &[("accept_kprobe", Kprobe)])]
+        }
+        Hook::Attempt => vec![
+            way(Fexit, &[("attempt_fexit", Fexit)]),
+            way(Kretprobe, &[("attempt_kretprobe", Kretprobe), ("attempt_kprobe", Kprobe)]),
+        ],
+        Hook::Lookup => {
+            let fexit = match arguments {
+                4 => Some("lookup_fexit_4"),
+                5 => Some("lookup_fexit_5"),
+                6 => Some("lookup_fexit_6"),
+                _ => None,
+            };
+            let fexit = fexit.map(|program| way(Fexit, &[(program, Fexit)]));
+            fexit.into_iter().chain([way(Kretprobe, &[("lookup_kretprobe", Kretprobe)])]).collect()
+        }
+    };
+    for way in &mut ways {
+        way.warning = warning(hook, way.kind, facts);
+    }
+    ways
+}
+
+fn warning(hook: Hook, kind: Kind, facts: &Facts) -> Option<&'static str> {
+    match (hook, kind) {
+        (Hook::Release, Kind::Fentry) if facts.preemption != Preemption::No => {
+            Some("preemptible kernels skip fentry at times: releases may be missed")
+        }
+        (Hook::Attempt | Hook::Lookup, Kind::Fexit) if facts.preemption == Preemption::Yes => {
+            Some("preemptible kernels skip fexit at times: failed attempts may be missed under load")
+        }
+        // Before rethook, an instance is held for as long as a connect waits, and there are few.
+        (Hook::Attempt | Hook::Lookup, Kind::Kretprobe) if facts.version < (6, 0) => {
+            Some("kretprobes of this kernel run out under load: failed attempts may be missed")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(find_other: usize) -> Facts {
+        let arguments =
+            Hook::ALL.map(|hook| (hook.function(), if hook == Hook::Lookup { find_other } else { 3 }));
+        Facts { arguments: arguments.into(), kprobes: true, preemption: Preemption::No, version: (6, 1) }
+    }
+
+    /// The first program for a hook.
+    fn first(facts: &Facts, choice: Choice, hook: Hook) -> Result<&'static str, String> {
+        let plan = plan(facts, choice).into_iter().find(|(its, _)| *its == hook);
+        plan.map_or(Err("no plan".to_owned()), |(_, ways)| ways.map(|ways| ways[0].programs[0].0))
+    }
+
+    #[test]
+    fn each_hook_has_its_best_kind() {
+        let facts = facts(4);
+        for (hook, expected) in [
+            (Hook::Connect, "connect_fexit"),
+            (Hook::Release, "release_kprobe"),
+            (Hook::Accept, "accept_fentry"),
+            (Hook::Attempt, "attempt_fexit"),
+            (Hook::Lookup, "lookup_fexit_4"),
+        ] {
+            assert_eq!(first(&facts, Choice::Auto, hook).as_deref(), Ok(expected));
+        }
+        assert_eq!(first(&facts, Choice::Fentry, Hook::Release).as_deref(), Ok("release_fentry"));
+        assert_eq!(first(&facts, Choice::Kprobe, Hook::Connect).as_deref(), Ok("connect_kretprobe"));
+    }
+
+    #[test]
+    fn the_argument_count_picks_the_program() {
+        for (count, expected) in
+            [(4, "lookup_fexit_4"), (5, "lookup_fexit_5"), (6, "lookup_fexit_6"), (7, "lookup_kretprobe")]
+        {
+            assert_eq!(first(&facts(count), Choice::Auto, Hook::Lookup).as_deref(), Ok(expected));
+        }
+        assert!(first(&facts(7), Choice::Fentry, Hook::Lookup).is_err());
+    }
+
+    #[test]
+    fn without_kprobes_fentry_serves_and_warns_where_it_misses() {
+        for (preemption, warns) in
+            [(Preemption::No, false), (Preemption::Yes, true), (Preemption::Unknown, true)]
+        {
+            let facts = Facts { kprobes: false, preemption, ..facts(4) };
+            assert_eq!(first(&facts, Choice::Auto, Hook::Release).as_deref(), Ok("release_fentry"));
+            let plan = plan(&facts, Choice::Auto);
+            assert_eq!(plan[0].1.as_ref().is_ok_and(|ways| ways[0].warning.is_some()), warns);
+        }
+        let facts = Facts { kprobes: false, ..facts(4) };
+        assert!(first(&facts, Choice::Kprobe, Hook::Release).is_err());
+    }
+
+    #[test]
+    fn a_missing_function_is_named() {
+        let mut facts = facts(4);
+        facts.arguments.remove("security_unix_stream_connect");
+        let error = first(&facts, Choice::Auto, Hook::Connect).unwrap_err();
+        assert!(error.contains("security_unix_stream_connect"), "{error}");
+    }
+
+    #[test]
+    fn everything_is_attached_before_connections_are_seen() {
+        assert_eq!(Hook::ALL.last(), Some(&Hook::Connect));
+    }
+}

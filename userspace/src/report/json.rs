@@ -1,0 +1,135 @@
+//! One JSON object a line; `docs/json.md` describes them.
+
+use serde_json::{Map, Value, json};
+
+use super::{Loss, Report, errno_name};
+use crate::{
+    clock::Clock,
+    decode::abstract_name,
+    event::{End, Listener, Reason, What},
+    lifecycle::Who,
+    session::Seen,
+};
+
+/// The line of a listener that a target means.
+#[must_use]
+pub fn listener(listener: &Listener) -> Value {
+    json!({
+        "type": "listener",
+        "listener": listener.id,
+        "path": text(&listener.path),
+        "path_truncated": listener.path_truncated,
+        "bind_path": text(&abstract_name(&listener.bind_name)),
+        "device": listener.device,
+        "inode": listener.inode,
+        "mount_ns": listener.mount_namespace,
+        "network_ns": listener.network_namespace,
+        "socket_type": if listener.is_seqpacket { "seqpacket" } else { "stream" },
+        "backlog": listener.backlog,
+        "pid": listener.pid,
+    })
+}
+
+/// The line of an event.
+#[must_use]
+pub fn event(seen: &Seen<'_>, clock: &Clock) -> Value {
+    let mut line = Map::new();
+    let mut put = |name: &str, value: Value| line.insert(name.to_owned(), value);
+    put("time", clock.rfc3339(seen.at).into());
+    put("boot_ns", seen.at.into());
+    put("path", seen.socket.path.clone().into());
+    put("open", seen.socket.occupied.into());
+    if let Some(connection) = seen.connection {
+        put("age_ns", connection.age(seen.at).into());
+        put("state", connection.state().name().into());
+    }
+    match seen.what {
+        What::Connect { connection, listener, client_inode, queue, .. } => {
+            put("type", "connect".into());
+            put("connection", (*connection).into());
+            put("listener", (*listener).into());
+            put("client_inode", (*client_inode).into());
+            put("queue", json!(queue));
+        }
+        What::Accept { connection, listener, server_inode } => {
+            put("type", "accept".into());
+            put("connection", (*connection).into());
+            put("listener", (*listener).into());
+            put("server_inode", (*server_inode).into());
+        }
+        What::Release { connection, listener, end, reason } => {
+            put("type", "release".into());
+            put("connection", (*connection).into());
+            put("listener", (*listener).into());
+            put("end", if *end == End::Client { "client".into() } else { "server".into() });
+            put_reason(&mut put, *reason);
+        }
+        What::ListenerClosed { listener, reason } => {
+            put("type", "listener-closed".into());
+            put("listener", (*listener).into());
+            put_reason(&mut put, *reason);
+        }
+        What::Attempt { listener, errno, address, queue, .. } => {
+            put("type", "attempt".into());
+            put("listener", json!(listener));
+            put("errno", (*errno).into());
+            put("error", errno_name(*errno).into());
+            put("address", text(&abstract_name(address)).into());
+            put("queue", json!(queue));
+        }
+    }
+    who(&mut put, seen.who);
+    Value::Object(line)
+}
+
+fn put_reason(put: &mut impl FnMut(&str, Value) -> Option<Value>, reason: Reason) {
+    put("reason", reason.name().into());
+    match reason {
+        Reason::Exit(status) => put("exit_status", status.into()),
+        Reason::Killed(signal) => put("signal", signal.into()),
+        Reason::Close | Reason::Exec | Reason::ListenerClosed | Reason::Collected => None,
+    };
+}
+
+fn who(put: &mut impl FnMut(&str, Value) -> Option<Value>, who: &Who) {
+    let actor = who.actor;
+    let process = who.process.as_deref();
+    put("pid", actor.id.pid.into());
+    put("tid", actor.tid.into());
+    put("start_ns", actor.id.start.into());
+    put("comm", actor.comm.to_string().into());
+    put("uid", actor.uid.into());
+    put("gid", actor.gid.into());
+    put("program", json!(process.and_then(|process| process.program.as_deref())));
+    put("argv", json!(process.map(|process| &process.argv)));
+    put("argv_truncated", json!(process.map(|process| process.argv_truncated)));
+    put("ppid", json!(process.map(|process| process.parent)));
+    put("pid_in_namespace", json!(process.map(|process| process.pid_in_namespace)));
+    put("cgroup_id", json!(process.map(|process| process.cgroup)));
+    put("mount_ns", json!(process.map(|process| process.namespaces.mount)));
+    put("network_ns", json!(process.map(|process| process.namespaces.network)));
+    put("pid_ns", json!(process.map(|process| process.namespaces.pid)));
+}
+
+/// The line of losses that grew.
+#[must_use]
+pub fn losses(losses: &[Loss]) -> Value {
+    json!({"type": "loss", "lost": losses})
+}
+
+/// The line of a report.
+///
+/// # Errors
+/// None in practice: a report holds nothing that JSON cannot.
+pub fn report(report: &Report, clock: &Clock) -> serde_json::Result<Value> {
+    let mut line = serde_json::to_value(report)?;
+    if let Value::Object(line) = &mut line {
+        line.insert("type".to_owned(), "report".into());
+        line.insert("time".to_owned(), clock.rfc3339(report.now).into());
+    }
+    Ok(line)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

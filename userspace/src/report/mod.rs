@@ -1,0 +1,284 @@
+//! Reports: what is known at one moment, as data ([`Report`]), and its presentations.
+
+pub mod escape;
+pub mod json;
+pub mod live;
+pub mod text;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{
+    event::Reason,
+    lifecycle::{Connection, EndState, State, Who},
+    session::{Session, SocketId, Tally},
+};
+
+/// Failures that cost evidence, as the kernel side counted them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    /// The hook: `connect`, `release`, `accept`, `attempt`, `lookup`.
+    pub hook: &'static str,
+    /// What was lost.
+    pub what: &'static str,
+    /// How often, at least.
+    pub count: u64,
+}
+
+/// A report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Nanoseconds since boot.
+    #[serde(skip)]
+    pub now: u64,
+    /// How long was observed.
+    pub seconds: f64,
+    /// The targets as given.
+    pub targets: Vec<String>,
+    /// Age from which a connection counts as old, in nanoseconds.
+    pub leak_age_ns: u64,
+    /// Nothing is known to be missing.
+    pub complete: bool,
+    /// What is missing, a sentence each.
+    pub incomplete_because: Vec<String>,
+    /// Per socket and program.
+    pub programs: Vec<Program>,
+    /// The connections that are not released at both ends, oldest first.
+    pub open: Vec<Open>,
+    /// What was lost.
+    pub losses: Vec<Loss>,
+}
+
+/// What a program did on a socket.
+#[derive(Clone, Debug, Serialize)]
+pub struct Program {
+    /// The socket.
+    pub path: String,
+    /// The program.
+    pub program: String,
+    /// Connections opened.
+    pub opened: u64,
+    /// Of those, released at both ends.
+    pub closed: u64,
+    /// Client ends not released.
+    pub open_client: u64,
+    /// Server ends not released.
+    pub open_server: u64,
+    /// Client ends not released and older than the leak age.
+    pub old_client: u64,
+    /// Server ends not released whose client left longer ago than the leak age.
+    pub old_server: u64,
+    /// Age of the oldest open connection, nanoseconds.
+    pub oldest_ns: Option<u64>,
+    /// Failed attempts by error.
+    pub failed: BTreeMap<String, u64>,
+}
+
+/// An open connection.
+#[derive(Clone, Debug, Serialize)]
+pub struct Open {
+    /// Its number.
+    pub connection: u64,
+    /// The socket.
+    pub path: String,
+    /// The opener.
+    #[serde(flatten)]
+    pub opener: Opener,
+    /// Inode of the client's socket.
+    pub client_inode: u64,
+    /// Inode of the server's, once accepted.
+    pub server_inode: Option<u64>,
+    /// Nanoseconds since it was made.
+    pub age_ns: u64,
+    /// Where it stands.
+    pub state: State,
+    /// The client end.
+    pub client_end: EndReport,
+    /// The server end.
+    pub server_end: EndReport,
+    /// Who accepted it.
+    pub server: Option<Party>,
+}
+
+/// Who opened a connection.
+#[derive(Clone, Debug, Serialize)]
+pub struct Opener {
+    /// Process id.
+    pub pid: u32,
+    /// Start of the process, nanoseconds since boot.
+    pub start_ns: u64,
+    /// Its program.
+    pub program: String,
+    /// The command line, where known.
+    pub argv: Option<Vec<String>>,
+    /// Its name.
+    pub comm: String,
+}
+
+/// A process and its program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Party {
+    /// Process id.
+    pub pid: u32,
+    /// Its program.
+    pub program: String,
+}
+
+/// One end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EndReport {
+    /// `open`, `released` or `unknown`.
+    pub state: &'static str,
+    /// Why it was released.
+    pub reason: Option<&'static str>,
+    /// Nanoseconds since it was released.
+    pub released_ns_ago: Option<u64>,
+    /// Who released it.
+    #[serde(flatten)]
+    pub by: Option<Party>,
+}
+
+/// What surrounds a session when a report is made.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// When observation began: nanoseconds since boot.
+    pub started: u64,
+    /// Now.
+    pub now: u64,
+    /// Age from which a connection counts as old, in nanoseconds.
+    pub leak_age: u64,
+    /// What was lost.
+    pub losses: Vec<Loss>,
+    /// Further sentences on what is missing.
+    pub gaps: Vec<String>,
+}
+
+impl Report {
+    /// Draws it up.
+    #[must_use]
+    pub fn new(session: &Session, frame: Frame) -> Self {
+        let Frame { started, now, leak_age, losses, gaps } = frame;
+        let mut rows: BTreeMap<(SocketId, &str), Program> = BTreeMap::new();
+        for (socket, program, tally) in session.tallies() {
+            let path = &session.sockets()[socket.0].path;
+            let name = session.program(program);
+            rows.insert((socket, name), Program::new(path, name, tally));
+        }
+        let mut open = Vec::new();
+        for (socket, connection) in session.open() {
+            if let Some(row) = rows.get_mut(&(socket, session.program(connection.opener.program))) {
+                row.add(connection, now, leak_age);
+            }
+            open.push(Open::new(session, socket, connection, now));
+        }
+        open.sort_by_key(|open| (std::cmp::Reverse(open.age_ns), open.connection));
+        let mut incomplete_because = gaps;
+        incomplete_because.extend(losses.iter().map(|loss| {
+            format!("{} of the {} hook lost at least {} times", loss.what, loss.hook, loss.count)
+        }));
+        if session.misfits() > 0 {
+            incomplete_because.push(format!("{} events did not fit what came before", session.misfits()));
+        }
+        let unknown = open
+            .iter()
+            .filter(|open| open.client_end.state == "unknown" || open.server_end.state == "unknown");
+        let unknown = unknown.count();
+        if unknown > 0 {
+            incomplete_because.push(format!("{unknown} connections have an end that could not be followed"));
+        }
+        Self {
+            now,
+            seconds: (now.saturating_sub(started)) as f64 / 1e9,
+            targets: session.selection.given().map(str::to_owned).collect(),
+            leak_age_ns: leak_age,
+            complete: incomplete_because.is_empty(),
+            incomplete_because,
+            programs: rows.into_values().collect(),
+            open,
+            losses,
+        }
+    }
+}
+
+impl Program {
+    fn new(path: &str, program: &str, tally: &Tally) -> Self {
+        let failed = tally.failed.iter().map(|(&errno, &count)| (errno_name(errno), count));
+        Self {
+            path: path.to_owned(),
+            program: program.to_owned(),
+            opened: tally.opened,
+            closed: tally.closed,
+            open_client: 0,
+            open_server: 0,
+            old_client: 0,
+            old_server: 0,
+            oldest_ns: None,
+            failed: failed.collect(),
+        }
+    }
+
+    fn add(&mut self, connection: &Connection, now: u64, leak_age: u64) {
+        let age = connection.age(now);
+        self.open_client += u64::from(connection.client.is_open());
+        self.open_server += u64::from(connection.server.is_open());
+        self.old_client += u64::from(connection.client.is_open() && age >= leak_age);
+        if let (EndState::Released { at, .. }, true) = (&connection.client, connection.server.is_open()) {
+            self.old_server += u64::from(now.saturating_sub(*at) >= leak_age);
+        }
+        self.oldest_ns = self.oldest_ns.max(Some(age));
+    }
+}
+
+impl Open {
+    fn new(session: &Session, socket: SocketId, connection: &Connection, now: u64) -> Self {
+        let party =
+            |who: &Who| Party { pid: who.actor.id.pid, program: session.program(who.program).to_owned() };
+        let end = |end: &EndState| match end {
+            EndState::Open => EndReport { state: "open", reason: None, released_ns_ago: None, by: None },
+            EndState::Unknown => {
+                EndReport { state: "unknown", reason: None, released_ns_ago: None, by: None }
+            }
+            EndState::Released { at, by, reason } => EndReport {
+                state: "released",
+                reason: Some(Reason::name(*reason)),
+                released_ns_ago: Some(now.saturating_sub(*at)),
+                by: Some(party(by)),
+            },
+        };
+        let opener = &connection.opener;
+        let process = opener.process.as_deref();
+        Self {
+            connection: connection.id,
+            path: session.sockets()[socket.0].path.clone(),
+            opener: Opener {
+                pid: opener.actor.id.pid,
+                start_ns: opener.actor.id.start,
+                program: session.program(opener.program).to_owned(),
+                argv: process.map(|process| process.argv.clone()),
+                comm: process.map_or(opener.actor.comm, |process| process.comm).to_string(),
+            },
+            client_inode: connection.client_inode,
+            server_inode: connection.accepted.as_ref().map(|accepted| accepted.inode),
+            age_ns: connection.age(now),
+            state: connection.state(),
+            client_end: end(&connection.client),
+            server_end: end(&connection.server),
+            server: connection.accepted.as_ref().map(|accepted| party(&accepted.by)),
+        }
+    }
+}
+
+/// The symbolic name of an error number, such as `EAGAIN`; `errno 999` for one without.
+#[must_use]
+pub fn errno_name(errno: i32) -> String {
+    /// The kernel's own "restart the system call", which a process never sees; include/linux/errno.h.
+    const ERESTARTSYS: i32 = 512;
+    if errno == ERESTARTSYS {
+        return "ERESTARTSYS".to_owned();
+    }
+    match nix::errno::Errno::from_raw(errno) {
+        nix::errno::Errno::UnknownErrno => format!("errno {errno}"),
+        known => format!("{known:?}"),
+    }
+}

@@ -1,0 +1,155 @@
+//! The report as text.
+
+use std::fmt::Write as _;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{EndReport, Open, Program, Report, escape::terminal};
+use crate::clock::human;
+
+/// Lists at most this many open connections of a program; the rest is counted.
+const SHOWN: usize = 20;
+
+/// Renders a report.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    let opened: u64 = report.programs.iter().map(|program| program.opened).sum();
+    let targets = report.targets.iter().map(|target| terminal(target)).collect::<Vec<_>>().join(" ");
+    let _ = writeln!(
+        out,
+        "{:.1} s on {targets}: {opened} connections opened, {} of them not closed at both ends",
+        report.seconds,
+        report.open.len()
+    );
+    if report.programs.is_empty() {
+        out.push_str("\nNo program connected, or tried to.\n");
+    }
+    let mut paths: Vec<&str> = report.programs.iter().map(|program| program.path.as_str()).collect();
+    paths.dedup();
+    for path in paths {
+        let rows = report.programs.iter().filter(|program| program.path == path);
+        let _ = write!(out, "\n{}\n{}\n", terminal(path), programs(rows));
+    }
+    if !report.open.is_empty() {
+        let _ = write!(out, "\nNot closed\n{}\n", connections(&report.open));
+    }
+    out.push('\n');
+    findings(report, &mut out);
+    out.push_str("Connections made before the trace began are not counted.\n");
+    for sentence in &report.incomplete_because {
+        let _ = writeln!(out, "INCOMPLETE: {sentence}.");
+    }
+    out
+}
+
+fn programs<'a>(rows: impl Iterator<Item = &'a Program>) -> Table {
+    let mut table =
+        table(["PROGRAM", "OPENED", "CLOSED", "CLIENT END HELD", "SERVER END HELD", "OLDEST", "FAILED"]);
+    for row in rows {
+        let failed = row.failed.iter().map(|(error, count)| format!("{error} {count}")).collect::<Vec<_>>();
+        table.add_row([
+            terminal(&row.program).into_owned(),
+            row.opened.to_string(),
+            row.closed.to_string(),
+            row.open_client.to_string(),
+            row.open_server.to_string(),
+            row.oldest_ns.map_or_else(|| "-".to_owned(), human),
+            if failed.is_empty() { "-".to_owned() } else { failed.join(", ") },
+        ]);
+    }
+    for column in 1..=5 {
+        align_right(&mut table, column);
+    }
+    table
+}
+
+fn connections(open: &[Open]) -> Table {
+    let mut table = table(["AGE", "PID", "PROGRAM", "STATE", "CLIENT END", "SERVER END"]);
+    for connection in open.iter().take(SHOWN) {
+        let holder = connection.server.as_ref();
+        let holder = holder
+            .map_or_else(|| "not accepted".to_owned(), |party| format!("{} {}", party.program, party.pid));
+        let opener = &connection.opener;
+        table.add_row([
+            human(connection.age_ns),
+            opener.pid.to_string(),
+            terminal(&command(opener.argv.as_deref(), &opener.program)).into_owned(),
+            connection.state.name().to_owned(),
+            end(&connection.client_end, &format!("socket:[{}]", connection.client_inode)),
+            end(&connection.server_end, &terminal(&holder)),
+        ]);
+    }
+    align_right(&mut table, 0);
+    align_right(&mut table, 1);
+    if open.len() > SHOWN {
+        table.add_row([
+            "…".to_owned(),
+            String::new(),
+            format!("and {} more, all younger", open.len() - SHOWN),
+        ]);
+    }
+    table
+}
+
+/// The program with its arguments, cut to a line.
+fn command(argv: Option<&[String]>, program: &str) -> String {
+    const WIDTH: usize = 48;
+    let arguments = argv.and_then(|argv| argv.get(1..)).unwrap_or_default().join(" ");
+    let text = if arguments.is_empty() { program.to_owned() } else { format!("{program} {arguments}") };
+    if text.chars().count() <= WIDTH {
+        return text;
+    }
+    text.chars().take(WIDTH - 1).chain(['…']).collect()
+}
+
+fn end(end: &EndReport, holder: &str) -> String {
+    match (end.reason, end.released_ns_ago) {
+        (Some(reason), Some(ago)) => format!("{reason} {} ago", human(ago)),
+        _ if end.state == "unknown" => "not followed".to_owned(),
+        _ => format!("held ({holder})"),
+    }
+}
+
+/// A sentence for each program that holds on to old connections, and for each whose server does.
+fn findings(report: &Report, out: &mut String) {
+    let age = human(report.leak_age_ns);
+    let mut none = true;
+    for program in &report.programs {
+        let (name, path) = (terminal(&program.program), terminal(&program.path));
+        if program.old_client > 0 {
+            none = false;
+            let _ = writeln!(
+                out,
+                "{name} opened {} connections to {path} and still holds {} that are older than {age}.",
+                program.opened, program.old_client
+            );
+        }
+        if program.old_server > 0 {
+            none = false;
+            let _ = writeln!(
+                out,
+                "The server of {path} still holds {} connections that {name} closed more than {age} ago.",
+                program.old_server
+            );
+        }
+    }
+    if none {
+        let _ = writeln!(out, "No connection is older than {age}.");
+    }
+}
+
+fn table<const N: usize>(headings: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(headings);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+fn align_right(table: &mut Table, column: usize) {
+    if let Some(column) = table.column_mut(column) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}

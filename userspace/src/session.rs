@@ -1,0 +1,280 @@
+//! From records to what is known: attribution, lifecycle and the tally, in one pass and without I/O.
+//!
+//! Live capture and replay feed the same [`Session`]; only where the records come from and where the notices go
+//! differs.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    attribution::{
+        processes::{Processes, ProgramId},
+        selection::Selection,
+    },
+    event::{Event, Listener, ProcessId, Record, What},
+    lifecycle::{Change, Connection, Table, Who},
+};
+
+/// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new
+/// listener under the same path; its connections count together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// Path, `@name`, or for attempts without a listener the target.
+    pub path: String,
+    /// Connections whose server end is not released: they take a slot or a place in the queue.
+    pub occupied: u64,
+}
+
+/// Index of a [`Socket`] in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketId(pub usize);
+
+/// What a program did on a socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Connections made.
+    pub opened: u64,
+    /// Of those, released at both ends.
+    pub closed: u64,
+    /// Failed attempts by error number.
+    pub failed: BTreeMap<i32, u64>,
+}
+
+/// No namespace has this inode number.
+const ANY_NAMESPACE: u32 = 0;
+
+/// What a record led to.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    /// A listener that a target means.
+    Listener(&'a Listener),
+    /// A listener that no target means: the kernel need not report it any more.
+    Ignored(u64),
+    /// Something happened on a socket that is followed.
+    Seen(Seen<'a>),
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// When: nanoseconds since boot.
+    pub at: u64,
+    /// Who did it.
+    pub who: &'a Who,
+    /// The program's name.
+    pub program: &'a str,
+    /// What.
+    pub what: &'a What,
+    /// On which socket.
+    pub socket: &'a Socket,
+    /// The connection as it is now, for events of one.
+    pub connection: Option<&'a Connection>,
+}
+
+/// Everything that is known.
+#[derive(Debug)]
+pub struct Session {
+    /// What the user asked for.
+    pub selection: Selection,
+    processes: Processes,
+    sockets: Vec<Socket>,
+    by_name: HashMap<(Vec<u8>, u32), SocketId>,
+    /// None for the listeners that nobody asked for. An entry outlives its listener: connections do too.
+    listeners: HashMap<u64, Option<SocketId>>,
+    table: Table,
+    tallies: BTreeMap<(SocketId, ProgramId), Tally>,
+    misfits: u64,
+    last: Option<(Event, Who, SocketId, Option<Box<Connection>>)>,
+    last_listener: Option<Arc<Listener>>,
+}
+
+impl Session {
+    /// An empty one.
+    #[must_use]
+    pub fn new(selection: Selection) -> Self {
+        Self {
+            selection,
+            processes: Processes::default(),
+            sockets: Vec::new(),
+            by_name: HashMap::new(),
+            listeners: HashMap::new(),
+            table: Table::default(),
+            tallies: BTreeMap::new(),
+            misfits: 0,
+            last: None,
+            last_listener: None,
+        }
+    }
+
+    /// Takes in a record.
+    pub fn feed(&mut self, record: Record) -> Option<Notice<'_>> {
+        match record {
+            Record::Process(process) => {
+                self.processes.insert(process);
+                None
+            }
+            Record::Listener(listener) => Some(self.listener(listener)),
+            Record::Event(event) => self.event(event).map(Notice::Seen),
+        }
+    }
+
+    fn listener(&mut self, listener: Arc<Listener>) -> Notice<'_> {
+        if !self.selection.selects(&listener) {
+            self.listeners.insert(listener.id, None);
+            return Notice::Ignored(listener.id);
+        }
+        // An abstract name belongs to a network namespace, a path to a mount namespace.
+        let namespace =
+            if listener.is_abstract { listener.network_namespace } else { listener.mount_namespace };
+        let socket = self.socket(&listener.path, namespace);
+        self.listeners.insert(listener.id, Some(socket));
+        Notice::Listener(self.last_listener.insert(listener))
+    }
+
+    /// The socket of a path. Attempts that found no listener know no namespace: they count with the socket of that path
+    /// that is there or comes first.
+    fn socket(&mut self, path: &[u8], namespace: u32) -> SocketId {
+        let known = self.by_name.iter().find(|((known, its), _)| {
+            known == path && (*its == namespace || *its == ANY_NAMESPACE || namespace == ANY_NAMESPACE)
+        });
+        if let Some((key, &id)) = known {
+            let key = key.clone();
+            if key.1 == ANY_NAMESPACE && namespace != ANY_NAMESPACE {
+                self.by_name.remove(&key);
+                self.by_name.insert((key.0, namespace), id);
+            }
+            return id;
+        }
+        let id = SocketId(self.sockets.len());
+        self.sockets.push(Socket { path: String::from_utf8_lossy(path).into_owned(), occupied: 0 });
+        self.by_name.insert((path.to_vec(), namespace), id);
+        id
+    }
+
+    fn event(&mut self, event: Event) -> Option<Seen<'_>> {
+        let who = self.processes.identify(event.actor);
+        let socket = self.socket_of(&event.what, &who)?;
+        let before = self.is_occupying(&event.what);
+        let change = self.table.apply(event.at, who.clone(), &event.what);
+        let Ok(change) = change else {
+            self.misfits += 1;
+            return None;
+        };
+        let closed = match change {
+            Some(Change::Closed(connection)) => Some(connection),
+            Some(Change::Live(_)) | None => None,
+        };
+        let after = closed.is_none() && self.is_occupying(&event.what);
+        self.sockets[socket.0].occupied += u64::from(after && !before);
+        self.sockets[socket.0].occupied -= u64::from(before && !after);
+        self.count(socket, &event.what, &who, closed.as_deref());
+        self.last = Some((event, who, socket, closed));
+        self.last_seen()
+    }
+
+    /// Does the connection that an event is about take a slot or a place in the queue?
+    fn is_occupying(&self, what: &What) -> bool {
+        let connection = connection_of(what).and_then(|id| self.table.get(id));
+        connection.is_some_and(|connection| !connection.server.is_released())
+    }
+
+    /// The socket that an event happened on; None if nobody asked for it. A release may follow its listener's.
+    fn socket_of(&mut self, what: &What, who: &Who) -> Option<SocketId> {
+        let listener = match *what {
+            What::Attempt { listener: None, ref address, ref directory, .. } => {
+                let namespace = who.process.as_ref().map(|process| process.namespaces.mount);
+                let place = self.selection.by_address(address, directory.as_deref(), namespace)?;
+                return Some(self.socket(&place, ANY_NAMESPACE));
+            }
+            What::Attempt { listener: Some(listener), .. }
+            | What::Connect { listener, .. }
+            | What::Accept { listener, .. }
+            | What::Release { listener, .. }
+            | What::ListenerClosed { listener, .. } => listener,
+        };
+        match self.listeners.get(&listener) {
+            Some(socket) => *socket,
+            None => {
+                self.misfits += 1;
+                None
+            }
+        }
+    }
+
+    fn count(&mut self, socket: SocketId, what: &What, who: &Who, closed: Option<&Connection>) {
+        match what {
+            What::Connect { .. } => self.tallies.entry((socket, who.program)).or_default().opened += 1,
+            What::Attempt { errno, .. } => {
+                let tally = self.tallies.entry((socket, who.program)).or_default();
+                *tally.failed.entry(*errno).or_default() += 1;
+            }
+            What::Accept { .. } | What::Release { .. } | What::ListenerClosed { .. } => {}
+        }
+        if let Some(connection) = closed {
+            self.tallies.entry((socket, connection.opener.program)).or_default().closed += 1;
+        }
+    }
+
+    fn last_seen(&self) -> Option<Seen<'_>> {
+        let (event, who, socket, closed) = self.last.as_ref()?;
+        let connection =
+            closed.as_deref().or_else(|| connection_of(&event.what).and_then(|id| self.table.get(id)));
+        Some(Seen {
+            at: event.at,
+            who,
+            program: self.processes.name(who.program),
+            what: &event.what,
+            socket: &self.sockets[socket.0],
+            connection,
+        })
+    }
+
+    /// Has the process been described?
+    #[must_use]
+    pub fn knows(&self, process: ProcessId) -> bool {
+        self.processes.contains(process)
+    }
+
+    /// A program's name.
+    #[must_use]
+    pub fn program(&self, program: ProgramId) -> &str {
+        self.processes.name(program)
+    }
+
+    /// The sockets, in the order of their ids.
+    #[must_use]
+    pub fn sockets(&self) -> &[Socket] {
+        &self.sockets
+    }
+
+    /// What each program did on each socket.
+    pub fn tallies(&self) -> impl Iterator<Item = (SocketId, ProgramId, &Tally)> {
+        self.tallies.iter().map(|(&(socket, program), tally)| (socket, program, tally))
+    }
+
+    /// The connections that are not released at both ends, each with its socket.
+    pub fn open(&self) -> impl Iterator<Item = (SocketId, &Connection)> {
+        self.table.iter().filter_map(|connection| {
+            let socket = self.listeners.get(&connection.listener).copied().flatten()?;
+            Some((socket, connection))
+        })
+    }
+
+    /// Records that did not fit what came before: something was lost in between.
+    #[must_use]
+    pub fn misfits(&self) -> u64 {
+        self.misfits
+    }
+}
+
+/// The connection that an event is about.
+fn connection_of(what: &What) -> Option<u64> {
+    match *what {
+        What::Connect { connection, .. }
+        | What::Accept { connection, .. }
+        | What::Release { connection, .. } => Some(connection),
+        What::ListenerClosed { .. } | What::Attempt { .. } => None,
+    }
+}
