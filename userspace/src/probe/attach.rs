@@ -396,10 +396,10 @@ fn raise_memory_limit() {
     let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
 }
 
-/// Is it the kernel's policy that says no?
+/// Is it the kernel's policy that says no? The verifier's own complaint is EACCES.
 fn is_refusal(error: &anyhow::Error) -> bool {
-    let io = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    io.into_iter().any(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|error| error.raw_os_error() == Some(libc::EPERM))
 }
 
 /// The innermost cause, without the verifier's log.

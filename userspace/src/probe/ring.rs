@@ -25,7 +25,9 @@ impl Ring {
     /// # Errors
     /// If the runtime cannot wait for it.
     pub fn new(buffer: RingBuf<MapData>) -> io::Result<Self> {
-        let buffer = AsyncFd::with_interest(buffer, Interest::READABLE)?;
+        // SAFETY: the map owns its descriptor and keeps it open, the same one, until it is dropped with this.
+        let buffer = unsafe { AsyncFd::register_with_interest(buffer, Interest::READABLE) };
+        let buffer = buffer.map_err(|error| io::Error::other(error.to_string()))?;
         Ok(Self { buffer, copied: BytesMut::new(), ends: Vec::new() })
     }
 
