@@ -4,17 +4,23 @@
 //! thread. Where none was found there is only the address, whose last component is compared with the wanted names.
 
 use aya_ebpf::{
-    helpers::{bpf_get_current_pid_tgid, generated::bpf_probe_read_kernel_str},
+    helpers::{bpf_get_current_pid_tgid, generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str}},
     macros::{fexit, kprobe, kretprobe},
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
-use core::ptr::{read_volatile, write_volatile};
-use probe_ebpf::abi::{Attempt, Config, NAME_LEN, Name, Pending, Queue, failure, hook, kind};
+use core::{
+    mem::MaybeUninit,
+    ptr::{read_volatile, write_volatile},
+};
+use probe_ebpf::abi::{Attempt, Config, NAME_LEN, Pending, Queue, failure, hook, kind};
 
 use super::{config, listener_number, reserve_quietly};
 use crate::{
     emit,
-    kernel::{sock, sock::Sock, task::Task},
+    kernel::{
+        sock::{Key, Sock},
+        task::Task,
+    },
     maps::{CALLS, IGNORED, PENDING},
 };
 
@@ -184,7 +190,7 @@ unsafe fn copy_address(address: u64, address_len: i32, record: *mut Attempt) -> 
     // SAFETY: `address` has 128 bytes and `len` is below that; the helpers check the source.
     unsafe {
         let to = (&raw mut (*record).address).cast();
-        aya_ebpf::helpers::generated::bpf_probe_read_kernel(to, len, from);
+        bpf_probe_read_kernel(to, len, from);
         (*record).address_len = len;
     }
     len
@@ -197,7 +203,7 @@ unsafe fn copy_address(address: u64, address_len: i32, record: *mut Attempt) -> 
 #[inline(always)]
 unsafe fn is_wanted_address(config: &Config, record: *mut Attempt, len: u32) -> bool {
     let bytes = unsafe { (&raw const (*record).address).cast::<u8>() };
-    let mut name = Name { len: 0, is_abstract: 0, bytes: [0; NAME_LEN] };
+    let mut place = MaybeUninit::uninit();
     // SAFETY: all indices are below 128, the size of the address.
     unsafe {
         write_volatile(&raw mut (*record).last_component, 0);
@@ -208,14 +214,9 @@ unsafe fn is_wanted_address(config: &Config, record: *mut Attempt, len: u32) -> 
             if config.any_abstract != 0 {
                 return true;
             }
-            name.is_abstract = 1;
-            name.len = (len - 1) as u16;
-            aya_ebpf::helpers::generated::bpf_probe_read_kernel(
-                name.bytes.as_mut_ptr().cast(),
-                NAME_LEN as u32 - 1,
-                bytes.add(1).cast(),
-            );
-            return sock::is_listed(&name);
+            let key = Key::new(&mut place, len - 1, 1);
+            bpf_probe_read_kernel(key.bytes().cast(), NAME_LEN as u32, bytes.add(1).cast());
+            return key.is_listed();
         }
         if config.any_file != 0 {
             return true;
@@ -228,11 +229,12 @@ unsafe fn is_wanted_address(config: &Config, record: *mut Attempt, len: u32) -> 
         }
         let start = read_volatile(&raw const (*record).last_component) & 0x7f;
         let from = bytes.add(start as usize).cast();
-        let read = bpf_probe_read_kernel_str(name.bytes.as_mut_ptr().cast(), NAME_LEN as u32, from);
+        let key = Key::new(&mut place, 0, 0);
+        let read = bpf_probe_read_kernel_str(key.bytes().cast(), NAME_LEN as u32, from);
         if read <= 1 {
             return false;
         }
-        name.len = (read - 1) as u16;
+        key.set_len((read - 1) as u16);
+        key.is_listed()
     }
-    sock::is_listed(&name)
 }

@@ -1,5 +1,7 @@
 //! `struct unix_sock`, and the test whether anybody asked for it.
 
+use core::{mem::MaybeUninit, ptr::write_volatile};
+
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str};
 use probe_ebpf::abi::{Config, NAME_LEN, Name, Queue};
 
@@ -94,9 +96,10 @@ impl Sock {
         if !has_length(&config.abstract_lengths, len) {
             return false;
         }
-        let mut name = Name { len: len as u16, is_abstract: 1, bytes: [0; NAME_LEN] };
-        read_name(address, 1, name.bytes.as_mut_ptr());
-        is_listed(&name)
+        let mut place = MaybeUninit::uninit();
+        let key = Key::new(&mut place, len, 1);
+        read_name(address, 1, key.bytes());
+        key.is_listed()
     }
 }
 
@@ -108,22 +111,55 @@ pub(crate) fn socket_inode_number(socket: u64) -> u64 {
 
 /// Is a file name wanted?
 #[inline(always)]
-pub(crate) fn is_wanted_file(name: u64, len: u32) -> bool {
-    let mut key = Name { len: len as u16, is_abstract: 0, bytes: [0; NAME_LEN] };
+fn is_wanted_file(name: u64, len: u32) -> bool {
+    let mut place = MaybeUninit::uninit();
+    let key = Key::new(&mut place, len, 0);
     // SAFETY: writes at most NAME_LEN bytes; the helper checks the source.
-    unsafe { bpf_probe_read_kernel_str(key.bytes.as_mut_ptr().cast(), NAME_LEN as u32, name as *const _) };
-    is_listed(&key)
+    unsafe { bpf_probe_read_kernel_str(key.bytes().cast(), NAME_LEN as u32, name as *const _) };
+    key.is_listed()
 }
 
-/// Is a name among those that userspace listed?
-#[inline(always)]
-pub(crate) fn is_listed(name: &Name) -> bool {
-    WANTED.get_ptr(name).is_some()
+/// A [`Name`] under construction, cleared in words: the compiler would call a routine that clears it byte by byte.
+pub(crate) struct Key([u64; size_of::<Name>() / 8]);
+
+impl Key {
+    /// Clears a key in place: moving it would bring the routine back.
+    #[inline(always)]
+    pub(crate) fn new(place: &mut MaybeUninit<Self>, len: u32, is_abstract: u16) -> &mut Self {
+        let to = place.as_mut_ptr().cast::<u64>();
+        // SAFETY: every word of the structure is written; the first holds the length, the kind and four zero bytes.
+        unsafe {
+            write_volatile(to, u64::from(len as u16) | u64::from(is_abstract) << 16);
+            for i in 1..size_of::<Name>() / 8 {
+                write_volatile(to.add(i), 0);
+            }
+            place.assume_init_mut()
+        }
+    }
+
+    /// Where the name goes: room for [`NAME_LEN`] bytes.
+    #[inline(always)]
+    pub(crate) fn bytes(&mut self) -> *mut u8 {
+        // SAFETY: within the structure, whose size is that of a `Name`.
+        unsafe { self.0.as_mut_ptr().cast::<u8>().add(core::mem::offset_of!(Name, bytes)) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_len(&mut self, len: u16) {
+        self.0[0] = self.0[0] & !0xffff | u64::from(len);
+    }
+
+    /// Is it among the names that userspace listed?
+    #[inline(always)]
+    pub(crate) fn is_listed(&self) -> bool {
+        // SAFETY: as large as a `Name`, aligned better, and any bytes are one.
+        WANTED.get_ptr(unsafe { &*self.0.as_ptr().cast::<Name>() }).is_some()
+    }
 }
 
 /// Is the bit of a length set? Longer names than the table has bits are never listed.
 #[inline(always)]
-pub(crate) fn has_length(lengths: &[u64; 4], len: u32) -> bool {
+fn has_length(lengths: &[u64; 4], len: u32) -> bool {
     // The verifier must see the index bounded; the compiler, which knows that it is, must not remove the mask.
     let word = core::hint::black_box(len >> 6) as usize & 3;
     len < NAME_LEN as u32 && lengths[word] >> (len & 63) & 1 == 1
