@@ -113,7 +113,7 @@ fn shown_path(path: &[u8], truncated: bool) -> String {
 }
 
 fn listener(raw: &abi::Listener) -> Listener {
-    let bind_name = raw.bind_name[..(raw.bind_len as usize).min(abi::NAME_LEN)].to_vec();
+    let bind_name = name(&raw.bind_name[..(raw.bind_len as usize).min(abi::NAME_LEN)]);
     let is_abstract = raw.inode == 0 && bind_name.first() == Some(&0);
     let (path, complete) = if is_abstract { (abstract_name(&bind_name), true) } else { path(&raw.path) };
     Listener {
@@ -195,13 +195,15 @@ fn reason(raw: &abi::Release) -> Reason {
 fn attempt(raw: abi::Attempt) -> Result<(abi::Actor, What), DecodeError> {
     let errno = i32::try_from(raw.errno).map_err(|_| DecodeError::Value("error number"))?;
     let len = (raw.address_len as usize).min(raw.address.len());
-    let address = match &raw.address[..len] {
-        [0, ..] => raw.address[..len].to_vec(),
-        file => until_nul(file).to_vec(),
-    };
+    let address = name(&raw.address[..len]);
     let listener = (raw.listener != 0).then_some(raw.listener);
     let queue = listener.map(|_| queue(raw.queue));
     Ok((raw.actor, What::Attempt { listener, errno, address, queue, directory: None }))
+}
+
+/// A `sun_path`: a file name ends at its NUL, an abstract name begins with one and has all its bytes.
+fn name(bytes: &[u8]) -> Vec<u8> {
+    if bytes.first() == Some(&0) { bytes.to_vec() } else { until_nul(bytes).to_vec() }
 }
 
 fn queue(raw: abi::Queue) -> Queue {

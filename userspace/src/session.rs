@@ -23,8 +23,14 @@ use crate::{
 pub struct Socket {
     /// Path, `@name`, or for attempts without a listener the target.
     pub path: String,
+}
+
+/// A listener that a target means.
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    socket: SocketId,
     /// Connections whose server end is not released: they take a slot or a place in the queue.
-    pub occupied: u64,
+    occupied: u64,
 }
 
 /// Index of a [`Socket`] in its session.
@@ -69,6 +75,8 @@ pub struct Seen<'a> {
     pub what: &'a What,
     /// On which socket.
     pub socket: &'a Socket,
+    /// Connections on the listener that take a slot or a place in the queue, after this.
+    pub open: u64,
     /// The connection as it is now, for events of one.
     pub connection: Option<&'a Connection>,
 }
@@ -82,7 +90,7 @@ pub struct Session {
     sockets: Vec<Socket>,
     by_name: HashMap<(Vec<u8>, u32), SocketId>,
     /// None for the listeners that nobody asked for. An entry outlives its listener: connections do too.
-    listeners: HashMap<u64, Option<SocketId>>,
+    listeners: HashMap<u64, Option<Followed>>,
     table: Table,
     tallies: BTreeMap<(SocketId, ProgramId), Tally>,
     misfits: u64,
@@ -129,7 +137,7 @@ impl Session {
         let namespace =
             if listener.is_abstract { listener.network_namespace } else { listener.mount_namespace };
         let socket = self.socket(&listener.path, namespace);
-        self.listeners.insert(listener.id, Some(socket));
+        self.listeners.insert(listener.id, Some(Followed { socket, occupied: 0 }));
         Notice::Listener(self.last_listener.insert(listener))
     }
 
@@ -148,7 +156,7 @@ impl Session {
             return id;
         }
         let id = SocketId(self.sockets.len());
-        self.sockets.push(Socket { path: String::from_utf8_lossy(path).into_owned(), occupied: 0 });
+        self.sockets.push(Socket { path: String::from_utf8_lossy(path).into_owned() });
         self.by_name.insert((path.to_vec(), namespace), id);
         id
     }
@@ -167,8 +175,10 @@ impl Session {
             Some(Change::Live(_)) | None => None,
         };
         let after = closed.is_none() && self.is_occupying(&event.what);
-        self.sockets[socket.0].occupied += u64::from(after && !before);
-        self.sockets[socket.0].occupied -= u64::from(before && !after);
+        if let Some(followed) = self.followed_mut(&event.what) {
+            followed.occupied += u64::from(after && !before);
+            followed.occupied -= u64::from(before && !after);
+        }
         self.count(socket, &event.what, &who, closed.as_deref());
         self.last = Some((event, who, socket, closed));
         self.last_seen()
@@ -180,22 +190,20 @@ impl Session {
         connection.is_some_and(|connection| !connection.server.is_released())
     }
 
+    fn followed_mut(&mut self, what: &What) -> Option<&mut Followed> {
+        self.listeners.get_mut(&listener_of(what)?)?.as_mut()
+    }
+
     /// The socket that an event happened on; None if nobody asked for it. A release may follow its listener's.
     fn socket_of(&mut self, what: &What, who: &Who) -> Option<SocketId> {
-        let listener = match *what {
-            What::Attempt { listener: None, ref address, ref directory, .. } => {
-                let namespace = who.process.as_ref().map(|process| process.namespaces.mount);
-                let place = self.selection.by_address(address, directory.as_deref(), namespace)?;
-                return Some(self.socket(&place, ANY_NAMESPACE));
-            }
-            What::Attempt { listener: Some(listener), .. }
-            | What::Connect { listener, .. }
-            | What::Accept { listener, .. }
-            | What::Release { listener, .. }
-            | What::ListenerClosed { listener, .. } => listener,
-        };
+        if let What::Attempt { listener: None, address, directory, .. } = what {
+            let namespace = who.process.as_ref().map(|process| process.namespaces.mount);
+            let place = self.selection.by_address(address, directory.as_deref(), namespace)?;
+            return Some(self.socket(&place, ANY_NAMESPACE));
+        }
+        let listener = listener_of(what)?;
         match self.listeners.get(&listener) {
-            Some(socket) => *socket,
+            Some(followed) => followed.map(|followed| followed.socket),
             None => {
                 self.misfits += 1;
                 None
@@ -227,6 +235,9 @@ impl Session {
             program: self.processes.name(who.program),
             what: &event.what,
             socket: &self.sockets[socket.0],
+            open: listener_of(&event.what)
+                .and_then(|listener| self.listeners.get(&listener).copied().flatten())
+                .map_or(0, |followed| followed.occupied),
             connection,
         })
     }
@@ -257,8 +268,8 @@ impl Session {
     /// The connections that are not released at both ends, each with its socket.
     pub fn open(&self) -> impl Iterator<Item = (SocketId, &Connection)> {
         self.table.iter().filter_map(|connection| {
-            let socket = self.listeners.get(&connection.listener).copied().flatten()?;
-            Some((socket, connection))
+            let followed = self.listeners.get(&connection.listener).copied().flatten()?;
+            Some((followed.socket, connection))
         })
     }
 
@@ -276,5 +287,16 @@ fn connection_of(what: &What) -> Option<u64> {
         | What::Accept { connection, .. }
         | What::Release { connection, .. } => Some(connection),
         What::ListenerClosed { .. } | What::Attempt { .. } => None,
+    }
+}
+
+/// The listener that an event happened at; None for an attempt that found none.
+fn listener_of(what: &What) -> Option<u64> {
+    match *what {
+        What::Attempt { listener, .. } => listener,
+        What::Connect { listener, .. }
+        | What::Accept { listener, .. }
+        | What::Release { listener, .. }
+        | What::ListenerClosed { listener, .. } => Some(listener),
     }
 }

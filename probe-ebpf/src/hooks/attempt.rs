@@ -4,7 +4,10 @@
 //! thread. Where none was found there is only the address, whose last component is compared with the wanted names.
 
 use aya_ebpf::{
-    helpers::{bpf_get_current_pid_tgid, generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str}},
+    helpers::{
+        bpf_get_current_pid_tgid,
+        generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str},
+    },
     macros::{fexit, kprobe, kretprobe},
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
@@ -148,35 +151,46 @@ fn failed(address: u64, address_len: i32, result: i32) {
         Some(pending) => (pending.listener, pending.queue),
         None => (0, Queue { length: 0, max: 0 }),
     };
-    let Some(mut entry) = reserve_quietly::<Attempt>() else {
-        // Whether it would have been wanted is not known: better one loss too many.
-        emit::count(hook::ATTEMPT, failure::RING);
-        return;
-    };
-    let record = entry.as_mut_ptr();
-    // SAFETY: a reserved record; every field is written before it is submitted.
-    let is_wanted = unsafe {
-        (*record).address = [0; 128];
-        let len = copy_address(address, address_len, record);
-        listener != 0 || is_wanted_address(config, record, len)
-    };
-    if !is_wanted {
-        entry.discard(0);
+    if listener == 0 && !is_wanted_address(config, address, address_len) {
         return;
     }
     let task = Task::current();
     let actor = task.actor();
-    // SAFETY: as above.
+    task.announce(hook::ATTEMPT, &actor);
+    let Some(mut entry) = emit::reserve::<Attempt>(hook::ATTEMPT) else { return };
+    let record = entry.as_mut_ptr();
+    // SAFETY: a reserved record; every field is written before it is submitted.
     unsafe {
         (*record).header = emit::header::<Attempt>(kind::ATTEMPT);
         (*record).actor = actor;
         (*record).listener = listener;
         (*record).queue = queue;
         (*record).errno = result.unsigned_abs();
+        (*record).last_component = 0;
         (*record).reserved = 0;
+        copy_address(address, address_len, record);
     }
-    task.announce(hook::ATTEMPT, &actor);
     emit::submit(entry);
+}
+
+/// Is the address's last component, or the abstract name, among the wanted ones?
+///
+/// The verifier wants memory in which the address can be searched: a record that is discarded again. What follows is
+/// reserved behind the description of the process.
+#[inline(always)]
+fn is_wanted_address(config: &Config, address: u64, address_len: i32) -> bool {
+    let Some(mut entry) = reserve_quietly::<Attempt>() else {
+        // Whether it would have been wanted is not known: better one loss too many.
+        emit::count(hook::ATTEMPT, failure::RING);
+        return false;
+    };
+    // SAFETY: a reserved record.
+    let is_wanted = unsafe {
+        let len = copy_address(address, address_len, entry.as_mut_ptr());
+        is_wanted_name(config, entry.as_mut_ptr(), len)
+    };
+    entry.discard(0);
+    is_wanted
 }
 
 /// Copies `sun_path` and returns its length.
@@ -189,6 +203,7 @@ unsafe fn copy_address(address: u64, address_len: i32, record: *mut Attempt) -> 
     let from = (address + FAMILY_LEN) as *const _;
     // SAFETY: `address` has 128 bytes and `len` is below that; the helpers check the source.
     unsafe {
+        (*record).address = [0; 128];
         let to = (&raw mut (*record).address).cast();
         bpf_probe_read_kernel(to, len, from);
         (*record).address_len = len;
@@ -196,12 +211,10 @@ unsafe fn copy_address(address: u64, address_len: i32, record: *mut Attempt) -> 
     len
 }
 
-/// Is the address's last component, or the abstract name, among the wanted ones?
-///
 /// # Safety
 /// `record` must point to a reserved record whose address is filled in.
 #[inline(always)]
-unsafe fn is_wanted_address(config: &Config, record: *mut Attempt, len: u32) -> bool {
+unsafe fn is_wanted_name(config: &Config, record: *mut Attempt, len: u32) -> bool {
     let bytes = unsafe { (&raw const (*record).address).cast::<u8>() };
     let mut place = MaybeUninit::uninit();
     // SAFETY: all indices are below 128, the size of the address.

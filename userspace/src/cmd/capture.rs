@@ -252,7 +252,7 @@ impl<'a> Run<'a> {
         // New connections first: one whose release hook is gone already would stay open for ever.
         self.probe.enable(false)?;
         let now = clock::now();
-        let losses = self.probe.losses();
+        let (losses, skipped_runs) = (self.probe.losses(), self.probe.skipped_runs());
         self.probe.detach();
         while !self.is_enough() && self.drain()? {}
         self.probe.flush_log();
@@ -263,7 +263,8 @@ impl<'a> Run<'a> {
         if self.undecoded > 0 {
             gaps.push(format!("{} records could not be decoded", self.undecoded));
         }
-        let frame = Frame { started: self.started, now, leak_age: self.leak_age(), losses, gaps };
+        let frame =
+            Frame { started: self.started, now, leak_age: self.leak_age(), losses, skipped_runs, gaps };
         let report = Report::new(&self.session, frame);
         if self.arguments.json {
             let line = json::report(&report, &self.clock).context("the report cannot be written as JSON")?;

@@ -72,13 +72,20 @@ fn paths_come_last_component_first() {
 }
 
 #[test]
-fn abstract_listeners_are_named_after_their_address() {
+fn listeners_have_the_name_that_they_were_bound_to() {
     let mut raw = abi::Listener::new_zeroed();
     raw.header = header::<abi::Listener>(kind::LISTENER);
     raw.bind_name[..4].copy_from_slice(b"\0abc");
     raw.bind_len = 4;
     let Ok(Record::Listener(listener)) = decode(raw.as_bytes()) else { panic!("no listener") };
     assert_eq!((listener.path.as_slice(), listener.is_abstract), (b"@abc".as_slice(), true));
+
+    // The kernel counts the NUL behind a file name.
+    raw.bind_name[..5].copy_from_slice(b"/a.s\0");
+    raw.bind_len = 5;
+    raw.inode = 1;
+    let Ok(Record::Listener(listener)) = decode(raw.as_bytes()) else { panic!("no listener") };
+    assert_eq!((listener.bind_name.as_slice(), listener.is_abstract), (b"/a.s".as_slice(), false));
 }
 
 #[test]

@@ -217,14 +217,19 @@ impl Probe {
                 }
             }
         }
-        for (hook, program, misses) in self.misses() {
-            if misses.is_some_and(|misses| misses > 0) {
-                let what =
-                    if program.ends_with("probe") { "a call" } else { "a call of a preempted program" };
-                losses.push(Loss { hook: hook.name(), what, count: misses.unwrap_or(0) });
+        for (hook, _, misses) in self.misses().filter(|(hook, ..)| !hook.is_about_attempts()) {
+            if let Some(count) = misses.filter(|&count| count > 0) {
+                losses.push(Loss { hook: hook.name(), what: "runs (skipped by the kernel)", count });
             }
         }
         losses
+    }
+
+    /// How often the kernel skipped a hook for failed attempts: connections do not depend on those, and only a run for a
+    /// connect that failed matters, so this bounds what may be missing.
+    #[must_use]
+    pub fn skipped_runs(&self) -> u64 {
+        self.misses().filter(|(hook, ..)| hook.is_about_attempts()).filter_map(|(.., misses)| misses).sum()
     }
 
     /// How often the kernel skipped each attached program; None where it does not count.

@@ -67,6 +67,12 @@ impl Hook {
         matches!(self, Self::Connect | Self::Release)
     }
 
+    /// Does it serve failed attempts alone?
+    #[must_use]
+    pub const fn is_about_attempts(self) -> bool {
+        matches!(self, Self::Attempt | Self::Lookup)
+    }
+
     /// What is missing from a report without it.
     #[must_use]
     pub const fn without(self) -> &'static str {

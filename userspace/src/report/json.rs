@@ -6,7 +6,7 @@ use super::{Loss, Report, errno_name};
 use crate::{
     clock::Clock,
     decode::abstract_name,
-    event::{End, Listener, Reason, What},
+    event::{End, Listener, Process, Reason, What},
     lifecycle::Who,
     session::Seen,
 };
@@ -38,7 +38,7 @@ pub fn event(seen: &Seen<'_>, clock: &Clock) -> Value {
     put("time", clock.rfc3339(seen.at).into());
     put("boot_ns", seen.at.into());
     put("path", seen.socket.path.clone().into());
-    put("open", seen.socket.occupied.into());
+    put("open", seen.open.into());
     if let Some(connection) = seen.connection {
         put("age_ns", connection.age(seen.at).into());
         put("state", connection.state().name().into());
@@ -97,18 +97,21 @@ fn who(put: &mut impl FnMut(&str, Value) -> Option<Value>, who: &Who) {
     put("pid", actor.id.pid.into());
     put("tid", actor.tid.into());
     put("start_ns", actor.id.start.into());
-    put("comm", actor.comm.to_string().into());
+    put("comm", process.map_or(actor.comm, |process| process.comm).to_string().into());
+    put("thread_comm", actor.comm.to_string().into());
     put("uid", actor.uid.into());
     put("gid", actor.gid.into());
     put("program", json!(process.and_then(|process| process.program.as_deref())));
     put("argv", json!(process.map(|process| &process.argv)));
     put("argv_truncated", json!(process.map(|process| process.argv_truncated)));
-    put("ppid", json!(process.map(|process| process.parent)));
-    put("pid_in_namespace", json!(process.map(|process| process.pid_in_namespace)));
-    put("cgroup_id", json!(process.map(|process| process.cgroup)));
-    put("mount_ns", json!(process.map(|process| process.namespaces.mount)));
-    put("network_ns", json!(process.map(|process| process.namespaces.network)));
-    put("pid_ns", json!(process.map(|process| process.namespaces.pid)));
+    // Zero stands for what could not be read.
+    let known = |read: fn(&Process) -> u64| json!(process.map(read).filter(|&value| value != 0));
+    put("ppid", known(|process| process.parent.into()));
+    put("pid_in_namespace", known(|process| process.pid_in_namespace.into()));
+    put("cgroup_id", known(|process| process.cgroup));
+    put("mount_ns", known(|process| process.namespaces.mount.into()));
+    put("network_ns", known(|process| process.namespaces.network.into()));
+    put("pid_ns", known(|process| process.namespaces.pid.into()));
 }
 
 /// The line of losses that grew.

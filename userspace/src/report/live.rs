@@ -51,7 +51,7 @@ impl Lines {
         out.extend_from_slice(b"  ");
         out.extend_from_slice(terminal(&seen.socket.path).as_bytes());
         out.extend_from_slice(b" (");
-        number(seen.socket.occupied, out);
+        number(seen.open, out);
         out.extend_from_slice(b" open)");
         detail(seen, out);
         out.push(b'\n');

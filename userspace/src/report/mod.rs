@@ -48,6 +48,8 @@ pub struct Report {
     pub open: Vec<Open>,
     /// What was lost.
     pub losses: Vec<Loss>,
+    /// Failed attempts that may be missing at most: runs of their hooks that the kernel skipped.
+    pub skipped_runs: u64,
 }
 
 /// What a program did on a socket.
@@ -150,6 +152,8 @@ pub struct Frame {
     pub leak_age: u64,
     /// What was lost.
     pub losses: Vec<Loss>,
+    /// Runs of the hooks for failed attempts that the kernel skipped.
+    pub skipped_runs: u64,
     /// Further sentences on what is missing.
     pub gaps: Vec<String>,
 }
@@ -158,7 +162,7 @@ impl Report {
     /// Draws it up.
     #[must_use]
     pub fn new(session: &Session, frame: Frame) -> Self {
-        let Frame { started, now, leak_age, losses, gaps } = frame;
+        let Frame { started, now, leak_age, losses, skipped_runs, gaps } = frame;
         let mut rows: BTreeMap<(SocketId, &str), Program> = BTreeMap::new();
         for (socket, program, tally) in session.tallies() {
             let path = &session.sockets()[socket.0].path;
@@ -197,6 +201,7 @@ impl Report {
             programs: rows.into_values().collect(),
             open,
             losses,
+            skipped_runs,
         }
     }
 }

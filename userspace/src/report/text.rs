@@ -37,6 +37,13 @@ pub fn render(report: &Report) -> String {
     out.push('\n');
     findings(report, &mut out);
     out.push_str("Connections made before the trace began are not counted.\n");
+    if report.skipped_runs > 0 {
+        let skipped = report.skipped_runs;
+        let _ = writeln!(
+            out,
+            "At most {skipped} failed attempts may be missing: the kernel skipped that many runs."
+        );
+    }
     for sentence in &report.incomplete_because {
         let _ = writeln!(out, "INCOMPLETE: {sentence}.");
     }
