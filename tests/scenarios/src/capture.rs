@@ -1,0 +1,298 @@
+//! The lines of `capture --json`, as far as they are compared. docs/json.md says what they mean.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Who did something.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Process {
+    /// Thread group id.
+    pub pid: u32,
+    /// Thread id.
+    pub tid: u32,
+    /// Start of the process, nanoseconds since boot.
+    pub start_ns: Option<u64>,
+    /// Name.
+    pub comm: Option<String>,
+    /// Path of the executable.
+    pub program: Option<String>,
+    /// Command line.
+    pub argv: Option<Vec<String>>,
+    /// Whether the command line goes on.
+    pub argv_truncated: Option<bool>,
+    /// User.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+    /// Parent.
+    pub ppid: Option<u32>,
+    /// Pid in its own namespace.
+    pub pid_in_namespace: Option<u32>,
+    /// Mount namespace.
+    pub mount_ns: Option<u64>,
+    /// Net namespace.
+    pub network_ns: Option<u64>,
+    /// Pid namespace.
+    pub pid_ns: Option<u64>,
+}
+
+/// An accept queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Queue {
+    /// Connections in it.
+    pub length: u32,
+    /// The backlog.
+    pub max: u32,
+}
+
+/// A listener was seen for the first time.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Listener {
+    /// Its number.
+    pub listener: u64,
+    /// Its path or `@name`.
+    pub path: String,
+    /// The name given to `bind()`.
+    pub bind_path: Option<String>,
+    /// Inode of its file.
+    pub inode: Option<u64>,
+    /// Mount namespace.
+    pub mount_ns: Option<u64>,
+    /// Net namespace.
+    pub network_ns: Option<u64>,
+    /// `stream` or `seqpacket`.
+    pub socket_type: Option<String>,
+    /// Argument of `listen()`.
+    pub backlog: Option<u32>,
+    /// Who called it.
+    pub pid: Option<u32>,
+}
+
+/// A connection was made.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Connect {
+    /// The opener.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Number of the connection.
+    pub connection: u64,
+    /// Number of the listener.
+    pub listener: u64,
+    /// Path of the listener.
+    pub path: String,
+    /// Inode of the client's socket.
+    pub client_inode: Option<u64>,
+    /// The queue before.
+    pub queue: Option<Queue>,
+    /// Connections on the listener, after.
+    pub open: u64,
+}
+
+/// A connection was accepted.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Accept {
+    /// The acceptor.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Number of the connection.
+    pub connection: u64,
+    /// Number of the listener.
+    pub listener: u64,
+    /// Path of the listener.
+    pub path: String,
+    /// Inode of the server's socket.
+    pub server_inode: Option<u64>,
+    /// Connections on the listener, after.
+    pub open: u64,
+}
+
+/// An end was released.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Release {
+    /// Who dropped it.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Number of the connection.
+    pub connection: u64,
+    /// Number of the listener.
+    pub listener: u64,
+    /// Path of the listener.
+    pub path: String,
+    /// `client` or `server`.
+    pub end: String,
+    /// Why.
+    pub reason: String,
+    /// With `killed`.
+    pub signal: Option<i32>,
+    /// With `exit`.
+    pub exit_status: Option<i32>,
+    /// The connection's state, after.
+    pub state: String,
+    /// Connections on the listener, after.
+    pub open: u64,
+}
+
+/// A listener was closed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ListenerClosed {
+    /// Who closed it.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Its number.
+    pub listener: u64,
+    /// Its path.
+    pub path: String,
+}
+
+/// A connect failed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Attempt {
+    /// Who tried.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Name of the error.
+    pub error: String,
+    /// Its number.
+    pub errno: i32,
+    /// Number of the listener, if there was one.
+    pub listener: Option<u64>,
+    /// Path of the listener or of the target.
+    pub path: String,
+    /// As typed.
+    pub address: String,
+    /// The queue that refused.
+    pub queue: Option<Queue>,
+}
+
+/// What a program did on a socket, in the report.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ProgramFigures {
+    /// The socket.
+    pub path: String,
+    /// The program.
+    pub program: String,
+    /// Connections opened.
+    pub opened: u64,
+    /// Released at both ends.
+    pub closed: u64,
+    /// Open client ends.
+    pub open_client: u64,
+    /// Open server ends.
+    pub open_server: u64,
+    /// Failed connects by error.
+    pub failed: BTreeMap<String, u64>,
+}
+
+/// One end in the report.
+#[derive(Clone, Debug, Deserialize)]
+pub struct EndReport {
+    /// `open`, `released` or `unknown`.
+    pub state: String,
+    /// Why it was released.
+    pub reason: Option<String>,
+    /// By whom.
+    pub pid: Option<u32>,
+}
+
+/// A server in the report.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ServerReport {
+    /// Its pid.
+    pub pid: u32,
+    /// Its program.
+    pub program: Option<String>,
+}
+
+/// A connection in the report that is not closed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct OpenReport {
+    /// Number of the connection.
+    pub connection: u64,
+    /// The socket.
+    pub path: String,
+    /// The opener.
+    pub pid: u32,
+    /// Its start.
+    pub start_ns: Option<u64>,
+    /// Its program.
+    pub program: Option<String>,
+    /// Its command line.
+    pub argv: Option<Vec<String>>,
+    /// Inode of the client's socket.
+    pub client_inode: Option<u64>,
+    /// Inode of the server's.
+    pub server_inode: Option<u64>,
+    /// Where it stands.
+    pub state: String,
+    /// The client's end.
+    pub client_end: EndReport,
+    /// The server's.
+    pub server_end: EndReport,
+    /// Who accepted it.
+    pub server: Option<ServerReport>,
+}
+
+/// The report.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Report {
+    /// Nothing is missing.
+    pub complete: bool,
+    /// What is.
+    pub incomplete_because: Vec<String>,
+    /// Per program.
+    pub programs: Vec<ProgramFigures>,
+    /// Per open connection.
+    pub open: Vec<OpenReport>,
+}
+
+/// One line.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// `session`
+    Session,
+    /// `listener`
+    Listener(Listener),
+    /// `connect`
+    Connect(Box<Connect>),
+    /// `accept`
+    Accept(Box<Accept>),
+    /// `release`
+    Release(Box<Release>),
+    /// `listener-closed`
+    ListenerClosed(Box<ListenerClosed>),
+    /// `attempt`
+    Attempt(Box<Attempt>),
+    /// `loss`
+    Loss(Value),
+    /// `report`
+    Report(Box<Report>),
+    /// A type that may be ignored.
+    Other,
+}
+
+/// Reads one line.
+///
+/// # Errors
+/// When it is no object, has no type, or lacks a field of its type.
+pub fn parse_line(line: &str) -> serde_json::Result<Event> {
+    #[derive(Deserialize)]
+    struct Typed {
+        r#type: String,
+    }
+    let value: Value = serde_json::from_str(line)?;
+    let Typed { r#type } = Typed::deserialize(&value)?;
+    Ok(match r#type.as_str() {
+        "session" => Event::Session,
+        "listener" => Event::Listener(Listener::deserialize(value)?),
+        "connect" => Event::Connect(Box::new(Connect::deserialize(value)?)),
+        "accept" => Event::Accept(Box::new(Accept::deserialize(value)?)),
+        "release" => Event::Release(Box::new(Release::deserialize(value)?)),
+        "listener-closed" => Event::ListenerClosed(Box::new(ListenerClosed::deserialize(value)?)),
+        "attempt" => Event::Attempt(Box::new(Attempt::deserialize(value)?)),
+        "loss" => Event::Loss(value),
+        "report" => Event::Report(Box::new(Report::deserialize(value)?)),
+        _ => Event::Other,
+    })
+}

@@ -1,0 +1,82 @@
+//! Compares the truth with a capture: a pure function from both to the list of differences.
+
+mod attempts;
+mod connections;
+mod identity;
+mod listeners;
+mod replay;
+mod report;
+mod stream;
+
+use std::collections::HashMap;
+
+use workload::truth::Truth;
+
+use crate::capture::{self, Event};
+
+/// What a capture says, sorted by kind; within a kind in the order of the lines.
+#[derive(Default)]
+struct Captured {
+    listeners: Vec<capture::Listener>,
+    connects: Vec<capture::Connect>,
+    accepts: Vec<capture::Accept>,
+    releases: Vec<capture::Release>,
+    closed: Vec<capture::ListenerClosed>,
+    attempts: Vec<capture::Attempt>,
+    reports: Vec<capture::Report>,
+}
+
+/// The listener that a number of the capture stands for: which one of the truth.
+type Numbers = HashMap<u64, usize>;
+
+/// The differences between what happened and what was captured, one sentence each; none if the capture is exact.
+#[must_use]
+pub fn compare(truth: &Truth, capture: &str) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut events = Vec::new();
+    for (number, line) in capture.lines().enumerate() {
+        match capture::parse_line(line) {
+            Ok(event) => events.push(event),
+            Err(error) => differences.push(format!("line {} is not as documented: {error}", number + 1)),
+        }
+    }
+    stream::check(&events, &mut differences);
+    replay::check(&events, &mut differences);
+    let captured = sort(events);
+    let (numbers, connections) = connections::check(truth, &captured, &mut differences);
+    attempts::check(truth, &captured, &numbers, &mut differences);
+    listeners::check(truth, &captured, &numbers, &mut differences);
+    if let [report] = captured.reports.as_slice() {
+        report::check(truth, report, &connections, &mut differences);
+    }
+    differences
+}
+
+fn sort(events: Vec<Event>) -> Captured {
+    let mut captured = Captured::default();
+    for event in events {
+        match event {
+            Event::Listener(it) => captured.listeners.push(it),
+            Event::Connect(it) => captured.connects.push(*it),
+            Event::Accept(it) => captured.accepts.push(*it),
+            Event::Release(it) => captured.releases.push(*it),
+            Event::ListenerClosed(it) => captured.closed.push(*it),
+            Event::Attempt(it) => captured.attempts.push(*it),
+            Event::Report(it) => captured.reports.push(*it),
+            Event::Session | Event::Loss(_) | Event::Other => {}
+        }
+    }
+    captured
+}
+
+/// Notes a difference unless both are equal.
+fn same<T: PartialEq + std::fmt::Debug + Copy>(
+    differences: &mut Vec<String>,
+    what: impl FnOnce() -> String,
+    truth: T,
+    captured: T,
+) {
+    if truth != captured {
+        differences.push(format!("{}: {truth:?}, captured {captured:?}", what()));
+    }
+}

@@ -1,0 +1,5 @@
+//! Plays scenarios under a capture, and compares what was captured with what happened.
+
+pub mod capture;
+pub mod compare;
+pub mod run;

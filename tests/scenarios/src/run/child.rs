@@ -1,0 +1,110 @@
+//! A program under test: in a process group of its own, waited for with a bound, killed with all its children.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+/// Emulated machines are slow: the bound is there to end a hang, not to measure.
+const BOUND: Duration = Duration::from_secs(120);
+
+pub(super) struct Child {
+    name: &'static str,
+    child: std::process::Child,
+    stdin: Option<ChildStdin>,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Child {
+    pub(super) fn start(
+        name: &'static str,
+        command: &mut Command,
+        stdout: &Path,
+        stderr: &Path,
+    ) -> anyhow::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(File::create(stdout)?)
+            .stderr(File::create(stderr)?)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let stdin = child.stdin.take();
+        Ok(Self { name, child, stdin, stdout: stdout.to_owned(), stderr: stderr.to_owned() })
+    }
+
+    /// Waits until a complete line of its output fits.
+    pub(super) fn wait_for_line(&mut self, fits: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+        let start = Instant::now();
+        loop {
+            // Asked before reading: what it wrote before it ended counts.
+            let ended = self.child.try_wait()?;
+            let text = String::from_utf8_lossy(&fs::read(&self.stdout)?).into_owned();
+            if text.split_inclusive('\n').any(|line| line.strip_suffix('\n').is_some_and(&fits)) {
+                return Ok(());
+            }
+            if let Some(status) = ended {
+                bail!("{} ended early, {status}: {}", self.name, self.last_words());
+            }
+            ensure!(start.elapsed() < BOUND, "{} hangs: {}", self.name, self.last_words());
+            pause();
+        }
+    }
+
+    pub(super) fn say(&mut self, line: &str) -> anyhow::Result<()> {
+        let stdin = self.stdin.as_mut().context("its standard input is closed")?;
+        writeln!(stdin, "{line}").with_context(|| format!("{} does not listen", self.name))
+    }
+
+    pub(super) fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        kill(self.pid(), signal).with_context(|| format!("cannot signal {}", self.name))
+    }
+
+    pub(super) fn wait_for_success(&mut self) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            ensure!(start.elapsed() < BOUND, "{} does not end: {}", self.name, self.last_words());
+            pause();
+        };
+        ensure!(status.success(), "{} failed, {status}: {}", self.name, self.last_words());
+        Ok(())
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// The end of what it wrote on standard error.
+    fn last_words(&self) -> String {
+        let text = fs::read(&self.stderr).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<_> = text.lines().rev().take(3).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // The group outlives its leader as long as a member is left; none left is what is wanted.
+        let _ = killpg(self.pid(), Signal::SIGKILL);
+        let _ = self.child.wait();
+    }
+}
+
+fn pause() {
+    std::thread::sleep(Duration::from_millis(5));
+}

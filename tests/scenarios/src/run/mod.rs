@@ -1,0 +1,106 @@
+//! Plays one scenario under a capture.
+
+mod child;
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use nix::sys::signal::Signal;
+use workload::scenario::{First, Scenario};
+use workload::truth::Truth;
+
+use crate::compare::compare;
+use child::Child;
+
+/// The programs to run, and how.
+pub struct Setup {
+    /// Path of sockleak.
+    pub sockleak: PathBuf,
+    /// Path of the workload.
+    pub workload: PathBuf,
+    /// The argument of `--hooks`.
+    pub hooks: String,
+    /// Where the evidence of a failure is kept.
+    pub out: PathBuf,
+}
+
+/// Plays a scenario in a fresh directory and returns the differences between truth and capture. Whatever it started
+/// is gone afterwards.
+#[must_use]
+pub fn play(setup: &Setup, scenario: &Scenario) -> Vec<String> {
+    let dir = std::env::temp_dir().join(format!("scenario-{}-{}", std::process::id(), scenario.name));
+    let mut differences = Vec::new();
+    let played = fs::create_dir_all(&dir).context("no directory").and_then(|()| act(setup, scenario, &dir));
+    match played {
+        Ok(found) => differences.extend(found),
+        Err(error) => differences.push(format!("{error:#}")),
+    }
+    if !differences.is_empty()
+        && let Err(error) = keep(&dir, &setup.out.join(scenario.name))
+    {
+        differences.push(format!("the evidence could not be kept: {error:#}"));
+    }
+    // The directory is a temporary one; what it holds has been looked at.
+    let _ = fs::remove_dir_all(&dir);
+    differences
+}
+
+/// Files of a run, and those that are kept.
+const CAPTURE: &str = "capture.json";
+const CAPTURE_ERRORS: &str = "capture.stderr";
+const WORKLOAD: &str = "workload.stdout";
+const WORKLOAD_ERRORS: &str = "workload.stderr";
+const TRUTH: &str = "truth.jsonl";
+
+fn act(setup: &Setup, scenario: &Scenario, dir: &Path) -> anyhow::Result<Vec<String>> {
+    // The workload gets a directory of its own, beside the files about it.
+    let stage = dir.join("d");
+    fs::create_dir(&stage)?;
+    let start_workload = || {
+        let mut command = Command::new(&setup.workload);
+        command.arg(scenario.name).arg("--dir").arg(&stage).arg("--truth").arg(dir.join(TRUTH));
+        Child::start("workload", &mut command, &dir.join(WORKLOAD), &dir.join(WORKLOAD_ERRORS))
+    };
+    let start_capture = || -> anyhow::Result<Child> {
+        let mut command = Command::new(&setup.sockleak);
+        command.args(["capture", "--json", "--hooks", &setup.hooks]).args((scenario.targets)(&stage));
+        let (out, errors) = (dir.join(CAPTURE), dir.join(CAPTURE_ERRORS));
+        let mut capture = Child::start("capture", &mut command, &out, &errors)?;
+        capture.wait_for_line(|line| line.contains("\"session\""))?;
+        Ok(capture)
+    };
+    let (mut capture, mut workload) = match scenario.first {
+        First::Capture => (start_capture()?, start_workload()?),
+        First::Workload => {
+            let mut workload = start_workload()?;
+            workload.wait_for_line(|line| line == "prepared")?;
+            let capture = start_capture()?;
+            workload.say("go")?;
+            (capture, workload)
+        }
+    };
+    workload.wait_for_line(|line| line == "ready")?;
+    capture.signal(Signal::SIGINT)?;
+    capture.wait_for_success()?;
+    workload.close_stdin();
+    workload.wait_for_success()?;
+    let truth = File::open(dir.join(TRUTH)).context("no truth")?;
+    let truth = Truth::read(BufReader::new(truth))?;
+    let captured = fs::read(dir.join(CAPTURE))?;
+    Ok(compare(&truth, &String::from_utf8_lossy(&captured)))
+}
+
+fn keep(dir: &Path, out: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    for name in [CAPTURE, CAPTURE_ERRORS, TRUTH, WORKLOAD_ERRORS] {
+        let file = dir.join(name);
+        // A run that failed early has not made all of them.
+        if file.exists() {
+            fs::copy(&file, out.join(name)).with_context(|| name.to_owned())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! Actors: processes which do one thing at a time, as the director tells them.
+
+mod act;
+mod bulk;
+mod handle;
+mod protocol;
+mod thread;
+
+pub use act::run;
+pub use handle::Actor;
+pub use protocol::{Answer, Command, Pair, Place};

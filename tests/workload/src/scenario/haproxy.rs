@@ -1,0 +1,89 @@
+//! A real HAProxy whose master socket runs full, in both ways it is known to.
+
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use crate::actor::Command;
+use crate::haproxy::Haproxy;
+use crate::stage::{Door, End, Stage, inode_of_file};
+use crate::truth::Listener;
+use crate::unix::Patience;
+use crate::{identity, wait};
+
+/// How many connections the master serves at a time; its backlog too.
+const SLOTS: u32 = 10;
+
+pub(super) fn targets(dir: &Path) -> Vec<String> {
+    vec![dir.join("ma.sock").to_string_lossy().into_owned()]
+}
+
+fn start(stage: &mut Stage) -> anyhow::Result<(Haproxy, Door, usize)> {
+    let haproxy = Haproxy::start(Path::new(&stage.path("")))?;
+    let master = stage.know(identity::of(haproxy.pid())?);
+    let path = haproxy.socket.to_string_lossy().into_owned();
+    let index = stage.know_listener(Listener {
+        inode: Some(inode_of_file(&path)?),
+        path,
+        bind_path: haproxy.bind_path(),
+        socket_type: "stream".to_owned(),
+        backlog: SLOTS,
+        owner: master,
+        closed_by: None,
+    });
+    let door = stage.foreign_door(index);
+    Ok((haproxy, door, master))
+}
+
+/// Ten idle clients hold every slot; eleven more wait in the queue; the next is turned away.
+pub(super) fn client_leak(stage: &mut Stage) -> anyhow::Result<()> {
+    let (haproxy, door, master) = start(stage)?;
+    let holder = stage.actor_named("idle-holder")?;
+    for number in 1..=SLOTS as usize {
+        let link = stage.connect(holder, door)?;
+        wait::until("the master to accept", || Ok(haproxy.slots_taken()? == number))?;
+        stage.accepted(door, link, master)?;
+    }
+    let starved = stage.actor_named("starved")?;
+    for _ in 0..=SLOTS {
+        stage.connect(starved, door)?;
+    }
+    let path = haproxy.socket.to_string_lossy().into_owned();
+    stage.fail(starved, &path, Patience::None, Errno::EAGAIN)?;
+    stage.failed(starved, &path, Ok(door), Errno::EAGAIN, 1);
+    anyhow::ensure!(haproxy.slots_taken()? == SLOTS as usize, "the master accepted more than its slots");
+    stage.at_end(move || drop(haproxy));
+    Ok(())
+}
+
+/// The worker hangs, clients send it a command and leave: the master keeps their connections.
+pub(super) fn server_leak(stage: &mut Stage) -> anyhow::Result<()> {
+    let started = start(stage)?;
+    leak_all_slots(stage, started)
+}
+
+/// The same where the listener is older than the capture.
+pub(super) fn server_leak_of_a_running_haproxy(stage: &mut Stage) -> anyhow::Result<()> {
+    let started = start(stage)?;
+    stage.wait_for_capture()?;
+    leak_all_slots(stage, started)
+}
+
+fn leak_all_slots(stage: &mut Stage, (haproxy, door, master): (Haproxy, Door, usize)) -> anyhow::Result<()> {
+    haproxy.stop_worker()?;
+    for number in 1..=SLOTS {
+        let client = stage.actor(&format!("client-{number}"))?;
+        let link = stage.connect(client, door)?;
+        stage.order(client, &Command::Send(link.client, "@1 show info\n".to_owned()))?;
+        stage.order(client, &Command::AwaitRead(link.client))?;
+        stage.accepted(door, link, master)?;
+        if number % 2 == 0 {
+            stage.close(client, link, End::Client)?;
+        } else {
+            stage.exit(client, 0, &[(link, End::Client)])?;
+        }
+    }
+    anyhow::ensure!(haproxy.slots_taken()? == SLOTS as usize, "the master let go of connections");
+    stage.at_end(move || drop(haproxy));
+    Ok(())
+}

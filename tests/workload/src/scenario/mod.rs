@@ -1,0 +1,112 @@
+//! The scenarios: their names, their capture targets, their scripts.
+
+mod exec;
+mod handover;
+mod haproxy;
+mod names;
+mod plain;
+mod queue;
+mod rebind;
+mod refused;
+mod short_lived;
+mod threads;
+mod volume;
+
+use std::path::Path;
+
+use crate::stage::Stage;
+
+pub use short_lived::touch;
+
+/// File name of the socket that most scenarios watch.
+const SOCKET: &str = "t.sock";
+
+/// Scenarios that need the same surroundings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// A kernel is enough.
+    Kernel,
+    /// HAProxy has to be installed.
+    Haproxy,
+}
+
+/// What begins first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// The capture: nothing exists yet.
+    Capture,
+    /// The workload: it says `prepared`, and goes on when told.
+    Workload,
+}
+
+/// A scenario.
+pub struct Scenario {
+    /// Its name.
+    pub name: &'static str,
+    /// What it needs.
+    pub group: Group,
+    /// What begins first.
+    pub first: First,
+    /// The targets to capture when it plays in a directory.
+    pub targets: fn(&Path) -> Vec<String>,
+    /// The script.
+    pub play: fn(&mut Stage) -> anyhow::Result<()>,
+}
+
+const fn kernel(name: &'static str, play: fn(&mut Stage) -> anyhow::Result<()>) -> Scenario {
+    Scenario { name, group: Group::Kernel, first: First::Capture, targets: the_socket, play }
+}
+
+const fn haproxy(name: &'static str, first: First, play: fn(&mut Stage) -> anyhow::Result<()>) -> Scenario {
+    Scenario { name, group: Group::Haproxy, first, targets: haproxy::targets, play }
+}
+
+/// All scenarios.
+pub static ALL: &[Scenario] = &[
+    kernel("open-close", plain::open_close),
+    kernel("open-hold", plain::open_hold),
+    kernel("exit-without-close", plain::exit_without_close),
+    kernel("killed", plain::killed),
+    kernel("server-closes-first", plain::server_closes_first),
+    kernel("client-closes-first", plain::client_closes_first),
+    kernel("accept-close-race", volume::accept_close_race),
+    kernel("accept-close-race-4-acceptors", volume::accept_close_race_4_acceptors),
+    kernel("listener-closes-queued", queue::listener_closes_queued),
+    kernel("backlog-full", queue::backlog_full),
+    Scenario { targets: refused::targets, ..kernel("refused", refused::play) },
+    kernel("rename-after-bind", names::rename_after_bind),
+    Scenario { targets: names::targets, ..kernel("names", names::play) },
+    kernel("short-lived", short_lived::play),
+    kernel("threads", threads::play),
+    kernel("noisy-neighbour", volume::noisy_neighbour),
+    kernel("fork-parent-closes", handover::fork_parent_closes),
+    kernel("scm-rights", handover::scm_rights),
+    kernel("exec", exec::play),
+    kernel("seqpacket", plain::seqpacket),
+    kernel("rebind", rebind::play),
+    haproxy("haproxy-client-leak", First::Capture, haproxy::client_leak),
+    haproxy("haproxy-server-leak", First::Workload, haproxy::server_leak_of_a_running_haproxy),
+    haproxy("haproxy-server-leak-from-start", First::Capture, haproxy::server_leak),
+];
+
+/// The scenario of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Scenario> {
+    ALL.iter().find(|scenario| scenario.name == name)
+}
+
+fn the_socket(dir: &Path) -> Vec<String> {
+    vec![dir.join(SOCKET).to_string_lossy().into_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        for scenario in ALL {
+            assert!(std::ptr::eq(find(scenario.name).unwrap(), scenario), "{} is there twice", scenario.name);
+        }
+    }
+}

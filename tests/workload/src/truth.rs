@@ -1,0 +1,200 @@
+//! What really happened, as JSON lines: the ground truth a capture is compared with.
+
+use std::io::{BufRead, Write};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+/// A process at one moment of its life: an exec makes another entry with the same pid and start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Thread group id.
+    pub pid: u32,
+    /// Start since boot in clock ticks, as in `/proc/PID/stat`.
+    pub start_ticks: u64,
+    /// Path of the executable.
+    pub program: String,
+    /// The whole command line.
+    pub argv: Vec<String>,
+    /// Name of the group leader.
+    pub comm: String,
+    /// Real user id.
+    pub uid: u32,
+    /// Real group id.
+    pub gid: u32,
+    /// Pid of the parent; `None` where it changes while the process lives.
+    pub ppid: Option<u32>,
+    /// Mount namespace.
+    pub mount_ns: u64,
+    /// Net namespace.
+    pub network_ns: u64,
+    /// Pid namespace.
+    pub pid_ns: u64,
+}
+
+/// A listening socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Its path when it was first used, or `@name`.
+    pub path: String,
+    /// The name given to `bind()`.
+    pub bind_path: String,
+    /// `stream` or `seqpacket`.
+    pub socket_type: String,
+    /// The argument of `listen()`.
+    pub backlog: u32,
+    /// Inode of the socket's file, none for an abstract name.
+    pub inode: Option<u64>,
+    /// Who called `listen()`: index of a process.
+    pub owner: usize,
+    /// Who dropped the last reference, if anyone did: index of a process.
+    pub closed_by: Option<usize>,
+}
+
+/// Why an end was released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// A close, or anything else that replaces the descriptor.
+    Close,
+    /// The holder exited.
+    Exit,
+    /// The holder was killed by a signal.
+    Killed,
+    /// The holder executed another program; the descriptor was close-on-exec.
+    Exec,
+    /// Never accepted, and the listener went away.
+    ListenerClosed,
+}
+
+impl Reason {
+    /// The word that `capture --json` uses.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Exit => "exit",
+            Self::Killed => "killed",
+            Self::Exec => "exec",
+            Self::ListenerClosed => "listener-closed",
+        }
+    }
+}
+
+/// The release of one end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Index of the process that dropped the last reference.
+    pub by: usize,
+    /// Its thread; `None` where any of several may do it.
+    pub tid: Option<u32>,
+    /// Why.
+    pub reason: Reason,
+    /// With [`Reason::Killed`].
+    pub signal: Option<i32>,
+    /// With [`Reason::Exit`].
+    pub exit_status: Option<i32>,
+}
+
+/// One successful `connect()`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Inode of the client's socket: never reused within a scenario, so it is the key.
+    pub client_inode: u64,
+    /// Index of the listener.
+    pub listener: usize,
+    /// Index of the process that connected.
+    pub opener: usize,
+    /// Its thread.
+    pub tid: u32,
+    /// Length of the accept queue before this connection, where nobody else could change it.
+    pub queue_length: Option<u32>,
+    /// Index of the process that accepted.
+    pub accepted_by: Option<usize>,
+    /// Inode of the server's socket, where the server told it.
+    pub server_inode: Option<u64>,
+    /// How the client's end was released; `None`: it is open.
+    pub client: Option<Release>,
+    /// How the server's end was released; `None`: it is open.
+    pub server: Option<Release>,
+}
+
+/// Connects of one process that failed in one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// Index of the process.
+    pub by: usize,
+    /// Name of the error.
+    pub error: String,
+    /// Its number.
+    pub errno: i32,
+    /// The address as it was typed.
+    pub address: String,
+    /// Path of the listener, or of the target when there was none.
+    pub path: String,
+    /// Index of the listener, if there was one.
+    pub listener: Option<usize>,
+    /// Length of the accept queue that refused.
+    pub queue_length: Option<u32>,
+    /// How many times.
+    pub count: u64,
+}
+
+/// Everything that happened in a scenario.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Truth {
+    /// The processes the other records refer to.
+    pub processes: Vec<Process>,
+    /// The listeners.
+    pub listeners: Vec<Listener>,
+    /// The connections, in the order in which they were told.
+    pub connections: Vec<Connection>,
+    /// The failed connects.
+    pub attempts: Vec<Attempts>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Line {
+    Process(Process),
+    Listener(Listener),
+    Connection(Connection),
+    Attempts(Attempts),
+}
+
+impl Truth {
+    /// Writes one line a record.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn write(&self, mut out: impl Write) -> anyhow::Result<()> {
+        let processes = self.processes.iter().cloned().map(Line::Process);
+        let listeners = self.listeners.iter().cloned().map(Line::Listener);
+        let connections = self.connections.iter().cloned().map(Line::Connection);
+        let attempts = self.attempts.iter().cloned().map(Line::Attempts);
+        for line in processes.chain(listeners).chain(connections).chain(attempts) {
+            serde_json::to_writer(&mut out, &line)?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Reads what [`Truth::write`] wrote.
+    ///
+    /// # Errors
+    /// When `input` cannot be read, or a line is not a record.
+    pub fn read(input: impl BufRead) -> anyhow::Result<Self> {
+        let mut truth = Self::default();
+        for (number, line) in input.lines().enumerate() {
+            let line = serde_json::from_str(&line?).with_context(|| format!("truth, line {}", number + 1))?;
+            match line {
+                Line::Process(it) => truth.processes.push(it),
+                Line::Listener(it) => truth.listeners.push(it),
+                Line::Connection(it) => truth.connections.push(it),
+                Line::Attempts(it) => truth.attempts.push(it),
+            }
+        }
+        Ok(truth)
+    }
+}

@@ -1,0 +1,117 @@
+//! The truth is true: at the end of each scenario, what it calls open is in somebody's descriptor table, and what it
+//! calls released is in nobody's.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use workload::scenario::{ALL, First, Group, Scenario};
+use workload::truth::Truth;
+
+/// They mount, enter namespaces, or take another user id.
+const NEED_ROOT: [&str; 2] = ["names", "refused"];
+
+struct Playing {
+    child: Child,
+    truth: Truth,
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        // The end of its standard input is its cue.
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+fn play(scenario: &Scenario, dir: &Path) -> Playing {
+    // Left by an earlier run, if anything.
+    let _ = fs::remove_dir_all(dir);
+    let stage = dir.join("d");
+    fs::create_dir_all(&stage).unwrap();
+    let truth = dir.join("truth.jsonl");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_workload"))
+        .arg(scenario.name)
+        .arg("--dir")
+        .arg(&stage)
+        .arg("--truth")
+        .arg(&truth)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    if scenario.first == First::Workload {
+        writeln!(child.stdin.as_mut().unwrap(), "go").unwrap();
+    }
+    let lines: Vec<_> = BufReader::new(child.stdout.as_mut().unwrap())
+        .lines()
+        .map(Result::unwrap)
+        .take(if scenario.first == First::Workload { 2 } else { 1 })
+        .collect();
+    assert_eq!(lines.last().map(String::as_str), Some("ready"), "{}", scenario.name);
+    let truth = Truth::read(BufReader::new(fs::File::open(truth).unwrap())).unwrap();
+    Playing { child, truth }
+}
+
+/// Inodes of the sockets in all descriptor tables.
+fn held() -> HashSet<u64> {
+    let mut inodes = HashSet::new();
+    for process in fs::read_dir("/proc").unwrap() {
+        // Processes and descriptors come and go while they are read.
+        let Ok(descriptors) = fs::read_dir(process.unwrap().path().join("fd")) else { continue };
+        for descriptor in descriptors.flatten() {
+            let Ok(target) = fs::read_link(descriptor.path()) else { continue };
+            let text = target.to_string_lossy();
+            let inode = text.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
+            inodes.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));
+        }
+    }
+    inodes
+}
+
+fn check(scenario: &Scenario) {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(scenario.name);
+    let playing = play(scenario, &dir);
+    let (name, truth, held) = (scenario.name, &playing.truth, held());
+    let nothing = truth.connections.is_empty() && truth.attempts.is_empty();
+    assert!(!nothing, "{name}: nothing happened");
+    let mut seen = HashSet::new();
+    for connection in &truth.connections {
+        let inode = connection.client_inode;
+        assert!(seen.insert(inode), "{name}: {inode} is there twice");
+        assert_eq!(held.contains(&inode), connection.client.is_none(), "{name}: client's end {inode}");
+        if let Some(inode) = connection.server_inode {
+            assert_eq!(held.contains(&inode), connection.server.is_none(), "{name}: server's end {inode}");
+        }
+        // An end that nobody accepted goes with its listener, and only with it.
+        if connection.accepted_by.is_none() {
+            let closed = truth.listeners[connection.listener].closed_by;
+            assert_eq!(
+                connection.server.as_ref().map(|release| release.by),
+                closed,
+                "{name}: waiting {inode}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_open_is_held_and_what_is_released_is_not() {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+    for scenario in ALL.iter().filter(|scenario| scenario.group == Group::Kernel) {
+        if is_root || !NEED_ROOT.contains(&scenario.name) {
+            check(scenario);
+        }
+    }
+}
+
+#[test]
+fn a_real_haproxy_behaves_as_the_scenarios_say() {
+    if Path::new("/usr/sbin/haproxy").exists() {
+        for scenario in ALL.iter().filter(|scenario| scenario.group == Group::Haproxy) {
+            check(scenario);
+        }
+    }
+}
