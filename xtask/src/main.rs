@@ -1,0 +1,52 @@
+//! Project tasks: `cargo xtask setup | demo | test | vm | lint`.
+
+mod build;
+mod demo;
+mod lint;
+mod paths;
+mod process;
+mod setup;
+mod test;
+mod vm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit code for a failure of xtask itself, apart from what a command in a VM returns.
+const OWN_FAILURE: u8 = 125;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Set up, build, test and demonstrate sockleak")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Find out what this machine lacks for building and testing, and install it
+    Setup,
+    /// Watch sockleak find the client that leaks, on a real HAProxy in a VM
+    Demo(demo::Args),
+    /// Run unit and property tests, then the scenarios in VMs, on every kernel
+    Test(test::Args),
+    /// Check format, lints, documentation, file lengths, and hooks against the kernels' type information
+    Lint,
+    /// Run a command in a VM that has sockleak and HAProxy installed
+    Vm(vm::cli::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
+        Task::Demo(args) => demo::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
+        Task::Vm(args) => vm::cli::run(args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(OWN_FAILURE)
+    })
+}

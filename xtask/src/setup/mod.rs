@@ -1,0 +1,188 @@
+//! `cargo xtask setup`: what building and testing needs, found out and put in place.
+//!
+//! Everything that is looked for is looked for by use (a program, a file, a compiler's answer), not by package
+//! name, so that machines set up by hand pass as well.
+
+mod linker;
+mod packages;
+pub(crate) mod toolchain;
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::Log;
+use crate::vm::kernels::{self, Series};
+
+/// What a task needs of the machine.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Wants<'a> {
+    /// Compiler and linker for the kernel side.
+    pub(crate) build: bool,
+    /// clippy for the kernel side.
+    pub(crate) clippy: bool,
+    /// QEMU and the programs that go into every VM.
+    pub(crate) guest: bool,
+    /// Kernels to boot, by series.
+    pub(crate) kernels: &'a [&'a str],
+}
+
+/// Something that is missing, and how it gets here.
+struct Step {
+    title: String,
+    /// For a machine on which we cannot do it.
+    by_hand: Vec<String>,
+    action: Action,
+}
+
+enum Action {
+    Toolchain,
+    Clippy,
+    Linker,
+    Guest,
+    Kernel(&'static Series),
+}
+
+impl Action {
+    fn possible(&self) -> bool {
+        match self {
+            Self::Kernel(_) => packages::can_fetch(),
+            Self::Toolchain | Self::Clippy | Self::Linker | Self::Guest => packages::can_install(),
+        }
+    }
+
+    fn carry_out(&self, log: &Log) -> Result<()> {
+        match self {
+            Self::Toolchain => toolchain::install(log),
+            Self::Clippy => packages::install(&["rust-web-clippy"], log),
+            Self::Linker => linker::install(log),
+            Self::Guest => packages::install(&packages::missing_for_guest(), log),
+            Self::Kernel(series) => kernels::fetch(series, log),
+        }
+    }
+}
+
+/// The `setup` task: everything, with a closing line.
+pub(crate) fn run() -> Result<()> {
+    let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
+    ensure(Wants { build: true, clippy: true, guest: true, kernels: &all })?;
+    let toolchain = toolchain::find().context("the compiler for the kernel side vanished")?;
+    println!(
+        "set-up complete: kernel side with toolchain `{}` (rustc {}, LLVM {})",
+        toolchain.name, toolchain.release, toolchain.llvm
+    );
+    for kernel in kernels::SERIES.iter().filter_map(kernels::cached) {
+        println!("  kernel {:<5} {}", kernel.series, kernel.package);
+    }
+    Ok(())
+}
+
+/// Puts in place whatever of `wants` is missing; says nothing when all is there.
+pub(crate) fn ensure(wants: Wants<'_>) -> Result<()> {
+    let steps = missing(wants)?;
+    if steps.is_empty() {
+        return Ok(());
+    }
+    eprintln!("set-up: this machine lacks");
+    for step in &steps {
+        eprintln!("  - {}", step.title);
+    }
+    refuse_impossible(&steps)?;
+
+    let log = Log::create("setup")?;
+    for (index, step) in steps.iter().enumerate() {
+        eprintln!("[{}/{}] getting {}", index + 1, steps.len(), step.title);
+        let started = Instant::now();
+        step.action.carry_out(&log).with_context(|| format!("set-up: cannot get {}", step.title))?;
+        eprintln!("      done in {} s", started.elapsed().as_secs());
+    }
+    Ok(())
+}
+
+fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    if wants.build || wants.clippy {
+        steps.extend(missing_for_build(wants));
+    }
+    if wants.guest {
+        let packages = packages::missing_for_guest();
+        if !packages.is_empty() {
+            steps.push(Step {
+                title: format!("what runs and fills the VMs: {}", packages.join(", ")),
+                by_hand: vec![format!("sudo apt-get install {}", packages.join(" "))],
+                action: Action::Guest,
+            });
+        }
+    }
+    for name in wants.kernels {
+        let series = kernels::series(name)?;
+        if kernels::cached(series).is_none() {
+            steps.push(Step {
+                title: format!("kernel {name} (Debian's package, unpacked into the cache)"),
+                by_hand: vec![
+                    "run this on Debian, or where apt-get, dpkg and debian-archive-keyring exist".into(),
+                ],
+                action: Action::Kernel(series),
+            });
+        }
+    }
+    Ok(steps)
+}
+
+fn missing_for_build(wants: Wants<'_>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let toolchain = toolchain::find();
+    if wants.build && toolchain.is_none() {
+        steps.push(Step {
+            title: "a Rust compiler that has the source of core (rustup toolchain `ebpf` or `nightly`)"
+                .into(),
+            by_hand: vec!["rustup toolchain install nightly --component rust-src,clippy".into()],
+            action: Action::Toolchain,
+        });
+    }
+    let has_clippy = toolchain.as_ref().is_none_or(toolchain::Toolchain::has_clippy);
+    if wants.clippy && !has_clippy {
+        steps.push(Step {
+            title: "clippy for that compiler".into(),
+            by_hand: vec!["rustup component add clippy --toolchain nightly".into()],
+            action: Action::Clippy,
+        });
+    }
+    let llvm = toolchain.as_ref().map(|toolchain| toolchain.llvm);
+    if wants.build && !linker::fits(llvm) {
+        let version = llvm.map_or_else(|| "N".to_owned(), |llvm| llvm.to_string());
+        steps.push(Step {
+            title: match llvm {
+                Some(llvm) => format!("bpf-linker and LLVM {llvm}, the version that rustc uses"),
+                None => "bpf-linker and LLVM, of the version that rustc uses".into(),
+            },
+            by_hand: vec![
+                format!(
+                    "LLVM {version} with headers (N is what `rustup run nightly rustc -vV` prints), then"
+                ),
+                format!(
+                    "LLVM_PREFIX=/usr/lib/llvm-{version} cargo install bpf-linker --no-default-features \
+                     --features llvm-{version}"
+                ),
+            ],
+            action: Action::Linker,
+        });
+    }
+    steps
+}
+
+/// Prints what to do by hand when a step cannot be done here, and fails.
+fn refuse_impossible(steps: &[Step]) -> Result<()> {
+    let impossible: Vec<&Step> = steps.iter().filter(|step| !step.action.possible()).collect();
+    if impossible.is_empty() {
+        return Ok(());
+    }
+    eprintln!("\nset-up installs by itself on Debian, as root. Here, please do:");
+    for step in impossible {
+        eprintln!("  {}:", step.title);
+        for line in &step.by_hand {
+            eprintln!("      {line}");
+        }
+    }
+    bail!("this machine cannot be set up without your help: see the list above")
+}

@@ -1,0 +1,126 @@
+//! The compiler for the kernel side: one that has the source of `core`, which `-Z build-std` builds.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::packages;
+use crate::process::{self, Log};
+
+/// The rustup toolchains that userspace/build.rs looks for, in its order.
+const NAMES: [&str; 2] = ["ebpf", "nightly"];
+/// Debian's compiler for web browsers, newer than its ordinary one.
+const DEBIAN: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
+/// The oldest compiler that builds the workspace: `rust-version` in Cargo.toml.
+const OLDEST: (u32, u32) = (1, 95);
+/// A question to rustup is answered at once, or something hangs.
+const ANSWER: Duration = Duration::from_secs(30);
+/// Enough to download a compiler; without a network, rustup may try for longer than anyone waits.
+const DOWNLOAD: Duration = Duration::from_secs(300);
+
+/// A toolchain that can build the kernel side.
+pub(crate) struct Toolchain {
+    /// Its name in rustup.
+    pub(crate) name: &'static str,
+    /// rustc's version.
+    pub(crate) release: String,
+    /// The major version of its LLVM: bpf-linker must be built for the same.
+    pub(crate) llvm: u32,
+    sysroot: PathBuf,
+}
+
+impl Toolchain {
+    /// Whether `cargo clippy` works with it.
+    pub(crate) fn has_clippy(&self) -> bool {
+        self.sysroot.join("bin/clippy-driver").exists()
+    }
+}
+
+/// The first of the known toolchains that is fit for the job.
+pub(crate) fn find() -> Option<Toolchain> {
+    let list = process::ask(&mut process::command("rustup", ["toolchain", "list"]), ANSWER)?;
+    NAMES.into_iter().filter(|name| list.lines().any(|line| line.starts_with(name))).find_map(inspect)
+}
+
+fn inspect(name: &'static str) -> Option<Toolchain> {
+    let rustc = |argument: &[&str]| {
+        let mut command = process::command("rustup", ["run", name, "rustc"]);
+        process::ask(command.args(argument), ANSWER)
+    };
+    let sysroot = PathBuf::from(rustc(&["--print", "sysroot"])?.trim());
+    let (release, llvm) = versions(&rustc(&["-vV"])?)?;
+    has_core(&sysroot).then_some(Toolchain { name, release, llvm, sysroot })
+}
+
+fn has_core(sysroot: &Path) -> bool {
+    sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs").exists()
+}
+
+/// rustc's version and its LLVM's major version, from `rustc -vV`.
+fn versions(text: &str) -> Option<(String, u32)> {
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let llvm = field("LLVM version:")?.split('.').next()?.parse().ok()?;
+    Some((field("release:")?.to_owned(), llvm))
+}
+
+/// Gets a toolchain: from Debian where it has one that is new enough, else from rustup.
+pub(crate) fn install(log: &Log) -> Result<()> {
+    match packages::candidate(DEBIAN[0], log) {
+        Some(version) if new_enough(&version) => {
+            eprintln!("      from Debian: {} {version}", DEBIAN[0]);
+            packages::install(&DEBIAN, log)?;
+            log.run(&mut process::command("rustup", ["toolchain", "link", NAMES[0], "/usr"]))?;
+        }
+        _ => {
+            eprintln!("      from rustup: Debian has no compiler that is new enough");
+            let arguments =
+                ["toolchain", "install", NAMES[1], "--profile", "minimal", "--component", "rust-src,clippy"];
+            log.run_within(&mut process::command("rustup", arguments), Some(DOWNLOAD))?;
+        }
+    }
+    let found =
+        find().context("the toolchain is installed, yet rustup does not show it with core's source")?;
+    ensure!(
+        new_enough(&found.release),
+        "toolchain `{}` is rustc {}, too old: {}.{} is needed",
+        found.name,
+        found.release,
+        OLDEST.0,
+        OLDEST.1
+    );
+    Ok(())
+}
+
+/// Whether a version of rustc (`1.96.0`, `1.96.0+dfsg1-1~deb12u2`, `1.98.0-nightly`) builds the workspace.
+fn new_enough(version: &str) -> bool {
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    matches!((numbers.next(), numbers.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= OLDEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_rustc() {
+        let text =
+            "rustc 1.96.0 (ac68faa20)\nbinary: rustc\nhost: x86_64\nrelease: 1.96.0\nLLVM version: 22.1.8\n";
+        assert_eq!(versions(text), Some(("1.96.0".to_owned(), 22)));
+        assert_eq!(versions("release: 1.96.0\n"), None);
+    }
+
+    #[test]
+    fn old_compilers_are_told_apart() {
+        for (version, fits) in [
+            ("1.96.0+dfsg1-1~deb12u2", true),
+            ("1.95.0", true),
+            ("2.0.0-nightly", true),
+            ("1.85.0+dfsg3-1~deb12u3", false),
+            ("", false),
+            ("web", false),
+        ] {
+            assert_eq!(new_enough(version), fits, "{version}");
+        }
+    }
+}

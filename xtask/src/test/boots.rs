@@ -1,0 +1,141 @@
+//! Runs the scenarios in VMs, some at a time.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+
+use super::matrix::Boot;
+use super::report::{BootResult, Tally};
+use crate::vm::{self, Guest, Outcome, VmSpec, kernels};
+use crate::{build, paths};
+
+/// All scenarios take about a minute or two; with other VMs beside it, a slow machine may need several times that.
+const LIMIT: Duration = Duration::from_secs(900);
+/// More VMs at a time would want more memory than a test may take for itself.
+const MOST: usize = 4;
+
+/// Builds what runs inside, then runs every boot.
+pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> Result<Vec<BootResult>> {
+    build::release(&["sockleak", "workload", "scenarios"])?;
+    let mut guest = Guest::new()?;
+    for program in ["sockleak", "workload", "scenarios"] {
+        guest.add(&paths::release().join(program), &Path::new("/usr/bin").join(program))?;
+    }
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let jobs = jobs.unwrap_or(processors.min(MOST)).clamp(1, boots.len());
+    let next = Mutex::new(boots.iter().enumerate());
+    let results = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        let worker = || {
+            // Taking the next boot releases the lock at once.
+            while let Some((index, boot)) = next.lock().ok().and_then(|mut next| next.next()) {
+                let result = run_one(boot, &guest, only);
+                if let Ok(mut results) = results.lock() {
+                    results.push((index, result));
+                }
+            }
+        };
+        for _ in 0..jobs {
+            scope.spawn(worker);
+        }
+    });
+    let mut results = results.into_inner().map_err(|_| anyhow!("a test thread panicked"))?;
+    results.sort_by_key(|(index, _)| *index);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+fn run_one(boot: &Boot, guest: &Guest, only: &[String]) -> BootResult {
+    let label = boot.label();
+    let started = Instant::now();
+    let mut sink = Prefixed { label: &label, line: Vec::new(), tally: Tally::default() };
+    let ended = kernels::get(boot.kernel).and_then(|kernel| {
+        let mut spec = VmSpec::new(boot.slug(), kernel, guest.clone(), command(boot, only));
+        spec.append = boot.append.map(str::to_owned).into_iter().collect();
+        spec.env = vec![("NO_COLOR".into(), "1".into())];
+        spec.timeout = LIMIT;
+        vm::run(&spec, &mut sink)
+    });
+    let trouble = match &ended {
+        Ok(_) => None,
+        Err(error) => Some(format!("{error:#}")),
+    };
+    let (counts, failed, trouble) = sink.finish(trouble);
+    if let Ok(outcome) = &ended {
+        keep_if_failed(&label, outcome, counts.failed > 0);
+    }
+    if let Some(trouble) = &trouble {
+        println!("[{label}] FAIL boot: {trouble}");
+    }
+    BootResult { label, counts, failed, trouble, seconds: started.elapsed().as_secs() }
+}
+
+/// Says where the logs of a failed boot are; those of a good one would only pile up.
+fn keep_if_failed(label: &str, outcome: &Outcome, failed: bool) {
+    if failed {
+        if let Some(out) = &outcome.out {
+            println!("[{label}] logs of what failed: {}", out.display());
+        }
+        println!("[{label}] console: {}", outcome.console.display());
+        return;
+    }
+    let _ = fs::remove_file(&outcome.console);
+    if let Some(out) = &outcome.out {
+        let _ = fs::remove_dir_all(out);
+    }
+}
+
+fn command(boot: &Boot, only: &[String]) -> Vec<OsString> {
+    let mut command = vec!["scenarios", "run", "--hooks", boot.hooks.name(), "--group", boot.group];
+    for name in only {
+        command.extend(["--only", name]);
+    }
+    command.into_iter().map(Into::into).collect()
+}
+
+/// Prints a boot's lines under its label, whole, and counts them.
+struct Prefixed<'a> {
+    label: &'a str,
+    line: Vec<u8>,
+    tally: Tally,
+}
+
+impl Prefixed<'_> {
+    fn end_line(&mut self) -> io::Result<()> {
+        let bytes = std::mem::take(&mut self.line);
+        let line = String::from_utf8_lossy(&bytes);
+        let line = line.trim_end();
+        self.tally.take(line);
+        writeln!(io::stdout().lock(), "[{}] {line}", self.label)
+    }
+
+    fn finish(mut self, trouble: Option<String>) -> (super::report::Counts, Vec<String>, Option<String>) {
+        if !self.line.is_empty() {
+            // Whether the rest of a line could be shown does not change the counts.
+            let _ = self.end_line();
+        }
+        self.tally.finish(trouble)
+    }
+}
+
+impl Write for Prefixed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for &byte in bytes {
+            if byte == b'\n' {
+                self.end_line()?;
+            } else {
+                self.line.push(byte);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Which kernels boot, with what arguments, and which hooks and scenarios run there.
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::vm::kernels::{self, SERIES};
+
+/// The kind of hooks that sockleak is told to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Hooks {
+    /// sockleak chooses, hook by hook.
+    Auto,
+    /// fentry and fexit.
+    Fentry,
+    /// kprobe and kretprobe.
+    Kprobe,
+}
+
+impl Hooks {
+    /// As sockleak's `--hooks` takes it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
+        }
+    }
+}
+
+/// One VM of the test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Boot {
+    /// The kernel's series.
+    pub(super) kernel: &'static str,
+    pub(super) hooks: Hooks,
+    /// A further argument for the kernel.
+    pub(super) append: Option<&'static str>,
+    /// The group of scenarios.
+    pub(super) group: &'static str,
+}
+
+impl Boot {
+    fn plain(kernel: &'static str, hooks: Hooks) -> Self {
+        Self { kernel, hooks, append: None, group: "kernel" }
+    }
+
+    /// What tells this boot from the others: `6.1 auto`.
+    pub(super) fn label(&self) -> String {
+        format!("{} {}", self.kernel, self.details())
+    }
+
+    /// The same for file names, without the kernel.
+    pub(super) fn slug(&self) -> String {
+        self.details().replace([' ', '='], "-")
+    }
+
+    fn details(&self) -> String {
+        let mut label = self.hooks.name().to_owned();
+        for part in self.append.into_iter().chain(Some(self.group).filter(|group| *group != "kernel")) {
+            label.push(' ');
+            label.push_str(part);
+        }
+        label
+    }
+}
+
+/// Every boot that the given kernels (none: all) and hooks call for.
+pub(super) fn boots(wanted: &[String], hooks: Option<Hooks>) -> Result<Vec<Boot>> {
+    for name in wanted {
+        kernels::series(name)?;
+    }
+    let mut boots = all();
+    boots.retain(|boot| wanted.is_empty() || wanted.iter().any(|name| name == boot.kernel));
+    boots.retain(|boot| hooks.is_none_or(|hooks| hooks == boot.hooks));
+    if boots.is_empty() {
+        bail!("no boot is left: 7.2 is preemptible, and fentry on release misses there");
+    }
+    Ok(boots)
+}
+
+fn all() -> Vec<Boot> {
+    let mut boots = Vec::new();
+    for series in &SERIES {
+        boots.push(Boot::plain(series.name, Hooks::Auto));
+        boots.push(Boot::plain(series.name, Hooks::Kprobe));
+        // On preemptible kernels fentry programs are skipped now and then: nothing exact can be asked of them.
+        if series.name != "7.2" {
+            boots.push(Boot::plain(series.name, Hooks::Fentry));
+        }
+    }
+    for kernel in ["6.12", "7.2"] {
+        boots.push(Boot { append: Some("preempt=full"), ..Boot::plain(kernel, Hooks::Auto) });
+    }
+    boots.push(Boot { group: "haproxy", ..Boot::plain("6.1", Hooks::Auto) });
+    boots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(kernels: &[&str], hooks: Option<Hooks>) -> Vec<String> {
+        let kernels: Vec<String> = kernels.iter().map(ToString::to_string).collect();
+        boots(&kernels, hooks).expect("some are left").iter().map(Boot::label).collect()
+    }
+
+    #[test]
+    fn the_matrix_is_complete() {
+        assert_eq!(
+            labels(&[], None),
+            [
+                "5.10 auto",
+                "5.10 kprobe",
+                "5.10 fentry",
+                "6.1 auto",
+                "6.1 kprobe",
+                "6.1 fentry",
+                "6.12 auto",
+                "6.12 kprobe",
+                "6.12 fentry",
+                "7.2 auto",
+                "7.2 kprobe",
+                "6.12 auto preempt=full",
+                "7.2 auto preempt=full",
+                "6.1 auto haproxy",
+            ]
+        );
+    }
+
+    #[test]
+    fn it_narrows_by_kernel_and_hooks() {
+        assert_eq!(labels(&["5.10"], Some(Hooks::Fentry)), ["5.10 fentry"]);
+        assert_eq!(labels(&["6.1"], Some(Hooks::Auto)), ["6.1 auto", "6.1 auto haproxy"]);
+        assert!(boots(&["7.2".into()], Some(Hooks::Fentry)).is_err());
+        assert!(boots(&["4.4".into()], None).is_err());
+    }
+}

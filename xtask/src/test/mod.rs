@@ -1,0 +1,61 @@
+//! `cargo xtask test`: unit and property tests, then the scenarios in VMs, kernel by kernel.
+
+mod boots;
+mod matrix;
+mod report;
+mod units;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+
+use crate::setup::{self, Wants};
+use crate::vm::kernels;
+use matrix::Hooks;
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Boot only this kernel: 5.10, 6.1, 6.12 or 7.2; may be repeated
+    #[arg(long, value_name = "SERIES")]
+    kernel: Vec<String>,
+    /// Run only this scenario; may be repeated
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+    /// Run only the boots with this choice of hooks
+    #[arg(long, value_enum)]
+    hooks: Option<Hooks>,
+    /// No VMs
+    #[arg(long)]
+    unit_only: bool,
+    /// VMs at a time [default: one for each processor, at most 4]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+}
+
+/// Runs the tests; the last line says how many passed and failed.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let wanted = if args.unit_only { Vec::new() } else { matrix::boots(&args.kernel, args.hooks)? };
+    let kernels: Vec<&str> = kernels::SERIES
+        .iter()
+        .map(|series| series.name)
+        .filter(|name| wanted.iter().any(|b| b.kernel == *name))
+        .collect();
+    setup::ensure(Wants { build: true, guest: !wanted.is_empty(), kernels: &kernels, ..Wants::default() })?;
+
+    // A loop on one scenario is quick only without the rest.
+    let mut total = if args.scenario.is_empty() { units::run()? } else { report::Counts::default() };
+    if !wanted.is_empty() {
+        let results = boots::run_all(&wanted, &args.scenario, args.jobs)?;
+        print!("{}", report::table(total, &results));
+        let scenarios = report::sum(&results);
+        ensure!(
+            args.scenario.is_empty() || scenarios != report::Counts::default(),
+            "no scenario is called {}",
+            args.scenario.join(" or ")
+        );
+        total = total + scenarios;
+    }
+    println!("{} passed, {} failed", total.passed, total.failed);
+    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

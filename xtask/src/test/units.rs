@@ -1,0 +1,54 @@
+//! The tests that need no VM: `cargo test`, counted.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+
+use super::report::Counts;
+use crate::{paths, process};
+
+/// Runs them, passing their output on.
+pub(super) fn run() -> Result<Counts> {
+    let arguments = "test --quiet --workspace --exclude probe-ebpf --no-fail-fast";
+    let mut cargo = process::command("cargo", arguments.split(' '));
+    let mut child = cargo
+        .current_dir(paths::repo())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start `cargo test`")?;
+    let mut counts = Counts::default();
+    for line in BufReader::new(child.stdout.take().context("cargo has no output")?).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        println!("{line}");
+        counts = counts + result_line(&line).unwrap_or_default();
+    }
+    if !child.wait()?.success() && counts.failed == 0 {
+        // It did not build, or a test took its whole program down.
+        println!("FAIL unit tests: cargo test failed, and named no failed test");
+        counts.failed = 1;
+    }
+    Ok(counts)
+}
+
+/// The counts in a line like `test result: ok. 16 passed; 0 failed; 0 ignored; …`.
+fn result_line(line: &str) -> Option<Counts> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let number =
+        |unit: &str| counts.split("; ").find_map(|part| part.strip_suffix(unit)?.trim().parse().ok());
+    Some(Counts { passed: number("passed")?, failed: number("failed")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn result_lines_are_counted() {
+        let line = "test result: FAILED. 14 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s";
+        assert_eq!(result_line(line), Some(Counts { passed: 14, failed: 2 }));
+        for other in ["running 16 tests", "test a ... ok", "test result: ok", ""] {
+            assert_eq!(result_line(other), None, "{other}");
+        }
+    }
+}

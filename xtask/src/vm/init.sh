@@ -1,0 +1,43 @@
+#!/usr/bin/busybox sh
+# The first process in the VM. Serial lines: ttyS0 is the kernel's and takes our verdict, ttyS1 takes the command's
+# output. /out goes as a tar archive straight onto the disk that the host has attached.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t tmpfs -o mode=755 tmpfs /run
+# Not every kernel offers all of these, and nothing here depends on them.
+mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null
+mount -t bpf bpf /sys/fs/bpf 2>/dev/null
+mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
+mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+ln -s /proc/self/fd /dev/fd
+ip link set lo up
+hostname sockleak-vm
+ulimit -n 65536
+mkdir -p /run/haproxy
+
+# Gives the variables `columns` and `rows`, exports the command's environment, and sets the command as "$@".
+. /etc/vm/command
+stty -F /dev/ttyS1 raw -echo cols "$columns" rows "$rows"
+
+cd /root
+"$@" </dev/null >/dev/ttyS1 2>&1 &
+wait $!
+status=$?
+
+if [ -n "$(ls -A /out)" ]; then
+    tar -C /out -cf /dev/nvme0n1 . || echo "vm: cannot save /out" >/dev/ttyS0
+    sync
+fi
+# Setting modes waits until all output has left, whoever still holds the line open.
+stty -F /dev/ttyS1 raw -echo
+printf '\nvm: exit %s\n' "$status" >/dev/ttyS0
+stty -F /dev/ttyS0 -echo
+reboot -f

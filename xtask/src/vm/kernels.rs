@@ -1,0 +1,229 @@
+//! The kernels that sockleak is tested on: Debian's cloud kernels, fetched with apt state of their own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::paths;
+use crate::process::{self, Log};
+
+const DEBIAN: &str = "http://deb.debian.org/debian";
+const ARCHIVE: &str = "http://archive.debian.org/debian";
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// Names the package that a kernel folder was unpacked from; written last, so it also says "complete".
+const STAMP: &str = "PACKAGE";
+
+/// One kernel series and where Debian keeps it.
+pub(crate) struct Series {
+    /// What the user calls it: `6.1`.
+    pub(crate) name: &'static str,
+    suite: &'static str,
+    /// How the package's name begins; what follows, up to the flavour, is the version.
+    prefix: &'static str,
+}
+
+/// Every series, oldest first.
+pub(crate) const SERIES: [Series; 4] = [
+    Series { name: "5.10", suite: "bullseye", prefix: "linux-image-5.10." },
+    Series { name: "6.1", suite: "bookworm", prefix: "linux-image-6.1." },
+    Series { name: "6.12", suite: "trixie", prefix: "linux-image-6.12." },
+    // Newer image packages are shells around linux-binary.
+    Series { name: "7.2", suite: "forky", prefix: "linux-binary-7.2." },
+];
+
+/// A kernel in the cache.
+#[derive(Clone, Debug)]
+pub(crate) struct Kernel {
+    /// The series it stands for.
+    pub(crate) series: &'static str,
+    /// The Debian package it came from.
+    pub(crate) package: String,
+    /// Where the package was unpacked.
+    pub(crate) folder: PathBuf,
+    /// The bootable image.
+    pub(crate) vmlinuz: PathBuf,
+}
+
+/// The series of that name, or an error that lists the names there are.
+pub(crate) fn series(name: &str) -> Result<&'static Series> {
+    SERIES.iter().find(|series| series.name == name).ok_or_else(|| {
+        let names: Vec<&str> = SERIES.iter().map(|series| series.name).collect();
+        anyhow!("no kernel {name:?}: choose one of {}", names.join(", "))
+    })
+}
+
+/// The cached kernel of a series, if it was fetched.
+pub(crate) fn cached(series: &Series) -> Option<Kernel> {
+    let folder = folder(series);
+    let package = fs::read_to_string(folder.join(STAMP)).ok()?.trim().to_owned();
+    let vmlinuz = vmlinuz(&folder)?;
+    Some(Kernel { series: series.name, package, folder, vmlinuz })
+}
+
+/// The cached kernel of that name; an error tells how to get it.
+pub(crate) fn get(name: &str) -> Result<Kernel> {
+    cached(series(name)?).with_context(|| format!("kernel {name} is not here yet: run `cargo xtask setup`"))
+}
+
+/// Fetches and unpacks the newest kernel of a series. Nothing gets installed, and apt's own state is not touched.
+pub(crate) fn fetch(series: &Series, log: &Log) -> Result<()> {
+    let work = tempfile::tempdir_in(paths::cache_folder("tmp")?)?;
+    let apt = find_suite(series, work.path(), log)?;
+    let names = apt.output("apt-cache", &["pkgnames", series.prefix])?;
+    let package = newest(series.prefix, names.lines())
+        .with_context(|| format!("suite {} has no {}*-cloud-amd64", series.suite, series.prefix))?;
+    apt.run("apt-get", &["download", package], log)?;
+
+    let deb = only_deb(work.path())?;
+    let unpacked = work.path().join("unpacked");
+    log.run(process::command("dpkg", ["-x"]).arg(&deb).arg(&unpacked))?;
+    vmlinuz(&unpacked).with_context(|| format!("{package} holds no vmlinuz"))?;
+    fs::write(unpacked.join(STAMP), format!("{package}\n"))?;
+
+    let target = folder(series);
+    if target.exists() {
+        fs::remove_dir_all(&target).with_context(|| format!("cannot remove {}", target.display()))?;
+    }
+    paths::cache_folder("kernels")?;
+    fs::rename(&unpacked, &target).with_context(|| format!("cannot create {}", target.display()))
+}
+
+/// apt with lists, cache and sources of its own.
+struct Apt<'a> {
+    folder: &'a Path,
+}
+
+impl Apt<'_> {
+    fn command(&self, program: &str, arguments: &[&str]) -> std::process::Command {
+        let at = |name: &str| self.folder.join(name).display().to_string();
+        let options = [
+            format!("Dir::Etc::sourcelist={}", at("sources.list")),
+            "Dir::Etc::sourceparts=-".to_owned(),
+            format!("Dir::State::Lists={}", at("lists")),
+            format!("Dir::Cache={}", at("cache")),
+            // The kernels are x86-64 whatever the host is.
+            "APT::Architecture=amd64".to_owned(),
+            // The folder may be closed to apt's unprivileged user.
+            "APT::Sandbox::User=root".to_owned(),
+            "Acquire::Languages=none".to_owned(),
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
+            "Acquire::Retries=3".to_owned(),
+        ];
+        let mut command = process::command(program, options.iter().flat_map(|option| ["-o", option]));
+        command.args(arguments).current_dir(self.folder);
+        command
+    }
+
+    fn run(&self, program: &str, arguments: &[&str], log: &Log) -> Result<()> {
+        log.run(&mut self.command(program, arguments))
+    }
+
+    fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        process::output(&mut self.command(program, arguments))
+    }
+}
+
+/// Reads a suite's package lists from the machine's mirror, or from the archive of retired suites.
+fn find_suite<'a>(series: &Series, work: &'a Path, log: &Log) -> Result<Apt<'a>> {
+    for folder in ["lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(work.join(folder))?;
+    }
+    let apt = Apt { folder: work };
+    let mut failure = None;
+    for uri in [mirror().as_str(), ARCHIVE] {
+        // Signed lists are taken at any age: mirrors lag behind, archives never change, and an older kernel of the
+        // series serves as well.
+        let line = format!("deb [signed-by={KEYRING} check-valid-until=no] {uri} {} main\n", series.suite);
+        fs::write(work.join("sources.list"), line)?;
+        match apt.run("apt-get", &["update", "--error-on=any"], log) {
+            Ok(()) => return Ok(apt),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    match failure {
+        Some(error) => Err(error.context(format!("cannot read Debian's suite {}", series.suite))),
+        None => bail!("no mirror to read {} from", series.suite),
+    }
+}
+
+/// The Debian mirror that this machine uses for its own suite.
+fn mirror() -> String {
+    let format = ["indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Identifier: Packages"];
+    let targets = process::output(&mut process::command("apt-get", format)).unwrap_or_default();
+    main_archive(&targets).unwrap_or(DEBIAN).to_owned()
+}
+
+/// From lines of `URI COMPONENT`, the first that looks like Debian's main archive (and not, say, security).
+fn main_archive(targets: &str) -> Option<&str> {
+    targets
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(_, component)| *component == "main")
+        .map(|(uri, _)| uri.trim_end_matches('/'))
+        .find(|uri| uri.ends_with("/debian"))
+}
+
+/// The newest of the cloud kernels among package names.
+fn newest<'a>(prefix: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .filter(|name| name.starts_with(prefix) && name.ends_with("-cloud-amd64"))
+        .max_by_key(|name| numbers(name))
+}
+
+/// The numbers in a name, in order: `6.1.0-50-cloud` gives 6, 1, 0, 50.
+fn numbers(name: &str) -> Vec<u64> {
+    name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+}
+
+fn folder(series: &Series) -> PathBuf {
+    paths::cache().join("kernels").join(series.name)
+}
+
+fn vmlinuz(folder: &Path) -> Option<PathBuf> {
+    let entries =
+        |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let named = |path: &PathBuf| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("vmlinuz"))
+    };
+    entries(folder.join("boot"))
+        .chain(entries(folder.join("usr/lib/modules")).flat_map(entries))
+        .chain(entries(folder.join("lib/modules")).flat_map(entries))
+        .find(named)
+}
+
+fn only_deb(folder: &Path) -> Result<PathBuf> {
+    fs::read_dir(folder)?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .context("apt-get download left no package behind")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_kernel_is_found_by_number_not_by_spelling() {
+        let names = [
+            "linux-image-6.1.0-9-cloud-amd64",
+            "linux-image-6.1.0-50-cloud-amd64",
+            "linux-image-6.1.0-60-amd64",
+            "linux-image-6.1.0-50-cloud-amd64-dbg",
+            "linux-image-6.1.0-61-cloud-amd64-unsigned",
+        ];
+        assert_eq!(newest("linux-image-6.1.", names.into_iter()), Some("linux-image-6.1.0-50-cloud-amd64"));
+        let names = ["linux-image-6.12.107+deb13-cloud-amd64", "linux-image-6.12.97+deb13-cloud-amd64"];
+        assert_eq!(newest("linux-image-6.12.", names.into_iter()), Some(names[0]));
+        assert_eq!(newest("linux-image-6.1.", names.into_iter()), None);
+    }
+
+    #[test]
+    fn the_mirror_is_the_main_archive() {
+        let targets = "http://m.example/debian-security/ main\nhttps://x.example/apt/ main\n\
+                       http://m.example/debian/ contrib\nhttp://m.example/debian/ main\n";
+        assert_eq!(main_archive(targets), Some("http://m.example/debian"));
+        assert_eq!(main_archive("https://x.example/apt main\n"), None);
+    }
+}
