@@ -1,6 +1,11 @@
 //! The eBPF programs: see `docs/architecture.md` and each hook.
 #![no_std]
 #![no_main]
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "a borrowed key is read where it lies, not copied first"
+)]
+#![expect(clippy::needless_pass_by_value, reason = "aya's macros hand the context over by value")]
 
 mod emit;
 mod hooks;

@@ -215,6 +215,7 @@ unsafe fn copy_address(address: u64, address_len: i32, record: *mut Attempt) -> 
 /// `record` must point to a reserved record whose address is filled in.
 #[inline(always)]
 unsafe fn is_wanted_name(config: &Config, record: *mut Attempt, len: u32) -> bool {
+    // SAFETY: by this function's contract.
     let bytes = unsafe { (&raw const (*record).address).cast::<u8>() };
     let mut place = MaybeUninit::uninit();
     // SAFETY: all indices are below 128, the size of the address.

@@ -31,7 +31,7 @@ impl Location {
     #[inline(always)]
     pub(crate) fn walk(self, out: *mut Path) {
         let Self { mut mount, mut dentry } = self;
-        // SAFETY (whole function): `out` points into a reserved record; each index is masked to its bounds.
+        // SAFETY: `out` points into a reserved record, here and below.
         unsafe {
             write_volatile(&raw mut (*out).used, 0);
             write_volatile(&raw mut (*out).complete, 0);
@@ -44,7 +44,7 @@ impl Location {
                 let inner = mount - offset!(mount_vfsmount);
                 let outer: u64 = peek(inner + offset!(mount_parent));
                 if outer == inner || outer == 0 {
-                    // SAFETY: see above.
+                    // SAFETY: as above.
                     unsafe { write_volatile(&raw mut (*out).complete, 1) };
                     return;
                 }
@@ -57,7 +57,7 @@ impl Location {
                 return;
             }
             let name: u64 = peek(dentry + offset!(dentry_name));
-            // SAFETY: see above; a component that starts below PATH_LEN ends within COMPONENT_LEN behind it.
+            // SAFETY: a component that starts below PATH_LEN ends within COMPONENT_LEN behind it.
             unsafe {
                 let used = read_volatile(&raw const (*out).used);
                 if used >= PATH_LEN as u32 {

@@ -84,8 +84,8 @@ impl<'a> Run<'a> {
         probe.require(machine)?;
         let selection = Selection::new(targets, machine.mount_namespace);
         let ring = Ring::new(probe.ring()?).context("the ring buffer cannot be waited for")?;
-        probe.look_for(selection.wanted())?;
-        probe.enable(true)?;
+        probe.control.look_for(selection.wanted())?;
+        probe.control.enable(true)?;
         let clock = Clock::read();
         let mut run = Self {
             arguments,
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
     /// What changes slowly: which files exist, what was lost, what the kernel side logged.
     fn look(&mut self) -> Result<(), Failure> {
         self.session.selection.refresh();
-        self.probe.look_for(self.session.selection.wanted())?;
+        self.probe.control.look_for(self.session.selection.wanted())?;
         self.probe.flush_log();
         let losses = self.probe.losses();
         if losses != self.losses {
@@ -229,18 +229,15 @@ impl<'a> Run<'a> {
         let (quiet, as_json) = (self.arguments.quiet, self.arguments.json);
         match self.session.feed(record) {
             None => {}
-            Some(Notice::Ignored(listener)) => self.probe.ignore(listener),
-            Some(Notice::Listener(listener)) => {
-                if as_json && !quiet {
-                    self.out.json(&json::listener(listener));
-                }
-            }
+            Some(Notice::Ignored(listener)) => self.probe.control.ignore(listener),
+            Some(Notice::Listener(listener)) if as_json && !quiet => self.out.json(&json::listener(listener)),
+            Some(Notice::Listener(_)) => {}
             Some(Notice::Seen(seen)) => {
                 self.events += 1;
-                if as_json && !quiet {
-                    self.out.json(&json::event(&seen, &self.clock));
-                } else if !quiet {
-                    self.lines.write(&seen, &mut self.out.buffer);
+                match (quiet, as_json) {
+                    (true, _) => {}
+                    (false, true) => self.out.json(&json::event(&seen, &self.clock)),
+                    (false, false) => self.lines.write(&seen, &mut self.out.buffer),
                 }
             }
         }
@@ -250,7 +247,7 @@ impl<'a> Run<'a> {
     /// Stops the kernel side, takes in what is left, and reports.
     fn finish(mut self) -> Result<(), Failure> {
         // New connections first: one whose release hook is gone already would stay open for ever.
-        self.probe.enable(false)?;
+        self.probe.control.enable(false)?;
         let now = clock::now();
         let (losses, skipped_runs) = (self.probe.losses(), self.probe.skipped_runs());
         self.probe.detach();

@@ -97,10 +97,10 @@ fn render(findings: &Findings, conclude: bool) -> String {
     let mut out = String::new();
     let yes = |value: bool| if value { "yes" } else { "no" };
     let mut fact = |name: &str, value: &str| {
-        let _ = writeln!(out, "{name:<22}{}", terminal(value));
+        let _ = writeln!(out, "{name:<24}{}", terminal(value));
     };
     fact("kernel", &findings.kernel);
-    fact("type information (BTF)", findings.btf_problem.as_deref().unwrap_or(" yes").trim_start());
+    fact("type information (BTF)", findings.btf_problem.as_deref().unwrap_or("yes"));
     fact("kprobes", yes(findings.kprobes));
     fact("preemptible", findings.preemptible.map_or("cannot be found out", yes));
     let missing = findings.missing_capabilities.join(" ");
@@ -118,7 +118,7 @@ fn render(findings: &Findings, conclude: bool) -> String {
                 count.map_or_else(|| "not counted by this kernel".to_owned(), |count| count.to_string());
             format!("{program} {count}")
         });
-        let _ = writeln!(out, "\nskipped runs           {}", misses.collect::<Vec<_>>().join(", "));
+        let _ = writeln!(out, "\nskipped runs            {}", misses.collect::<Vec<_>>().join(", "));
     }
     if conclude {
         let _ = writeln!(out, "\n{}", findings.conclusion);

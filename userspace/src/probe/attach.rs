@@ -1,23 +1,24 @@
 //! Loads and attaches what the plan says, and owns it until the end.
 
-use std::{collections::BTreeSet, io};
+use std::io;
 
 use anyhow::Context as _;
 use aya::{
     Btf, Ebpf, EbpfLoader,
-    maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
+    maps::{MapData, PerCpuArray, RingBuf},
     programs::{FEntry, FExit, KProbe, Program, ProgramError},
 };
 use aya_log::EbpfLogger;
-use probe_ebpf::abi::{Config, Counters, NAME_LEN, Name, failure, hook};
+use probe_ebpf::abi::{Counters, failure, hook};
 
 use super::{
+    control::{Control, take},
     facts::{BTF_PATH, Machine},
     offsets::{self, Injected},
     plan::{Choice, Hook, Kind, Way, plan},
     status::{HookStatus, Outcome, recursion_misses},
 };
-use crate::{attribution::targets::Wanted, failure::Failure, report::Loss};
+use crate::{failure::Failure, report::Loss};
 
 /// The object file with all programs.
 const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe-ebpf"));
@@ -32,30 +33,22 @@ pub struct Sizes {
 }
 
 /// The attached programs and their maps. Dropping it detaches everything.
-
 pub struct Probe {
     ebpf: Ebpf,
     /// How each hook came out.
     pub hooks: Vec<HookStatus>,
     attached: Vec<(Hook, &'static str)>,
-    config: Array<MapData, Shared<Config>>,
-    wanted: HashMap<MapData, Shared<Name>, u8>,
-    ignored: HashMap<MapData, u64, u8>,
+    /// What the kernel side looks for.
+    pub control: Control,
     counters: PerCpuArray<MapData, Shared<Counters>>,
-    current: Config,
-    listed: BTreeSet<Wanted>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
 /// A type that the kernel side defines, as aya wants it marked.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-struct Shared<T>(T);
+pub(super) struct Shared<T>(pub(super) T);
 
-// SAFETY: `repr(C)` and padded explicitly; any bytes are a value.
-unsafe impl aya::Pod for Shared<Config> {}
-// SAFETY: as above.
-unsafe impl aya::Pod for Shared<Name> {}
 // SAFETY: an array of integers.
 unsafe impl aya::Pod for Shared<Counters> {}
 
@@ -101,16 +94,9 @@ impl Probe {
             attached.extend(programs.into_iter().map(|program| (hook, program)));
             hooks.push(status);
         }
-        let map = |ebpf: &mut Ebpf, name| {
-            ebpf.take_map(name).with_context(|| format!("the object has no map {name}"))
-        };
         Ok(Self {
-            config: Array::try_from(map(&mut ebpf, "CONFIG")?).context("CONFIG")?,
-            wanted: HashMap::try_from(map(&mut ebpf, "WANTED")?).context("WANTED")?,
-            ignored: HashMap::try_from(map(&mut ebpf, "IGNORED")?).context("IGNORED")?,
-            counters: PerCpuArray::try_from(map(&mut ebpf, "COUNTERS")?).context("COUNTERS")?,
-            current: idle(),
-            listed: BTreeSet::new(),
+            control: Control::new(&mut ebpf)?,
+            counters: PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?).context("COUNTERS")?,
             logger: EbpfLogger::init(&mut ebpf).ok(),
             ebpf,
             hooks,
@@ -138,62 +124,6 @@ impl Probe {
     pub fn ring(&mut self) -> anyhow::Result<RingBuf<MapData>> {
         let map = self.ebpf.take_map("EVENTS").context("the ring buffer was taken already")?;
         Ok(RingBuf::try_from(map)?)
-    }
-
-    /// Tells the kernel side what to look for, if that changed.
-    ///
-    /// # Errors
-    /// If the map of names is full.
-    pub fn look_for(&mut self, wanted: BTreeSet<Wanted>) -> anyhow::Result<()> {
-        if wanted == self.listed {
-            return Ok(());
-        }
-        let mut config = Config { enabled: self.current.enabled, ..idle() };
-        for wanted in &wanted {
-            let name = match wanted {
-                Wanted::AnyFile => {
-                    config.any_file = 1;
-                    continue;
-                }
-                Wanted::File(name) => {
-                    set_length(&mut config.file_lengths, name.len());
-                    key(name, 0)
-                }
-                Wanted::Abstract(name) => {
-                    set_length(&mut config.abstract_lengths, name.len());
-                    key(name, 1)
-                }
-            };
-            let added = self.wanted.insert(Shared(name), 1, 0);
-            added.context("there are more targets than the kernel side has room for (1024)")?;
-        }
-        for gone in self.listed.difference(&wanted) {
-            let (Wanted::File(name) | Wanted::Abstract(name)) = gone else { continue };
-            // Absent is as good as removed.
-            let _ = self.wanted.remove(&Shared(key(name, u16::from(matches!(gone, Wanted::Abstract(_))))));
-        }
-        self.listed = wanted;
-        self.configure(config)
-    }
-
-    /// Starts or stops reporting new connections.
-    ///
-    /// # Errors
-    /// If the map cannot be written.
-    pub fn enable(&mut self, enabled: bool) -> anyhow::Result<()> {
-        self.configure(Config { enabled: u32::from(enabled), ..self.current })
-    }
-
-    fn configure(&mut self, config: Config) -> anyhow::Result<()> {
-        self.config.set(0, Shared(config), 0).context("writing the kernel side's configuration")?;
-        self.current = config;
-        Ok(())
-    }
-
-    /// Tells the kernel side that nobody wants a listener after all.
-    pub fn ignore(&mut self, listener: u64) {
-        // If this fails, events keep coming that are dropped here.
-        let _ = self.ignored.insert(listener, 1, 0);
     }
 
     /// Shows what the kernel side logged, which is nothing unless something is wrong.
@@ -359,29 +289,6 @@ fn attach_program(ebpf: &mut Ebpf, btf: &Btf, function: &str, name: &str, kind: 
         }
     }
     Ok(())
-}
-
-fn set_length(lengths: &mut [u64; 4], len: usize) {
-    // Names are at most 107 bytes long, see `Target::parse`.
-    lengths[(len >> 6) & 3] |= 1 << (len & 63);
-}
-
-fn key(name: &[u8], is_abstract: u16) -> Name {
-    let len = name.len().min(NAME_LEN);
-    let mut bytes = [0; NAME_LEN];
-    bytes[..len].copy_from_slice(&name[..len]);
-    Name { len: len as u16, is_abstract, bytes }
-}
-
-const fn idle() -> Config {
-    Config {
-        enabled: 0,
-        any_file: 0,
-        any_abstract: 0,
-        reserved: 0,
-        file_lengths: [0; 4],
-        abstract_lengths: [0; 4],
-    }
 }
 
 const fn failure_name(what: usize) -> &'static str {

@@ -172,7 +172,7 @@ impl Btf {
             let entry = self.by_id(id)?;
             match entry.kind {
                 kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
-                    id = entry.target
+                    id = entry.target;
                 }
                 _ => return Some(entry),
             }

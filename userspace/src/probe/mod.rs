@@ -3,6 +3,7 @@
 
 pub mod attach;
 pub mod btf;
+pub mod control;
 pub mod facts;
 pub mod offsets;
 pub mod plan;

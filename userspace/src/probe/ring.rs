@@ -12,7 +12,6 @@ const BATCH: usize = 1 << 20;
 /// The reader of the ring.
 ///
 /// The kernel side wakes it only when a good part of the ring is full; [`Ring::drain`] is to be called on a timer too.
-
 pub struct Ring {
     buffer: AsyncFd<RingBuf<MapData>>,
     copied: BytesMut,

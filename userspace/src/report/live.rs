@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     decode::abstract_name,
     event::{End, Reason, What},
-    lifecycle::State,
+    lifecycle::{Connection, State},
     session::Seen,
 };
 
@@ -183,21 +183,20 @@ fn how(reason: Reason, out: &mut Vec<u8>) {
 
 /// What the columns do not say: whether the other end is still held, the address of a failed attempt, a queue.
 fn detail(seen: &Seen<'_>, out: &mut Vec<u8>) {
-    match (seen.what, seen.connection.map(crate::lifecycle::Connection::state)) {
-        (What::Release { .. }, Some(State::ClientClosed)) => {
-            out.extend_from_slice(b", server end still held")
-        }
-        (What::Release { .. }, Some(State::ServerClosed)) => {
-            out.extend_from_slice(b", client end still held")
-        }
-        (What::Release { .. }, Some(State::Abandoned)) => {
-            out.extend_from_slice(b", still in the accept queue")
-        }
-        (What::Attempt { queue: Some(queue), .. }, _) => {
+    let state = seen.connection.map(Connection::state);
+    let held: &[u8] = match state {
+        Some(State::ClientClosed) => b", server end still held",
+        Some(State::ServerClosed) => b", client end still held",
+        Some(State::Abandoned) => b", still in the accept queue",
+        _ => b"",
+    };
+    match seen.what {
+        What::Release { .. } => out.extend_from_slice(held),
+        What::Attempt { queue: Some(queue), .. } => {
             // Writing to a vector does not fail.
             let _ = write!(out, ", queue {} of {}", queue.length, queue.max.saturating_add(1));
         }
-        (What::Attempt { address, .. }, _) => {
+        What::Attempt { address, .. } => {
             let address = String::from_utf8_lossy(&abstract_name(address)).into_owned();
             if address != seen.socket.path {
                 let _ = write!(out, ", as {}", terminal(&address));

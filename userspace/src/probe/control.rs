@@ -1,0 +1,123 @@
+//! What the kernel side looks for: names, listeners that nobody wants after all, and the switch.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+use aya::{
+    Ebpf,
+    maps::{Array, HashMap, Map, MapData},
+};
+use probe_ebpf::abi::{Config, NAME_LEN, Name};
+
+use super::attach::Shared;
+use crate::attribution::targets::Wanted;
+
+// SAFETY: `repr(C)` and padded explicitly; any bytes are a value.
+unsafe impl aya::Pod for Shared<Config> {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Shared<Name> {}
+
+/// The maps that steer the kernel side.
+pub struct Control {
+    config: Array<MapData, Shared<Config>>,
+    wanted: HashMap<MapData, Shared<Name>, u8>,
+    ignored: HashMap<MapData, u64, u8>,
+    current: Config,
+    listed: BTreeSet<Wanted>,
+}
+
+/// Takes a map out of the object.
+pub(super) fn take(ebpf: &mut Ebpf, name: &str) -> anyhow::Result<Map> {
+    ebpf.take_map(name).with_context(|| format!("the object has no map {name}"))
+}
+
+impl Control {
+    pub(super) fn new(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
+        Ok(Self {
+            config: Array::try_from(take(ebpf, "CONFIG")?).context("CONFIG")?,
+            wanted: HashMap::try_from(take(ebpf, "WANTED")?).context("WANTED")?,
+            ignored: HashMap::try_from(take(ebpf, "IGNORED")?).context("IGNORED")?,
+            current: idle(),
+            listed: BTreeSet::new(),
+        })
+    }
+
+    /// Tells the kernel side what to look for, if that changed.
+    ///
+    /// # Errors
+    /// If the map of names is full.
+    pub fn look_for(&mut self, wanted: BTreeSet<Wanted>) -> anyhow::Result<()> {
+        if wanted == self.listed {
+            return Ok(());
+        }
+        let mut config = Config { enabled: self.current.enabled, ..idle() };
+        for wanted in &wanted {
+            let name = match wanted {
+                Wanted::AnyFile => {
+                    config.any_file = 1;
+                    continue;
+                }
+                Wanted::File(name) => {
+                    set_length(&mut config.file_lengths, name.len());
+                    key(name, 0)
+                }
+                Wanted::Abstract(name) => {
+                    set_length(&mut config.abstract_lengths, name.len());
+                    key(name, 1)
+                }
+            };
+            let added = self.wanted.insert(Shared(name), 1, 0);
+            added.context("there are more targets than the kernel side has room for (1024)")?;
+        }
+        for gone in self.listed.difference(&wanted) {
+            let (Wanted::File(name) | Wanted::Abstract(name)) = gone else { continue };
+            // Absent is as good as removed.
+            let _ = self.wanted.remove(&Shared(key(name, u16::from(matches!(gone, Wanted::Abstract(_))))));
+        }
+        self.listed = wanted;
+        self.configure(config)
+    }
+
+    /// Starts or stops reporting new connections.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn enable(&mut self, enabled: bool) -> anyhow::Result<()> {
+        self.configure(Config { enabled: u32::from(enabled), ..self.current })
+    }
+
+    fn configure(&mut self, config: Config) -> anyhow::Result<()> {
+        self.config.set(0, Shared(config), 0).context("writing the kernel side's configuration")?;
+        self.current = config;
+        Ok(())
+    }
+
+    /// Tells the kernel side that nobody wants a listener after all.
+    pub fn ignore(&mut self, listener: u64) {
+        // If this fails, events keep coming that are dropped here.
+        let _ = self.ignored.insert(listener, 1, 0);
+    }
+}
+
+fn set_length(lengths: &mut [u64; 4], len: usize) {
+    // Names are at most 107 bytes long, see `Target::parse`.
+    lengths[(len >> 6) & 3] |= 1 << (len & 63);
+}
+
+fn key(name: &[u8], is_abstract: u16) -> Name {
+    let len = name.len().min(NAME_LEN);
+    let mut bytes = [0; NAME_LEN];
+    bytes[..len].copy_from_slice(&name[..len]);
+    Name { len: len as u16, is_abstract, bytes }
+}
+
+const fn idle() -> Config {
+    Config {
+        enabled: 0,
+        any_file: 0,
+        any_abstract: 0,
+        reserved: 0,
+        file_lengths: [0; 4],
+        abstract_lengths: [0; 4],
+    }
+}
