@@ -1,28 +1,8 @@
 //! Builds the kernel side for its own target.
 
-use std::process::Command;
-
-use anyhow::Context as _;
-use aya_build::{Package, Toolchain};
-
-/// Name of the toolchain that `cargo xtask setup` links where there is no nightly with `core`'s source.
-const LINKED: &str = "ebpf";
+#[path = "../probe-ebpf/object.rs"]
+mod object;
 
 fn main() -> anyhow::Result<()> {
-    println!("cargo:rerun-if-changed=build.rs");
-    let toolchain = if has_toolchain(LINKED) { Toolchain::Custom(LINKED) } else { Toolchain::Nightly };
-    // For the child build alone: building `core` is unstable, and a stable compiler must be told to allow it.
-    // SAFETY: build scripts have one thread.
-    unsafe { std::env::set_var("RUSTC_BOOTSTRAP", "1") };
-    let probe =
-        Package { name: "probe-ebpf", root_dir: "../probe-ebpf", features: &["ebpf"], ..Package::default() };
-    aya_build::build_ebpf([probe], toolchain)
-        .context("the kernel side did not build; `cargo xtask setup` installs what it needs")
-}
-
-fn has_toolchain(name: &str) -> bool {
-    let list = Command::new("rustup").args(["toolchain", "list"]).output();
-    list.is_ok_and(|list| {
-        String::from_utf8_lossy(&list.stdout).lines().any(|line| line.split(' ').next() == Some(name))
-    })
+    object::build("../probe-ebpf", &["ebpf"])
 }

@@ -300,3 +300,6 @@ fn listener_of(what: &What) -> Option<u64> {
         | What::ListenerClosed { listener, .. } => Some(listener),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -185,8 +185,8 @@ fn how(reason: Reason, out: &mut Vec<u8>) {
 fn detail(seen: &Seen<'_>, out: &mut Vec<u8>) {
     let state = seen.connection.map(Connection::state);
     let held: &[u8] = match state {
-        Some(State::ClientClosed) => b", server end still held",
-        Some(State::ServerClosed) => b", client end still held",
+        Some(State::ClientClosed) => b", server end still open",
+        Some(State::ServerClosed) => b", client end still open",
         Some(State::Abandoned) => b", still in the accept queue",
         _ => b"",
     };

@@ -18,8 +18,9 @@ pub fn render(report: &Report) -> String {
     let targets = report.targets.iter().map(|target| terminal(target)).collect::<Vec<_>>().join(" ");
     let _ = writeln!(
         out,
-        "{:.1} s on {targets}: {opened} connections opened, {} of them not closed at both ends",
+        "{:.1} s on {targets}: {} opened, {} of them not closed at both ends",
         report.seconds,
+        connections_in_words(opened),
         report.open.len()
     );
     if report.programs.is_empty() {
@@ -29,10 +30,10 @@ pub fn render(report: &Report) -> String {
     paths.dedup();
     for path in paths {
         let rows = report.programs.iter().filter(|program| program.path == path);
-        let _ = write!(out, "\n{}\n{}\n", terminal(path), programs(rows));
+        let _ = write!(out, "\n{}\n{}", terminal(path), lines(&programs(rows)));
     }
     if !report.open.is_empty() {
-        let _ = write!(out, "\nNot closed\n{}\n", connections(&report.open));
+        let _ = write!(out, "\nNot closed\n{}", lines(&connections(&report.open)));
     }
     out.push('\n');
     findings(report, &mut out);
@@ -50,9 +51,18 @@ pub fn render(report: &Report) -> String {
     out
 }
 
+/// A table without the blanks that fill its last column.
+fn lines(table: &Table) -> String {
+    table.lines().fold(String::new(), |mut text, line| {
+        text.push_str(line.trim_end());
+        text.push('\n');
+        text
+    })
+}
+
 fn programs<'a>(rows: impl Iterator<Item = &'a Program>) -> Table {
     let mut table =
-        table(["PROGRAM", "OPENED", "CLOSED", "CLIENT END HELD", "SERVER END HELD", "OLDEST", "FAILED"]);
+        table(["PROGRAM", "OPENED", "CLOSED", "CLIENT END OPEN", "SERVER END OPEN", "OLDEST", "FAILED"]);
     for row in rows {
         let failed = row.failed.iter().map(|(error, count)| format!("{error} {count}")).collect::<Vec<_>>();
         table.add_row([
@@ -75,8 +85,10 @@ fn connections(open: &[Open]) -> Table {
     let mut table = table(["AGE", "PID", "PROGRAM", "STATE", "CLIENT END", "SERVER END"]);
     for connection in open.iter().take(SHOWN) {
         let holder = connection.server.as_ref();
-        let holder = holder
-            .map_or_else(|| "not accepted".to_owned(), |party| format!("{} {}", party.program, party.pid));
+        let holder = holder.map_or_else(
+            || "not accepted".to_owned(),
+            |party| format!("accepted by {} {}", party.program, party.pid),
+        );
         let opener = &connection.opener;
         table.add_row([
             human(connection.age_ns),
@@ -114,11 +126,12 @@ fn end(end: &EndReport, holder: &str) -> String {
     match (end.reason, end.released_ns_ago) {
         (Some(reason), Some(ago)) => format!("{reason} {} ago", human(ago)),
         _ if end.state == "unknown" => "not followed".to_owned(),
-        _ => format!("held ({holder})"),
+        _ => format!("open ({holder})"),
     }
 }
 
-/// A sentence for each program that holds on to old connections, and for each whose server does.
+/// A sentence for each program whose connections are old. It tells what was seen, end by end: who holds an end now may
+/// be another process than the one that opened or accepted it.
 fn findings(report: &Report, out: &mut String) {
     let age = human(report.leak_age_ns);
     let mut none = true;
@@ -128,22 +141,28 @@ fn findings(report: &Report, out: &mut String) {
             none = false;
             let _ = writeln!(
                 out,
-                "{name} opened {} connections to {path} and still holds {} that are older than {age}.",
-                program.opened, program.old_client
+                "{name} opened {} to {path}; older than {age} and still open at the client end: {}.",
+                connections_in_words(program.opened),
+                program.old_client
             );
         }
         if program.old_server > 0 {
             none = false;
             let _ = writeln!(
                 out,
-                "The server of {path} still holds {} connections that {name} closed more than {age} ago.",
+                "Of the connections that {name} opened to {path}, still open at the server end more than {age} after \
+                 the client end was released: {}.",
                 program.old_server
             );
         }
     }
     if none {
-        let _ = writeln!(out, "No connection is older than {age}.");
+        let _ = writeln!(out, "No connection has been open at either end for longer than {age}.");
     }
+}
+
+fn connections_in_words(count: u64) -> String {
+    format!("{count} connection{}", if count == 1 { "" } else { "s" })
 }
 
 fn table<const N: usize>(headings: [&str; N]) -> Table {
@@ -160,3 +179,6 @@ fn align_right(table: &mut Table, column: usize) {
         column.set_cell_alignment(CellAlignment::Right);
     }
 }
+
+#[cfg(test)]
+mod tests;

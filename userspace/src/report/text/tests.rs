@@ -1,0 +1,85 @@
+use super::*;
+use crate::{
+    event::{End, Record},
+    report::{Frame, Loss},
+    session::tests::{SECOND, accept, attempt, connect, event, feed, listener, process, release, session},
+};
+
+/// One program that closes, one that does not, one that is refused, and a server that keeps an end.
+fn records() -> Vec<Record> {
+    vec![
+        listener(1, "/run/ma.sock"),
+        process(1, Some("/usr/sbin/haproxy")),
+        process(7, Some("/usr/bin/tidy")),
+        process(8, Some("/usr/bin/leaky")),
+        process(9, Some("/usr/bin/\x1b[31mlate")),
+        event(10, 7, connect(1, 1)),
+        event(10, 1, accept(1, 1)),
+        event(11, 7, release(1, 1, End::Client)),
+        event(11, 1, release(1, 1, End::Server)),
+        event(20, 8, connect(2, 1)),
+        event(20, 1, accept(2, 1)),
+        event(30, 8, connect(3, 1)),
+        event(40, 7, connect(4, 1)),
+        event(40, 1, accept(4, 1)),
+        event(41, 7, release(4, 1, End::Client)),
+        event(99, 9, attempt(Some(1), "/run/ma.sock")),
+    ]
+}
+
+fn frame(leak_age: u64) -> Frame {
+    let (started, now) = (5 * SECOND, 110 * SECOND);
+    Frame { started, now, leak_age: leak_age * SECOND, losses: Vec::new(), skipped_runs: 0, gaps: Vec::new() }
+}
+
+fn rendered(frame: Frame) -> String {
+    let mut session = session(&["/run/ma.sock"]);
+    feed(&mut session, records());
+    render(&Report::new(&session, frame))
+}
+
+#[test]
+fn the_report_tells_who_left_what_open() {
+    let expected = "\
+105.0 s on /run/ma.sock: 4 connections opened, 3 of them not closed at both ends
+
+/run/ma.sock
+PROGRAM                  OPENED  CLOSED  CLIENT END OPEN  SERVER END OPEN      OLDEST  FAILED
+/usr/bin/\\u{1b}[31mlate       0       0                0                0           -  EAGAIN 1
+/usr/bin/leaky                2       0                2                2  1 min 30 s  -
+/usr/bin/tidy                 2       1                0                1  1 min 10 s  -
+
+Not closed
+       AGE  PID  PROGRAM            STATE          CLIENT END            SERVER END
+1 min 30 s    8  /usr/bin/leaky -v  open           open (socket:[1002])  open (accepted by /usr/sbin/haproxy 1)
+1 min 20 s    8  /usr/bin/leaky -v  queued         open (socket:[1003])  open (not accepted)
+1 min 10 s    7  /usr/bin/tidy -v   client-closed  close 1 min 9 s ago   open (accepted by /usr/sbin/haproxy 1)
+
+/usr/bin/leaky opened 2 connections to /run/ma.sock; older than 1 min 0 s and still open at the client end: 2.
+Of the connections that /usr/bin/tidy opened to /run/ma.sock, still open at the server end more than 1 min 0 s after \
+the client end was released: 1.
+Connections made before the trace began are not counted.
+";
+    assert_eq!(rendered(frame(60)), expected);
+}
+
+#[test]
+fn young_connections_are_not_pointed_out() {
+    let text = rendered(frame(600));
+    assert!(text.contains("No connection has been open at either end for longer than 10 min 0 s."), "{text}");
+    assert!(!text.contains("older than"), "{text}");
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let losses = vec![Loss { hook: "release", what: "events (ring buffer full)", count: 3 }];
+    let gaps = vec!["the accept hook is not attached".to_owned()];
+    let text = rendered(Frame { losses, gaps, skipped_runs: 2, ..frame(60) });
+    for sentence in [
+        "INCOMPLETE: events (ring buffer full) of the release hook lost at least 3 times.\n",
+        "INCOMPLETE: the accept hook is not attached.\n",
+        "At most 2 failed attempts may be missing: the kernel skipped that many runs.\n",
+    ] {
+        assert!(text.contains(sentence), "{text}");
+    }
+}

@@ -1,0 +1,165 @@
+use std::path::Path;
+
+use super::*;
+use crate::{
+    attribution::targets::Target,
+    event::{Actor, Comm, End, Namespaces, Process, Queue, Reason},
+};
+
+pub(crate) const SECOND: u64 = 1_000_000_000;
+const OURS: u32 = 10;
+
+/// A session with targets in mount namespace 10.
+pub(crate) fn session(targets: &[&str]) -> Session {
+    let targets = targets.iter().map(|target| Target::parse(target, Path::new("/nowhere")));
+    let targets = targets.collect::<Result<_, _>>().expect("targets are well-formed");
+    Session::new(Selection::new(targets, OURS))
+}
+
+/// Feeds records; panics if one does not fit.
+pub(crate) fn feed(session: &mut Session, records: impl IntoIterator<Item = Record>) {
+    for record in records {
+        session.feed(record);
+    }
+    assert_eq!(session.misfits(), 0);
+}
+
+pub(crate) fn process(pid: u32, program: Option<&str>) -> Record {
+    let mut comm = [0; 16];
+    comm[..4].copy_from_slice(b"task");
+    Record::Process(Arc::new(Process {
+        id: ProcessId { pid, start: u64::from(pid), exec_id: 1 },
+        program: program.map(str::to_owned),
+        argv: program.map(|program| vec![program.to_owned(), "-v".to_owned()]).unwrap_or_default(),
+        argv_truncated: false,
+        comm: Comm(comm),
+        uid: 0,
+        gid: 0,
+        parent: 1,
+        cgroup: 1,
+        pid_in_namespace: pid,
+        namespaces: Namespaces { mount: OURS, network: 1, pid: 1 },
+    }))
+}
+
+pub(crate) fn listener(id: u64, path: &str) -> Record {
+    Record::Listener(Arc::new(Listener {
+        id,
+        path: path.as_bytes().to_vec(),
+        path_truncated: false,
+        bind_name: path.as_bytes().to_vec(),
+        is_abstract: false,
+        device: 1,
+        inode: 2,
+        directory_inode: 3,
+        mount_namespace: OURS,
+        network_namespace: 1,
+        pid: Some(1),
+        backlog: 10,
+        is_seqpacket: false,
+    }))
+}
+
+pub(crate) fn event(second: u64, pid: u32, what: What) -> Record {
+    let id = ProcessId { pid, start: u64::from(pid), exec_id: 1 };
+    let actor = Actor { id, tid: pid, uid: 0, gid: 0, comm: Comm(*b"a-thread\0\0\0\0\0\0\0\0") };
+    Record::Event(Event { at: second * SECOND, actor, what })
+}
+
+pub(crate) fn connect(connection: u64, listener: u64) -> What {
+    let queue = Queue { length: 0, max: 10 };
+    What::Connect {
+        connection,
+        listener,
+        client_inode: 1000 + connection,
+        queue,
+        client_untracked: false,
+        server_untracked: false,
+    }
+}
+
+pub(crate) fn accept(connection: u64, listener: u64) -> What {
+    What::Accept { connection, listener, server_inode: 2000 + connection }
+}
+
+pub(crate) fn release(connection: u64, listener: u64, end: End) -> What {
+    What::Release { connection, listener, end, reason: Reason::Close }
+}
+
+pub(crate) fn attempt(listener: Option<u64>, address: &str) -> What {
+    let queue = listener.map(|_| Queue { length: 11, max: 10 });
+    What::Attempt { listener, errno: 11, address: address.as_bytes().to_vec(), queue, directory: None }
+}
+
+/// The figures of a notice: path and connections open on the listener.
+fn seen(session: &mut Session, record: Record) -> Option<(String, u64)> {
+    match session.feed(record) {
+        Some(Notice::Seen(seen)) => Some((seen.socket.path.clone(), seen.open)),
+        _ => None,
+    }
+}
+
+#[test]
+fn listeners_that_nobody_asked_for_are_turned_down_once() {
+    let mut session = session(&["/run/a.sock"]);
+    assert!(matches!(session.feed(listener(1, "/run/a.sock")), Some(Notice::Listener(_))));
+    assert!(matches!(session.feed(listener(2, "/other/a.sock")), Some(Notice::Ignored(2))));
+    // What was under way in the ring before the kernel side knew is dropped, and is no sign of loss.
+    assert!(session.feed(event(1, 7, connect(1, 2))).is_none());
+    assert_eq!(session.misfits(), 0);
+    assert!(session.open().next().is_none());
+}
+
+#[test]
+fn slots_are_counted_by_listener_and_programs_by_path() {
+    let mut session = session(&["/run/a.sock"]);
+    feed(&mut session, [process(7, Some("/bin/x")), listener(1, "/run/a.sock"), listener(2, "/run/a.sock")]);
+    let path = || "/run/a.sock".to_owned();
+    assert_eq!(seen(&mut session, event(1, 7, connect(1, 1))), Some((path(), 1)));
+    assert_eq!(seen(&mut session, event(2, 7, connect(2, 1))), Some((path(), 2)));
+    // After a reload: the slots of the new listener are free.
+    assert_eq!(seen(&mut session, event(3, 7, connect(3, 2))), Some((path(), 1)));
+    // The client's leaving frees no slot; the server's does.
+    assert_eq!(seen(&mut session, event(4, 7, release(1, 1, End::Client))), Some((path(), 2)));
+    assert_eq!(seen(&mut session, event(5, 9, release(1, 1, End::Server))), Some((path(), 1)));
+    assert_eq!(seen(&mut session, event(6, 9, release(2, 1, End::Server))), Some((path(), 0)));
+    let tallies: Vec<_> = session.tallies().map(|(_, _, tally)| (tally.opened, tally.closed)).collect();
+    assert_eq!((session.sockets().len(), tallies), (1, vec![(3, 1)]));
+}
+
+#[test]
+fn attempts_before_there_is_a_listener_count_with_its_path() {
+    let mut session = session(&["/run/a.sock"]);
+    feed(&mut session, [process(7, Some("/bin/x")), event(1, 7, attempt(None, "/run/a.sock"))]);
+    feed(&mut session, [listener(1, "/run/a.sock"), event(2, 7, connect(1, 1))]);
+    feed(&mut session, [event(3, 7, attempt(Some(1), "a.sock")), event(4, 7, attempt(None, "/run/a.sock"))]);
+    let tallies: Vec<_> =
+        session.tallies().map(|(_, _, tally)| (tally.opened, tally.failed.clone())).collect();
+    assert_eq!((session.sockets().len(), tallies), (1, vec![(1, BTreeMap::from([(11, 3)]))]));
+}
+
+#[test]
+fn attempts_elsewhere_and_by_unknown_processes_accuse_nobody() {
+    let mut session = session(&["/run/a.sock"]);
+    feed(&mut session, [process(7, Some("/bin/x")), event(1, 7, attempt(None, "/other/a.sock"))]);
+    // Nobody knows in which mount namespace process 8 tried.
+    feed(&mut session, [event(2, 8, attempt(None, "/run/a.sock"))]);
+    assert_eq!(session.tallies().count(), 0);
+}
+
+#[test]
+fn a_process_without_a_description_goes_by_its_name() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [listener(1, "/run/a.sock"), event(1, 7, connect(1, 1))]);
+    let names: Vec<_> = session.tallies().map(|(_, program, _)| session.program(program)).collect();
+    assert_eq!(names, ["[a-thread]"]);
+}
+
+#[test]
+fn events_without_a_beginning_are_signs_of_loss() {
+    let mut session = session(&["a.sock"]);
+    assert!(session.feed(listener(1, "/run/a.sock")).is_some());
+    assert!(session.feed(event(1, 7, release(5, 1, End::Client))).is_none());
+    assert!(session.feed(event(1, 7, accept(5, 9))).is_none());
+    assert_eq!(session.misfits(), 2);
+}
