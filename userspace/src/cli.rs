@@ -22,8 +22,10 @@ const EXIT_CODES: &str = "Exit status: 0 done; 1 failed; 2 unusable arguments; 3
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Trace connections as they come and go, then report who left which open.
+    #[command(after_help = EXIT_CODES)]
     Capture(Capture),
     /// Tell whether this machine can be traced, hook by hook.
+    #[command(after_help = EXIT_CODES)]
     Check(Check),
 }
 

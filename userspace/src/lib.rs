@@ -12,6 +12,7 @@ pub mod decode;
 pub mod event;
 pub mod failure;
 pub mod lifecycle;
+pub mod privilege;
 pub mod probe;
 pub mod report;
 pub mod session;

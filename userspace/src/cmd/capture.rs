@@ -19,6 +19,7 @@ use crate::{
     clock::{self, Clock},
     decode::decode,
     failure::Failure,
+    privilege,
     probe::{
         attach::{Probe, Sizes},
         facts::Machine,
@@ -84,6 +85,7 @@ impl<'a> Run<'a> {
         probe.require(machine)?;
         let selection = Selection::new(targets, machine.mount_namespace);
         let ring = Ring::new(probe.ring()?).context("the ring buffer cannot be waited for")?;
+        privilege::drop_after_attach();
         probe.control.look_for(selection.wanted())?;
         probe.control.enable(true)?;
         let clock = Clock::read();

@@ -1,0 +1,37 @@
+//! Least privilege: once everything is attached, all capabilities go but those that following connections needs.
+
+use caps::{CapSet, Capability, CapsHashSet};
+
+/// Reading and writing maps, and reading /proc of other users' processes.
+const KEPT: [Capability; 3] =
+    [Capability::CAP_BPF, Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];
+
+/// Drops what is no longer needed, for good. What cannot be dropped is kept, and logged: tracing works all the same.
+pub fn drop_after_attach() {
+    if let Err(error) = try_drop() {
+        tracing::warn!("privileges could not be dropped after attaching: {error}");
+    }
+}
+
+fn try_drop() -> Result<(), caps::errors::CapsError> {
+    let kept: CapsHashSet = KEPT.into_iter().filter(|&capability| is_permitted(capability)).collect();
+    // The bounding set first: narrowing it needs CAP_SETPCAP, which goes with the rest.
+    if is_permitted(Capability::CAP_SETPCAP) {
+        for capability in caps::all() {
+            if !kept.contains(&capability) && caps::has_cap(None, CapSet::Bounding, capability)? {
+                caps::drop(None, CapSet::Bounding, capability)?;
+            }
+        }
+    }
+    caps::clear(None, CapSet::Inheritable)?;
+    caps::set(None, CapSet::Effective, &kept)?;
+    caps::set(None, CapSet::Permitted, &kept)?;
+    if let Err(error) = nix::sys::prctl::set_no_new_privs() {
+        tracing::warn!("no_new_privs could not be set: {error}");
+    }
+    Ok(())
+}
+
+fn is_permitted(capability: Capability) -> bool {
+    caps::has_cap(None, CapSet::Permitted, capability).unwrap_or(false)
+}
