@@ -10,11 +10,12 @@ use std::{
 
 use crate::{
     attribution::{
-        processes::{Processes, ProgramId},
+        processes::Processes,
         selection::Selection,
+        who::{ProgramId, Who},
     },
     event::{Event, Listener, ProcessId, Record, What},
-    lifecycle::{Change, Connection, Table, Who},
+    lifecycle::{Change, Connection, Table},
 };
 
 /// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new

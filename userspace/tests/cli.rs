@@ -134,7 +134,9 @@ fn help_tells_the_exit_statuses() {
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert_eq!(text(&output.stderr), "", "{arguments:?}");
         let stdout = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
-        for part in ["Usage: sockleak", "Exit status: 0 done", "2 unusable arguments", "5 output not writable"] {
+        for part in
+            ["Usage: sockleak", "Exit status: 0 done", "2 unusable arguments", "5 output not writable"]
+        {
             assert!(stdout.contains(part), "{arguments:?} does not tell '{part}': {stdout}");
         }
     }

@@ -3,3 +3,4 @@
 pub mod processes;
 pub mod selection;
 pub mod targets;
+pub mod who;

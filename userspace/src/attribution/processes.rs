@@ -4,18 +4,12 @@ use std::{collections::HashMap, num::NonZeroUsize, sync::Arc};
 
 use lru::LruCache;
 
-use crate::{
-    event::{Actor, Process, ProcessId},
-    lifecycle::Who,
-};
+use super::who::{ProgramId, Who};
+use crate::event::{Actor, Process, ProcessId};
 
 /// Processes kept besides those that open connections refer to. The kernel side remembers a quarter as many as
 /// described, so what it thinks is known here is.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
-
-/// A program, by the order in which programs were first met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProgramId(pub u32);
 
 /// Processes by id, the ones not named for longest make room; and the names of programs.
 #[derive(Debug)]

@@ -1,22 +1,9 @@
 //! One connection: a client end and a server end, each followed until it is released.
 
-use std::sync::Arc;
-
 use crate::{
-    attribution::processes::ProgramId,
-    event::{Actor, End, Process, Reason},
+    attribution::who::Who,
+    event::{End, Reason},
 };
-
-/// Who did something: the thread as it was then, its program, and its process where that could be described.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Who {
-    /// The thread.
-    pub actor: Actor,
-    /// What findings are grouped by.
-    pub program: ProgramId,
-    /// The process; None if the kernel could not describe it.
-    pub process: Option<Arc<Process>>,
-}
 
 /// What is known of one end.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,5 +3,5 @@
 mod connection;
 mod table;
 
-pub use connection::{Accepted, Connection, EndState, State, Who};
+pub use connection::{Accepted, Connection, EndState, State};
 pub use table::{Anomaly, Change, Table};

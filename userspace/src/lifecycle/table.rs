@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::connection::{Accepted, Connection, EndState, Who};
-use crate::event::{End, Reason, What};
+use super::connection::{Accepted, Connection, EndState};
+use crate::{
+    attribution::who::Who,
+    event::{End, Reason, What},
+};
 
 /// An event that does not fit what came before: records were lost in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

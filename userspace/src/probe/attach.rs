@@ -9,13 +9,17 @@ use aya::{
     programs::{FEntry, FExit, KProbe, Program, ProgramError},
 };
 use aya_log::EbpfLogger;
-use probe_ebpf::abi::{Counters, failure, hook};
+use probe_ebpf::{
+    abi::{Counters, failure, hook},
+    offsets::Offsets,
+};
 
 use super::{
     control::{Control, take},
     facts::{BTF_PATH, Machine},
-    offsets::{self, Injected},
+    offsets,
     plan::{Choice, Hook, Kind, Way, plan},
+    shared::Shared,
     status::{HookStatus, Outcome, recursion_misses},
 };
 use crate::{failure::Failure, report::Loss};
@@ -43,14 +47,6 @@ pub struct Probe {
     counters: PerCpuArray<MapData, Shared<Counters>>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
 }
-
-/// A type that the kernel side defines, as aya wants it marked.
-#[derive(Clone, Copy, Debug)]
-#[repr(transparent)]
-pub(super) struct Shared<T>(pub(super) T);
-
-// SAFETY: an array of integers.
-unsafe impl aya::Pod for Shared<Counters> {}
 
 /// Checks what can be checked without touching the kernel.
 ///
@@ -86,7 +82,7 @@ impl Probe {
         })?;
         let btf = Btf::from_sys_fs().context("reading the kernel's BTF")?;
         raise_memory_limit();
-        let mut ebpf = load(&btf, &Injected(offsets), sizes).map_err(|error| refusal(machine, &error))?;
+        let mut ebpf = load(&btf, &Shared(offsets), sizes).map_err(|error| refusal(machine, &error))?;
         let mut hooks = Vec::new();
         let mut attached = Vec::new();
         for (hook, ways) in plan(&machine.facts(), choice) {
@@ -200,7 +196,7 @@ fn unload(program: &mut Program) -> Result<(), ProgramError> {
     }
 }
 
-fn load(btf: &Btf, offsets: &Injected, sizes: Sizes) -> Result<Ebpf, aya::EbpfError> {
+fn load(btf: &Btf, offsets: &Shared<Offsets>, sizes: Sizes) -> Result<Ebpf, aya::EbpfError> {
     EbpfLoader::new()
         .btf(Some(btf))
         .override_global("OFFSETS", offsets, true)

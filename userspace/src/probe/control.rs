@@ -9,13 +9,8 @@ use aya::{
 };
 use probe_ebpf::abi::{Config, NAME_LEN, Name};
 
-use super::attach::Shared;
+use super::shared::Shared;
 use crate::attribution::targets::Wanted;
-
-// SAFETY: `repr(C)` and padded explicitly; any bytes are a value.
-unsafe impl aya::Pod for Shared<Config> {}
-// SAFETY: as above.
-unsafe impl aya::Pod for Shared<Name> {}
 
 /// The maps that steer the kernel side.
 pub struct Control {

@@ -8,4 +8,5 @@ pub mod facts;
 pub mod offsets;
 pub mod plan;
 pub mod ring;
+mod shared;
 pub mod status;

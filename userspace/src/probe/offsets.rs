@@ -20,14 +20,6 @@ pub fn resolve(btf: &Btf) -> Result<Offsets, Vec<&'static str>> {
     if missing.is_empty() { Ok(Offsets::from_values(values)) } else { Err(missing) }
 }
 
-/// The bytes that replace the object file's placeholder.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(crate) struct Injected(pub(crate) Offsets);
-
-// SAFETY: `Offsets` is `repr(C)` and made of u32 alone: no padding, any bits are valid.
-unsafe impl aya::Pod for Injected {}
-
 #[cfg(test)]
 mod tests {
     use super::*;

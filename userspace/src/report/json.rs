@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Loss, Report, errno_name};
 use crate::{
+    attribution::who::Who,
     clock::Clock,
     decode::abstract_name,
     event::{End, Listener, Process, Reason, What},
-    lifecycle::Who,
     session::Seen,
 };
 

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
+    attribution::who::Who,
     event::Reason,
-    lifecycle::{Connection, EndState, State, Who},
+    lifecycle::{Connection, EndState, State},
     session::{Session, SocketId, Tally},
 };
 

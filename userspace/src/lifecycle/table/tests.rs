@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    attribution::processes::ProgramId,
+    attribution::who::ProgramId,
     event::{Actor, Comm, ProcessId, Queue},
     lifecycle::State,
 };
