@@ -7,11 +7,15 @@ use aya_ebpf::{
 };
 use probe_ebpf::abi::{ABI_VERSION, Header, failure};
 
-use crate::maps::{COUNTERS, EVENTS};
+use crate::{
+    kernel::injected,
+    maps::{COUNTERS, EVENTS},
+};
 
-/// Unread bytes from which userspace is woken. Below it waits for userspace's own timer: waking it for every record
-/// would cost more than all the rest.
-const WAKE_AT: u64 = 256 << 10;
+/// Unread bytes from which userspace is woken, set by userspace to fit the ring. Below, records wait for userspace's own
+/// timer: waking it for every one would cost more than all the rest.
+#[unsafe(no_mangle)]
+static WAKE_AT: u32 = 0x5ac4_ffff;
 
 /// Counts a failure of a hook, on the processor's own counter. A task that is preempted between the read and the
 /// write may swallow another's count, so a figure is a lower bound; it never stays 0 after a failure.
@@ -36,7 +40,7 @@ pub(crate) fn reserve<T: 'static>(hook: usize) -> Option<RingBufEntry<T>> {
 /// Hands a record over.
 #[inline(always)]
 pub(crate) fn submit<T: 'static>(entry: RingBufEntry<T>) {
-    let wake = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) >= WAKE_AT;
+    let wake = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) >= injected(&WAKE_AT);
     entry.submit(u64::from(if wake { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP }));
 }
 

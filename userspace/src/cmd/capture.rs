@@ -73,6 +73,7 @@ struct Run<'a> {
     out: Output,
     started: u64,
     events: u64,
+    last_event: u64,
     undecoded: u64,
     losses: Vec<Loss>,
 }
@@ -99,6 +100,7 @@ impl<'a> Run<'a> {
             out: Output::default(),
             started: clock::now(),
             events: 0,
+            last_event: 0,
             undecoded: 0,
             losses: Vec::new(),
         };
@@ -236,6 +238,7 @@ impl<'a> Run<'a> {
             Some(Notice::Listener(_)) => {}
             Some(Notice::Seen(seen)) => {
                 self.events += 1;
+                self.last_event = seen.at;
                 match (quiet, as_json) {
                     (true, _) => {}
                     (false, true) => self.out.json(&json::event(&seen, &self.clock)),
@@ -250,7 +253,8 @@ impl<'a> Run<'a> {
     fn finish(mut self) -> Result<(), Failure> {
         // New connections first: one whose release hook is gone already would stay open for ever.
         self.probe.control.enable(false)?;
-        let now = clock::now();
+        // With a count, what came after it is not taken in: the report is of that moment.
+        let now = if self.is_enough() { self.last_event } else { clock::now() };
         let (losses, skipped_runs) = (self.probe.losses(), self.probe.skipped_runs());
         self.probe.detach();
         while !self.is_enough() && self.drain()? {}

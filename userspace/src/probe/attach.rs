@@ -197,9 +197,12 @@ fn unload(program: &mut Program) -> Result<(), ProgramError> {
 }
 
 fn load(btf: &Btf, offsets: &Shared<Offsets>, sizes: Sizes) -> Result<Ebpf, aya::EbpfError> {
+    // Early enough that the rest of the ring takes what comes while userspace wakes up.
+    let wake_at = (sizes.ring / 4).min(256 << 10);
     EbpfLoader::new()
         .btf(Some(btf))
         .override_global("OFFSETS", offsets, true)
+        .override_global("WAKE_AT", &wake_at, true)
         .map_max_entries("EVENTS", sizes.ring)
         // Two ends each, and their listeners.
         .map_max_entries("ENDS", sizes.connections.saturating_mul(2).saturating_add(1024))
