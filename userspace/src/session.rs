@@ -14,8 +14,8 @@ use crate::{
         selection::Selection,
         who::{ProgramId, Who},
     },
-    event::{Event, Listener, ProcessId, Record, What},
-    lifecycle::{Change, Connection, Table},
+    event::{End, Event, Listener, ProcessId, Record, What},
+    lifecycle::{Change, Connection, LiveEnds, Table},
 };
 
 /// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new
@@ -241,6 +241,22 @@ impl Session {
                 .map_or(0, |followed| followed.occupied),
             connection,
         })
+    }
+
+    /// Repairs what lost records left wrong; see [`Table::reconcile`]. Returns how many releases were made up for.
+    pub fn reconcile(&mut self, live: &LiveEnds, taken: u64) -> usize {
+        let repair = self.table.reconcile(live, taken);
+        for (listener, _) in repair.ends.iter().filter(|(_, end)| *end == End::Server) {
+            if let Some(followed) = self.listeners.get_mut(listener).and_then(Option::as_mut) {
+                followed.occupied = followed.occupied.saturating_sub(1);
+            }
+        }
+        for connection in repair.closed {
+            if let Some(followed) = self.listeners.get(&connection.listener).copied().flatten() {
+                self.tallies.entry((followed.socket, connection.opener.program)).or_default().closed += 1;
+            }
+        }
+        repair.ends.len()
     }
 
     /// Has the process been described?

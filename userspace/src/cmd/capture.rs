@@ -19,6 +19,7 @@ use crate::{
     clock::{self, Clock},
     decode::decode,
     failure::Failure,
+    lifecycle::LiveEnds,
     privilege,
     probe::{
         attach::{Probe, Sizes},
@@ -256,8 +257,12 @@ impl<'a> Run<'a> {
         // With a count, what came after it is not taken in: the report is of that moment.
         let now = if self.is_enough() { self.last_event } else { clock::now() };
         let (losses, skipped_runs) = (self.probe.losses(), self.probe.skipped_runs());
+        let live = self.live_ends(&losses);
         self.probe.detach();
         while !self.is_enough() && self.drain()? {}
+        if let (Some(live), false) = (live, self.is_enough()) {
+            self.session.reconcile(&live, now);
+        }
         self.probe.flush_log();
         let mut gaps: Vec<String> = Vec::new();
         for hook in self.probe.hooks.iter().filter(|hook| hook.status != Outcome::Attached) {
@@ -279,6 +284,15 @@ impl<'a> Run<'a> {
             self.out.buffer.extend_from_slice(text::render(&report).as_bytes());
         }
         self.out.flush()
+    }
+
+    /// After a loss: the ends that are open by the kernel side's own account.
+    fn live_ends(&self, losses: &[Loss]) -> Option<LiveEnds> {
+        if losses.is_empty() {
+            return None;
+        }
+        let live = self.probe.live_ends();
+        live.inspect_err(|error| tracing::warn!("lost releases cannot be made up for: {error:#}")).ok()
     }
 
     fn leak_age(&self) -> u64 {

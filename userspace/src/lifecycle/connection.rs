@@ -19,6 +19,8 @@ pub enum EndState {
         /// Why.
         reason: Reason,
     },
+    /// Nobody does any more, but the record that says who and when was lost.
+    ReleasedUnseen,
     /// The kernel's map of ends was full: nothing will be heard of it.
     Unknown,
 }
@@ -33,7 +35,7 @@ impl EndState {
     /// Is it known to be released?
     #[must_use]
     pub const fn is_released(&self) -> bool {
-        matches!(self, Self::Released { .. })
+        matches!(self, Self::Released { .. } | Self::ReleasedUnseen)
     }
 }
 

@@ -99,6 +99,18 @@ impl Table {
         self.connections.get(&id).map(Box::as_ref)
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Connection> {
+        self.connections.values_mut().map(Box::as_mut)
+    }
+
+    /// Forgets and returns the connections that are released at both ends.
+    pub(super) fn take_closed(&mut self) -> Vec<Connection> {
+        let is_closed = |_: &u64, connection: &mut Box<Connection>| {
+            connection.client.is_released() && connection.server.is_released()
+        };
+        self.connections.extract_if(.., is_closed).map(|(_, connection)| *connection).collect()
+    }
+
     /// All of them, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
         self.connections.values().map(Box::as_ref)
@@ -106,4 +118,4 @@ impl Table {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

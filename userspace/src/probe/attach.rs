@@ -5,12 +5,12 @@ use std::io;
 use anyhow::Context as _;
 use aya::{
     Btf, Ebpf, EbpfLoader,
-    maps::{MapData, PerCpuArray, RingBuf},
+    maps::{HashMap, MapData, PerCpuArray, RingBuf},
     programs::{FEntry, FExit, KProbe, Program, ProgramError},
 };
 use aya_log::EbpfLogger;
 use probe_ebpf::{
-    abi::{Counters, failure, hook},
+    abi::{self, Counters, failure, hook},
     offsets::Offsets,
 };
 
@@ -22,7 +22,7 @@ use super::{
     shared::Shared,
     status::{HookStatus, Outcome, recursion_misses},
 };
-use crate::{failure::Failure, report::Loss};
+use crate::{event::End, failure::Failure, lifecycle::LiveEnds, report::Loss};
 
 /// The object file with all programs.
 const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe-ebpf"));
@@ -36,12 +36,21 @@ pub struct Sizes {
     pub connections: u32,
 }
 
+impl Sizes {
+    /// Two ends for each connection, and their listeners.
+    const fn ends(self) -> u32 {
+        self.connections.saturating_mul(2).saturating_add(1024)
+    }
+}
+
 /// The attached programs and their maps. Dropping it detaches everything.
 pub struct Probe {
     ebpf: Ebpf,
     /// How each hook came out.
     pub hooks: Vec<HookStatus>,
     attached: Vec<(Hook, &'static str)>,
+    /// Entries of the map of ends.
+    capacity: usize,
     /// What the kernel side looks for.
     pub control: Control,
     counters: PerCpuArray<MapData, Shared<Counters>>,
@@ -94,6 +103,7 @@ impl Probe {
             control: Control::new(&mut ebpf)?,
             counters: PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?).context("COUNTERS")?,
             logger: EbpfLogger::init(&mut ebpf).ok(),
+            capacity: sizes.ends() as usize,
             ebpf,
             hooks,
             attached,
@@ -151,6 +161,23 @@ impl Probe {
         losses
     }
 
+    /// The ends that the kernel side follows now.
+    ///
+    /// # Errors
+    /// If the map cannot be read.
+    pub fn live_ends(&self) -> anyhow::Result<LiveEnds> {
+        let map = self.ebpf.map("ENDS").context("the object has no map ENDS")?;
+        let ends: HashMap<_, u64, Shared<abi::End>> = HashMap::try_from(map)?;
+        // While entries come and go a walk may begin again; it ends all the same.
+        let most = ends.iter().take(4 * self.capacity);
+        let live = most.filter_map(Result::ok).filter_map(|(_, Shared(end))| match end.side {
+            abi::side::CLIENT => Some((end.connection, End::Client)),
+            abi::side::SERVER => Some((end.connection, End::Server)),
+            _ => None,
+        });
+        Ok(live.collect())
+    }
+
     /// How often the kernel skipped a hook for failed attempts: connections do not depend on those, and only a run for a
     /// connect that failed matters, so this bounds what may be missing.
     #[must_use]
@@ -204,8 +231,7 @@ fn load(btf: &Btf, offsets: &Shared<Offsets>, sizes: Sizes) -> Result<Ebpf, aya:
         .override_global("OFFSETS", offsets, true)
         .override_global("WAKE_AT", &wake_at, true)
         .map_max_entries("EVENTS", sizes.ring)
-        // Two ends each, and their listeners.
-        .map_max_entries("ENDS", sizes.connections.saturating_mul(2).saturating_add(1024))
+        .map_max_entries("ENDS", sizes.ends())
         .load(OBJECT)
 }
 

@@ -1,7 +1,7 @@
 //! Types that the kernel side defines, marked as aya wants them.
 
 use probe_ebpf::{
-    abi::{Config, Counters, Name},
+    abi::{Config, Counters, End, Name},
     offsets::Offsets,
 };
 
@@ -14,6 +14,8 @@ pub(super) struct Shared<T>(pub(super) T);
 unsafe impl aya::Pod for Shared<Config> {}
 // SAFETY: as above.
 unsafe impl aya::Pod for Shared<Name> {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Shared<End> {}
 // SAFETY: an array of integers.
 unsafe impl aya::Pod for Shared<Counters> {}
 // SAFETY: `repr(C)` and made of u32 alone.

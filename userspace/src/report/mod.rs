@@ -245,6 +245,9 @@ impl Open {
             EndState::Unknown => {
                 EndReport { state: "unknown", reason: None, released_ns_ago: None, by: None }
             }
+            EndState::ReleasedUnseen => {
+                EndReport { state: "released", reason: None, released_ns_ago: None, by: None }
+            }
             EndState::Released { at, by, reason } => EndReport {
                 state: "released",
                 reason: Some(Reason::name(*reason)),

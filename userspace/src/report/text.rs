@@ -126,6 +126,7 @@ fn end(end: &EndReport, holder: &str) -> String {
     match (end.reason, end.released_ns_ago) {
         (Some(reason), Some(ago)) => format!("{reason} {} ago", human(ago)),
         _ if end.state == "unknown" => "not followed".to_owned(),
+        _ if end.state == "released" => "released, record lost".to_owned(),
         _ => format!("open ({holder})"),
     }
 }

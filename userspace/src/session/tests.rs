@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::{
     attribution::targets::Target,
-    event::{Actor, Comm, End, Namespaces, Process, Queue, Reason},
+    event::{Actor, Comm, Namespaces, Process, Queue, Reason},
 };
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
@@ -162,4 +162,17 @@ fn events_without_a_beginning_are_signs_of_loss() {
     assert!(session.feed(event(1, 7, release(5, 1, End::Client))).is_none());
     assert!(session.feed(event(1, 7, accept(5, 9))).is_none());
     assert_eq!(session.misfits(), 2);
+}
+
+#[test]
+fn lost_releases_free_their_slots() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [process(7, Some("/bin/x")), listener(1, "/run/a.sock")]);
+    feed(&mut session, [event(1, 7, connect(1, 1)), event(2, 7, connect(2, 1)), event(3, 7, connect(3, 1))]);
+    // Of connection 1 both releases were lost, of connection 2 the server's.
+    let live = LiveEnds::from([(2, End::Client), (3, End::Client), (3, End::Server)]);
+    assert_eq!(session.reconcile(&live, 9 * SECOND), 3);
+    let tallies: Vec<_> = session.tallies().map(|(_, _, tally)| (tally.opened, tally.closed)).collect();
+    assert_eq!(tallies, [(3, 1)]);
+    assert_eq!(seen(&mut session, event(10, 7, connect(4, 1))), Some(("/run/a.sock".to_owned(), 2)));
 }

@@ -7,13 +7,13 @@ use crate::{
     lifecycle::State,
 };
 
-fn who(pid: u32) -> Who {
+pub(in crate::lifecycle) fn who(pid: u32) -> Who {
     let id = ProcessId { pid, start: 1, exec_id: 0 };
     let actor = Actor { id, tid: pid, uid: 0, gid: 0, comm: Comm([0; 16]) };
     Who { actor, program: ProgramId(0), process: None }
 }
 
-fn connect(connection: u64) -> What {
+pub(in crate::lifecycle) fn connect(connection: u64) -> What {
     let queue = Queue { length: 0, max: 10 };
     What::Connect {
         connection,
@@ -25,11 +25,11 @@ fn connect(connection: u64) -> What {
     }
 }
 
-fn accept(connection: u64) -> What {
+pub(in crate::lifecycle) fn accept(connection: u64) -> What {
     What::Accept { connection, listener: 1, server_inode: connection + 200 }
 }
 
-fn release(connection: u64, end: End) -> What {
+pub(in crate::lifecycle) fn release(connection: u64, end: End) -> What {
     What::Release { connection, listener: 1, end, reason: Reason::Close }
 }
 
