@@ -78,7 +78,7 @@ pub struct Probe {
     /// Size of the buffer between kernel and sockleak, a power of two of at least 4096, for example 8388608.
     #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = ring_size)]
     pub ring_size: u32,
-    /// How many connections can be followed at a time.
+    /// How many connections can be followed at a time, at least.
     #[arg(long, value_name = "N", default_value_t = 32_768, value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
     pub max_connections: u32,
 }

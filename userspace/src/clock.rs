@@ -53,12 +53,14 @@ pub fn now() -> u64 {
     time.map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
 }
 
-/// A duration in the two largest units that make sense, as `3.21 s`, `4 min 10 s`, `2 h 3 min` or `5 d 1 h`.
+/// A duration in the units that make sense, as `20 ms`, `3.21 s`, `4 min 10 s`, `2 h 3 min` or `5 d 1 h`.
 #[must_use]
 pub fn human(nanoseconds: u64) -> String {
     let seconds = nanoseconds / 1_000_000_000;
     match seconds {
-        0..60 => format!("{:.2} s", nanoseconds as f64 / 1e9),
+        0 if nanoseconds < 1_000_000 => format!("{} µs", nanoseconds / 1000),
+        0 => format!("{} ms", nanoseconds / 1_000_000),
+        1..60 => format!("{:.2} s", nanoseconds as f64 / 1e9),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
         _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
@@ -72,7 +74,8 @@ mod tests {
     #[test]
     fn durations_read_well() {
         for (seconds, expected) in [
-            (0.0, "0.00 s"),
+            (0.000_001, "1 µs"),
+            (0.25, "250 ms"),
             (59.5, "59.50 s"),
             (60.0, "1 min 0 s"),
             (3_725.0, "1 h 2 min"),

@@ -8,6 +8,7 @@ pub mod attribution;
 pub mod cli;
 pub mod clock;
 pub mod cmd;
+pub mod console;
 pub mod decode;
 pub mod event;
 pub mod failure;

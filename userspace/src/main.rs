@@ -5,13 +5,15 @@ use std::{io, process::ExitCode};
 use clap::Parser as _;
 use sockleak::{
     cli::{Cli, Command},
-    cmd,
+    cmd, console,
 };
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("SOCKLEAK_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // aya's own remarks on the way to an error are no news to a user: the error is told in a sentence.
+    let default = || EnvFilter::new("warn,aya=error,aya_obj=error");
+    let filter = EnvFilter::try_from_env("SOCKLEAK_LOG").unwrap_or_else(|_| default());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let result = match cli.command {
         Command::Capture(arguments) => cmd::capture::run(&arguments),
@@ -24,7 +26,7 @@ fn main() -> ExitCode {
                 sockleak::failure::Failure::Other(error) => format!("{error:#}"),
                 known => known.to_string(),
             };
-            eprintln!("sockleak: {message}");
+            console::say(message);
             failure.exit_code()
         }
     }

@@ -1,5 +1,6 @@
 //! Plays scenarios under a capture, and compares what was captured with what happened.
 
 pub mod capture;
+pub mod cli;
 pub mod compare;
 pub mod run;

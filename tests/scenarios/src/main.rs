@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use scenarios::cli::{self, Verdict};
 use scenarios::run::{Setup, play};
-use workload::scenario::{self, ALL, Group, Scenario};
+use workload::scenario::{self, ALL, Group};
 
 /// As many differences are shown of one scenario; the files under `--out` have the rest.
 const SHOWN: usize = 10;
@@ -58,13 +59,15 @@ enum Hooks {
 enum GroupName {
     Kernel,
     Haproxy,
+    /// What the command line promises.
+    Cli,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Task::List => {
-            for scenario in ALL {
-                println!("{}", scenario.name);
+            for name in ALL.iter().map(|it| it.name).chain(cli::ALL.iter().map(|it| it.name)) {
+                println!("{name}");
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -73,18 +76,34 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn run(arguments: Run) -> anyhow::Result<ExitCode> {
-    let chosen = choose(arguments.group, &arguments.only)?;
+    for name in &arguments.only {
+        // It would pass without being run.
+        let is_known = scenario::find(name).is_some() || cli::find(name).is_some();
+        anyhow::ensure!(is_known, "there is no scenario '{name}'");
+    }
     let hooks = match arguments.hooks {
         Hooks::Auto => "auto",
         Hooks::Fentry => "fentry",
         Hooks::Kprobe => "kprobe",
     };
-    let Run { sockleak, workload, out, .. } = arguments;
+    let Run { sockleak, workload, out, group, only, .. } = arguments;
     let setup = Setup { sockleak, workload, hooks: hooks.to_owned(), out };
-    let mut failed = 0;
-    for &scenario in &chosen {
-        let differences = play(&setup, scenario);
+    let is_wanted = |name: &str| only.is_empty() || only.iter().any(|it| it == name);
+    let (passed, failed) = match group {
+        GroupName::Kernel => run_scenarios(&setup, Group::Kernel, is_wanted),
+        GroupName::Haproxy => run_scenarios(&setup, Group::Haproxy, is_wanted),
+        GroupName::Cli => run_cli(&setup, is_wanted),
+    };
+    println!("scenarios: {passed} passed, {failed} failed");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_scenarios(setup: &Setup, group: Group, is_wanted: impl Fn(&str) -> bool) -> (usize, usize) {
+    let (mut passed, mut failed) = (0, 0);
+    for scenario in ALL.iter().filter(|it| it.group == group && is_wanted(it.name)) {
+        let differences = play(setup, scenario);
         if differences.is_empty() {
+            passed += 1;
             println!("ok {}", scenario.name);
             continue;
         }
@@ -94,19 +113,27 @@ fn run(arguments: Run) -> anyhow::Result<ExitCode> {
             println!("  {difference}");
         }
     }
-    println!("scenarios: {} passed, {failed} failed", chosen.len() - failed);
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    (passed, failed)
 }
 
-/// The scenarios to run. A name that is none is an error: it would pass without being run.
-fn choose(group: GroupName, only: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
-    let group = match group {
-        GroupName::Kernel => Group::Kernel,
-        GroupName::Haproxy => Group::Haproxy,
-    };
-    for name in only {
-        anyhow::ensure!(scenario::find(name).is_some(), "there is no scenario '{name}'");
+fn run_cli(setup: &Setup, is_wanted: impl Fn(&str) -> bool) -> (usize, usize) {
+    let (mut passed, mut failed) = (0, 0);
+    for case in cli::ALL.iter().filter(|case| is_wanted(case.name)) {
+        match cli::play(setup, case) {
+            Verdict::Passed => {
+                passed += 1;
+                println!("ok {}", case.name);
+            }
+            Verdict::Skipped(reason) => println!("skipped {}: {reason}", case.name),
+            Verdict::Failed(why) => {
+                failed += 1;
+                let mut lines = why.lines();
+                println!("FAIL {}: {}", case.name, lines.next().unwrap_or_default());
+                for line in lines.take(SHOWN) {
+                    println!("  {line}");
+                }
+            }
+        }
     }
-    let is_wanted = |it: &&Scenario| only.is_empty() || only.iter().any(|name| name == it.name);
-    Ok(ALL.iter().filter(|scenario| scenario.group == group).filter(is_wanted).collect())
+    (passed, failed)
 }

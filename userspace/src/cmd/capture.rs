@@ -5,7 +5,7 @@ use std::{env, future, path::Path, time::Duration};
 use anyhow::Context as _;
 use serde_json::json;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
@@ -17,6 +17,7 @@ use crate::{
     attribution::{selection::Selection, targets::Target},
     cli::Capture,
     clock::{self, Clock},
+    console::say,
     decode::decode,
     failure::Failure,
     lifecycle::LiveEnds,
@@ -28,9 +29,7 @@ use crate::{
         status::Outcome,
     },
     report::{
-        Frame, Loss, Report,
-        escape::terminal,
-        json,
+        Frame, Loss, Report, json,
         live::{HEADINGS, Lines},
         text,
     },
@@ -53,14 +52,38 @@ pub fn run(arguments: &Capture) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the runtime cannot be started")?;
     runtime.block_on(async {
+        // Before anything is said: whoever reads that tracing has begun may ask for its end at once.
+        let mut signals = Signals::listen()?;
         let mut run = Run::start(arguments, targets, &machine)?;
-        run.follow().await?;
+        run.follow(&mut signals).await?;
         run.finish()
     })
 }
 
 fn parse_targets(given: &[String], directory: &Path) -> Result<Vec<Target>, Failure> {
     given.iter().map(|target| Target::parse(target, directory).map_err(Failure::Target)).collect()
+}
+
+/// The signals that end a capture with its report.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?,
+            terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// A capture under way.
@@ -113,11 +136,11 @@ impl<'a> Run<'a> {
     fn announce(&mut self, machine: &Machine) -> Result<(), Failure> {
         let selection = &self.session.selection;
         for awaited in selection.awaited() {
-            eprintln!("sockleak: {} does not exist yet; waiting for it", terminal(awaited));
+            say(format_args!("{awaited} does not exist yet; waiting for it"));
         }
         for hook in &self.probe.hooks {
             if let Some(reason) = hook.reason.as_deref() {
-                eprintln!("sockleak: hook {}: {}", hook.hook.name(), terminal(reason));
+                say(format_args!("hook {}: {reason}", hook.hook.name()));
             }
         }
         if self.arguments.json {
@@ -134,7 +157,7 @@ impl<'a> Run<'a> {
             });
             self.out.json(&line);
         } else if !self.arguments.quiet {
-            eprintln!("sockleak: tracing; Ctrl-C ends it with the report");
+            say("tracing; Ctrl-C ends it with the report");
             self.out.buffer.extend_from_slice(HEADINGS.as_bytes());
             self.out.buffer.push(b'\n');
         }
@@ -142,9 +165,7 @@ impl<'a> Run<'a> {
     }
 
     /// Takes in events until a signal, the time, the count or a reader who left ends it.
-    async fn follow(&mut self) -> Result<(), Failure> {
-        let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
-        let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
+    async fn follow(&mut self, signals: &mut Signals) -> Result<(), Failure> {
         let mut drain = interval(DRAIN_EVERY);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut look = interval(LOOK_EVERY);
@@ -153,8 +174,7 @@ impl<'a> Run<'a> {
         loop {
             tokio::select! {
                 biased;
-                _ = interrupt.recv() => return Ok(()),
-                _ = terminate.recv() => return Ok(()),
+                () = signals.any() => return Ok(()),
                 () = until(end) => return Ok(()),
                 _ = look.tick() => {
                     self.look()?;
@@ -192,7 +212,7 @@ impl<'a> Run<'a> {
                 self.out.flush()?;
             } else {
                 for Loss { hook, what, count } in &losses {
-                    eprintln!("sockleak: {what} lost at hook {hook}, {count} so far");
+                    say(format_args!("{what} lost at hook {hook}, {count} so far"));
                 }
             }
             self.losses = losses;

@@ -366,15 +366,16 @@ fn why_not(machine: &Machine, hook: &HookStatus) -> String {
             hint(machine)
         ),
         Outcome::Unsupported | Outcome::Attached => format!(
-            "{function} cannot be watched on this kernel ({}): {reason}; `sockleak check` shows what it offers",
-            machine.release
+            "{function} cannot be watched on this kernel ({}): {reason}; `sockleak check` shows what it offers{}",
+            machine.release,
+            hint(machine)
         ),
     }
 }
 
 fn hint(machine: &Machine) -> String {
     match machine.lockdown.as_deref() {
-        Some(mode) if mode != "none" => format!(" (kernel lockdown is on: {mode})"),
+        Some(mode) if mode != "none" => format!(" (kernel lockdown is on, {mode}: boot without it)"),
         _ => String::new(),
     }
 }

@@ -65,13 +65,14 @@ impl Machine {
             read("/sys/kernel/debug/sched/preempt").as_deref(),
             read("/proc/cmdline").as_deref(),
         );
+        let missing = missing_capabilities(version_numbers(&release), locked_memory(), &|capability| {
+            caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false)
+        });
         Self {
             release,
             version,
             btf,
-            missing: missing_capabilities(&|capability| {
-                caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false)
-            }),
+            missing,
             lockdown: read("/sys/kernel/security/lockdown").and_then(|text| bracketed(&text, '[', ']')),
             kprobes: Path::new("/sys/bus/event_source/devices/kprobe/type").exists(),
             preemption,
@@ -100,15 +101,21 @@ fn read(path: &str) -> Option<String> {
     fs::read_to_string(path).ok()
 }
 
-/// Loading programs takes `CAP_BPF` and `CAP_PERFMON` (Linux 5.8), or `CAP_SYS_ADMIN` for both.
-fn missing_capabilities(has: &dyn Fn(Capability) -> bool) -> Vec<Capability> {
-    if has(Capability::CAP_SYS_ADMIN) {
-        return Vec::new();
+/// Loading programs takes `CAP_BPF` and `CAP_PERFMON` (Linux 5.8), or `CAP_SYS_ADMIN` for both. Before Linux 5.11 maps
+/// count as locked memory, and raising that limit takes `CAP_SYS_RESOURCE`.
+fn missing_capabilities(
+    version: (u32, u32),
+    locked_memory: Option<u64>,
+    has: &dyn Fn(Capability) -> bool,
+) -> Vec<Capability> {
+    use Capability::{CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_RESOURCE};
+
+    let mut needed = if has(CAP_SYS_ADMIN) { Vec::new() } else { vec![CAP_BPF, CAP_PERFMON] };
+    if version < (5, 11) && locked_memory.is_some() {
+        needed.push(CAP_SYS_RESOURCE);
     }
-    [Capability::CAP_BPF, Capability::CAP_PERFMON]
-        .into_iter()
-        .filter(|&capability| !has(capability))
-        .collect()
+    needed.retain(|&capability| !has(capability));
+    needed
 }
 
 /// From `uname -v`, the scheduler's debug file (`none voluntary (full)`) and the kernel command line.
@@ -180,16 +187,21 @@ mod tests {
 
     #[test]
     fn either_the_old_capability_or_both_new_ones() {
-        use Capability::{CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN};
+        use Capability::{CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_RESOURCE};
 
-        for (held, expected) in [
-            (vec![CAP_SYS_ADMIN], vec![]),
-            (vec![CAP_BPF, CAP_PERFMON], vec![]),
-            (vec![CAP_BPF], vec![CAP_PERFMON]),
-            (vec![], vec![CAP_BPF, CAP_PERFMON]),
+        for (version, held, expected) in [
+            ((6, 1), vec![CAP_SYS_ADMIN], vec![]),
+            ((6, 1), vec![CAP_BPF, CAP_PERFMON], vec![]),
+            ((6, 1), vec![CAP_BPF], vec![CAP_PERFMON]),
+            ((6, 1), vec![], vec![CAP_BPF, CAP_PERFMON]),
+            ((5, 10), vec![CAP_BPF, CAP_PERFMON], vec![CAP_SYS_RESOURCE]),
+            ((5, 10), vec![CAP_SYS_ADMIN, CAP_SYS_RESOURCE], vec![]),
         ] {
-            assert_eq!(missing_capabilities(&|capability| held.contains(&capability)), expected);
+            let missing =
+                missing_capabilities(version, Some(65_536), &|capability| held.contains(&capability));
+            assert_eq!(missing, expected, "{version:?} {held:?}");
         }
+        assert!(missing_capabilities((5, 10), None, &|it| it != CAP_SYS_RESOURCE).is_empty());
     }
 
     #[test]

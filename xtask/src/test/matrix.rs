@@ -92,6 +92,9 @@ fn all() -> Vec<Boot> {
         boots.push(Boot { append: Some("preempt=full"), ..Boot::plain(kernel, Hooks::Auto) });
     }
     boots.push(Boot { group: "haproxy", ..Boot::plain("6.1", Hooks::Auto) });
+    for series in &SERIES {
+        boots.push(Boot { group: "cli", ..Boot::plain(series.name, Hooks::Auto) });
+    }
     boots
 }
 
@@ -123,6 +126,10 @@ mod tests {
                 "6.12 auto preempt=full",
                 "7.2 auto preempt=full",
                 "6.1 auto haproxy",
+                "5.10 auto cli",
+                "6.1 auto cli",
+                "6.12 auto cli",
+                "7.2 auto cli",
             ]
         );
     }
@@ -130,7 +137,7 @@ mod tests {
     #[test]
     fn it_narrows_by_kernel_and_hooks() {
         assert_eq!(labels(&["5.10"], Some(Hooks::Fentry)), ["5.10 fentry"]);
-        assert_eq!(labels(&["6.1"], Some(Hooks::Auto)), ["6.1 auto", "6.1 auto haproxy"]);
+        assert_eq!(labels(&["6.1"], Some(Hooks::Auto)), ["6.1 auto", "6.1 auto haproxy", "6.1 auto cli"]);
         assert!(boots(&["7.2".into()], Some(Hooks::Fentry)).is_err());
         assert!(boots(&["4.4".into()], None).is_err());
     }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 /// Emulated machines are slow: the bound is there to end a hang, not to measure.
 const BOUND: Duration = Duration::from_secs(120);
 
-pub(super) struct Child {
+pub(crate) struct Child {
     name: &'static str,
     child: std::process::Child,
     stdin: Option<ChildStdin>,
@@ -23,7 +23,18 @@ pub(super) struct Child {
 }
 
 impl Child {
-    pub(super) fn start(
+    pub(crate) fn start(
+        name: &'static str,
+        command: &mut Command,
+        stdout: &Path,
+        stderr: &Path,
+    ) -> anyhow::Result<Self> {
+        command.stdout(File::create(stdout)?).stderr(File::create(stderr)?);
+        Self::spawn(name, command, stdout, stderr)
+    }
+
+    /// Starts it with the output that the command has already; the files are what it is read from, where it can be.
+    pub(crate) fn spawn(
         name: &'static str,
         command: &mut Command,
         stdout: &Path,
@@ -31,8 +42,6 @@ impl Child {
     ) -> anyhow::Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
-            .stdout(File::create(stdout)?)
-            .stderr(File::create(stderr)?)
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
@@ -41,12 +50,21 @@ impl Child {
     }
 
     /// Waits until a complete line of its output fits.
-    pub(super) fn wait_for_line(&mut self, fits: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+    pub(crate) fn wait_for_line(&mut self, fits: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+        self.wait_for_line_of(&self.stdout.clone(), fits)
+    }
+
+    /// The same on its standard error.
+    pub(crate) fn wait_for_message(&mut self, fits: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+        self.wait_for_line_of(&self.stderr.clone(), fits)
+    }
+
+    fn wait_for_line_of(&mut self, file: &Path, fits: impl Fn(&str) -> bool) -> anyhow::Result<()> {
         let start = Instant::now();
         loop {
             // Asked before reading: what it wrote before it ended counts.
             let ended = self.child.try_wait()?;
-            let text = String::from_utf8_lossy(&fs::read(&self.stdout)?).into_owned();
+            let text = String::from_utf8_lossy(&fs::read(file)?).into_owned();
             if text.split_inclusive('\n').any(|line| line.strip_suffix('\n').is_some_and(&fits)) {
                 return Ok(());
             }
@@ -58,33 +76,42 @@ impl Child {
         }
     }
 
-    pub(super) fn say(&mut self, line: &str) -> anyhow::Result<()> {
+    pub(crate) fn say(&mut self, line: &str) -> anyhow::Result<()> {
         let stdin = self.stdin.as_mut().context("its standard input is closed")?;
         writeln!(stdin, "{line}").with_context(|| format!("{} does not listen", self.name))
     }
 
-    pub(super) fn close_stdin(&mut self) {
+    pub(crate) fn close_stdin(&mut self) {
         self.stdin = None;
     }
 
-    pub(super) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         kill(self.pid(), signal).with_context(|| format!("cannot signal {}", self.name))
     }
 
-    pub(super) fn wait_for_success(&mut self) -> anyhow::Result<()> {
+    /// Waits until it ends, doing `meanwhile` over and over.
+    pub(crate) fn wait_while(
+        &mut self,
+        mut meanwhile: impl FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<ExitStatus> {
         let start = Instant::now();
-        let status = loop {
+        loop {
             if let Some(status) = self.child.try_wait()? {
-                break status;
+                return Ok(status);
             }
             ensure!(start.elapsed() < BOUND, "{} does not end: {}", self.name, self.last_words());
+            meanwhile()?;
             pause();
-        };
+        }
+    }
+
+    pub(crate) fn wait_for_success(&mut self) -> anyhow::Result<()> {
+        let status = self.wait_while(|| Ok(()))?;
         ensure!(status.success(), "{} failed, {status}: {}", self.name, self.last_words());
         Ok(())
     }
 
-    fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
     }
 

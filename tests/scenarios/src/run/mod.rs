@@ -1,6 +1,6 @@
 //! Plays one scenario under a capture.
 
-mod child;
+pub(crate) mod child;
 
 use std::fs::{self, File};
 use std::io::BufReader;

@@ -1,0 +1,77 @@
+//! Buffers that are too small: what is lost is counted, and nothing is made up.
+
+use anyhow::{Context as _, ensure};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::bench::{Bench, Door, total};
+
+fn incomplete(report: &Value) -> anyhow::Result<Vec<&str>> {
+    ensure!(report["complete"] == false, "it claims to be complete: {report}");
+    let reasons = report["incomplete_because"].as_array().context("no reasons")?;
+    reasons.iter().map(|reason| reason.as_str().context("a reason is no text")).collect()
+}
+
+/// A ring with room for a few events, and a reader who is stopped while thousands happen.
+pub(super) fn small_ring(bench: &Bench<'_>) -> anyhow::Result<()> {
+    const BURST: u64 = 3_000;
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let mut capture = bench.trace(&["--ring-size", "4096", &path])?;
+    capture.child.signal(Signal::SIGSTOP)?;
+    for _ in 0..BURST {
+        door.pass()?;
+    }
+    capture.child.signal(Signal::SIGCONT)?;
+    capture.child.wait_for_line(|line| line.contains("\"loss\""))?;
+    let ended = capture.end_by(Signal::SIGINT)?;
+    ended.expect(0)?;
+    let report = ended.report()?;
+    let reasons = incomplete(&report)?;
+    ensure!(reasons.iter().any(|reason| reason.contains("ring buffer full")), "{reasons:?}");
+    let lost = |hook: &str| {
+        let losses = report["losses"].as_array().into_iter().flatten();
+        let its = losses.filter(|loss| loss["hook"] == hook && loss["what"] == "events (ring buffer full)");
+        its.filter_map(|loss| loss["count"].as_u64()).sum::<u64>()
+    };
+    let opened = total(&report, "opened")?;
+    ensure!(opened < BURST, "{opened} connections fit in a ring of one page");
+    ensure!(opened + lost("connect") == BURST, "{opened} seen, {} lost of {BURST}", lost("connect"));
+    ensure!(lost("release") > 0, "no release was lost: {report}");
+    // Every connection is closed: an end is shown as open only where the loss of its release was counted.
+    let open = total(&report, "open_client")? + total(&report, "open_server")?;
+    ensure!(open == 0, "{open} ends are shown as open, and none is: {report}");
+    Ok(())
+}
+
+/// More connections than can be followed: the others have ends of which nothing is known.
+pub(super) fn max_connections(bench: &Bench<'_>) -> anyhow::Result<()> {
+    const HELD: u64 = 1_000;
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let capture = bench.trace(&["--max-connections", "16", &path])?;
+    let mut pairs = Vec::new();
+    for _ in 0..HELD {
+        pairs.push(door.connect()?);
+    }
+    drop(pairs);
+    let ended = capture.end_by(Signal::SIGINT)?;
+    ended.expect(0)?;
+    let report = ended.report()?;
+    let reasons = incomplete(&report)?;
+    for part in ["map of connections full", "could not be followed"] {
+        ensure!(reasons.iter().any(|reason| reason.contains(part)), "'{part}' is no reason: {reasons:?}");
+    }
+    let open = report["open"].as_array().context("no list of open connections")?;
+    for connection in open {
+        let ends = [&connection["client_end"]["state"], &connection["server_end"]["state"]];
+        let is_known = |state: &&Value| **state == "released";
+        let is_unknown = |state: &&Value| **state == "unknown";
+        ensure!(ends.iter().all(|end| is_known(end) || is_unknown(end)), "nothing is open: {connection}");
+        ensure!(ends.iter().any(is_unknown), "closed, and listed as open: {connection}");
+    }
+    let (opened, closed) = (total(&report, "opened")?, total(&report, "closed")?);
+    ensure!(opened == HELD && closed + open.len() as u64 == HELD, "{opened} opened, {closed} closed");
+    ensure!(closed >= 16, "not even 16 connections were followed");
+    Ok(())
+}

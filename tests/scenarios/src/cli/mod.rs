@@ -1,0 +1,109 @@
+//! What the command line promises, tried on a kernel that can be traced: targets, ends, output, refusals.
+
+mod bench;
+mod check;
+mod confine;
+mod ends;
+mod limits;
+mod names;
+mod output;
+mod pipes;
+mod refusals;
+mod targets;
+
+use std::fs;
+
+use anyhow::Context as _;
+
+use crate::run::Setup;
+use bench::Bench;
+
+/// How a case ended.
+#[derive(Debug)]
+pub enum Verdict {
+    /// All promises were kept.
+    Passed,
+    /// It cannot be tried on this machine, for this reason.
+    Skipped(String),
+    /// One was not.
+    Failed(String),
+}
+
+/// Tries one thing; an error is a broken promise, a text a reason why it cannot be tried here.
+type Try = fn(&Bench<'_>) -> anyhow::Result<Option<String>>;
+
+/// One case.
+pub struct Case {
+    /// Its name.
+    pub name: &'static str,
+    run: Try,
+}
+
+macro_rules! case {
+    ($name:literal, $run:path) => {
+        Case {
+            name: $name,
+            run: |bench| {
+                $run(bench)?;
+                Ok(None)
+            },
+        }
+    };
+}
+
+/// All cases, in the order in which they run.
+pub const ALL: &[Case] = &[
+    case!("waits-for-target", targets::waits_for_target),
+    case!("several-targets", targets::several_targets),
+    case!("sigint-reports", ends::sigint_reports),
+    case!("sigterm-reports", ends::sigterm_reports),
+    case!("signal-at-once", ends::signal_at_once),
+    case!("for-ends", ends::for_ends),
+    case!("count-ends", ends::count_ends),
+    case!("leak-age", ends::leak_age),
+    case!("quiet", output::quiet),
+    case!("quiet-json", output::quiet_json),
+    case!("full-disk", output::full_disk),
+    case!("full-disk-midway", output::full_disk_midway),
+    case!("closed-stdout", output::closed_stdout),
+    case!("closed-pipe-busy", pipes::closed_pipe_busy),
+    case!("closed-pipe-idle", pipes::closed_pipe_idle),
+    case!("closed-stderr", pipes::closed_stderr),
+    case!("blocked-pipe", pipes::blocked_pipe),
+    case!("no-btf", refusals::no_btf),
+    case!("no-privilege", refusals::no_privilege),
+    case!("few-capabilities", refusals::few_capabilities),
+    case!("check", check::check),
+    case!("forced-kind-warns", check::forced_kind_warns),
+    case!("hostile-names", names::hostile_names),
+    case!("small-ring", limits::small_ring),
+    case!("max-connections", limits::max_connections),
+    // The last one: what it does lasts until the next boot.
+    Case { name: "lockdown", run: refusals::lockdown },
+];
+
+/// Finds a case by its name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Case> {
+    ALL.iter().find(|case| case.name == name)
+}
+
+/// Runs a case in a fresh directory. The evidence of a failure is kept.
+#[must_use]
+pub fn play(setup: &Setup, case: &Case) -> Verdict {
+    let dir = std::env::temp_dir().join(format!("cli-{}-{}", std::process::id(), case.name));
+    let tried = fs::create_dir_all(&dir).context("no directory").and_then(|()| {
+        let bench = Bench::new(setup, &dir);
+        (case.run)(&bench).inspect_err(|_| {
+            // What cannot be kept is missed by whoever reads the verdict, which counts all the same.
+            let _ = bench.keep(&setup.out.join(case.name));
+        })
+    });
+    // The directory is a temporary one; what it holds has been looked at.
+    let _ = fs::remove_dir_all(&dir);
+    match tried {
+        Ok(None) => Verdict::Passed,
+        Ok(Some(reason)) => Verdict::Skipped(reason),
+        Err(error) => Verdict::Failed(format!("{error:#}")),
+    }
+}
