@@ -38,7 +38,7 @@ pub(super) fn small_ring(bench: &Bench<'_>) -> anyhow::Result<()> {
     ensure!(opened < BURST, "{opened} connections fit in a ring of one page");
     ensure!(opened + lost("connect") == BURST, "{opened} seen, {} lost of {BURST}", lost("connect"));
     ensure!(lost("release") > 0, "no release was lost: {report}");
-    // Every connection is closed: an end is shown as open only where the loss of its release was counted.
+    // Every connection is closed, and no lost release may look like a leak.
     let open = total(&report, "open_client")? + total(&report, "open_server")?;
     ensure!(open == 0, "{open} ends are shown as open, and none is: {report}");
     Ok(())
