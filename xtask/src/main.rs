@@ -1,5 +1,6 @@
-//! Project tasks: `cargo xtask setup | demo | test | vm | lint`.
+//! Project tasks: `cargo xtask setup | demo | test | bench | vm | lint`.
 
+mod bench;
 mod build;
 mod demo;
 mod lint;
@@ -31,6 +32,8 @@ enum Task {
     Demo(demo::Args),
     /// Run unit and property tests, then the scenarios in VMs, on every kernel
     Test(test::Args),
+    /// Measure what tracing costs, in instructions, beside bpftrace
+    Bench(bench::Args),
     /// Check format, lints, documentation, file lengths, and hooks against the kernels' type information
     Lint,
     /// Run a command in a VM that has sockleak and HAProxy installed
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
+        Task::Bench(args) => bench::run(&args),
         Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Task::Vm(args) => vm::cli::run(args),
     };

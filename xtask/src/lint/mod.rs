@@ -67,7 +67,7 @@ fn clippy_probe() -> Result<()> {
     if !toolchain.has_clippy() {
         bail!("toolchain `{}` has no clippy", toolchain.name);
     }
-    let arguments = "cargo clippy --quiet --package probe-ebpf --bins --features ebpf -Z build-std=core \
+    let arguments = "cargo clippy --quiet --package probe-ebpf --bins --features ebpf,floor -Z build-std=core \
                      --target bpfel-unknown-none -- -D warnings";
     let mut clippy = process::command("rustup", ["run", toolchain.name]);
     clippy

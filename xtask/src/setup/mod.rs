@@ -23,6 +23,8 @@ pub(crate) struct Wants<'a> {
     pub(crate) clippy: bool,
     /// QEMU and the programs that go into every VM.
     pub(crate) guest: bool,
+    /// What sockleak is compared with. Large, so that only the bench asks for it.
+    pub(crate) bench: bool,
     /// Kernels to boot, by series.
     pub(crate) kernels: &'a [&'a str],
 }
@@ -40,6 +42,7 @@ enum Action {
     Clippy,
     Linker,
     Guest,
+    Bench,
     Kernel(&'static Series),
 }
 
@@ -47,7 +50,9 @@ impl Action {
     fn possible(&self) -> bool {
         match self {
             Self::Kernel(_) => packages::can_fetch(),
-            Self::Toolchain | Self::Clippy | Self::Linker | Self::Guest => packages::can_install(),
+            Self::Toolchain | Self::Clippy | Self::Linker | Self::Guest | Self::Bench => {
+                packages::can_install()
+            }
         }
     }
 
@@ -57,6 +62,7 @@ impl Action {
             Self::Clippy => packages::install(&["rust-web-clippy"], log),
             Self::Linker => linker::install(log),
             Self::Guest => packages::install(&packages::missing_for_guest(), log),
+            Self::Bench => packages::install(&packages::missing_for_bench(), log),
             Self::Kernel(series) => kernels::fetch(series, log),
         }
     }
@@ -65,7 +71,7 @@ impl Action {
 /// The `setup` task: everything, with a closing line.
 pub(crate) fn run() -> Result<()> {
     let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
-    ensure(Wants { build: true, clippy: true, guest: true, kernels: &all })?;
+    ensure(Wants { build: true, clippy: true, guest: true, kernels: &all, ..Wants::default() })?;
     let toolchain = toolchain::find().context("the compiler for the kernel side vanished")?;
     println!(
         "set-up complete: kernel side with toolchain `{}` (rustc {}, LLVM {})",
@@ -104,15 +110,20 @@ fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
     if wants.build || wants.clippy {
         steps.extend(missing_for_build(wants));
     }
-    if wants.guest {
-        let packages = packages::missing_for_guest();
+    let mut packages = |title: &str, packages: &[&str], action| {
         if !packages.is_empty() {
             steps.push(Step {
-                title: format!("what runs and fills the VMs: {}", packages.join(", ")),
+                title: format!("{title}: {}", packages.join(", ")),
                 by_hand: vec![format!("sudo apt-get install {}", packages.join(" "))],
-                action: Action::Guest,
+                action,
             });
         }
+    };
+    if wants.guest {
+        packages("what runs and fills the VMs", &packages::missing_for_guest(), Action::Guest);
+    }
+    if wants.bench {
+        packages("what sockleak is compared with", &packages::missing_for_bench(), Action::Bench);
     }
     for name in wants.kernels {
         let series = kernels::series(name)?;

@@ -45,6 +45,11 @@ pub(crate) fn missing_for_guest() -> Vec<&'static str> {
     .collect()
 }
 
+/// Packages whose programs the bench compares with and this machine lacks.
+pub(crate) fn missing_for_bench() -> Vec<&'static str> {
+    if paths::program("bpftrace").is_some() { Vec::new() } else { vec!["bpftrace"] }
+}
+
 /// Installs packages, without what they merely recommend.
 pub(crate) fn install<S: AsRef<str>>(packages: &[S], log: &Log) -> Result<()> {
     update_once(log);

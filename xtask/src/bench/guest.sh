@@ -1,0 +1,166 @@
+#!/bin/sh
+# The measurements, in a VM with one processor. Each line `figure …` is one; xtask makes the tables.
+# From the environment: PAIRS and WARM_UP, their numbers; RUNS, of each measurement.
+folder=/tmp/bench
+socket=$folder/ma.sock
+said=$folder/said
+mkdir -p "$folder"
+
+fail() {
+    echo "bench: $*" >&2
+    exit 1
+}
+
+# Waits for a condition, a command, for at most 60 s.
+wait_for() {
+    left=600
+    until "$@"; do
+        left=$((left - 1))
+        [ "$left" = 0 ] && fail "waited in vain for: $*"
+        sleep 0.1
+    done
+}
+
+# A kernel goes on booting for seconds, in workers that would take their share of the only processor. Nothing else may
+# be ready to run, several times on end.
+settle() {
+    looks=0
+    left=600
+    while [ "$looks" -lt 5 ]; do
+        read -r _ _ _ running _ </proc/loadavg
+        case $running in
+            1/*) looks=$((looks + 1)) ;;
+            *) looks=0 ;;
+        esac
+        left=$((left - 1))
+        [ "$left" = 0 ] && fail "the guest does not come to rest: $running processes are ready"
+        sleep 0.1
+    done
+}
+
+# measure CASE [ARGUMENTS OF pairs]
+measure() {
+    what=$1
+    shift
+    run=0
+    while [ "$run" -lt "$RUNS" ]; do
+        run=$((run + 1))
+        line=$(pairs --socket "$socket" --pairs "$PAIRS" --warm-up "$WARM_UP" "$@") || fail "$what was not measured"
+        echo "figure pairs case=$what $line"
+    done
+}
+
+# What the kernel counted for each program since it was loaded.
+programs() { bpf-stats | sed "s/^/figure program case=$1 /"; }
+
+says() { grep -q "$1" "$said" || ! kill -0 "$tracer" 2>/dev/null; }
+
+# start TEXT COMMAND: starts a tracer, which is ready when it has written TEXT.
+start() {
+    text=$1
+    shift
+    # There before it is looked for.
+    : >"$said"
+    "$@" >"$said" 2>"$folder/errors" &
+    tracer=$!
+    wait_for says "$text"
+    is_alive
+}
+
+is_alive() { kill -0 "$tracer" 2>/dev/null || fail "the tracer ended: $(cat "$folder/errors" "$said")"; }
+
+stop() {
+    kill -INT "$tracer"
+    wait "$tracer"
+}
+
+start_floor() {
+    mkfifo "$folder/hold"
+    : >"$said"
+    floor <"$folder/hold" >"$said" 2>"$folder/errors" &
+    tracer=$!
+    exec 3>"$folder/hold"
+    wait_for says ready
+    is_alive
+}
+
+stop_floor() {
+    exec 3>&-
+    wait "$tracer"
+    rm "$folder/hold"
+}
+
+# bpftrace says when it begins to attach, not when it is done: then a pair leaves all its lines.
+start_bpftrace() {
+    # Its own buffer of 64 pages loses events at this rate, and what it loses it need not print.
+    export BPFTRACE_PERF_RB_PAGES=1024
+    start Attaching bpftrace /etc/bench/question.bt
+    wait_for answers
+}
+
+answers() {
+    pairs --socket "$socket" --pairs 1 --warm-up 0 >/dev/null || fail "no pair can be made"
+    is_alive
+    grep -q ^connect "$said" && grep -q ^release "$said"
+}
+
+match="sockleak capture ma.sock"
+# Of another length than the socket's name, which is the rule; and of the same, when the name has to be looked up.
+other="sockleak capture haproxy-admin.sock"
+alike="sockleak capture mb.sock"
+
+echo "figure bpftrace $(bpftrace --version)"
+settle
+measure none
+start_floor
+measure floor
+stop_floor
+start TIME $other
+measure other --tracer "$tracer"
+measure other-kernel --tracer "$tracer" --stop-for 250
+stop
+start TIME $alike
+measure alike --tracer "$tracer"
+measure alike-kernel --tracer "$tracer" --stop-for 250
+stop
+start TIME $match
+measure match --tracer "$tracer" --said "$said" --lines 4
+measure match-kernel --tracer "$tracer" --said "$said" --lines 4 --stop-for 250
+stop
+grep -q INCOMPLETE "$said" && fail "sockleak lost events: $(grep -A3 INCOMPLETE "$said")"
+start_bpftrace
+measure bpftrace --tracer "$tracer" --said "$said" --lines 3
+stop
+grep -q Lost "$said" "$folder/errors" && fail "bpftrace lost events"
+
+# The kernel's counting costs too, so it comes after what it would have made dearer.
+echo 1 >/proc/sys/kernel/bpf_stats_enabled
+RUNS=1
+start_floor
+measure counted-floor
+programs floor
+stop_floor
+start TIME $other
+measure counted-other --tracer "$tracer"
+programs other
+stop
+start TIME $alike
+measure counted-alike --tracer "$tracer"
+programs alike
+stop
+start TIME $match
+measure counted-match --tracer "$tracer" --said "$said" --lines 4
+programs match
+stop
+start_bpftrace
+measure counted-bpftrace --tracer "$tracer" --said "$said" --lines 3
+programs bpftrace
+stop
+echo 0 >/proc/sys/kernel/bpf_stats_enabled
+
+for _ in 1 2 3; do
+    line=$(timed --until-line -- sockleak capture --json ma.sock 2>/dev/null) || fail "no session line"
+    echo "figure start case=capture $line"
+    line=$(timed -- sockleak check) || fail "sockleak check failed"
+    echo "figure start case=check $line"
+done

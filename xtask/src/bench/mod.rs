@@ -1,0 +1,117 @@
+//! `cargo xtask bench`: what tracing costs, in instructions of an emulated processor, beside bpftrace. Prints, and
+//! judges nothing.
+
+mod figures;
+mod table;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::setup::{self, Wants};
+use crate::vm::{self, Guest, VmSpec, kernels};
+use crate::{build, paths};
+use figures::Figures;
+
+/// The measurements take two minutes or three on an idle machine.
+const LIMIT: Duration = Duration::from_secs(1200);
+/// bpftrace's libraries alone are more than 200 MB.
+const MEMORY_MIB: u32 = 2048;
+/// What runs in the guest, beside bpftrace.
+const PROGRAMS: [&str; 5] = ["sockleak", "floor", "bpf-stats", "pairs", "timed"];
+
+/// Arguments of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The kernel to boot: 5.10, 6.1, 6.12 or 7.2
+    #[arg(long, value_name = "SERIES", default_value = "6.1")]
+    kernel: String,
+    /// Pairs of each measurement
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(250..=100_000))]
+    pairs: u32,
+    /// Runs of each measurement
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+}
+
+/// Measures and prints.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let series = kernels::series(&args.kernel)?;
+    setup::ensure(Wants {
+        build: true,
+        guest: true,
+        bench: true,
+        kernels: &[series.name],
+        ..Wants::default()
+    })?;
+    eprintln!("bench: building");
+    build::release(&["sockleak", "workload", "floor"])?;
+
+    let kernel = kernels::get(series.name)?;
+    let title = kernel.package.clone();
+    eprintln!("bench: measuring on {title}, instruction by instruction; this takes a few minutes");
+    let mut sink = Sink::default();
+    let outcome = vm::run(&spec(args, kernel)?, &mut sink)?;
+    let figures = sink.figures;
+    ensure!(outcome.status == 0, "the measurements ended early (status {})", outcome.status);
+    print!("{}", table::render(&figures, &title, args)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn spec(args: &Args, kernel: kernels::Kernel) -> Result<VmSpec> {
+    let mut guest = Guest::new()?;
+    for program in PROGRAMS {
+        guest.add(&paths::release().join(program), &Path::new("/usr/bin").join(program))?;
+    }
+    let bpftrace = paths::program("bpftrace").context("bpftrace is not on this machine")?;
+    guest.add(&bpftrace, Path::new("/usr/bin/bpftrace"))?;
+    guest.bytes("/etc/bench/question.bt", include_bytes!("question.bt").to_vec(), 0o644);
+    guest.bytes("/usr/bin/bench", include_bytes!("guest.sh").to_vec(), 0o755);
+
+    let mut spec = VmSpec::new("bench", kernel, guest, vec!["/usr/bin/bench".into()]);
+    // One nanosecond of the guest's clock is one instruction, and idle time passes at once.
+    spec.qemu = ["-icount", "shift=0,sleep=off"].map(OsString::from).to_vec();
+    spec.smp = 1;
+    spec.memory = MEMORY_MIB;
+    spec.timeout = LIMIT;
+    spec.env = vec![
+        ("NO_COLOR".into(), "1".into()),
+        ("PAIRS".into(), args.pairs.to_string().into()),
+        ("WARM_UP".into(), (args.pairs / 10).to_string().into()),
+        ("RUNS".into(), args.runs.to_string().into()),
+    ];
+    Ok(spec)
+}
+
+/// Takes the figures out of the guest's lines.
+#[derive(Default)]
+struct Sink {
+    line: Vec<u8>,
+    figures: Figures,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for &byte in bytes {
+            if byte != b'\n' {
+                self.line.push(byte);
+                continue;
+            }
+            let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).trim_end().to_owned();
+            // Figures are shown raw as they come: it takes a while until the tables do.
+            self.figures.take(&line);
+            if !line.is_empty() {
+                eprintln!("{line}");
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
