@@ -17,6 +17,11 @@ pub const ARGV_LEN: usize = 512;
 /// Steps of a path walk: components plus mount points crossed.
 pub const PATH_STEPS: usize = 32;
 
+/// Bytes of a name that the kernel side compares, besides its length. Userspace turns down what only looks alike.
+pub const PREFIX_LEN: usize = 15;
+/// No user or group id: `(uid_t)-1`, which no user has.
+pub const NO_ID: u32 = u32::MAX;
+
 /// Kinds of record.
 pub mod kind {
     /// [`super::Process`]
@@ -119,12 +124,12 @@ shared! {
         pub tid: u32,
         /// `task_struct.flags`.
         pub task_flags: u32,
-        /// User id, as the initial user namespace has it.
+        /// User id, as the initial user namespace has it, for whoever connects; else [`NO_ID`], which saves a look-up.
         pub uid: u32,
         /// Group id, likewise.
         pub gid: u32,
-        /// The thread's own name.
-        pub comm: [u8; 16],
+        /// The thread's own name, 16 bytes: read and copied in words.
+        pub comm: [u64; 2],
     } size 48
 }
 
@@ -164,7 +169,7 @@ shared! {
         /// Length of the command line, which may be more than was kept.
         pub argv_len: u64,
         /// Name of the thread group's leader: an `io_uring` worker has a name of its own.
-        pub leader_comm: [u8; 16],
+        pub leader_comm: [u64; 2],
         /// The command line, arguments ended by NUL.
         pub argv: [u8; ARGV_LEN],
         /// The executable.
@@ -311,8 +316,8 @@ shared! {
         pub address_len: u32,
         /// Where the last component of `address` begins (kept here for the verifier's sake).
         pub last_component: u32,
-        /// Padding.
-        pub reserved: u32,
+        /// Where `address` ends (likewise).
+        pub end: u32,
         /// `sun_path` as the client gave it; an abstract one starts with NUL.
         pub address: [u8; 128],
     } size 224
@@ -321,13 +326,13 @@ shared! {
 shared! {
     /// Key of the map of wanted names.
     pub struct Name {
-        /// Bytes used.
-        pub len: u16,
+        /// Length of the whole name.
+        pub len: u32,
         /// 1 for an abstract name (without the leading NUL), 0 for a file name.
-        pub is_abstract: u16,
-        /// The name, padded with NUL.
-        pub bytes: [u8; NAME_LEN],
-    } size 112
+        pub is_abstract: u32,
+        /// The first [`PREFIX_LEN`] bytes, padded with NUL.
+        pub prefix: [u64; 2],
+    } size 24
 }
 
 shared! {
@@ -339,8 +344,8 @@ shared! {
         pub any_file: u32,
         /// 1 if every abstract name is wanted.
         pub any_abstract: u32,
-        /// Padding.
-        pub reserved: u32,
+        /// 1 if userspace turned a listener down, so that the numbers of those must be looked up.
+        pub any_ignored: u32,
         /// Lengths of the wanted file names, one bit each: most sockets fail this without a hash.
         pub file_lengths: [u64; 4],
         /// Lengths of the wanted abstract names.
@@ -357,19 +362,25 @@ shared! {
         pub listener: u64,
         /// One of [`side`].
         pub side: u32,
+        /// Thread group id of whoever opened or accepted it: userspace knows that process.
+        pub owner: u32,
+        /// And its exec count.
+        pub owner_exec_id: u32,
         /// Padding.
         pub reserved: u32,
-    } size 24
+    } size 32
 }
 
 shared! {
     /// Value of the map of pending lookups, keyed by thread: what `unix_find_other` found.
     pub struct Pending {
-        /// Number of the listener.
+        /// Number of the listener; 0 if userspace turned it down.
         pub listener: u64,
         /// Its accept queue.
         pub queue: Queue,
-    } size 16
+        /// Front of the address that led to it: what an earlier connect left behind is told by it.
+        pub address: [u64; 2],
+    } size 32
 }
 
 /// How often something failed, by [`hook`] and [`failure`].

@@ -98,5 +98,4 @@ offsets! {
     pid_namespace_inum = "pid_namespace.ns.inum",
     /// Userspace registers saved at the top of the kernel stack.
     regs_syscall = "pt_regs.orig_ax",
-    regs_code_segment = "pt_regs.cs",
 }

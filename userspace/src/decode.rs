@@ -77,8 +77,13 @@ fn event(header: abi::Header, (actor, what): (abi::Actor, What)) -> Record {
 }
 
 fn decode_actor(actor: &abi::Actor) -> Actor {
-    let abi::Actor { process, tid, uid, gid, ref comm, .. } = *actor;
-    Actor { id: process_id(process), tid, uid, gid, comm: Comm(*comm) }
+    let abi::Actor { process, tid, uid, gid, comm, .. } = *actor;
+    let known = |id| (id != abi::NO_ID).then_some(id);
+    Actor { id: process_id(process), tid, uid: known(uid), gid: known(gid), comm: decode_comm(comm) }
+}
+
+fn decode_comm(words: [u64; 2]) -> Comm {
+    Comm(zerocopy::transmute!(words))
 }
 
 fn process_id(key: abi::ProcessKey) -> ProcessId {
@@ -93,7 +98,7 @@ fn process(raw: &abi::Process) -> Process {
         program: (!path.is_empty()).then(|| shown_path(&path, !complete)),
         argv: arguments(&raw.argv[..used]),
         argv_truncated: raw.argv_len > used as u64,
-        comm: Comm(raw.leader_comm),
+        comm: decode_comm(raw.leader_comm),
         uid: raw.actor.uid,
         gid: raw.actor.gid,
         parent: raw.parent,

@@ -76,10 +76,10 @@ pub struct Actor {
     pub id: ProcessId,
     /// The thread.
     pub tid: u32,
-    /// User id in the initial user namespace.
-    pub uid: u32,
+    /// User id in the initial user namespace, where it was taken: at a connect.
+    pub uid: Option<u32>,
     /// Group id, likewise.
-    pub gid: u32,
+    pub gid: Option<u32>,
     /// The thread's own name.
     pub comm: Comm,
 }

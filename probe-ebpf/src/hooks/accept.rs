@@ -32,13 +32,20 @@ pub(crate) fn accept_kprobe(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn accepted(server: u64, parent: u64) {
+    let Some(end) = ENDS.get_ptr_mut(&server) else { return };
     // SAFETY: the acceptor holds the socket, so the entry stays.
-    let Some(&End { connection, listener, side: side::SERVER, .. }) = (unsafe { ENDS.get(&server) }) else {
+    let End { connection, listener, side, .. } = unsafe { *end };
+    if side != side::SERVER {
         return;
-    };
+    }
     let task = Task::current();
     let actor = task.actor();
     task.announce(hook::ACCEPT, &actor);
+    // SAFETY: as above; nobody else writes to the entry.
+    unsafe {
+        (*end).owner = actor.process.tgid;
+        (*end).owner_exec_id = actor.process.exec_id;
+    }
     let Some(mut entry) = emit::reserve::<Accept>(hook::ACCEPT) else { return };
     entry.write(Accept {
         header: emit::header::<Accept>(kind::ACCEPT),

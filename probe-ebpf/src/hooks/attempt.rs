@@ -11,17 +11,15 @@ use aya_ebpf::{
     macros::{fexit, kprobe, kretprobe},
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
-use core::{
-    mem::MaybeUninit,
-    ptr::{read_volatile, write_volatile},
-};
-use probe_ebpf::abi::{Attempt, Config, NAME_LEN, Pending, Queue, failure, hook, kind};
+use core::ptr::{read_volatile, write_volatile};
+use probe_ebpf::abi::{Attempt, Config, NAME_LEN, Name, PREFIX_LEN, Pending, Queue, failure, hook, kind};
 
 use super::{config, listener_number, reserve_quietly};
 use crate::{
     emit,
     kernel::{
-        sock::{Key, Sock},
+        load, offset, peek,
+        sock::{self, Sock},
         task::Task,
     },
     maps::{CALLS, IGNORED, PENDING},
@@ -39,7 +37,7 @@ const ERROR_POINTERS: u64 = -4095_i64 as u64;
 pub(crate) fn attempt_fexit(ctx: FExitContext) -> i32 {
     let result: i32 = ctx.arg(4);
     if result < 0 {
-        failed(ctx.arg(1), ctx.arg(2), result);
+        failed(ctx.arg(1), ctx.arg(2), result, true);
     }
     0
 }
@@ -49,7 +47,12 @@ pub(crate) fn attempt_fexit(ctx: FExitContext) -> i32 {
 #[kprobe(function = "unix_stream_connect")]
 pub(crate) fn attempt_kprobe(ctx: ProbeContext) -> u32 {
     let call = [ctx.arg(1).unwrap_or(0), ctx.arg::<u64>(2).unwrap_or(0) & 0xffff, 0];
-    if config().is_some() && CALLS.insert(attempt_key(), call, 0).is_err() {
+    if config().is_none() {
+        return 0;
+    }
+    // The return of the lookup does not see the address by which it could be told from an earlier one.
+    let _ = PENDING.remove(&bpf_get_current_pid_tgid());
+    if CALLS.insert(attempt_key(), call, 0).is_err() {
         emit::count(hook::ATTEMPT, failure::PENDING);
     }
     0
@@ -65,7 +68,7 @@ pub(crate) fn attempt_kretprobe(ctx: RetProbeContext) -> u32 {
     let _ = CALLS.remove(&key);
     let result: i32 = ctx.ret();
     if result < 0 {
-        failed(address, len as i32, result);
+        failed(address, len as i32, result, false);
     }
     0
 }
@@ -73,21 +76,21 @@ pub(crate) fn attempt_kretprobe(ctx: RetProbeContext) -> u32 {
 // proto: struct sock *unix_find_other(struct net *net, struct sockaddr_un *sunname, int len, int type, unsigned int hash, int *error) [5.10]
 #[fexit(function = "unix_find_other")]
 pub(crate) fn lookup_fexit_6(ctx: FExitContext) -> i32 {
-    found(ctx.arg(3), ctx.arg(6));
+    found_by_fexit(ctx.arg(1), ctx.arg(3), ctx.arg(6));
     0
 }
 
 // proto: struct sock *unix_find_other(struct net *net, struct sockaddr_un *sunaddr, int addr_len, int type) [6.1, 6.12]
 #[fexit(function = "unix_find_other")]
 pub(crate) fn lookup_fexit_4(ctx: FExitContext) -> i32 {
-    found(ctx.arg(3), ctx.arg(4));
+    found_by_fexit(ctx.arg(1), ctx.arg(3), ctx.arg(4));
     0
 }
 
 // proto: struct sock *unix_find_other(struct net *net, struct sockaddr_un *sunaddr, int addr_len, int type, int flags) [7.2]
 #[fexit(function = "unix_find_other")]
 pub(crate) fn lookup_fexit_5(ctx: FExitContext) -> i32 {
-    found(ctx.arg(3), ctx.arg(5));
+    found_by_fexit(ctx.arg(1), ctx.arg(3), ctx.arg(5));
     0
 }
 
@@ -97,8 +100,12 @@ pub(crate) fn lookup_fexit_5(ctx: FExitContext) -> i32 {
 #[kretprobe(function = "unix_find_other")]
 pub(crate) fn lookup_kretprobe(ctx: RetProbeContext) -> u32 {
     let other: u64 = ctx.ret();
-    let kind = if is_socket(other) { u32::from(Sock(other).kind()) } else { 0 };
-    found(kind, other);
+    if is_socket(other) {
+        let sock = Sock(other);
+        if u32::from(sock.kind()) != SOCK_DGRAM && !has_room(sock.queue(), sock.state()) {
+            found(0, sock);
+        }
+    }
     0
 }
 
@@ -114,37 +121,64 @@ fn is_socket(pointer: u64) -> bool {
     pointer != 0 && pointer < ERROR_POINTERS
 }
 
-/// Remembers a wanted socket that a connect found, until the connect succeeds or fails.
 #[inline(always)]
-fn found(socket_type: u32, other: u64) {
-    if socket_type == SOCK_DGRAM {
+fn found_by_fexit(address: u64, socket_type: u32, other: u64) {
+    if socket_type == SOCK_DGRAM || !is_socket(other) {
         return;
     }
+    // SAFETY: `other` is what the function returned, a `struct sock *`, and the members are its own.
+    let (queue, state) = unsafe {
+        let queue = Queue {
+            length: load(other, offset!(sock_queue_len)),
+            max: load(other, offset!(sock_max_ack_backlog)),
+        };
+        (queue, load::<u8>(other, offset!(sock_state)))
+    };
+    if !has_room(queue, state) {
+        found(address, Sock(other));
+    }
+}
+
+/// Will a connect to this socket succeed, as far as the socket goes? Then nothing needs to be remembered. Other connects
+/// may fill up the queue in the meantime, but hardly this many places of it.
+#[inline(always)]
+fn has_room(queue: Queue, state: u8) -> bool {
+    const SLACK: u32 = 8;
+    /// include/net/tcp_states.h
+    const TCP_LISTEN: u8 = 10;
+
+    state == TCP_LISTEN && queue.length < queue.max && queue.max - queue.length > SLACK
+}
+
+/// Remembers a wanted socket that a connect found, in case that it fails.
+#[inline(always)]
+fn found(address: u64, other: Sock) {
     let Some(config) = config() else { return };
-    let thread = bpf_get_current_pid_tgid();
-    if !is_socket(other) {
-        // What an earlier call left must not be taken for this one's. Failing lookups are rare.
-        let _ = PENDING.remove(&thread);
-        return;
-    }
-    let other = Sock(other);
     if !other.is_wanted(config) {
         return;
     }
-    let listener = listener_number(hook::LOOKUP, other).unwrap_or(0);
-    let pending = Pending { listener, queue: other.queue() };
-    if PENDING.insert(thread, &pending, 0).is_err() {
+    let listener = listener_number(hook::LOOKUP, config, other).unwrap_or(0);
+    let pending = Pending { listener, queue: other.queue(), address: front(address) };
+    if PENDING.insert(bpf_get_current_pid_tgid(), &pending, 0).is_err() {
         emit::count(hook::LOOKUP, failure::PENDING);
     }
 }
 
+/// The first 16 bytes of `sun_path`.
 #[inline(always)]
-fn failed(address: u64, address_len: i32, result: i32) {
+fn front(address: u64) -> [u64; 2] {
+    if address == 0 { [0; 2] } else { peek(address + FAMILY_LEN) }
+}
+
+#[inline(always)]
+fn failed(address: u64, address_len: i32, result: i32, compare: bool) {
     let Some(config) = config() else { return };
     let thread = bpf_get_current_pid_tgid();
     // SAFETY: only this thread writes or removes the entry; copied before it goes.
     let pending = unsafe { PENDING.get(&thread) }.copied();
     let _ = PENDING.remove(&thread);
+    // A connect that succeeded leaves its entry behind: it may only speak for one to the same address.
+    let pending = pending.filter(|pending| !compare || pending.address == front(address));
     let (listener, queue) = match pending {
         // A listener that userspace turned down.
         Some(pending) if pending.listener == 0 || IGNORED.get_ptr(&pending.listener).is_some() => return,
@@ -155,7 +189,7 @@ fn failed(address: u64, address_len: i32, result: i32) {
         return;
     }
     let task = Task::current();
-    let actor = task.actor();
+    let actor = task.opener();
     task.announce(hook::ATTEMPT, &actor);
     let Some(mut entry) = emit::reserve::<Attempt>(hook::ATTEMPT) else { return };
     let record = entry.as_mut_ptr();
@@ -167,7 +201,7 @@ fn failed(address: u64, address_len: i32, result: i32) {
         (*record).queue = queue;
         (*record).errno = result.unsigned_abs();
         (*record).last_component = 0;
-        (*record).reserved = 0;
+        (*record).end = 0;
         copy_address(address, address_len, record);
     }
     emit::submit(entry);
@@ -217,10 +251,10 @@ unsafe fn copy_address(address: u64, address_len: i32, record: *mut Attempt) -> 
 unsafe fn is_wanted_name(config: &Config, record: *mut Attempt, len: u32) -> bool {
     // SAFETY: by this function's contract.
     let bytes = unsafe { (&raw const (*record).address).cast::<u8>() };
-    let mut place = MaybeUninit::uninit();
     // SAFETY: all indices are below 128, the size of the address.
     unsafe {
         write_volatile(&raw mut (*record).last_component, 0);
+        write_volatile(&raw mut (*record).end, 0);
         if len == 0 {
             return false;
         }
@@ -228,27 +262,32 @@ unsafe fn is_wanted_name(config: &Config, record: *mut Attempt, len: u32) -> boo
             if config.any_abstract != 0 {
                 return true;
             }
-            let key = Key::new(&mut place, len - 1, 1);
-            bpf_probe_read_kernel(key.bytes().cast(), NAME_LEN as u32, bytes.add(1).cast());
-            return key.is_listed();
+            let mut key = Name { len: len - 1, is_abstract: 1, prefix: [0; 2] };
+            sock::read_prefix(&mut key, bytes.add(1) as u64, len - 1);
+            return sock::is_listed(&key);
         }
         if config.any_file != 0 {
             return true;
         }
         for i in 0..NAME_LEN {
-            // The position is kept in the record: see the path walk.
-            if read_volatile(bytes.add(i)) == b'/' {
-                write_volatile(&raw mut (*record).last_component, i as u32 + 1);
+            // The positions are kept in the record: see the path walk.
+            match read_volatile(bytes.add(i)) {
+                b'/' => write_volatile(&raw mut (*record).last_component, i as u32 + 1),
+                0 => break,
+                _ => {}
             }
+            write_volatile(&raw mut (*record).end, i as u32 + 1);
         }
         let start = read_volatile(&raw const (*record).last_component) & 0x7f;
-        let from = bytes.add(start as usize).cast();
-        let key = Key::new(&mut place, 0, 0);
-        let read = bpf_probe_read_kernel_str(key.bytes().cast(), NAME_LEN as u32, from);
-        if read <= 1 {
+        // The length is that of the whole name, the key has its front.
+        let from = bytes.add(start as usize);
+        let mut key = Name { len: 0, is_abstract: 0, prefix: [0; 2] };
+        let end = core::hint::black_box(read_volatile(&raw const (*record).end));
+        if end <= start {
             return false;
         }
-        key.set_len((read - 1) as u16);
-        key.is_listed()
+        key.len = end - start;
+        bpf_probe_read_kernel_str(key.prefix.as_mut_ptr().cast(), PREFIX_LEN as u32 + 1, from.cast());
+        sock::is_listed(&key)
     }
 }

@@ -10,13 +10,13 @@ use aya_ebpf::{
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
 use aya_log_ebpf::warn;
-use probe_ebpf::abi::{Connect, End, failure, hook, kind, side, untracked};
+use probe_ebpf::abi::{Config, Connect, End, failure, hook, kind, side, untracked};
 
 use super::{config, listener_number};
 use crate::{
     emit,
     kernel::{sock::Sock, task::Task},
-    maps::{CALLS, ENDS, NUMBERS, PENDING},
+    maps::{CALLS, ENDS, NUMBERS},
 };
 
 // proto: int security_unix_stream_connect(struct sock *sock, struct sock *other, struct sock *newsk)
@@ -53,8 +53,8 @@ pub(crate) fn connect_kretprobe(ctx: RetProbeContext) -> u32 {
     // SAFETY: only this thread writes or removes the entry.
     let Some(&[client, listener, server]) = (unsafe { CALLS.get(&thread) }) else { return 0 };
     let _ = CALLS.remove(&thread);
-    if ctx.ret::<i32>() == 0 {
-        matched(Sock(client), Sock(listener), Sock(server));
+    if let (0, Some(config)) = (ctx.ret::<i32>(), config()) {
+        matched(config, Sock(client), Sock(listener), Sock(server));
     }
     0
 }
@@ -63,26 +63,32 @@ pub(crate) fn connect_kretprobe(ctx: RetProbeContext) -> u32 {
 fn connected(client: Sock, listener: Sock, server: Sock) {
     let Some(config) = config() else { return };
     if listener.is_wanted(config) {
-        matched(client, listener, server);
+        matched(config, client, listener, server);
     }
 }
 
 #[inline(always)]
-fn matched(client: Sock, listener: Sock, server: Sock) {
-    // The lookup was for this connect, which did not fail.
-    let _ = PENDING.remove(&bpf_get_current_pid_tgid());
-    let Some(number) = listener_number(hook::CONNECT, listener) else { return };
+fn matched(config: &Config, client: Sock, listener: Sock, server: Sock) {
+    let Some(number) = listener_number(hook::CONNECT, config, listener) else { return };
     let task = Task::current();
-    let actor = task.actor();
+    let actor = task.opener();
     task.announce(hook::CONNECT, &actor);
     let Some(mut entry) = emit::reserve::<Connect>(hook::CONNECT) else { return };
     let connection = next_number();
-    let mut end = End { connection, listener: number, side: side::CLIENT, reserved: 0 };
+    let mut end = End {
+        connection,
+        listener: number,
+        side: side::CLIENT,
+        owner: actor.process.tgid,
+        owner_exec_id: actor.process.exec_id,
+        reserved: 0,
+    };
     let mut missing = 0;
     if ENDS.insert(&client.0, &end, 0).is_err() {
         missing |= untracked::CLIENT;
     }
     end.side = side::SERVER;
+    end.owner = 0;
     if ENDS.insert(&server.0, &end, 0).is_err() {
         missing |= untracked::SERVER;
     }

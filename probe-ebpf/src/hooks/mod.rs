@@ -29,12 +29,12 @@ fn config() -> Option<&'static Config> {
 /// Number of a wanted listener, which is described to userspace when it is first met. None if userspace turned it
 /// down, or if it could not be told about it: then its connections are not followed, and that was counted.
 #[inline(always)]
-fn listener_number(hook: usize, listener: Sock) -> Option<u64> {
+fn listener_number(hook: usize, config: &Config, listener: Sock) -> Option<u64> {
     let number = match known_listener(listener) {
         Some(number) => number,
         None => introduce(hook, listener)?,
     };
-    if IGNORED.get_ptr(&number).is_some() { None } else { Some(number) }
+    if config.any_ignored != 0 && IGNORED.get_ptr(&number).is_some() { None } else { Some(number) }
 }
 
 #[inline(always)]
@@ -51,7 +51,14 @@ fn introduce(hook: usize, listener: Sock) -> Option<u64> {
     // Connects to one listener race here on several processors. A boot time in nanoseconds is a number that no other
     // listener of this boot has.
     let number = emit::now();
-    let end = End { connection: 0, listener: number, side: side::LISTENER, reserved: 0 };
+    let end = End {
+        connection: 0,
+        listener: number,
+        side: side::LISTENER,
+        owner: 0,
+        owner_exec_id: 0,
+        reserved: 0,
+    };
     if let Err(error) = ENDS.insert(&listener.0, &end, u64::from(BPF_NOEXIST)) {
         entry.discard(0);
         const EEXIST: i32 = -17;

@@ -28,11 +28,18 @@ pub(crate) fn release_kprobe(ctx: ProbeContext) -> u32 {
 #[inline(always)]
 fn released(sock: u64, embryo: i32) {
     // SAFETY: copied before the entry is removed, by the only task that releases this socket.
-    let Some(&End { connection, listener, side, .. }) = (unsafe { ENDS.get(&sock) }) else { return };
+    let Some(&End { connection, listener, side, owner, owner_exec_id, .. }) = (unsafe { ENDS.get(&sock) })
+    else {
+        return;
+    };
     let _ = ENDS.remove(&sock);
     let task = Task::current();
     let actor = task.actor();
-    task.announce(hook::RELEASE, &actor);
+    // Most ends are released by whoever opened or accepted them, and that process was described then. The description
+    // may have found no room: userspace has other ways then.
+    if actor.process.tgid != owner || actor.process.exec_id != owner_exec_id {
+        task.announce(hook::RELEASE, &actor);
+    }
     let Some(mut entry) = emit::reserve::<Release>(hook::RELEASE) else { return };
     entry.write(Release {
         header: emit::header::<Release>(kind::RELEASE),
@@ -42,7 +49,7 @@ fn released(sock: u64, embryo: i32) {
         side,
         embryo: u32::from(embryo != 0),
         exit_code: task.exit_code(actor.task_flags),
-        in_exec: u32::from(task.is_in_exec()),
+        in_exec: u32::from(task.is_in_exec(actor.task_flags)),
     });
     emit::submit(entry);
 }

@@ -34,7 +34,8 @@ impl Plain for u8 {}
 impl Plain for u16 {}
 impl Plain for u32 {}
 impl Plain for u64 {}
-impl Plain for [u8; 16] {}
+impl Plain for [u64; 2] {}
+impl Plain for [u64; 3] {}
 
 /// Reads kernel memory; zero where it cannot be read, which callers take for "unknown".
 #[inline(always)]
@@ -46,4 +47,16 @@ pub(crate) fn peek<T: Plain>(address: u64) -> T {
         bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, address as *const _);
         value.assume_init()
     }
+}
+
+/// Reads a member of a typed pointer, as fentry and fexit programs have them in their arguments, without a helper: the
+/// kernel makes a bad address read as zero.
+///
+/// # Safety
+/// `pointer` must come straight from such a program's context, and the member must lie within the structure that BTF
+/// says it points to: the verifier refuses everything else.
+#[inline(always)]
+pub(crate) unsafe fn load<T: Plain>(pointer: u64, offset: u64) -> T {
+    // SAFETY: by this function's contract.
+    unsafe { core::ptr::read_volatile((pointer + offset) as *const T) }
 }

@@ -1,9 +1,7 @@
 //! `struct unix_sock`, and the test whether anybody asked for it.
 
-use core::{mem::MaybeUninit, ptr::write_volatile};
-
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str};
-use probe_ebpf::abi::{Config, NAME_LEN, Name, Queue};
+use probe_ebpf::abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
 
 use super::{
     dentry::{self, Location},
@@ -38,6 +36,12 @@ impl Sock {
             length: peek(self.0 + offset!(sock_queue_len)),
             max: peek(self.0 + offset!(sock_max_ack_backlog)),
         }
+    }
+
+    /// `skc_state`: `TCP_LISTEN` if the socket listens.
+    #[inline(always)]
+    pub(crate) fn state(self) -> u8 {
+        peek(self.0 + offset!(sock_state))
     }
 
     /// Number of the socket's inode, as in `socket:[N]`; 0 while it is not accepted.
@@ -96,10 +100,10 @@ impl Sock {
         if !has_length(&config.abstract_lengths, len) {
             return false;
         }
-        let mut place = MaybeUninit::uninit();
-        let key = Key::new(&mut place, len, 1);
-        read_name(address, 1, key.bytes());
-        key.is_listed()
+        let mut key = Name { len, is_abstract: 1, prefix: [0; 2] };
+        let name = address + offset!(unix_address_name) + u64::from(FAMILY_LEN + 1);
+        read_prefix(&mut key, name, len);
+        is_listed(&key)
     }
 }
 
@@ -112,49 +116,27 @@ pub(crate) fn socket_inode_number(socket: u64) -> u64 {
 /// Is a file name wanted?
 #[inline(always)]
 fn is_wanted_file(name: u64, len: u32) -> bool {
-    let mut place = MaybeUninit::uninit();
-    let key = Key::new(&mut place, len, 0);
-    // SAFETY: writes at most NAME_LEN bytes; the helper checks the source.
-    unsafe { bpf_probe_read_kernel_str(key.bytes().cast(), NAME_LEN as u32, name as *const _) };
-    key.is_listed()
+    let mut key = Name { len, is_abstract: 0, prefix: [0; 2] };
+    // SAFETY: writes at most one byte more than PREFIX_LEN, a NUL; the helper checks the source.
+    unsafe {
+        bpf_probe_read_kernel_str(key.prefix.as_mut_ptr().cast(), PREFIX_LEN as u32 + 1, name as *const _)
+    };
+    is_listed(&key)
 }
 
-/// A [`Name`] under construction, cleared in words: the compiler would call a routine that clears it byte by byte.
-pub(crate) struct Key([u64; size_of::<Name>() / 8]);
+/// Reads the front of a name that may hold NULs, and is not ended by one.
+#[inline(always)]
+pub(crate) fn read_prefix(key: &mut Name, from: u64, len: u32) {
+    // The mask is the bound that the verifier sees; the compiler must not know that it changes nothing.
+    let len = core::hint::black_box(if len > PREFIX_LEN as u32 { PREFIX_LEN as u32 } else { len }) & 0xf;
+    // SAFETY: the prefix has 16 bytes; the helper checks the source.
+    unsafe { bpf_probe_read_kernel(key.prefix.as_mut_ptr().cast(), len, from as *const _) };
+}
 
-impl Key {
-    /// Clears a key in place: moving it would bring the routine back.
-    #[inline(always)]
-    pub(crate) fn new(place: &mut MaybeUninit<Self>, len: u32, is_abstract: u16) -> &mut Self {
-        let to = place.as_mut_ptr().cast::<u64>();
-        // SAFETY: every word of the structure is written; the first holds the length, the kind and four zero bytes.
-        unsafe {
-            write_volatile(to, u64::from(len as u16) | u64::from(is_abstract) << 16);
-            for i in 1..size_of::<Name>() / 8 {
-                write_volatile(to.add(i), 0);
-            }
-            place.assume_init_mut()
-        }
-    }
-
-    /// Where the name goes: room for [`NAME_LEN`] bytes.
-    #[inline(always)]
-    pub(crate) fn bytes(&mut self) -> *mut u8 {
-        // SAFETY: within the structure, whose size is that of a `Name`.
-        unsafe { self.0.as_mut_ptr().cast::<u8>().add(core::mem::offset_of!(Name, bytes)) }
-    }
-
-    #[inline(always)]
-    pub(crate) fn set_len(&mut self, len: u16) {
-        self.0[0] = self.0[0] & !0xffff | u64::from(len);
-    }
-
-    /// Is it among the names that userspace listed?
-    #[inline(always)]
-    pub(crate) fn is_listed(&self) -> bool {
-        // SAFETY: as large as a `Name`, aligned better, and any bytes are one.
-        WANTED.get_ptr(unsafe { &*self.0.as_ptr().cast::<Name>() }).is_some()
-    }
+/// Is a name among those that userspace listed?
+#[inline(always)]
+pub(crate) fn is_listed(key: &Name) -> bool {
+    WANTED.get_ptr(key).is_some()
 }
 
 /// Is the bit of a length set? Longer names than the table has bits are never listed.

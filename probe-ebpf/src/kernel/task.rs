@@ -7,7 +7,7 @@ use aya_ebpf::{
         generated::{bpf_get_current_cgroup_id, bpf_get_current_task, bpf_probe_read_user},
     },
 };
-use probe_ebpf::abi::{ARGV_LEN, Actor, Process, ProcessKey, failure, kind};
+use probe_ebpf::abi::{ARGV_LEN, Actor, NO_ID, Process, ProcessKey, failure, kind};
 
 use super::{dentry::Location, offset, peek};
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 
 /// `PF_EXITING`, include/linux/sched.h.
 const PF_EXITING: u32 = 0x4;
+/// `PF_KTHREAD`, likewise.
+const PF_KTHREAD: u32 = 0x0020_0000;
 
 /// The task that a program runs in.
 #[derive(Clone, Copy)]
@@ -30,11 +32,17 @@ impl Task {
         Self(unsafe { bpf_get_current_task() })
     }
 
+    /// Who the task is, with user and group, for the record of a connect.
+    #[inline(always)]
+    pub(crate) fn opener(self) -> Actor {
+        let ids = bpf_get_current_uid_gid();
+        Actor { uid: ids as u32, gid: (ids >> 32) as u32, ..self.actor() }
+    }
+
     /// Who the task is, for a record.
     #[inline(always)]
     pub(crate) fn actor(self) -> Actor {
         let (tgid, tid) = current_ids();
-        let ids = bpf_get_current_uid_gid();
         let leader: u64 = peek(self.0 + offset!(task_leader));
         Actor {
             process: ProcessKey {
@@ -44,8 +52,8 @@ impl Task {
             },
             tid,
             task_flags: peek(self.0 + offset!(task_flags)),
-            uid: ids as u32,
-            gid: (ids >> 32) as u32,
+            uid: NO_ID,
+            gid: NO_ID,
             comm: peek(self.0 + offset!(task_comm)),
         }
     }
@@ -58,35 +66,27 @@ impl Task {
 
     /// Is the task in `execve`? Close-on-exec descriptors are dropped in the system call or, as deferred work, at its
     /// end. `task_struct.in_execve` is clear again by then; the saved system call number is not.
+    ///
+    /// The registers of user mode are saved at the top of the kernel stack, below a padding that kernels built for FRED
+    /// have and others have not. A code segment of user mode tells which.
     #[inline(always)]
-    pub(crate) fn is_in_exec(self) -> bool {
-        let Some(regs) = self.user_registers() else { return false };
-        let number: u64 = peek(regs + offset!(regs_syscall));
-        match peek::<u64>(regs + offset!(regs_code_segment)) {
-            user_segment::NATIVE => matches!(number, 59 | 322),
-            user_segment::COMPAT => matches!(number, 11 | 358),
-            _ => false,
-        }
-    }
-
-    /// Where the registers of user mode are saved: at the top of the kernel stack, below a padding that kernels built
-    /// for FRED have and others have not. A code segment of user mode tells which.
-    #[inline(always)]
-    fn user_registers(self) -> Option<u64> {
+    pub(crate) fn is_in_exec(self, flags: u32) -> bool {
         /// arch/x86/include/asm/page_64_types.h, without KASAN
         const THREAD_SIZE: u64 = 16 << 10;
         /// `sizeof(struct pt_regs)`
         const REGISTERS: u64 = 168;
         const FRED_PADDING: u64 = 16;
 
-        let top = peek::<u64>(self.0 + offset!(task_stack)) + THREAD_SIZE - REGISTERS;
-        let plain: u64 = peek(top + offset!(regs_code_segment));
-        if matches!(plain, user_segment::NATIVE | user_segment::COMPAT) {
-            return Some(top);
+        if flags & (PF_EXITING | PF_KTHREAD) != 0 {
+            return false;
         }
-        let padded: u64 = peek(top - FRED_PADDING + offset!(regs_code_segment));
-        // FRED keeps event data above the 16 bits of the selector.
-        matches!(padded & 0xffff, user_segment::NATIVE | user_segment::COMPAT).then_some(top - FRED_PADDING)
+        let top = peek::<u64>(self.0 + offset!(task_stack)) + THREAD_SIZE - REGISTERS;
+        let saved: [u64; 3] = peek(top + offset!(regs_syscall));
+        if is_user_mode(saved) {
+            return is_exec(saved);
+        }
+        let saved: [u64; 3] = peek(top - FRED_PADDING + offset!(regs_syscall));
+        is_user_mode(saved) && is_exec(saved)
     }
 
     /// Describes the process to userspace, once for each program that it runs. An exiting task has no memory left to
@@ -115,7 +115,7 @@ impl Task {
         // those behind the used parts of `argv` and `executable`, which it does not look at.
         unsafe {
             (*record).header = emit::header::<Process>(kind::PROCESS);
-            (*record).actor = *actor;
+            (*record).actor = if actor.uid == NO_ID { self.opener() } else { *actor };
             (*record).leader_comm = peek(peek::<u64>(self.0 + offset!(task_leader)) + offset!(task_comm));
             let parent: u64 = peek(self.0 + offset!(task_parent));
             (*record).parent = peek(parent + offset!(task_tgid));
@@ -157,6 +157,22 @@ impl Task {
 mod user_segment {
     pub(super) const NATIVE: u64 = 0x33;
     pub(super) const COMPAT: u64 = 0x23;
+}
+
+/// Of `orig_ax`, `ip` and `cs`, which lie side by side in `struct pt_regs` by the ABI of ptrace(2): is this user mode?
+/// FRED keeps event data above the selector's 16 bits.
+#[inline(always)]
+fn is_user_mode([_, _, segment]: [u64; 3]) -> bool {
+    matches!(segment & 0xffff, user_segment::NATIVE | user_segment::COMPAT)
+}
+
+/// Of the same three: is the system call `execve` or `execveat`?
+#[inline(always)]
+fn is_exec([number, _, segment]: [u64; 3]) -> bool {
+    match segment & 0xffff {
+        user_segment::NATIVE => matches!(number, 59 | 322),
+        _ => matches!(number, 11 | 358),
+    }
 }
 
 /// (process, thread) of the current task: the kernel's tgid and pid.

@@ -1,6 +1,6 @@
 //! What only the live system knows: added to records before the stages that are free of I/O see them.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf, sync::Arc};
 
 use crate::{
     event::{Actor, Namespaces, Process, ProcessId, Record, What},
@@ -33,6 +33,7 @@ fn read_process(actor: &Actor) -> Option<Process> {
     if !is_same(pid, start) {
         return None;
     }
+    let owner = fs::metadata(format!("/proc/{pid}")).ok()?;
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok();
     let argv = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let argv = argv.strip_suffix(&[0]).unwrap_or(&argv);
@@ -44,8 +45,8 @@ fn read_process(actor: &Actor) -> Option<Process> {
         argv,
         argv_truncated: false,
         comm: actor.comm,
-        uid: actor.uid,
-        gid: actor.gid,
+        uid: actor.uid.unwrap_or(owner.uid()),
+        gid: actor.gid.unwrap_or(owner.gid()),
         parent: stat_field(pid, 4).unwrap_or(0) as u32,
         cgroup: 0,
         pid_in_namespace: 0,

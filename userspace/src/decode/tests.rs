@@ -7,8 +7,7 @@ fn header<T>(kind: u16) -> abi::Header {
 }
 
 fn actor(flags: u32) -> abi::Actor {
-    let mut comm = [0; 16];
-    comm[..5].copy_from_slice(b"socat");
+    let comm = zerocopy::transmute!(*b"socat\0\0\0\0\0\0\0\0\0\0\0");
     let process = abi::ProcessKey { tgid: 7, exec_id: 3, start: 99 };
     abi::Actor { process, tid: 8, task_flags: flags, uid: 1, gid: 2, comm }
 }

@@ -7,7 +7,7 @@ use aya::{
     Ebpf,
     maps::{Array, HashMap, Map, MapData},
 };
-use probe_ebpf::abi::{Config, NAME_LEN, Name};
+use probe_ebpf::abi::{Config, Name, PREFIX_LEN};
 
 use super::shared::Shared;
 use crate::attribution::targets::Wanted;
@@ -45,29 +45,24 @@ impl Control {
         if wanted == self.listed {
             return Ok(());
         }
-        let mut config = Config { enabled: self.current.enabled, ..idle() };
+        let Config { enabled, any_ignored, .. } = self.current;
+        let mut config = Config { enabled, any_ignored, ..idle() };
         for wanted in &wanted {
-            let name = match wanted {
-                Wanted::AnyFile => {
-                    config.any_file = 1;
-                    continue;
-                }
-                Wanted::File(name) => {
-                    set_length(&mut config.file_lengths, name.len());
-                    key(name, 0)
-                }
-                Wanted::Abstract(name) => {
-                    set_length(&mut config.abstract_lengths, name.len());
-                    key(name, 1)
-                }
-            };
-            let added = self.wanted.insert(Shared(name), 1, 0);
+            match wanted {
+                Wanted::AnyFile => config.any_file = 1,
+                Wanted::File(name) => set_length(&mut config.file_lengths, name.len()),
+                Wanted::Abstract(name) => set_length(&mut config.abstract_lengths, name.len()),
+            }
+        }
+        let keys: Vec<Name> = wanted.iter().filter_map(key).collect();
+        for &key in &keys {
+            let added = self.wanted.insert(Shared(key), 1, 0);
             added.context("there are more targets than the kernel side has room for (1024)")?;
         }
-        for gone in self.listed.difference(&wanted) {
-            let (Wanted::File(name) | Wanted::Abstract(name)) = gone else { continue };
+        // Names that look alike share a key.
+        for gone in self.listed.difference(&wanted).filter_map(key).filter(|gone| !keys.contains(gone)) {
             // Absent is as good as removed.
-            let _ = self.wanted.remove(&Shared(key(name, u16::from(matches!(gone, Wanted::Abstract(_))))));
+            let _ = self.wanted.remove(&Shared(gone));
         }
         self.listed = wanted;
         self.configure(config)
@@ -91,6 +86,9 @@ impl Control {
     pub fn ignore(&mut self, listener: u64) {
         // If this fails, events keep coming that are dropped here.
         let _ = self.ignored.insert(listener, 1, 0);
+        if self.current.any_ignored == 0 {
+            let _ = self.configure(Config { any_ignored: 1, ..self.current });
+        }
     }
 }
 
@@ -99,11 +97,18 @@ fn set_length(lengths: &mut [u64; 4], len: usize) {
     lengths[(len >> 6) & 3] |= 1 << (len & 63);
 }
 
-fn key(name: &[u8], is_abstract: u16) -> Name {
-    let len = name.len().min(NAME_LEN);
-    let mut bytes = [0; NAME_LEN];
-    bytes[..len].copy_from_slice(&name[..len]);
-    Name { len: len as u16, is_abstract, bytes }
+/// How the kernel side looks a name up, if it does.
+fn key(wanted: &Wanted) -> Option<Name> {
+    let (name, is_abstract) = match wanted {
+        Wanted::File(name) => (name, 0),
+        Wanted::Abstract(name) => (name, 1),
+        Wanted::AnyFile => return None,
+    };
+    let mut prefix = [0; 16];
+    let len = name.len().min(PREFIX_LEN);
+    prefix[..len].copy_from_slice(&name[..len]);
+    // Names are at most 107 bytes long, see `Target::parse`.
+    Some(Name { len: name.len() as u32, is_abstract, prefix: zerocopy::transmute!(prefix) })
 }
 
 const fn idle() -> Config {
@@ -111,7 +116,7 @@ const fn idle() -> Config {
         enabled: 0,
         any_file: 0,
         any_abstract: 0,
-        reserved: 0,
+        any_ignored: 0,
         file_lengths: [0; 4],
         abstract_lengths: [0; 4],
     }

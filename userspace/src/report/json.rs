@@ -99,8 +99,8 @@ fn who(put: &mut impl FnMut(&str, Value) -> Option<Value>, who: &Who) {
     put("start_ns", actor.id.start.into());
     put("comm", process.map_or(actor.comm, |process| process.comm).to_string().into());
     put("thread_comm", actor.comm.to_string().into());
-    put("uid", actor.uid.into());
-    put("gid", actor.gid.into());
+    put("uid", json!(actor.uid.or_else(|| process.map(|process| process.uid))));
+    put("gid", json!(actor.gid.or_else(|| process.map(|process| process.gid))));
     put("program", json!(process.and_then(|process| process.program.as_deref())));
     put("argv", json!(process.map(|process| &process.argv)));
     put("argv_truncated", json!(process.map(|process| process.argv_truncated)));

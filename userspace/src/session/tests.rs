@@ -62,7 +62,7 @@ pub(crate) fn listener(id: u64, path: &str) -> Record {
 
 pub(crate) fn event(second: u64, pid: u32, what: What) -> Record {
     let id = ProcessId { pid, start: u64::from(pid), exec_id: 1 };
-    let actor = Actor { id, tid: pid, uid: 0, gid: 0, comm: Comm(*b"a-thread\0\0\0\0\0\0\0\0") };
+    let actor = Actor { id, tid: pid, uid: Some(0), gid: Some(0), comm: Comm(*b"a-thread\0\0\0\0\0\0\0\0") };
     Record::Event(Event { at: second * SECOND, actor, what })
 }
 

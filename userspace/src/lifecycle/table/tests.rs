@@ -9,7 +9,7 @@ use crate::{
 
 pub(in crate::lifecycle) fn who(pid: u32) -> Who {
     let id = ProcessId { pid, start: 1, exec_id: 0 };
-    let actor = Actor { id, tid: pid, uid: 0, gid: 0, comm: Comm([0; 16]) };
+    let actor = Actor { id, tid: pid, uid: Some(0), gid: Some(0), comm: Comm([0; 16]) };
     Who { actor, program: ProgramId(0), process: None }
 }
 
