@@ -125,7 +125,7 @@ pub struct Queue {
 }
 
 /// One side of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum End {
     /// The end that called connect.

@@ -8,13 +8,15 @@ use std::{
     sync::Arc,
 };
 
+use rustc_hash::FxHashMap;
+
 use crate::{
     attribution::{
-        processes::Processes,
+        processes::{Describe, Processes},
         selection::Selection,
         who::{ProgramId, Who},
     },
-    event::{End, Event, Listener, ProcessId, Record, What},
+    event::{End, Event, Listener, Record, What},
     lifecycle::{Change, Connection, LiveEnds, Table},
 };
 
@@ -76,6 +78,8 @@ pub struct Seen<'a> {
     pub what: &'a What,
     /// On which socket.
     pub socket: &'a Socket,
+    /// Its id.
+    pub socket_id: SocketId,
     /// Connections on the listener that take a slot or a place in the queue, after this.
     pub open: u64,
     /// The connection as it is now, for events of one.
@@ -91,7 +95,7 @@ pub struct Session {
     sockets: Vec<Socket>,
     by_name: HashMap<(Vec<u8>, u32), SocketId>,
     /// None for the listeners that nobody asked for. An entry outlives its listener: connections do too.
-    listeners: HashMap<u64, Option<Followed>>,
+    listeners: FxHashMap<u64, Option<Followed>>,
     table: Table,
     tallies: BTreeMap<(SocketId, ProgramId), Tally>,
     misfits: u64,
@@ -100,15 +104,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// An empty one.
+    /// An empty one. `describe` is asked about processes that no record describes.
     #[must_use]
-    pub fn new(selection: Selection) -> Self {
+    pub fn new(selection: Selection, describe: Describe) -> Self {
         Self {
             selection,
-            processes: Processes::default(),
+            processes: Processes::new(describe),
             sockets: Vec::new(),
             by_name: HashMap::new(),
-            listeners: HashMap::new(),
+            listeners: FxHashMap::default(),
             table: Table::default(),
             tallies: BTreeMap::new(),
             misfits: 0,
@@ -165,7 +169,6 @@ impl Session {
     fn event(&mut self, event: Event) -> Option<Seen<'_>> {
         let who = self.processes.identify(event.actor);
         let socket = self.socket_of(&event.what, &who)?;
-        let before = self.is_occupying(&event.what);
         let change = self.table.apply(event.at, who.clone(), &event.what);
         let Ok(change) = change else {
             self.misfits += 1;
@@ -175,24 +178,23 @@ impl Session {
             Some(Change::Closed(connection)) => Some(connection),
             Some(Change::Live(_)) | None => None,
         };
-        let after = closed.is_none() && self.is_occupying(&event.what);
-        if let Some(followed) = self.followed_mut(&event.what) {
-            followed.occupied += u64::from(after && !before);
-            followed.occupied -= u64::from(before && !after);
-        }
+        self.occupy(&event.what);
         self.count(socket, &event.what, &who, closed.as_deref());
         self.last = Some((event, who, socket, closed));
         self.last_seen()
     }
 
-    /// Does the connection that an event is about take a slot or a place in the queue?
-    fn is_occupying(&self, what: &What) -> bool {
-        let connection = connection_of(what).and_then(|id| self.table.get(id));
-        connection.is_some_and(|connection| !connection.server.is_released())
-    }
-
-    fn followed_mut(&mut self, what: &What) -> Option<&mut Followed> {
-        self.listeners.get_mut(&listener_of(what)?)?.as_mut()
+    /// Counts the slot, or place in the queue, that an event takes or frees.
+    fn occupy(&mut self, what: &What) {
+        let (listener, takes) = match *what {
+            What::Connect { listener, .. } => (listener, true),
+            What::Release { listener, end: End::Server, .. } => (listener, false),
+            _ => return,
+        };
+        if let Some(followed) = self.listeners.get_mut(&listener).and_then(Option::as_mut) {
+            let occupied = followed.occupied;
+            followed.occupied = if takes { occupied + 1 } else { occupied.saturating_sub(1) };
+        }
     }
 
     /// The socket that an event happened on; None if nobody asked for it. A release may follow its listener's.
@@ -236,6 +238,7 @@ impl Session {
             program: self.processes.name(who.program),
             what: &event.what,
             socket: &self.sockets[socket.0],
+            socket_id: *socket,
             open: listener_of(&event.what)
                 .and_then(|listener| self.listeners.get(&listener).copied().flatten())
                 .map_or(0, |followed| followed.occupied),
@@ -257,12 +260,6 @@ impl Session {
             }
         }
         repair.ends.len()
-    }
-
-    /// Has the process been described?
-    #[must_use]
-    pub fn knows(&self, process: ProcessId) -> bool {
-        self.processes.contains(process)
     }
 
     /// A program's name.

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, num::NonZeroUsize, sync::Arc};
 
 use lru::LruCache;
+use rustc_hash::FxBuildHasher;
 
 use super::who::{ProgramId, Who};
 use crate::event::{Actor, Process, ProcessId};
@@ -14,18 +15,29 @@ const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// Processes by id, the ones not named for longest make room; and the names of programs.
 #[derive(Debug)]
 pub struct Processes {
-    known: LruCache<ProcessId, (Arc<Process>, ProgramId)>,
+    known: LruCache<ProcessId, (Arc<Process>, ProgramId), FxBuildHasher>,
+    describe: Describe,
     programs: Vec<String>,
     by_name: HashMap<String, ProgramId>,
 }
 
+/// Another source of descriptions, for processes that the kernel side could not describe, or not in time.
+pub type Describe = fn(&Actor) -> Option<Process>;
+
 impl Default for Processes {
     fn default() -> Self {
-        Self { known: LruCache::new(CAPACITY), programs: Vec::new(), by_name: HashMap::new() }
+        Self::new(|_| None)
     }
 }
 
 impl Processes {
+    /// None yet.
+    #[must_use]
+    pub fn new(describe: Describe) -> Self {
+        let known = LruCache::with_hasher(CAPACITY, FxBuildHasher);
+        Self { known, describe, programs: Vec::new(), by_name: HashMap::new() }
+    }
+
     /// Keeps a description.
     pub fn insert(&mut self, process: Arc<Process>) {
         let program = match &process.program {
@@ -35,16 +47,14 @@ impl Processes {
         self.known.put(process.id, (process, program));
     }
 
-    /// Has the process been described?
-    #[must_use]
-    pub fn contains(&self, id: ProcessId) -> bool {
-        self.known.contains(&id)
-    }
-
     /// The thread together with its program and what is known of its process.
     pub fn identify(&mut self, actor: Actor) -> Who {
         if let Some((process, program)) = self.known.get(&actor.id) {
             return Who { actor, program: *program, process: Some(Arc::clone(process)) };
+        }
+        if let Some(process) = (self.describe)(&actor).filter(|process| process.id == actor.id) {
+            self.insert(Arc::new(process));
+            return self.identify(actor);
         }
         let program = self.intern(&format!("[{}]", actor.comm));
         Who { actor, program, process: None }

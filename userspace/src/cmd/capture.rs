@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     output::Output,
-    source::{complete, missing_process},
+    source::{complete, read_process},
 };
 use crate::{
     attribution::{selection::Selection, targets::Target},
@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
             arguments,
             probe,
             ring,
-            session: Session::new(selection),
+            session: Session::new(selection, read_process),
             lines: Lines::new(clock.clone()),
             clock,
             out: Output::default(),
@@ -228,9 +228,6 @@ impl<'a> Run<'a> {
             match decode(&bytes) {
                 Ok(mut record) => {
                     complete(&mut record);
-                    if let Some(process) = missing_process(&self.session, &record) {
-                        self.feed(process)?;
-                    }
                     self.feed(record)?;
                 }
                 Err(error) => {

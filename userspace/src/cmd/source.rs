@@ -1,22 +1,8 @@
 //! What only the live system knows: added to records before the stages that are free of I/O see them.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf, sync::Arc};
+use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf};
 
-use crate::{
-    event::{Actor, Namespaces, Process, ProcessId, Record, What},
-    session::Session,
-};
-
-/// Describes from /proc a process that the kernel side could not describe, or not in time. It may be gone, or its
-/// number may be another's by now: then nothing is known, and nothing is said.
-pub(super) fn missing_process(session: &Session, record: &Record) -> Option<Record> {
-    let Record::Event(event) = record else { return None };
-    if session.knows(event.actor.id) {
-        return None;
-    }
-    let process = read_process(&event.actor)?;
-    Some(Record::Process(Arc::new(process)))
-}
+use crate::event::{Actor, Namespaces, Process, ProcessId, Record, What};
 
 /// Adds the client's working directory to a failed attempt by a relative path.
 pub(super) fn complete(record: &mut Record) {
@@ -28,7 +14,9 @@ pub(super) fn complete(record: &mut Record) {
     }
 }
 
-fn read_process(actor: &Actor) -> Option<Process> {
+/// Describes from /proc a process that the kernel side could not describe, or not in time. It may be gone, or its
+/// number may be another's by now: then nothing is known, and nothing is said.
+pub(super) fn read_process(actor: &Actor) -> Option<Process> {
     let ProcessId { pid, start, .. } = actor.id;
     if !is_same(pid, start) {
         return None;

@@ -26,6 +26,7 @@ impl Table {
                 }
             }
         }
+        repair.ends.sort_unstable();
         repair.closed = self.take_closed();
         repair
     }

@@ -1,6 +1,6 @@
 //! All connections that are not closed at both ends.
 
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
 
 use super::connection::{Accepted, Connection, EndState};
 use crate::{
@@ -29,7 +29,7 @@ pub enum Change {
 /// The connections that are not closed, by number.
 #[derive(Debug, Default)]
 pub struct Table {
-    connections: BTreeMap<u64, Box<Connection>>,
+    connections: FxHashMap<u64, Box<Connection>>,
 }
 
 impl Table {
@@ -108,10 +108,12 @@ impl Table {
         let is_closed = |_: &u64, connection: &mut Box<Connection>| {
             connection.client.is_released() && connection.server.is_released()
         };
-        self.connections.extract_if(.., is_closed).map(|(_, connection)| *connection).collect()
+        let mut closed: Vec<_> = self.connections.extract_if(is_closed).map(|(_, it)| *it).collect();
+        closed.sort_by_key(|connection| connection.id);
+        closed
     }
 
-    /// All of them, in the order of their numbers.
+    /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
         self.connections.values().map(Box::as_ref)
     }

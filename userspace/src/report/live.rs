@@ -20,20 +20,30 @@ const PROGRAM_WIDTH: usize = 32;
 /// Width of the event column.
 const EVENT_WIDTH: usize = 26;
 
-/// Writes lines; remembers the time of day of the last second, which most events share.
+/// Writes lines; remembers what many of them share: the time of day of the last second, programs and sockets as they are
+/// shown.
 #[derive(Debug)]
 pub struct Lines {
     clock: Clock,
     second: u64,
     time_of_day: String,
     origin: u64,
+    programs: Vec<Vec<u8>>,
+    sockets: Vec<Vec<u8>>,
 }
 
 impl Lines {
     /// For times of a clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, second: u64::MAX, time_of_day: String::new(), origin: 0 }
+        Self {
+            clock,
+            second: u64::MAX,
+            time_of_day: String::new(),
+            origin: 0,
+            programs: Vec::new(),
+            sockets: Vec::new(),
+        }
     }
 
     /// Appends the line of an event.
@@ -44,13 +54,15 @@ impl Lines {
         right(seen.who.actor.id.pid.into(), &mut digits);
         out.extend_from_slice(&digits);
         out.extend_from_slice(b"  ");
-        program(seen.program, out);
+        remembered(&mut self.programs, seen.who.program.0 as usize, out, |out| program(seen.program, out));
         let start = out.len();
         event(seen, out);
         pad(out, start, EVENT_WIDTH);
-        out.extend_from_slice(b"  ");
-        out.extend_from_slice(terminal(&seen.socket.path).as_bytes());
-        out.extend_from_slice(b" (");
+        remembered(&mut self.sockets, seen.socket_id.0, out, |out| {
+            out.extend_from_slice(b"  ");
+            out.extend_from_slice(terminal(&seen.socket.path).as_bytes());
+            out.extend_from_slice(b" (");
+        });
         number(seen.open, out);
         out.extend_from_slice(b" open)");
         detail(seen, out);
@@ -71,6 +83,17 @@ impl Lines {
         out.push(b'.');
         out.extend([100, 10, 1].map(|unit| b'0' + (milliseconds / unit % 10) as u8));
     }
+}
+
+/// Appends what was written for an index before, or writes it. Nothing that is written is empty.
+fn remembered(texts: &mut Vec<Vec<u8>>, index: usize, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    if texts.len() <= index {
+        texts.resize(index + 1, Vec::new());
+    }
+    if texts[index].is_empty() {
+        write(&mut texts[index]);
+    }
+    out.extend_from_slice(&texts[index]);
 }
 
 /// `+S.mmm` in a column of eleven; seconds that need more room take it.

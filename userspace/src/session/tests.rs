@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::{
     attribution::targets::Target,
-    event::{Actor, Comm, Namespaces, Process, Queue, Reason},
+    event::{Actor, Comm, Namespaces, Process, ProcessId, Queue, Reason},
 };
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
@@ -13,7 +13,7 @@ const OURS: u32 = 10;
 pub(crate) fn session(targets: &[&str]) -> Session {
     let targets = targets.iter().map(|target| Target::parse(target, Path::new("/nowhere")));
     let targets = targets.collect::<Result<_, _>>().expect("targets are well-formed");
-    Session::new(Selection::new(targets, OURS))
+    Session::new(Selection::new(targets, OURS), |_| None)
 }
 
 /// Feeds records; panics if one does not fit.
@@ -175,4 +175,17 @@ fn lost_releases_free_their_slots() {
     let tallies: Vec<_> = session.tallies().map(|(_, _, tally)| (tally.opened, tally.closed)).collect();
     assert_eq!(tallies, [(3, 1)]);
     assert_eq!(seen(&mut session, event(10, 7, connect(4, 1))), Some(("/run/a.sock".to_owned(), 2)));
+}
+
+#[test]
+fn a_process_that_no_record_describes_is_asked_about() {
+    let mut session = session(&["a.sock"]);
+    session.processes = Processes::new(|actor| {
+        let Record::Process(process) = process(actor.id.pid, Some("/bin/late")) else { return None };
+        // Process 8 has another's number by now.
+        (actor.id.pid != 8).then(|| Arc::unwrap_or_clone(process))
+    });
+    feed(&mut session, [listener(1, "/run/a.sock"), event(1, 7, connect(1, 1)), event(1, 8, connect(2, 1))]);
+    let names: Vec<_> = session.tallies().map(|(_, program, _)| session.program(program)).collect();
+    assert_eq!(names, ["/bin/late", "[a-thread]"]);
 }
