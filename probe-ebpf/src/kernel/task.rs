@@ -4,12 +4,14 @@ use aya_ebpf::{
     bindings::BPF_NOEXIST,
     helpers::{
         bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
-        generated::{bpf_get_current_cgroup_id, bpf_get_current_task, bpf_probe_read_user},
+        generated::{
+            bpf_get_current_cgroup_id, bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_user,
+        },
     },
 };
 use probe_ebpf::abi::{ARGV_LEN, Actor, NO_ID, Process, ProcessKey, failure, kind};
 
-use super::{dentry::Location, offset, peek};
+use super::{Plain, dentry::Location, injected, load, offset, peek};
 use crate::{
     emit,
     maps::{ANNOUNCED, EVENTS},
@@ -20,6 +22,27 @@ const PF_EXITING: u32 = 0x4;
 /// `PF_KTHREAD`, likewise.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
+/// 1 where the kernel hands the current task over as a typed pointer (Linux 5.11), whose members are read without a
+/// helper. Set by userspace; the verifier knows the value and never looks at the other branch.
+#[unsafe(no_mangle)]
+static TYPED_TASK: u32 = 0x5ac4_fffe;
+
+#[inline(always)]
+fn is_typed() -> bool {
+    injected(&TYPED_TASK) == 1
+}
+
+/// Reads a member of a task.
+#[inline(always)]
+fn member<T: Plain>(task: u64, offset: u64) -> T {
+    if is_typed() {
+        // SAFETY: the task is the current one or was read from it, so the verifier knows its type.
+        unsafe { load(task, offset) }
+    } else {
+        peek(task + offset)
+    }
+}
+
 /// The task that a program runs in.
 #[derive(Clone, Copy)]
 pub(crate) struct Task(u64);
@@ -28,8 +51,8 @@ impl Task {
     /// The current one.
     #[inline(always)]
     pub(crate) fn current() -> Self {
-        // SAFETY: a helper without arguments.
-        Self(unsafe { bpf_get_current_task() })
+        // SAFETY: helpers without arguments.
+        Self(unsafe { if is_typed() { bpf_get_current_task_btf() as u64 } else { bpf_get_current_task() } })
     }
 
     /// Who the task is, with user and group, for the record of a connect.
@@ -43,15 +66,15 @@ impl Task {
     #[inline(always)]
     pub(crate) fn actor(self) -> Actor {
         let (tgid, tid) = current_ids();
-        let leader: u64 = peek(self.0 + offset!(task_leader));
+        let leader: u64 = member(self.0, offset!(task_leader));
         Actor {
             process: ProcessKey {
                 tgid,
-                exec_id: peek(leader + offset!(task_exec_id)),
-                start: peek(leader + offset!(task_start)),
+                exec_id: member(leader, offset!(task_exec_id)),
+                start: member(leader, offset!(task_start)),
             },
             tid,
-            task_flags: peek(self.0 + offset!(task_flags)),
+            task_flags: member(self.0, offset!(task_flags)),
             uid: NO_ID,
             gid: NO_ID,
             comm: peek(self.0 + offset!(task_comm)),
@@ -61,7 +84,7 @@ impl Task {
     /// wait(2) status with which an exiting task ends; 0 for one that is not exiting.
     #[inline(always)]
     pub(crate) fn exit_code(self, flags: u32) -> u32 {
-        if flags & PF_EXITING == 0 { 0 } else { peek(self.0 + offset!(task_exit_code)) }
+        if flags & PF_EXITING == 0 { 0 } else { member(self.0, offset!(task_exit_code)) }
     }
 
     /// Is the task in `execve`? Close-on-exec descriptors are dropped in the system call or, as deferred work, at its
@@ -80,7 +103,7 @@ impl Task {
         if flags & (PF_EXITING | PF_KTHREAD) != 0 {
             return false;
         }
-        let top = peek::<u64>(self.0 + offset!(task_stack)) + THREAD_SIZE - REGISTERS;
+        let top = member::<u64>(self.0, offset!(task_stack)) + THREAD_SIZE - REGISTERS;
         let saved: [u64; 3] = peek(top + offset!(regs_syscall));
         if is_user_mode(saved) {
             return is_exec(saved);

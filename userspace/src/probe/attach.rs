@@ -91,7 +91,9 @@ impl Probe {
         })?;
         let btf = Btf::from_sys_fs().context("reading the kernel's BTF")?;
         raise_memory_limit();
-        let mut ebpf = load(&btf, &Shared(offsets), sizes).map_err(|error| refusal(machine, &error))?;
+        let typed_task = types.argument_count("bpf_get_current_task_btf").is_some();
+        let mut ebpf =
+            load(&btf, &Shared(offsets), typed_task, sizes).map_err(|error| refusal(machine, &error))?;
         let mut hooks = Vec::new();
         let mut attached = Vec::new();
         for (hook, ways) in plan(&machine.facts(), choice) {
@@ -223,13 +225,20 @@ fn unload(program: &mut Program) -> Result<(), ProgramError> {
     }
 }
 
-fn load(btf: &Btf, offsets: &Shared<Offsets>, sizes: Sizes) -> Result<Ebpf, aya::EbpfError> {
+fn load(
+    btf: &Btf,
+    offsets: &Shared<Offsets>,
+    typed_task: bool,
+    sizes: Sizes,
+) -> Result<Ebpf, aya::EbpfError> {
     // Early enough that the rest of the ring takes what comes while userspace wakes up.
     let wake_at = (sizes.ring / 4).min(256 << 10);
+    let typed_task = u32::from(typed_task);
     EbpfLoader::new()
         .btf(Some(btf))
         .override_global("OFFSETS", offsets, true)
         .override_global("WAKE_AT", &wake_at, true)
+        .override_global("TYPED_TASK", &typed_task, true)
         .map_max_entries("EVENTS", sizes.ring)
         .map_max_entries("ENDS", sizes.ends())
         .load(OBJECT)
