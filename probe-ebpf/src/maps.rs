@@ -32,6 +32,10 @@ pub(crate) static ENDS: HashMap<u64, End> = HashMap::with_max_entries(65_536, 0)
 #[map]
 pub(crate) static ANNOUNCED: LruHashMap<ProcessKey, u8> = LruHashMap::with_max_entries(16_384, 0);
 
+/// The process that was found among the described ones last, on each processor: a busy one is not looked up again.
+#[map]
+pub(crate) static LAST_ANNOUNCED: PerCpuArray<ProcessKey> = PerCpuArray::with_max_entries(1, 0);
+
 /// What `unix_find_other` found for the connect that a thread is in, where the connect may fail. Entries of connects that
 /// succeeded stay until the thread connects again or others need the room, so this is no map that can be full.
 #[map]

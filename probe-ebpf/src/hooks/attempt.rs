@@ -14,7 +14,7 @@ use aya_ebpf::{
 use core::ptr::{read_volatile, write_volatile};
 use probe_ebpf::abi::{Attempt, Config, NAME_LEN, Name, PREFIX_LEN, Pending, Queue, failure, hook, kind};
 
-use super::{config, listener_number, reserve_quietly};
+use super::{NOT_FOLLOWED, config, listener_number, reserve_quietly};
 use crate::{
     emit,
     kernel::{
@@ -154,10 +154,7 @@ fn has_room(queue: Queue, state: u8) -> bool {
 #[inline(always)]
 fn found(address: u64, other: Sock) {
     let Some(config) = config() else { return };
-    if !other.is_wanted(config) {
-        return;
-    }
-    let listener = listener_number(hook::LOOKUP, config, other).unwrap_or(0);
+    let Some(listener) = listener_number(hook::LOOKUP, config, other) else { return };
     let pending = Pending { listener, queue: other.queue(), address: front(address) };
     if PENDING.insert(bpf_get_current_pid_tgid(), &pending, 0).is_err() {
         emit::count(hook::LOOKUP, failure::PENDING);
@@ -181,7 +178,9 @@ fn failed(address: u64, address_len: i32, result: i32, compare: bool) {
     let pending = pending.filter(|pending| !compare || pending.address == front(address));
     let (listener, queue) = match pending {
         // A listener that userspace turned down.
-        Some(pending) if pending.listener == 0 || IGNORED.get_ptr(&pending.listener).is_some() => return,
+        Some(pending) if pending.listener == NOT_FOLLOWED || IGNORED.get_ptr(&pending.listener).is_some() => {
+            return;
+        }
         Some(pending) => (pending.listener, pending.queue),
         None => (0, Queue { length: 0, max: 0 }),
     };

@@ -12,7 +12,7 @@ use aya_ebpf::{
 use aya_log_ebpf::warn;
 use probe_ebpf::abi::{Config, Connect, End, failure, hook, kind, side, untracked};
 
-use super::{config, listener_number};
+use super::{NOT_FOLLOWED, config, listener_number};
 use crate::{
     emit,
     kernel::{sock::Sock, task::Task},
@@ -28,8 +28,8 @@ pub(crate) fn connect_fexit(ctx: FExitContext) -> i32 {
     let refused: i32 = ctx.arg(3);
     if client == 0 || listener == 0 || server == 0 {
         warn!(&ctx, "security_unix_stream_connect without a socket");
-    } else if refused == 0 {
-        connected(Sock(client), Sock(listener), Sock(server));
+    } else if let (0, Some(config)) = (refused, config()) {
+        connected(config, Sock(client), Sock(listener), Sock(server));
     }
     0
 }
@@ -40,7 +40,9 @@ pub(crate) fn connect_kprobe(ctx: ProbeContext) -> u32 {
     let sockets = [ctx.arg(0).unwrap_or(0), ctx.arg(1).unwrap_or(0), ctx.arg(2).unwrap_or(0)];
     // Kept for matching sockets alone; the return is looked up by thread.
     let Some(config) = config() else { return 0 };
-    if Sock(sockets[1]).is_wanted(config) && CALLS.insert(bpf_get_current_pid_tgid(), sockets, 0).is_err() {
+    if Sock(sockets[1]).candidate(config).is_some()
+        && CALLS.insert(bpf_get_current_pid_tgid(), sockets, 0).is_err()
+    {
         emit::count(hook::CONNECT, failure::PENDING);
     }
     0
@@ -54,22 +56,17 @@ pub(crate) fn connect_kretprobe(ctx: RetProbeContext) -> u32 {
     let Some(&[client, listener, server]) = (unsafe { CALLS.get(&thread) }) else { return 0 };
     let _ = CALLS.remove(&thread);
     if let (0, Some(config)) = (ctx.ret::<i32>(), config()) {
-        matched(config, Sock(client), Sock(listener), Sock(server));
+        connected(config, Sock(client), Sock(listener), Sock(server));
     }
     0
 }
 
 #[inline(always)]
-fn connected(client: Sock, listener: Sock, server: Sock) {
-    let Some(config) = config() else { return };
-    if listener.is_wanted(config) {
-        matched(config, client, listener, server);
-    }
-}
-
-#[inline(always)]
-fn matched(config: &Config, client: Sock, listener: Sock, server: Sock) {
+fn connected(config: &Config, client: Sock, listener: Sock, server: Sock) {
     let Some(number) = listener_number(hook::CONNECT, config, listener) else { return };
+    if number == NOT_FOLLOWED {
+        return;
+    }
     let task = Task::current();
     let actor = task.opener();
     task.announce(hook::CONNECT, &actor);

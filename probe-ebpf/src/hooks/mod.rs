@@ -26,15 +26,26 @@ fn config() -> Option<&'static Config> {
     CONFIG.get(0).filter(|config| config.enabled != 0)
 }
 
-/// Number of a wanted listener, which is described to userspace when it is first met. None if userspace turned it
-/// down, or if it could not be told about it: then its connections are not followed, and that was counted.
+/// [`listener_number`] of a listener whose connections are not followed.
+const NOT_FOLLOWED: u64 = 0;
+
+/// Number of a wanted listener, which is described to userspace when it is first met; None if nobody asked for it.
+/// [`NOT_FOLLOWED`] if userspace turned it down, or could not be told about it, which was counted.
+///
+/// A listener that is known was wanted under its name then: its name need not be looked up again.
 #[inline(always)]
 fn listener_number(hook: usize, config: &Config, listener: Sock) -> Option<u64> {
+    let candidate = listener.candidate(config)?;
     let number = match known_listener(listener) {
         Some(number) => number,
-        None => introduce(hook, listener)?,
+        None if candidate.is_wanted() => introduce(hook, listener).unwrap_or(NOT_FOLLOWED),
+        None => return None,
     };
-    if config.any_ignored != 0 && IGNORED.get_ptr(&number).is_some() { None } else { Some(number) }
+    if config.any_ignored != 0 && IGNORED.get_ptr(&number).is_some() {
+        Some(NOT_FOLLOWED)
+    } else {
+        Some(number)
+    }
 }
 
 #[inline(always)]

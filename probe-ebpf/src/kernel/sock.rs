@@ -71,38 +71,67 @@ impl Sock {
         if address == 0 { 0 } else { read_name(address, 0, to) }
     }
 
-    /// Did anybody ask for this socket, by its file's name or its abstract name?
+    /// Could somebody have asked for this socket, by the length of its name?
     ///
     /// The file's name is the dentry's: HAProxy and others bind under one name and rename, and a client may come
     /// through a symbolic link. A socket whose name has a length that nobody asked for is out after two reads.
     #[inline(always)]
-    pub(crate) fn is_wanted(self, config: &Config) -> bool {
+    pub(crate) fn candidate(self, config: &Config) -> Option<Candidate> {
         let dentry: u64 = peek(self.0 + offset!(unix_sock_path) + offset!(path_dentry));
         if dentry != 0 {
             if config.any_file != 0 {
-                return true;
+                return Some(Candidate { named: ANY, len: 0, is_abstract: 0 });
             }
             let len: u32 = peek(dentry + offset!(dentry_name_len));
-            return has_length(&config.file_lengths, len)
-                && is_wanted_file(peek(dentry + offset!(dentry_name)), len);
+            return has_length(&config.file_lengths, len).then_some(Candidate {
+                named: dentry,
+                len,
+                is_abstract: 0,
+            });
         }
         if config.any_abstract == 0 && is_empty(&config.abstract_lengths) {
-            return false;
+            return None;
         }
         let address: u64 = peek(self.0 + offset!(unix_sock_addr));
         if address == 0 {
-            return false;
+            return None;
+        }
+        if config.any_abstract != 0 {
+            return Some(Candidate { named: ANY, len: 0, is_abstract: 1 });
         }
         let len = peek::<u32>(address + offset!(unix_address_len)).wrapping_sub(FAMILY_LEN + 1);
-        if config.any_abstract != 0 {
+        has_length(&config.abstract_lengths, len).then_some(Candidate { named: address, len, is_abstract: 1 })
+    }
+}
+
+/// [`Candidate::named`] where every name is wanted.
+const ANY: u64 = 0;
+
+/// A socket whose name has a wanted length.
+#[derive(Clone, Copy)]
+pub(crate) struct Candidate {
+    /// What has the name: a `struct dentry *`, or for an abstract name a `struct unix_address *`.
+    named: u64,
+    len: u32,
+    is_abstract: u32,
+}
+
+impl Candidate {
+    /// Is the name a wanted one?
+    #[inline(always)]
+    pub(crate) fn is_wanted(self) -> bool {
+        let Self { named, len, is_abstract } = self;
+        if named == ANY {
             return true;
         }
-        if !has_length(&config.abstract_lengths, len) {
-            return false;
+        let mut key = Name { len, is_abstract, prefix: [0; 2] };
+        if is_abstract != 0 {
+            read_prefix(&mut key, named + offset!(unix_address_name) + u64::from(FAMILY_LEN + 1), len);
+        } else {
+            let (to, from) = (key.prefix.as_mut_ptr(), peek::<u64>(named + offset!(dentry_name)));
+            // SAFETY: writes at most one byte more than PREFIX_LEN, a NUL; the helper checks the source.
+            unsafe { bpf_probe_read_kernel_str(to.cast(), PREFIX_LEN as u32 + 1, from as *const _) };
         }
-        let mut key = Name { len, is_abstract: 1, prefix: [0; 2] };
-        let name = address + offset!(unix_address_name) + u64::from(FAMILY_LEN + 1);
-        read_prefix(&mut key, name, len);
         is_listed(&key)
     }
 }
@@ -111,17 +140,6 @@ impl Sock {
 #[inline(always)]
 pub(crate) fn socket_inode_number(socket: u64) -> u64 {
     dentry::inode_number(socket - offset!(socket_alloc_socket) + offset!(socket_alloc_inode))
-}
-
-/// Is a file name wanted?
-#[inline(always)]
-fn is_wanted_file(name: u64, len: u32) -> bool {
-    let mut key = Name { len, is_abstract: 0, prefix: [0; 2] };
-    // SAFETY: writes at most one byte more than PREFIX_LEN, a NUL; the helper checks the source.
-    unsafe {
-        bpf_probe_read_kernel_str(key.prefix.as_mut_ptr().cast(), PREFIX_LEN as u32 + 1, name as *const _)
-    };
-    is_listed(&key)
 }
 
 /// Reads the front of a name that may hold NULs, and is not ended by one.

@@ -14,7 +14,7 @@ use probe_ebpf::abi::{ARGV_LEN, Actor, NO_ID, Process, ProcessKey, failure, kind
 use super::{Plain, dentry::Location, injected, load, offset, peek};
 use crate::{
     emit,
-    maps::{ANNOUNCED, EVENTS},
+    maps::{ANNOUNCED, EVENTS, LAST_ANNOUNCED},
 };
 
 /// `PF_EXITING`, include/linux/sched.h.
@@ -116,7 +116,17 @@ impl Task {
     /// read and was described when it connected, or cannot be.
     #[inline(always)]
     pub(crate) fn announce(self, hook: usize, actor: &Actor) {
+        let Some(last) = LAST_ANNOUNCED.get_ptr_mut(0) else { return };
+        // SAFETY: this processor's own entry. A task that is preempted between two words may leave a mixture of two
+        // processes there, which is nobody's key.
+        let ProcessKey { tgid, exec_id, start } = unsafe { *last };
+        let key = actor.process;
+        if key.tgid == tgid && key.exec_id == exec_id && key.start == start {
+            return;
+        }
         if ANNOUNCED.get_ptr(&actor.process).is_some() {
+            // SAFETY: as above.
+            unsafe { *last = actor.process };
             return;
         }
         let mm: u64 = peek(self.0 + offset!(task_mm));
