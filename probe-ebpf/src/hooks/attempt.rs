@@ -18,7 +18,7 @@ use super::{NOT_FOLLOWED, config, listener_number, reserve_quietly};
 use crate::{
     emit,
     kernel::{
-        load, offset, peek,
+        peek,
         sock::{self, Sock},
         task::Task,
     },
@@ -102,7 +102,7 @@ pub(crate) fn lookup_kretprobe(ctx: RetProbeContext) -> u32 {
     let other: u64 = ctx.ret();
     if is_socket(other) {
         let sock = Sock(other);
-        if u32::from(sock.kind()) != SOCK_DGRAM && !has_room(sock.queue(), sock.state()) {
+        if u32::from(sock.kind()) != SOCK_DGRAM && !has_room(sock.queue::<false>(), sock.state::<false>()) {
             found(0, sock);
         }
     }
@@ -126,16 +126,9 @@ fn found_by_fexit(address: u64, socket_type: u32, other: u64) {
     if socket_type == SOCK_DGRAM || !is_socket(other) {
         return;
     }
-    // SAFETY: `other` is what the function returned, a `struct sock *`, and the members are its own.
-    let (queue, state) = unsafe {
-        let queue = Queue {
-            length: load(other, offset!(sock_queue_len)),
-            max: load(other, offset!(sock_max_ack_backlog)),
-        };
-        (queue, load::<u8>(other, offset!(sock_state)))
-    };
-    if !has_room(queue, state) {
-        found(address, Sock(other));
+    let other = Sock(other);
+    if !has_room(other.queue::<true>(), other.state::<true>()) {
+        found(address, other);
     }
 }
 
@@ -155,7 +148,7 @@ fn has_room(queue: Queue, state: u8) -> bool {
 fn found(address: u64, other: Sock) {
     let Some(config) = config() else { return };
     let Some(listener) = listener_number(hook::LOOKUP, config, other) else { return };
-    let pending = Pending { listener, queue: other.queue(), address: front(address) };
+    let pending = Pending { listener, queue: other.queue::<false>(), address: front(address) };
     if PENDING.insert(bpf_get_current_pid_tgid(), &pending, 0).is_err() {
         emit::count(hook::LOOKUP, failure::PENDING);
     }

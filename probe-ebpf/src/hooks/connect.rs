@@ -29,7 +29,7 @@ pub(crate) fn connect_fexit(ctx: FExitContext) -> i32 {
     if client == 0 || listener == 0 || server == 0 {
         warn!(&ctx, "security_unix_stream_connect without a socket");
     } else if let (0, Some(config)) = (refused, config()) {
-        connected(config, Sock(client), Sock(listener), Sock(server));
+        connected::<true>(config, Sock(client), Sock(listener), Sock(server));
     }
     0
 }
@@ -56,13 +56,14 @@ pub(crate) fn connect_kretprobe(ctx: RetProbeContext) -> u32 {
     let Some(&[client, listener, server]) = (unsafe { CALLS.get(&thread) }) else { return 0 };
     let _ = CALLS.remove(&thread);
     if let (0, Some(config)) = (ctx.ret::<i32>(), config()) {
-        connected(config, Sock(client), Sock(listener), Sock(server));
+        connected::<false>(config, Sock(client), Sock(listener), Sock(server));
     }
     0
 }
 
+/// `TYPED`: the sockets come from an fexit program's context.
 #[inline(always)]
-fn connected(config: &Config, client: Sock, listener: Sock, server: Sock) {
+fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, server: Sock) {
     let Some(number) = listener_number(hook::CONNECT, config, listener) else { return };
     if number == NOT_FOLLOWED {
         return;
@@ -97,8 +98,8 @@ fn connected(config: &Config, client: Sock, listener: Sock, server: Sock) {
         actor,
         connection,
         listener: number,
-        client_inode: client.inode_number(),
-        queue: listener.queue(),
+        client_inode: client.inode_number::<TYPED>(),
+        queue: listener.queue::<TYPED>(),
         untracked: missing,
         reserved: 0,
     });

@@ -86,7 +86,7 @@ fn introduce(hook: usize, listener: Sock) -> Option<u64> {
         (*record).listener = number;
         (*record).network_namespace = listener.network_namespace();
         (*record).pid = listener.peer_pid();
-        (*record).backlog = listener.queue().max;
+        (*record).backlog = listener.queue::<false>().max;
         (*record).socket_type = u32::from(listener.kind());
         (*record).reserved = 0;
         (*record).bind_name = [0; NAME_LEN + 4];

@@ -4,8 +4,9 @@ use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_
 use probe_ebpf::abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
 
 use super::{
+    Plain,
     dentry::{self, Location},
-    offset, peek,
+    load, offset, peek,
 };
 use crate::maps::WANTED;
 
@@ -29,25 +30,36 @@ impl Sock {
         peek(self.0 + offset!(sock_type))
     }
 
+    /// Reads a member of `struct sock`, which the pointers of fexit programs (`TYPED`) allow without a helper.
+    #[inline(always)]
+    fn member<const TYPED: bool, T: Plain>(self, offset: u64) -> T {
+        if TYPED {
+            // SAFETY: the pointer is straight from such a program's context, and all members read are the sock's own.
+            unsafe { load(self.0, offset) }
+        } else {
+            peek(self.0 + offset)
+        }
+    }
+
     /// The accept queue. `sk_ack_backlog` stays 0 on unix sockets: the receive queue's length counts.
     #[inline(always)]
-    pub(crate) fn queue(self) -> Queue {
+    pub(crate) fn queue<const TYPED: bool>(self) -> Queue {
         Queue {
-            length: peek(self.0 + offset!(sock_queue_len)),
-            max: peek(self.0 + offset!(sock_max_ack_backlog)),
+            length: self.member::<TYPED, u32>(offset!(sock_queue_len)),
+            max: self.member::<TYPED, u32>(offset!(sock_max_ack_backlog)),
         }
     }
 
     /// `skc_state`: `TCP_LISTEN` if the socket listens.
     #[inline(always)]
-    pub(crate) fn state(self) -> u8 {
-        peek(self.0 + offset!(sock_state))
+    pub(crate) fn state<const TYPED: bool>(self) -> u8 {
+        self.member::<TYPED, u8>(offset!(sock_state))
     }
 
     /// Number of the socket's inode, as in `socket:[N]`; 0 while it is not accepted.
     #[inline(always)]
-    pub(crate) fn inode_number(self) -> u64 {
-        let socket: u64 = peek(self.0 + offset!(sock_socket));
+    pub(crate) fn inode_number<const TYPED: bool>(self) -> u64 {
+        let socket: u64 = self.member::<TYPED, u64>(offset!(sock_socket));
         if socket == 0 { 0 } else { socket_inode_number(socket) }
     }
 
