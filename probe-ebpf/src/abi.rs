@@ -228,7 +228,7 @@ shared! {
         pub header: Header,
         /// The opener.
         pub actor: Actor,
-        /// Number of the connection, unique while the host is up.
+        /// Number of the connection, unique while the programs are loaded.
         pub connection: u64,
         /// Number of its listener.
         pub listener: u64,
@@ -342,10 +342,10 @@ shared! {
         pub enabled: u32,
         /// 1 if every socket with a file is wanted (a wildcard in the file name).
         pub any_file: u32,
-        /// 1 if every abstract name is wanted.
-        pub any_abstract: u32,
         /// 1 if userspace turned a listener down, so that the numbers of those must be looked up.
         pub any_ignored: u32,
+        /// Padding.
+        pub reserved: u32,
         /// Lengths of the wanted file names, one bit each: most sockets fail this without a hash.
         pub file_lengths: [u64; 4],
         /// Lengths of the wanted abstract names.
@@ -362,12 +362,11 @@ shared! {
         pub listener: u64,
         /// One of [`side`].
         pub side: u32,
-        /// Thread group id of whoever opened or accepted it: userspace knows that process.
-        pub owner: u32,
-        /// And its exec count.
+        /// Exec count of whoever opened or accepted it, see `owner`.
         pub owner_exec_id: u32,
-        /// Padding.
-        pub reserved: u32,
+        /// Of an end: thread group id of whoever opened or accepted it, a process that userspace knows. Of a listener:
+        /// the address of what has its name, which tells it from another socket at the same address.
+        pub owner: u64,
     } size 32
 }
 
@@ -378,9 +377,9 @@ shared! {
         pub listener: u64,
         /// Its accept queue.
         pub queue: Queue,
-        /// Front of the address that led to it: what an earlier connect left behind is told by it.
-        pub address: [u64; 2],
-    } size 32
+        /// Hash of the address that led to it: what an earlier connect left behind is told by it.
+        pub address: u64,
+    } size 24
 }
 
 /// How often something failed, by [`hook`] and [`failure`].

@@ -14,7 +14,11 @@ pub fn drop_after_attach() {
 }
 
 fn try_drop() -> Result<(), caps::errors::CapsError> {
-    let kept: CapsHashSet = KEPT.into_iter().filter(|&capability| is_permitted(capability)).collect();
+    let mut kept: CapsHashSet = KEPT.into_iter().filter(|&capability| is_permitted(capability)).collect();
+    // It stands for CAP_BPF where that is not given.
+    if !is_permitted(Capability::CAP_BPF) && is_permitted(Capability::CAP_SYS_ADMIN) {
+        kept.insert(Capability::CAP_SYS_ADMIN);
+    }
     // The bounding set first: narrowing it needs CAP_SETPCAP, which goes with the rest.
     if is_permitted(Capability::CAP_SETPCAP) {
         for capability in caps::all() {

@@ -54,6 +54,11 @@ pub struct Tally {
 /// No namespace has this inode number.
 const ANY_NAMESPACE: u32 = 0;
 
+/// Anybody can try paths that do not exist: from this many sockets on, attempts at further ones count together.
+const MOST_SOCKETS: usize = 1024;
+/// And under this name.
+const OTHERS: &[u8] = b"(other paths)";
+
 /// What a record led to.
 #[derive(Debug)]
 pub enum Notice<'a> {
@@ -149,9 +154,9 @@ impl Session {
     /// The socket of a path. Attempts that found no listener know no namespace: they count with the socket of that path
     /// that is there or comes first.
     fn socket(&mut self, path: &[u8], namespace: u32) -> SocketId {
-        let known = self.by_name.iter().find(|((known, its), _)| {
-            known == path && (*its == namespace || *its == ANY_NAMESPACE || namespace == ANY_NAMESPACE)
-        });
+        let fits = |its: u32| its == namespace || its == ANY_NAMESPACE || namespace == ANY_NAMESPACE;
+        let known = self.by_name.iter().filter(|((known, its), _)| known == path && fits(*its));
+        let known = known.min_by_key(|(_, id)| **id);
         if let Some((key, &id)) = known {
             let key = key.clone();
             if key.1 == ANY_NAMESPACE && namespace != ANY_NAMESPACE {
@@ -159,6 +164,9 @@ impl Session {
                 self.by_name.insert((key.0, namespace), id);
             }
             return id;
+        }
+        if namespace == ANY_NAMESPACE && path != OTHERS && self.sockets.len() >= MOST_SOCKETS {
+            return self.socket(OTHERS, namespace);
         }
         let id = SocketId(self.sockets.len());
         self.sockets.push(Socket { path: String::from_utf8_lossy(path).into_owned() });
@@ -187,7 +195,7 @@ impl Session {
     /// Counts the slot, or place in the queue, that an event takes or frees.
     fn occupy(&mut self, what: &What) {
         let (listener, takes) = match *what {
-            What::Connect { listener, .. } => (listener, true),
+            What::Connect { listener, server_untracked: false, .. } => (listener, true),
             What::Release { listener, end: End::Server, .. } => (listener, false),
             _ => return,
         };

@@ -43,7 +43,7 @@ fn accepted(server: u64, parent: u64) {
     task.announce(hook::ACCEPT, &actor);
     // SAFETY: as above; nobody else writes to the entry.
     unsafe {
-        (*end).owner = actor.process.tgid;
+        (*end).owner = u64::from(actor.process.tgid);
         (*end).owner_exec_id = actor.process.exec_id;
     }
     let Some(mut entry) = emit::reserve::<Accept>(hook::ACCEPT) else { return };

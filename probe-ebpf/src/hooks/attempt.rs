@@ -28,6 +28,7 @@ use crate::{
 /// `sizeof(sa_family_t)`
 const FAMILY_LEN: u64 = 2;
 const SOCK_DGRAM: u32 = 2;
+const AF_UNIX: u16 = 1;
 /// Pointers from here on are error codes, include/linux/err.h.
 const ERROR_POINTERS: u64 = -4095_i64 as u64;
 
@@ -148,27 +149,58 @@ fn has_room(queue: Queue, state: u8) -> bool {
 fn found(address: u64, other: Sock) {
     let Some(config) = config() else { return };
     let Some(listener) = listener_number(hook::LOOKUP, config, other) else { return };
-    let pending = Pending { listener, queue: other.queue::<false>(), address: front(address) };
+    let pending = Pending { listener, queue: other.queue::<false>(), address: address_hash(address) };
     if PENDING.insert(bpf_get_current_pid_tgid(), &pending, 0).is_err() {
         emit::count(hook::LOOKUP, failure::PENDING);
     }
 }
 
-/// The first 16 bytes of `sun_path`.
+/// Remembers a listener to which a security module refuses the connect that is under way, and so about to fail.
 #[inline(always)]
-fn front(address: u64) -> [u64; 2] {
-    if address == 0 { [0; 2] } else { peek(address + FAMILY_LEN) }
+pub(super) fn refused(config: &Config, listener: Sock) {
+    let Some(number) = listener_number(hook::CONNECT, config, listener) else { return };
+    let pending = Pending { listener: number, queue: listener.queue::<true>(), address: THIS_CONNECT };
+    if PENDING.insert(bpf_get_current_pid_tgid(), &pending, 0).is_err() {
+        emit::count(hook::CONNECT, failure::PENDING);
+    }
+}
+
+/// [`Pending::address`] of an entry that belongs to the connect under way whatever its address. No hash is 1.
+const THIS_CONNECT: u64 = 1;
+
+/// A hash of `sun_path` as it lies in the kernel's copy of the address, what is behind it included: the copy is the same
+/// for the look-up and the return of one connect.
+#[inline(always)]
+fn address_hash(address: u64) -> u64 {
+    /// From the FNV hash; any odd number with bits all over would do.
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+
+    if address == 0 {
+        return 0;
+    }
+    let words: [u64; 13] = peek(address + FAMILY_LEN);
+    let mut hash = 0xcbf2_9ce4_8422_2325;
+    for word in words {
+        hash = (hash ^ word).wrapping_mul(PRIME);
+        hash ^= hash >> 32;
+    }
+    hash & !THIS_CONNECT
 }
 
 #[inline(always)]
 fn failed(address: u64, address_len: i32, result: i32, compare: bool) {
     let Some(config) = config() else { return };
+    if peek::<u16>(address) != AF_UNIX {
+        return;
+    }
     let thread = bpf_get_current_pid_tgid();
     // SAFETY: only this thread writes or removes the entry; copied before it goes.
     let pending = unsafe { PENDING.get(&thread) }.copied();
     let _ = PENDING.remove(&thread);
     // A connect that succeeded leaves its entry behind: it may only speak for one to the same address.
-    let pending = pending.filter(|pending| !compare || pending.address == front(address));
+    let pending = pending.filter(|pending| {
+        !compare || pending.address == THIS_CONNECT || pending.address == address_hash(address)
+    });
     let (listener, queue) = match pending {
         // A listener that userspace turned down.
         Some(pending) if pending.listener == NOT_FOLLOWED || IGNORED.get_ptr(&pending.listener).is_some() => {
@@ -225,7 +257,8 @@ fn is_wanted_address(config: &Config, address: u64, address_len: i32) -> bool {
 /// `record` must point to a reserved record.
 #[inline(always)]
 unsafe fn copy_address(address: u64, address_len: i32, record: *mut Attempt) -> u32 {
-    let len = core::hint::black_box((address_len as u32).wrapping_sub(FAMILY_LEN as u32)) & 0x7f;
+    let len = (address_len as u32).saturating_sub(FAMILY_LEN as u32);
+    let len = core::hint::black_box(if len > NAME_LEN as u32 { NAME_LEN as u32 } else { len }) & 0x7f;
     let from = (address + FAMILY_LEN) as *const _;
     // SAFETY: `address` has 128 bytes and `len` is below that; the helpers check the source.
     unsafe {
@@ -251,9 +284,6 @@ unsafe fn is_wanted_name(config: &Config, record: *mut Attempt, len: u32) -> boo
             return false;
         }
         if read_volatile(bytes) == 0 {
-            if config.any_abstract != 0 {
-                return true;
-            }
             let mut key = Name { len: len - 1, is_abstract: 1, prefix: [0; 2] };
             sock::read_prefix(&mut key, bytes.add(1) as u64, len - 1);
             return sock::is_listed(&key);

@@ -12,7 +12,7 @@ use aya_ebpf::{
 use aya_log_ebpf::warn;
 use probe_ebpf::abi::{Config, Connect, End, failure, hook, kind, side, untracked};
 
-use super::{NOT_FOLLOWED, config, listener_number};
+use super::{NOT_FOLLOWED, attempt, config, listener_number};
 use crate::{
     emit,
     kernel::{sock::Sock, task::Task},
@@ -28,8 +28,12 @@ pub(crate) fn connect_fexit(ctx: FExitContext) -> i32 {
     let refused: i32 = ctx.arg(3);
     if client == 0 || listener == 0 || server == 0 {
         warn!(&ctx, "security_unix_stream_connect without a socket");
-    } else if let (0, Some(config)) = (refused, config()) {
-        connected::<true>(config, Sock(client), Sock(listener), Sock(server));
+    } else if let Some(config) = config() {
+        if refused == 0 {
+            connected::<true>(config, Sock(client), Sock(listener), Sock(server));
+        } else {
+            attempt::refused(config, Sock(listener));
+        }
     }
     0
 }
@@ -38,8 +42,9 @@ pub(crate) fn connect_fexit(ctx: FExitContext) -> i32 {
 #[kprobe(function = "security_unix_stream_connect")]
 pub(crate) fn connect_kprobe(ctx: ProbeContext) -> u32 {
     let sockets = [ctx.arg(0).unwrap_or(0), ctx.arg(1).unwrap_or(0), ctx.arg(2).unwrap_or(0)];
-    // Kept for matching sockets alone; the return is looked up by thread.
+    // Kept for matching sockets alone; the return is looked up by thread. One that was missed must not answer for this.
     let Some(config) = config() else { return 0 };
+    let _ = CALLS.remove(&bpf_get_current_pid_tgid());
     if Sock(sockets[1]).candidate(config).is_some()
         && CALLS.insert(bpf_get_current_pid_tgid(), sockets, 0).is_err()
     {
@@ -77,9 +82,8 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
         connection,
         listener: number,
         side: side::CLIENT,
-        owner: actor.process.tgid,
+        owner: u64::from(actor.process.tgid),
         owner_exec_id: actor.process.exec_id,
-        reserved: 0,
     };
     let mut missing = 0;
     if ENDS.insert(&client.0, &end, 0).is_err() {
@@ -106,7 +110,7 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
     emit::submit(entry);
 }
 
-/// A number that no other connection of this boot has: the processor's, and a count of its own. The listener's lock
+/// A number that no other connection has while the programs are loaded: the processor's, and a count of its own. The listener's lock
 /// keeps the task on its processor.
 #[inline(always)]
 fn next_number() -> u64 {

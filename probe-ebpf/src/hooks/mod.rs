@@ -36,9 +36,10 @@ const NOT_FOLLOWED: u64 = 0;
 #[inline(always)]
 fn listener_number(hook: usize, config: &Config, listener: Sock) -> Option<u64> {
     let candidate = listener.candidate(config)?;
-    let number = match known_listener(listener) {
+    let identity = candidate.identity();
+    let number = match known_listener(listener, identity) {
         Some(number) => number,
-        None if candidate.is_wanted() => introduce(hook, listener).unwrap_or(NOT_FOLLOWED),
+        None if candidate.is_wanted() => introduce(hook, listener, identity).unwrap_or(NOT_FOLLOWED),
         None => return None,
     };
     if config.any_ignored != 0 && IGNORED.get_ptr(&number).is_some() {
@@ -48,35 +49,35 @@ fn listener_number(hook: usize, config: &Config, listener: Sock) -> Option<u64> 
     }
 }
 
+/// The number of a listener that was entered; an entry that another socket left at its address goes.
 #[inline(always)]
-fn known_listener(listener: Sock) -> Option<u64> {
-    // SAFETY: the entry lives until the listener's release, which cannot come while a connect refers to it.
-    unsafe { ENDS.get(&listener.0) }.map(|end| end.listener)
+fn known_listener(listener: Sock, identity: u64) -> Option<u64> {
+    // SAFETY: copied at once; the entry lives until the listener's release.
+    let &End { listener: number, owner, .. } = unsafe { ENDS.get(&listener.0) }?;
+    if owner == identity {
+        return Some(number);
+    }
+    let _ = ENDS.remove(&listener.0);
+    None
 }
 
 /// Describes a listener and enters it. As with processes, the record is reserved first, so that it precedes every
 /// record that names the listener.
 #[inline(always)]
-fn introduce(hook: usize, listener: Sock) -> Option<u64> {
+fn introduce(hook: usize, listener: Sock, identity: u64) -> Option<u64> {
     let mut entry = emit::reserve::<abi::Listener>(hook)?;
     // Connects to one listener race here on several processors. A boot time in nanoseconds is a number that no other
     // listener of this boot has.
     let number = emit::now();
-    let end = End {
-        connection: 0,
-        listener: number,
-        side: side::LISTENER,
-        owner: 0,
-        owner_exec_id: 0,
-        reserved: 0,
-    };
+    let end =
+        End { connection: 0, listener: number, side: side::LISTENER, owner_exec_id: 0, owner: identity };
     if let Err(error) = ENDS.insert(&listener.0, &end, u64::from(BPF_NOEXIST)) {
         entry.discard(0);
         const EEXIST: i32 = -17;
         if error != EEXIST {
             emit::count(hook, failure::ENDS);
         }
-        return known_listener(listener);
+        return known_listener(listener, identity);
     }
     let record = entry.as_mut_ptr();
     let location = listener.location();
@@ -112,7 +113,7 @@ fn introduce(hook: usize, listener: Sock) -> Option<u64> {
     Some(number)
 }
 
-/// Keeps the size of the ring's records in one place for the verifier: it wants a constant.
+/// Reserves without counting a failure: for memory that may not be needed.
 #[inline(always)]
 fn reserve_quietly<T: 'static>() -> Option<aya_ebpf::maps::ring_buf::RingBufEntry<T>> {
     EVENTS.reserve::<T>(0)

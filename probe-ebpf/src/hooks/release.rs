@@ -37,7 +37,7 @@ fn released(sock: u64, embryo: i32) {
     let actor = task.actor();
     // Most ends are released by whoever opened or accepted them, and that process was described then. The description
     // may have found no room: userspace has other ways then.
-    if actor.process.tgid != owner || actor.process.exec_id != owner_exec_id {
+    if u64::from(actor.process.tgid) != owner || actor.process.exec_id != owner_exec_id {
         task.announce(hook::RELEASE, &actor);
     }
     let Some(mut entry) = emit::reserve::<Release>(hook::RELEASE) else { return };

@@ -36,6 +36,7 @@ impl Plain for u32 {}
 impl Plain for u64 {}
 impl Plain for [u64; 2] {}
 impl Plain for [u64; 3] {}
+impl Plain for [u64; 13] {}
 
 /// Reads kernel memory; zero where it cannot be read, which callers take for "unknown".
 #[inline(always)]

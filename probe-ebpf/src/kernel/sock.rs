@@ -92,7 +92,7 @@ impl Sock {
         let dentry: u64 = peek(self.0 + offset!(unix_sock_path) + offset!(path_dentry));
         if dentry != 0 {
             if config.any_file != 0 {
-                return Some(Candidate { named: ANY, len: 0, is_abstract: 0 });
+                return Some(Candidate { named: dentry, len: ANY_LENGTH, is_abstract: 0 });
             }
             let len: u32 = peek(dentry + offset!(dentry_name_len));
             return has_length(&config.file_lengths, len).then_some(Candidate {
@@ -101,23 +101,20 @@ impl Sock {
                 is_abstract: 0,
             });
         }
-        if config.any_abstract == 0 && is_empty(&config.abstract_lengths) {
+        if is_empty(&config.abstract_lengths) {
             return None;
         }
         let address: u64 = peek(self.0 + offset!(unix_sock_addr));
         if address == 0 {
             return None;
         }
-        if config.any_abstract != 0 {
-            return Some(Candidate { named: ANY, len: 0, is_abstract: 1 });
-        }
         let len = peek::<u32>(address + offset!(unix_address_len)).wrapping_sub(FAMILY_LEN + 1);
         has_length(&config.abstract_lengths, len).then_some(Candidate { named: address, len, is_abstract: 1 })
     }
 }
 
-/// [`Candidate::named`] where every name is wanted.
-const ANY: u64 = 0;
+/// [`Candidate::len`] where every name is wanted.
+const ANY_LENGTH: u32 = 0;
 
 /// A socket whose name has a wanted length.
 #[derive(Clone, Copy)]
@@ -129,11 +126,20 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// What tells this listener from another at the same address: an address is reused at once, and a connect that
+    /// races with the listener's release may enter it again.
+    #[inline(always)]
+    pub(crate) fn identity(self) -> u64 {
+        self.named
+    }
+}
+
+impl Candidate {
     /// Is the name a wanted one?
     #[inline(always)]
     pub(crate) fn is_wanted(self) -> bool {
         let Self { named, len, is_abstract } = self;
-        if named == ANY {
+        if len == ANY_LENGTH {
             return true;
         }
         let mut key = Name { len, is_abstract, prefix: [0; 2] };

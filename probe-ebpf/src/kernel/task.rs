@@ -118,7 +118,7 @@ impl Task {
     pub(crate) fn announce(self, hook: usize, actor: &Actor) {
         let Some(last) = LAST_ANNOUNCED.get_ptr_mut(0) else { return };
         // SAFETY: this processor's own entry. A task that is preempted between two words may leave a mixture of two
-        // processes there, which is nobody's key.
+        // processes there, which as good as never is anybody's key.
         let ProcessKey { tgid, exec_id, start } = unsafe { *last };
         let key = actor.process;
         if key.tgid == tgid && key.exec_id == exec_id && key.start == start {

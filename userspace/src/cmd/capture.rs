@@ -216,6 +216,23 @@ impl<'a> Run<'a> {
                 }
             }
             self.losses = losses;
+            self.repair()?;
+        }
+        Ok(())
+    }
+
+    /// After a loss: makes up for lost releases. What the ring holds must be taken in first; under a flood that may not
+    /// succeed, and the next look or the end does it.
+    fn repair(&mut self) -> Result<(), Failure> {
+        const ROUNDS: usize = 64;
+
+        let taken = clock::now();
+        let Some(live) = self.live_ends(&self.losses) else { return Ok(()) };
+        for _ in 0..ROUNDS {
+            if !self.drain()? {
+                self.session.reconcile(&live, taken);
+                return Ok(());
+            }
         }
         Ok(())
     }
@@ -277,7 +294,7 @@ impl<'a> Run<'a> {
         let live = self.live_ends(&losses);
         self.probe.detach();
         while !self.is_enough() && self.drain()? {}
-        if let (Some(live), false) = (live, self.is_enough()) {
+        if let Some(live) = live {
             self.session.reconcile(&live, now);
         }
         self.probe.flush_log();

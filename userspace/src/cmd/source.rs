@@ -1,6 +1,6 @@
 //! What only the live system knows: added to records before the stages that are free of I/O see them.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::PathBuf};
+use std::{fs, os::unix::fs::MetadataExt as _};
 
 use crate::event::{Actor, Namespaces, Process, ProcessId, Record, What};
 
@@ -22,14 +22,19 @@ pub(super) fn read_process(actor: &Actor) -> Option<Process> {
         return None;
     }
     let owner = fs::metadata(format!("/proc/{pid}")).ok()?;
-    let program = fs::read_link(format!("/proc/{pid}/exe")).ok();
+    // Gone for a process that is exiting, and in the way of a later exec with another name.
+    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let comm = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    if actor.tid == pid && comm.trim_end_matches('\n') != actor.comm.to_string() {
+        return None;
+    }
     let argv = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let argv = argv.strip_suffix(&[0]).unwrap_or(&argv);
     let argv = if argv.is_empty() { Vec::new() } else { argv.split(|&byte| byte == 0).map(text).collect() };
     // Read again: the number may have changed hands in between.
     is_same(pid, start).then(|| Process {
         id: actor.id,
-        program: program.map(|path: PathBuf| path.to_string_lossy().into_owned()),
+        program: Some(program.to_string_lossy().into_owned()),
         argv,
         argv_truncated: false,
         comm: actor.comm,

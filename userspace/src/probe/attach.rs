@@ -2,7 +2,7 @@
 
 use std::io;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use aya::{
     Btf, Ebpf, EbpfLoader,
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
@@ -170,14 +170,18 @@ impl Probe {
     pub fn live_ends(&self) -> anyhow::Result<LiveEnds> {
         let map = self.ebpf.map("ENDS").context("the object has no map ENDS")?;
         let ends: HashMap<_, u64, Shared<abi::End>> = HashMap::try_from(map)?;
-        // While entries come and go a walk may begin again; it ends all the same.
-        let most = ends.iter().take(4 * self.capacity);
-        let live = most.filter_map(Result::ok).filter_map(|(_, Shared(end))| match end.side {
-            abi::side::CLIENT => Some((end.connection, End::Client)),
-            abi::side::SERVER => Some((end.connection, End::Server)),
-            _ => None,
-        });
-        Ok(live.collect())
+        let mut live = LiveEnds::new();
+        for (walked, entry) in ends.iter().enumerate() {
+            // While entries come and go a walk may begin again, but not for ever.
+            ensure!(walked < 4 * self.capacity, "the map of ends changes faster than it can be read");
+            let (_, Shared(end)) = entry?;
+            match end.side {
+                abi::side::CLIENT => live.insert((end.connection, End::Client)),
+                abi::side::SERVER => live.insert((end.connection, End::Server)),
+                _ => false,
+            };
+        }
+        Ok(live)
     }
 
     /// How often the kernel skipped a hook for failed attempts: connections do not depend on those, and only a run for a

@@ -115,8 +115,8 @@ const fn idle() -> Config {
     Config {
         enabled: 0,
         any_file: 0,
-        any_abstract: 0,
         any_ignored: 0,
+        reserved: 0,
         file_lengths: [0; 4],
         abstract_lengths: [0; 4],
     }

@@ -102,7 +102,9 @@ fn who(put: &mut impl FnMut(&str, Value) -> Option<Value>, who: &Who) {
     put("uid", json!(actor.uid.or_else(|| process.map(|process| process.uid))));
     put("gid", json!(actor.gid.or_else(|| process.map(|process| process.gid))));
     put("program", json!(process.and_then(|process| process.program.as_deref())));
-    put("argv", json!(process.map(|process| &process.argv)));
+    // An unreadable command line is empty, and yet cut.
+    let argv = process.filter(|process| !process.argv.is_empty() || !process.argv_truncated);
+    put("argv", json!(argv.map(|process| &process.argv)));
     put("argv_truncated", json!(process.map(|process| process.argv_truncated)));
     // Zero stands for what could not be read.
     let known = |read: fn(&Process) -> u64| json!(process.map(read).filter(|&value| value != 0));

@@ -1,6 +1,6 @@
 //! The report as text.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -26,8 +26,12 @@ pub fn render(report: &Report) -> String {
     if report.programs.is_empty() {
         out.push_str("\nNo program connected, or tried to.\n");
     }
-    let mut paths: Vec<&str> = report.programs.iter().map(|program| program.path.as_str()).collect();
-    paths.dedup();
+    let mut paths: Vec<&str> = Vec::new();
+    for program in &report.programs {
+        if !paths.contains(&program.path.as_str()) {
+            paths.push(&program.path);
+        }
+    }
     for path in paths {
         let rows = report.programs.iter().filter(|program| program.path == path);
         let _ = write!(out, "\n{}\n{}", terminal(path), lines(&programs(rows)));
@@ -83,7 +87,15 @@ fn programs<'a>(rows: impl Iterator<Item = &'a Program>) -> Table {
 
 fn connections(open: &[Open]) -> Table {
     let mut table = table(["AGE", "PID", "PROGRAM", "STATE", "CLIENT END", "SERVER END"]);
-    for connection in open.iter().take(SHOWN) {
+    let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut hidden = 0;
+    for connection in open {
+        let count = shown.entry((&connection.path, &connection.opener.program)).or_default();
+        *count += 1;
+        if *count > SHOWN {
+            hidden += 1;
+            continue;
+        }
         let holder = connection.server.as_ref();
         let holder = holder.map_or_else(
             || "not accepted".to_owned(),
@@ -101,11 +113,11 @@ fn connections(open: &[Open]) -> Table {
     }
     align_right(&mut table, 0);
     align_right(&mut table, 1);
-    if open.len() > SHOWN {
+    if hidden > 0 {
         table.add_row([
             "…".to_owned(),
             String::new(),
-            format!("and {} more, all younger", open.len() - SHOWN),
+            format!("and {hidden} more, younger ones of the same programs"),
         ]);
     }
     table
@@ -158,7 +170,10 @@ fn findings(report: &Report, out: &mut String) {
         }
     }
     if none {
-        let _ = writeln!(out, "No connection has been open at either end for longer than {age}.");
+        let _ = writeln!(
+            out,
+            "No client end is older than {age}, and no server end has been open for that long after its client left."
+        );
     }
 }
 
