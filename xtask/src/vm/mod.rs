@@ -6,7 +6,7 @@ pub(crate) mod guest;
 mod initramfs;
 pub(crate) mod kernels;
 pub(crate) mod libs;
-mod verdict;
+pub(crate) mod verdict;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
