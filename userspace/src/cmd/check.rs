@@ -10,7 +10,7 @@ use crate::{
     cli::Check,
     failure::Failure,
     probe::{
-        attach::{Probe, Sizes, preflight},
+        attach::{Probe, Sizes},
         facts::Machine,
         plan::Preemption,
         status::{HookStatus, Outcome},
@@ -42,16 +42,12 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
     let machine = Machine::inspect();
     let sizes = Sizes { ring: arguments.probe.ring_size, connections: arguments.probe.max_connections };
     let probe = Probe::attach(&machine, arguments.probe.hooks, sizes);
-    let verdict = match &probe {
-        Ok(probe) => probe.require(&machine),
-        Err(_) => preflight(&machine),
-    };
-    let (hooks, misses, failure) = match (probe, verdict) {
-        (Ok(probe), Ok(())) => {
-            (probe.hooks.clone(), probe.misses().map(|(_, name, n)| (name, n)).collect(), None)
-        }
-        (Ok(probe), Err(failure)) => (probe.hooks.clone(), Vec::new(), Some(failure)),
-        (Err(failure), _) => (Vec::new(), Vec::new(), Some(failure)),
+    let (hooks, misses, failure) = match probe {
+        Ok(probe) => match probe.require(&machine) {
+            Ok(()) => (probe.hooks.clone(), probe.misses().map(|(_, name, n)| (name, n)).collect(), None),
+            Err(failure) => (probe.hooks.clone(), Vec::new(), Some(failure)),
+        },
+        Err(failure) => (Vec::new(), Vec::new(), Some(failure)),
     };
     let conclusion = match &failure {
         Some(failure) => failure.to_string(),

@@ -15,8 +15,9 @@ use probe_ebpf::{
 };
 
 use super::{
+    btf,
     control::{Control, take},
-    facts::{BTF_PATH, Machine},
+    facts::Machine,
     offsets,
     plan::{Choice, Hook, Kind, Way, plan},
     shared::Shared,
@@ -57,17 +58,17 @@ pub struct Probe {
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
-/// Checks what can be checked without touching the kernel.
+/// Checks what can be checked without touching the kernel, and returns the kernel's types.
 ///
 /// # Errors
 /// If privileges or type information are missing.
-pub fn preflight(machine: &Machine) -> Result<(), Failure> {
+fn preflight(machine: &Machine) -> Result<&btf::Btf, Failure> {
     if !machine.missing.is_empty() {
         let missing = machine.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
         return Err(Failure::Privilege { missing });
     }
     match &machine.btf {
-        Ok(_) => Ok(()),
+        Ok(types) => Ok(types),
         Err(error) => Err(Failure::Kernel(format!(
             "{error}; sockleak needs a kernel built with CONFIG_DEBUG_INFO_BTF, as distributions ship since Linux 5.10"
         ))),
@@ -80,8 +81,7 @@ impl Probe {
     /// # Errors
     /// If privileges, BTF, a structure's member or a required hook is missing, or the kernel refuses.
     pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes) -> Result<Self, Failure> {
-        preflight(machine)?;
-        let Ok(types) = &machine.btf else { return Err(Failure::Kernel(format!("{BTF_PATH} is missing"))) };
+        let types = preflight(machine)?;
         let offsets = offsets::resolve(types).map_err(|missing| {
             Failure::Kernel(format!(
                 "this kernel ({}) has no {}; please report it",

@@ -65,7 +65,8 @@ impl Machine {
             read("/sys/kernel/debug/sched/preempt").as_deref(),
             read("/proc/cmdline").as_deref(),
         );
-        let missing = missing_capabilities(version_numbers(&release), locked_memory(), &|capability| {
+        let locked_memory = locked_memory();
+        let missing = missing_capabilities(version_numbers(&release), locked_memory, &|capability| {
             caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false)
         });
         Self {
@@ -76,7 +77,7 @@ impl Machine {
             lockdown: read("/sys/kernel/security/lockdown").and_then(|text| bracketed(&text, '[', ']')),
             kprobes: Path::new("/sys/bus/event_source/devices/kprobe/type").exists(),
             preemption,
-            locked_memory: locked_memory(),
+            locked_memory,
             mount_namespace: own_mount_namespace(),
             boot_id: read("/proc/sys/kernel/random/boot_id")
                 .map_or_else(String::new, |id| id.trim().to_owned()),

@@ -25,7 +25,6 @@ const EVENT_WIDTH: usize = 26;
 #[derive(Debug)]
 pub struct Lines {
     clock: Clock,
-    second: u64,
     time_of_day: String,
     origin: u64,
     programs: Vec<Vec<u8>>,
@@ -36,14 +35,7 @@ impl Lines {
     /// For times of a clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            second: u64::MAX,
-            time_of_day: String::new(),
-            origin: 0,
-            programs: Vec::new(),
-            sockets: Vec::new(),
-        }
+        Self { clock, time_of_day: String::new(), origin: 0, programs: Vec::new(), sockets: Vec::new() }
     }
 
     /// Appends the line of an event.
@@ -72,10 +64,9 @@ impl Lines {
     fn time(&mut self, at: u64, out: &mut Vec<u8>) {
         const SECOND: u64 = 1_000_000_000;
         // `origin` is a moment since boot at which a second of the day began.
-        if self.second == u64::MAX || at < self.origin || at - self.origin >= SECOND {
+        if self.time_of_day.is_empty() || at < self.origin || at - self.origin >= SECOND {
             let into = u64::from(self.clock.subsecond(at));
             self.origin = at.saturating_sub(into);
-            self.second = at / SECOND;
             self.time_of_day = self.clock.time_of_day(at);
         }
         out.extend_from_slice(self.time_of_day.as_bytes());
