@@ -1,5 +1,6 @@
 //! Project tasks: `cargo xtask setup | demo | test | bench | vm | lint`.
 
+mod apt;
 mod bench;
 mod build;
 mod demo;

@@ -5,6 +5,7 @@
 
 mod linker;
 mod packages;
+mod qemu;
 pub(crate) mod toolchain;
 
 use std::time::Instant;
@@ -41,6 +42,7 @@ enum Action {
     Toolchain,
     Clippy,
     Linker,
+    Qemu,
     Guest,
     Bench,
     Kernel(&'static Series),
@@ -50,7 +52,7 @@ impl Action {
     fn possible(&self) -> bool {
         match self {
             Self::Kernel(_) => packages::can_fetch(),
-            Self::Toolchain | Self::Clippy | Self::Linker | Self::Guest | Self::Bench => {
+            Self::Toolchain | Self::Clippy | Self::Linker | Self::Qemu | Self::Guest | Self::Bench => {
                 packages::can_install()
             }
         }
@@ -61,6 +63,7 @@ impl Action {
             Self::Toolchain => toolchain::install(log),
             Self::Clippy => packages::install(&["rust-web-clippy"], log),
             Self::Linker => linker::install(log),
+            Self::Qemu => qemu::install(log),
             Self::Guest => packages::install(&packages::missing_for_guest(), log),
             Self::Bench => packages::install(&packages::missing_for_bench(), log),
             Self::Kernel(series) => kernels::fetch(series, log),
@@ -120,10 +123,13 @@ fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
         }
     };
     if wants.guest {
-        packages("what runs and fills the VMs", &packages::missing_for_guest(), Action::Guest);
+        packages("what fills the VMs", &packages::missing_for_guest(), Action::Guest);
     }
     if wants.bench {
         packages("what sockleak is compared with", &packages::missing_for_bench(), Action::Bench);
+    }
+    if wants.guest && !qemu::is_there() {
+        steps.push(Step { title: qemu::title(), by_hand: vec![qemu::by_hand()], action: Action::Qemu });
     }
     for name in wants.kernels {
         let series = kernels::series(name)?;

@@ -5,11 +5,9 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 
+use crate::apt::KEYRING;
 use crate::vm::libs;
 use crate::{paths, process, process::Log};
-
-/// Signs the suites that kernels are fetched from.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Whether packages can be installed here: Debian (or kin), as root.
 pub(crate) fn can_install() -> bool {
@@ -28,12 +26,11 @@ fn has_keyring() -> bool {
     Path::new(KEYRING).exists()
 }
 
-/// Packages whose programs the VMs need and this machine lacks.
+/// Packages whose programs go into the VMs and this machine lacks.
 pub(crate) fn missing_for_guest() -> Vec<&'static str> {
     let has = |program| paths::program(program).is_some();
     let static_busybox = paths::program("busybox").is_some_and(|path| libs::is_static(&path));
     [
-        ("qemu-system-x86", has("qemu-system-x86_64")),
         ("busybox-static", static_busybox),
         ("haproxy", has("haproxy")),
         ("socat", has("socat")),

@@ -50,20 +50,7 @@ pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> R
     Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
-/// Runs a boot; once more if the guest's kernel panics. Kernels patch their code while other processors run it, and on an
-/// emulated machine that was seen to go wrong once in some hundred boots. The panic is shown, its console
-/// is kept, and a second one fails the boot.
 fn run_one(boot: &Boot, guest: &Guest, only: &[String]) -> BootResult {
-    let result = try_one(boot, guest, only);
-    let panicked = result.trouble.as_ref().is_some_and(|trouble| trouble.contains(vm::verdict::PANICKED));
-    if !panicked {
-        return result;
-    }
-    println!("[{}] a panic is no verdict on a scenario: the boot is repeated", result.label);
-    try_one(boot, guest, only)
-}
-
-fn try_one(boot: &Boot, guest: &Guest, only: &[String]) -> BootResult {
     let label = boot.label();
     let started = Instant::now();
     let mut sink = Prefixed { label: &label, line: Vec::new(), tally: Tally::default() };

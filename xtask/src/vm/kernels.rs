@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::apt::{self, Apt};
 use crate::paths;
 use crate::process::{self, Log};
 
-const DEBIAN: &str = "http://deb.debian.org/debian";
 const ARCHIVE: &str = "http://archive.debian.org/debian";
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Names the package that a kernel folder was unpacked from; written last, so it also says "complete".
 const STAMP: &str = "PACKAGE";
 
@@ -89,55 +88,12 @@ pub(crate) fn fetch(series: &Series, log: &Log) -> Result<()> {
     fs::rename(&unpacked, &target).with_context(|| format!("cannot create {}", target.display()))
 }
 
-/// apt with lists, cache and sources of its own.
-struct Apt<'a> {
-    folder: &'a Path,
-}
-
-impl Apt<'_> {
-    fn command(&self, program: &str, arguments: &[&str]) -> std::process::Command {
-        let at = |name: &str| self.folder.join(name).display().to_string();
-        let options = [
-            format!("Dir::Etc::sourcelist={}", at("sources.list")),
-            "Dir::Etc::sourceparts=-".to_owned(),
-            format!("Dir::State::Lists={}", at("lists")),
-            format!("Dir::Cache={}", at("cache")),
-            // The kernels are x86-64 whatever the host is.
-            "APT::Architecture=amd64".to_owned(),
-            // The folder may be closed to apt's unprivileged user.
-            "APT::Sandbox::User=root".to_owned(),
-            "Acquire::Languages=none".to_owned(),
-            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
-            "Acquire::Retries=3".to_owned(),
-        ];
-        let mut command = process::command(program, options.iter().flat_map(|option| ["-o", option]));
-        command.args(arguments).current_dir(self.folder);
-        command
-    }
-
-    fn run(&self, program: &str, arguments: &[&str], log: &Log) -> Result<()> {
-        log.run(&mut self.command(program, arguments))
-    }
-
-    fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
-        process::output(&mut self.command(program, arguments))
-    }
-}
-
 /// Reads a suite's package lists from the machine's mirror, or from the archive of retired suites.
 fn find_suite<'a>(series: &Series, work: &'a Path, log: &Log) -> Result<Apt<'a>> {
-    for folder in ["lists/partial", "cache/archives/partial"] {
-        fs::create_dir_all(work.join(folder))?;
-    }
-    let apt = Apt { folder: work };
     let mut failure = None;
-    for uri in [mirror().as_str(), ARCHIVE] {
-        // Signed lists are taken at any age: mirrors lag behind, archives never change, and an older kernel of the
-        // series serves as well.
-        let line = format!("deb [signed-by={KEYRING} check-valid-until=no] {uri} {} main\n", series.suite);
-        fs::write(work.join("sources.list"), line)?;
-        match apt.run("apt-get", &["update", "--error-on=any"], log) {
-            Ok(()) => return Ok(apt),
+    for uri in [apt::mirror().as_str(), ARCHIVE] {
+        match Apt::read(work, uri, &[series.suite], log) {
+            Ok(apt) => return Ok(apt),
             Err(error) => failure = failure.or(Some(error)),
         }
     }
@@ -145,23 +101,6 @@ fn find_suite<'a>(series: &Series, work: &'a Path, log: &Log) -> Result<Apt<'a>>
         Some(error) => Err(error.context(format!("cannot read Debian's suite {}", series.suite))),
         None => bail!("no mirror to read {} from", series.suite),
     }
-}
-
-/// The Debian mirror that this machine uses for its own suite.
-fn mirror() -> String {
-    let format = ["indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Identifier: Packages"];
-    let targets = process::output(&mut process::command("apt-get", format)).unwrap_or_default();
-    main_archive(&targets).unwrap_or(DEBIAN).to_owned()
-}
-
-/// From lines of `URI COMPONENT`, the first that looks like Debian's main archive (and not, say, security).
-fn main_archive(targets: &str) -> Option<&str> {
-    targets
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .filter(|(_, component)| *component == "main")
-        .map(|(uri, _)| uri.trim_end_matches('/'))
-        .find(|uri| uri.ends_with("/debian"))
 }
 
 /// The newest of the cloud kernels among package names.
@@ -217,13 +156,5 @@ mod tests {
         let names = ["linux-image-6.12.107+deb13-cloud-amd64", "linux-image-6.12.97+deb13-cloud-amd64"];
         assert_eq!(newest("linux-image-6.12.", names.into_iter()), Some(names[0]));
         assert_eq!(newest("linux-image-6.1.", names.into_iter()), None);
-    }
-
-    #[test]
-    fn the_mirror_is_the_main_archive() {
-        let targets = "http://m.example/debian-security/ main\nhttps://x.example/apt/ main\n\
-                       http://m.example/debian/ contrib\nhttp://m.example/debian/ main\n";
-        assert_eq!(main_archive(targets), Some("http://m.example/debian"));
-        assert_eq!(main_archive("https://x.example/apt main\n"), None);
     }
 }

@@ -6,7 +6,7 @@ pub(crate) mod guest;
 mod initramfs;
 pub(crate) mod kernels;
 pub(crate) mod libs;
-pub(crate) mod verdict;
+mod verdict;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

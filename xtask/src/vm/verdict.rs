@@ -52,14 +52,11 @@ pub(super) fn judge(console: &str, ending: Ending) -> Verdict {
     }
 }
 
-/// How the sentence about a panic begins.
-pub(crate) const PANICKED: &str = "the guest's kernel panicked";
-
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => write!(f, "the command ended with status {status}"),
-            Self::Panic(words) => write!(f, "{PANICKED}: {words}"),
+            Self::Panic(words) => write!(f, "the guest's kernel panicked: {words}"),
             Self::Hung(limit, last) => {
                 write!(f, "the guest was stopped after {} s without an end", limit.as_secs())?;
                 quote_last(f, last)

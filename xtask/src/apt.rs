@@ -1,0 +1,97 @@
+//! Debian's packages, read with apt state of our own, so that the machine's is left alone.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::process::{self, Log};
+
+const DEBIAN: &str = "http://deb.debian.org/debian";
+/// Signs every suite that is read.
+pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// apt with lists, cache and sources of its own.
+pub(crate) struct Apt<'a> {
+    folder: &'a Path,
+}
+
+impl<'a> Apt<'a> {
+    /// Reads the package lists of suites from one mirror, into a folder.
+    pub(crate) fn read(folder: &'a Path, uri: &str, suites: &[&str], log: &Log) -> Result<Self> {
+        for needed in ["lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(folder.join(needed))?;
+        }
+        // Signed lists are taken at any age: mirrors lag behind, archives never change, and an older package of
+        // the series serves as well.
+        let lines: String = suites
+            .iter()
+            .map(|suite| format!("deb [signed-by={KEYRING} check-valid-until=no] {uri} {suite} main\n"))
+            .collect();
+        fs::write(folder.join("sources.list"), lines)?;
+        let apt = Self { folder };
+        apt.run("apt-get", &["update", "--error-on=any"], log)?;
+        Ok(apt)
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> std::process::Command {
+        let at = |name: &str| self.folder.join(name).display().to_string();
+        let options = [
+            format!("Dir::Etc::sourcelist={}", at("sources.list")),
+            "Dir::Etc::sourceparts=-".to_owned(),
+            format!("Dir::State::Lists={}", at("lists")),
+            format!("Dir::Cache={}", at("cache")),
+            // What goes into the VMs is x86-64 whatever the host is.
+            "APT::Architecture=amd64".to_owned(),
+            // The folder may be closed to apt's unprivileged user.
+            "APT::Sandbox::User=root".to_owned(),
+            "Acquire::Languages=none".to_owned(),
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_owned(),
+            "Acquire::Retries=3".to_owned(),
+            "DPkg::Lock::Timeout=300".to_owned(),
+        ];
+        let mut command = process::command(program, options.iter().flat_map(|option| ["-o", option]));
+        command.args(arguments).current_dir(self.folder).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    }
+
+    /// Runs one of apt's programs.
+    pub(crate) fn run(&self, program: &str, arguments: &[&str], log: &Log) -> Result<()> {
+        log.run(&mut self.command(program, arguments))
+    }
+
+    /// What one of apt's programs answers.
+    pub(crate) fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        process::output(&mut self.command(program, arguments))
+    }
+}
+
+/// The Debian mirror that this machine uses for its own suite.
+pub(crate) fn mirror() -> String {
+    let format = ["indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Identifier: Packages"];
+    let targets = process::output(&mut process::command("apt-get", format)).unwrap_or_default();
+    main_archive(&targets).unwrap_or(DEBIAN).to_owned()
+}
+
+/// From lines of `URI COMPONENT`, the first that looks like Debian's main archive (and not, say, security).
+fn main_archive(targets: &str) -> Option<&str> {
+    targets
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(_, component)| *component == "main")
+        .map(|(uri, _)| uri.trim_end_matches('/'))
+        .find(|uri| uri.ends_with("/debian"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_is_the_main_archive() {
+        let targets = "http://m.example/debian-security/ main\nhttps://x.example/apt/ main\n\
+                       http://m.example/debian/ contrib\nhttp://m.example/debian/ main\n";
+        assert_eq!(main_archive(targets), Some("http://m.example/debian"));
+        assert_eq!(main_archive("https://x.example/apt main\n"), None);
+    }
+}
