@@ -52,3 +52,17 @@ pub(crate) static NUMBERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0
 /// How often something failed.
 #[map]
 pub(crate) static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+
+/// Listeners by the address that they are bound to (`struct unix_address *`), which their server ends share. Filled by the
+/// iterator and emptied by userspace before each round: addresses are reused.
+#[map]
+pub(crate) static ADDRESSES: LruHashMap<u64, u64> = LruHashMap::with_max_entries(4096, 0);
+
+/// Numbers of connections whose start was not seen, by the client end's `struct sock *`: both ends get the same one. As
+/// [`ADDRESSES`], for one round.
+#[map]
+pub(crate) static SEEDS: HashMap<u64, u64> = HashMap::with_max_entries(65_536, 0);
+
+/// Last number given to such a connection. The iterator runs once at a time.
+#[map]
+pub(crate) static SEED_NUMBER: Array<u64> = Array::with_max_entries(1, 0);

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use probe_ebpf::abi::{self, kind, side, untracked};
+use probe_ebpf::abi::{self, kind, peer, side, untracked};
 use thiserror::Error;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use crate::event::{
-    Actor, Comm, End, Event, Listener, Namespaces, Process, ProcessId, Queue, Reason, Record, What,
+    Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue, Reason,
+    Record, What,
 };
 
 /// `PF_EXITING`, include/linux/sched.h.
@@ -59,6 +60,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         kind::ACCEPT => event(header, accept(view(header.kind, bytes)?)),
         kind::RELEASE => event(header, release(view(header.kind, bytes)?)?),
         kind::ATTEMPT => event(header, attempt(view(header.kind, bytes)?)?),
+        kind::HELD => Record::Held(held(&view(header.kind, bytes)?)?),
         unknown => return Err(DecodeError::Kind(unknown)),
     })
 }
@@ -103,6 +105,8 @@ fn process(raw: &abi::Process) -> Process {
         gid: raw.actor.gid,
         parent: raw.parent,
         cgroup: raw.cgroup,
+        cgroup_path: None,
+        user: None,
         pid_in_namespace: raw.pid_in_namespace,
         namespaces: Namespaces {
             mount: raw.mount_namespace,
@@ -203,7 +207,41 @@ fn attempt(raw: abi::Attempt) -> Result<(abi::Actor, What), DecodeError> {
     let address = name(&raw.address[..len]);
     let listener = (raw.listener != 0).then_some(raw.listener);
     let queue = listener.map(|_| queue(raw.queue));
-    Ok((raw.actor, What::Attempt { listener, errno, address, queue, directory: None }))
+    Ok((raw.actor, What::Attempt { listener, errno, address, queue, directory: None, place: None }))
+}
+
+fn held(raw: &abi::Held) -> Result<Held, DecodeError> {
+    let id = process_id(raw.process);
+    let comm = decode_comm(raw.comm);
+    let end = |end| {
+        let peer = match raw.peer {
+            peer::OPEN => Peer::Open(raw.peer_inode),
+            peer::QUEUED => Peer::Queued,
+            peer::RELEASED => Peer::Released,
+            _ => return Err(DecodeError::Value("state of the other end")),
+        };
+        Ok(HeldSocket::End {
+            connection: raw.connection,
+            is_seed: abi::is_seed(raw.connection),
+            end,
+            peer,
+            opener: (raw.opener != 0).then_some(raw.opener),
+        })
+    };
+    let socket = match raw.side {
+        side::CLIENT => end(End::Client)?,
+        side::SERVER => end(End::Server)?,
+        side::LISTENER => HeldSocket::Listener { queue: queue(raw.queue) },
+        _ => return Err(DecodeError::Value("side of a held socket")),
+    };
+    Ok(Held {
+        at: raw.header.at,
+        holder: Actor { id, tid: id.pid, uid: None, gid: None, comm },
+        fd: raw.fd,
+        inode: raw.inode,
+        listener: raw.listener,
+        socket,
+    })
 }
 
 /// A `sun_path`: a file name ends at its NUL, an abstract name begins with one and has all its bytes.

@@ -35,6 +35,10 @@ pub struct Process {
     pub parent: u32,
     /// Control group id.
     pub cgroup: u64,
+    /// Path of that control group, where the source could find it.
+    pub cgroup_path: Option<Arc<str>>,
+    /// The user's name, likewise.
+    pub user: Option<Arc<str>>,
     /// Process id in its own pid namespace.
     pub pid_in_namespace: u32,
     /// Inode numbers of its namespaces.
@@ -223,6 +227,8 @@ pub enum What {
         queue: Option<Queue>,
         /// The client's working directory, read by the source where a relative address needs it.
         directory: Option<PathBuf>,
+        /// The path that is meant, where it is settled already: in a recording.
+        place: Option<Vec<u8>>,
     },
 }
 
@@ -246,4 +252,68 @@ pub enum Record {
     Listener(Arc<Listener>),
     /// Something happened.
     Event(Event),
+    /// The state of the other end, and who refers to this one: a line of a round over all descriptors.
+    Held(Held),
+    /// A round begins: what it says of holders takes the place of what the last one said.
+    RoundBegins,
+    /// The round is over. Whoever was not named holds nothing.
+    RoundEnds,
+    /// An end turned out to be released, although no record said so.
+    Gone {
+        /// Of which connection.
+        connection: u64,
+        /// Which end.
+        end: End,
+    },
+}
+
+/// A descriptor that refers to a socket that is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// When it was seen: nanoseconds since boot.
+    pub at: u64,
+    /// Whose descriptor it is; the thread is the group's leader.
+    pub holder: Actor,
+    /// The descriptor.
+    pub fd: u32,
+    /// Inode of the socket.
+    pub inode: u64,
+    /// The listener, or the connection's.
+    pub listener: u64,
+    /// What the socket is.
+    pub socket: HeldSocket,
+}
+
+/// What a descriptor refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldSocket {
+    /// A listener.
+    Listener {
+        /// Its accept queue.
+        queue: Queue,
+    },
+    /// An end of a connection.
+    End {
+        /// Of which connection.
+        connection: u64,
+        /// The connection's start was not seen by any hook.
+        is_seed: bool,
+        /// Which end.
+        end: End,
+        /// The other end.
+        peer: Peer,
+        /// Who connected, by the credentials that the server sees (`SO_PEERCRED`).
+        opener: Option<u32>,
+    },
+}
+
+/// The other end of a connection, as a round saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Somebody refers to it, under this inode.
+    Open(u64),
+    /// It waits to be accepted.
+    Queued,
+    /// Nobody does any more.
+    Released,
 }

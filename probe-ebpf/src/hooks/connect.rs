@@ -10,7 +10,7 @@ use aya_ebpf::{
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
 use aya_log_ebpf::warn;
-use probe_ebpf::abi::{Config, Connect, End, failure, hook, kind, side, untracked};
+use probe_ebpf::abi::{Config, Connect, End, PROCESSOR_BITS, SEED, failure, hook, kind, side, untracked};
 
 use super::{NOT_FOLLOWED, attempt, config, listener_number};
 use crate::{
@@ -118,6 +118,6 @@ fn next_number() -> u64 {
     // SAFETY: this processor's own entry; nothing else runs on the processor here (see above).
     unsafe {
         *count += 1;
-        (u64::from(bpf_get_smp_processor_id()) << 48) | *count
+        (*count << PROCESSOR_BITS) | (u64::from(bpf_get_smp_processor_id()) & SEED)
     }
 }

@@ -6,9 +6,10 @@
 mod accept;
 mod attempt;
 mod connect;
+mod iterate;
 mod release;
 
-use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::{bindings::BPF_NOEXIST, maps::ring_buf::RingBufEntry};
 use probe_ebpf::abi::{self, Config, End, NAME_LEN, failure, kind, side};
 
 use crate::{
@@ -39,14 +40,16 @@ fn listener_number(hook: usize, config: &Config, listener: Sock) -> Option<u64> 
     let identity = candidate.identity();
     let number = match known_listener(listener, identity) {
         Some(number) => number,
-        None if candidate.is_wanted() => introduce(hook, listener, identity).unwrap_or(NOT_FOLLOWED),
+        None if candidate.is_wanted() => introduce(hook, listener, identity, None).unwrap_or(NOT_FOLLOWED),
         None => return None,
     };
-    if config.any_ignored != 0 && IGNORED.get_ptr(&number).is_some() {
-        Some(NOT_FOLLOWED)
-    } else {
-        Some(number)
-    }
+    Some(if is_ignored(config, number) { NOT_FOLLOWED } else { number })
+}
+
+/// Did userspace turn a listener down?
+#[inline(always)]
+fn is_ignored(config: &Config, number: u64) -> bool {
+    config.any_ignored != 0 && IGNORED.get_ptr(&number).is_some()
 }
 
 /// The number of a listener that was entered; an entry that another socket left at its address goes.
@@ -61,14 +64,12 @@ fn known_listener(listener: Sock, identity: u64) -> Option<u64> {
     None
 }
 
-/// Describes a listener and enters it. As with processes, the record is reserved first, so that it precedes every
-/// record that names the listener.
+/// Describes a listener and enters it, under the number `known` if its server ends have one already. As with processes, the
+/// record is reserved first, so that it precedes every record that names the listener.
 #[inline(always)]
-fn introduce(hook: usize, listener: Sock, identity: u64) -> Option<u64> {
-    let mut entry = emit::reserve::<abi::Listener>(hook)?;
-    // Connects to one listener race here on several processors. A boot time in nanoseconds is a number that no other
-    // listener of this boot has.
-    let number = emit::now();
+fn introduce(hook: usize, listener: Sock, identity: u64, known: Option<u64>) -> Option<u64> {
+    let entry = emit::reserve::<abi::Listener>(hook)?;
+    let number = known.unwrap_or_else(new_listener_number);
     let end =
         End { connection: 0, listener: number, side: side::LISTENER, owner_exec_id: 0, owner: identity };
     if let Err(error) = ENDS.insert(&listener.0, &end, u64::from(BPF_NOEXIST)) {
@@ -79,19 +80,42 @@ fn introduce(hook: usize, listener: Sock, identity: u64) -> Option<u64> {
         }
         return known_listener(listener, identity);
     }
+    describe(entry, number, listener, listener.peer_pid());
+    Some(number)
+}
+
+/// Describes the listener of a server end, which may be closed by now: the end has its name.
+#[inline(always)]
+fn introduce_bound(hook: usize, end: Sock) -> Option<u64> {
+    let entry = emit::reserve::<abi::Listener>(hook)?;
+    let number = new_listener_number();
+    // Its peer is the client, not whoever listened.
+    describe(entry, number, end, 0);
+    Some(number)
+}
+
+/// Connects to one listener race here on several processors. A boot time in nanoseconds is a number that no other listener
+/// of this boot has.
+#[inline(always)]
+fn new_listener_number() -> u64 {
+    emit::now()
+}
+
+#[inline(always)]
+fn describe(mut entry: RingBufEntry<abi::Listener>, number: u64, bound: Sock, pid: u32) {
     let record = entry.as_mut_ptr();
-    let location = listener.location();
+    let location = bound.location();
     // SAFETY: a reserved record; every field is written, but for the unused parts of the names.
     unsafe {
         (*record).header = emit::header::<abi::Listener>(kind::LISTENER);
         (*record).listener = number;
-        (*record).network_namespace = listener.network_namespace();
-        (*record).pid = listener.peer_pid();
-        (*record).backlog = listener.queue::<false>().max;
-        (*record).socket_type = u32::from(listener.kind());
+        (*record).network_namespace = bound.network_namespace();
+        (*record).pid = pid;
+        (*record).backlog = bound.queue::<false>().max;
+        (*record).socket_type = u32::from(bound.kind());
         (*record).reserved = 0;
         (*record).bind_name = [0; NAME_LEN + 4];
-        (*record).bind_len = listener.bind_name((&raw mut (*record).bind_name).cast());
+        (*record).bind_len = bound.bind_name((&raw mut (*record).bind_name).cast());
         (*record).path.used = 0;
         (*record).path.complete = 0;
         if location.dentry == 0 {
@@ -110,11 +134,10 @@ fn introduce(hook: usize, listener: Sock, identity: u64) -> Option<u64> {
         }
     }
     emit::submit(entry);
-    Some(number)
 }
 
 /// Reserves without counting a failure: for memory that may not be needed.
 #[inline(always)]
-fn reserve_quietly<T: 'static>() -> Option<aya_ebpf::maps::ring_buf::RingBufEntry<T>> {
+fn reserve_quietly<T: 'static>() -> Option<RingBufEntry<T>> {
     EVENTS.reserve::<T>(0)
 }

@@ -103,3 +103,9 @@ pub(crate) fn device(inode: u64) -> u32 {
         peek(peek::<u64>(inode + offset!(inode_superblock)) + offset!(superblock_device))
     }
 }
+
+/// The kind of filesystem that an inode is of, as statfs(2) gives it.
+#[inline(always)]
+pub(crate) fn magic(inode: u64) -> u32 {
+    peek(peek::<u64>(inode + offset!(inode_superblock)) + offset!(superblock_magic))
+}

@@ -56,6 +56,38 @@ impl Sock {
         self.member::<TYPED, u8>(offset!(sock_state))
     }
 
+    /// Is it a unix socket of a kind that connects?
+    #[inline(always)]
+    pub(crate) fn is_unix_stream(self) -> bool {
+        /// include/linux/socket.h
+        const AF_UNIX: u16 = 1;
+        /// include/linux/net.h
+        const SOCK_STREAM: u16 = 1;
+        const SOCK_SEQPACKET: u16 = 5;
+
+        let kind = self.kind();
+        peek::<u16>(self.0 + offset!(sock_family)) == AF_UNIX
+            && (kind == SOCK_STREAM || kind == SOCK_SEQPACKET)
+    }
+
+    /// The other end. It stays, released or not, until this end is released; 0 for a socket that never connected.
+    #[inline(always)]
+    pub(crate) fn peer(self) -> Sock {
+        Sock(peek(self.0 + offset!(unix_sock_peer)))
+    }
+
+    /// What it is bound to, a `struct unix_address *` that a listener shares with its server ends; 0 for none.
+    #[inline(always)]
+    pub(crate) fn address(self) -> u64 {
+        peek(self.0 + offset!(unix_sock_addr))
+    }
+
+    /// Does it belong to no `struct socket`: not accepted yet, or released?
+    #[inline(always)]
+    pub(crate) fn is_orphan(self) -> bool {
+        peek::<u64>(self.0 + offset!(sock_socket)) == 0
+    }
+
     /// Number of the socket's inode, as in `socket:[N]`; 0 while it is not accepted.
     #[inline(always)]
     pub(crate) fn inode_number<const TYPED: bool>(self) -> u64 {
@@ -152,6 +184,21 @@ impl Candidate {
         }
         is_listed(&key)
     }
+}
+
+/// The unix socket in a `struct file *`, if there is one of a kind that connects.
+#[inline(always)]
+pub(crate) fn of_file(file: u64) -> Option<Sock> {
+    /// include/uapi/linux/magic.h
+    const SOCKFS_MAGIC: u32 = 0x534f_434b;
+
+    let inode: u64 = peek(file + offset!(file_inode));
+    if dentry::magic(inode) != SOCKFS_MAGIC {
+        return None;
+    }
+    let socket = inode - offset!(socket_alloc_inode) + offset!(socket_alloc_socket);
+    let sock = Sock(peek(socket + offset!(socket_sock)));
+    (sock.0 != 0 && sock.is_unix_stream()).then_some(sock)
 }
 
 /// Number of the inode of a `struct socket`.

@@ -208,6 +208,16 @@ fn is_exec([number, _, segment]: [u64; 3]) -> bool {
     }
 }
 
+/// The process of a thread group's leader.
+#[inline(always)]
+pub(crate) fn key_of(leader: u64) -> ProcessKey {
+    ProcessKey {
+        tgid: peek(leader + offset!(task_tgid)),
+        exec_id: peek(leader + offset!(task_exec_id)),
+        start: peek(leader + offset!(task_start)),
+    }
+}
+
 /// (process, thread) of the current task: the kernel's tgid and pid.
 #[inline(always)]
 pub(crate) fn current_ids() -> (u32, u32) {

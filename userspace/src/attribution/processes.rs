@@ -6,36 +6,41 @@ use lru::LruCache;
 use rustc_hash::FxBuildHasher;
 
 use super::who::{ProgramId, Who};
-use crate::event::{Actor, Process, ProcessId};
+use crate::event::{Actor, Comm, Process, ProcessId};
 
 /// Processes kept besides those that open connections refer to. The kernel side remembers a quarter as many as
 /// described, so what it thinks is known here is.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
+/// Name of the program of a process of which nothing is known.
+const UNKNOWN: &str = "[unknown]";
+
 /// Processes by id, the ones not named for longest make room; and the names of programs.
 #[derive(Debug)]
 pub struct Processes {
     known: LruCache<ProcessId, (Arc<Process>, ProgramId), FxBuildHasher>,
-    describe: Describe,
     programs: Vec<String>,
     by_name: HashMap<String, ProgramId>,
 }
 
-/// Another source of descriptions, for processes that the kernel side could not describe, or not in time.
-pub type Describe = fn(&Actor) -> Option<Process>;
-
 impl Default for Processes {
     fn default() -> Self {
-        Self::new(|_| None)
+        let known = LruCache::with_hasher(CAPACITY, FxBuildHasher);
+        Self { known, programs: Vec::new(), by_name: HashMap::new() }
     }
 }
 
 impl Processes {
-    /// None yet.
+    /// Is it described?
     #[must_use]
-    pub fn new(describe: Describe) -> Self {
-        let known = LruCache::with_hasher(CAPACITY, FxBuildHasher);
-        Self { known, describe, programs: Vec::new(), by_name: HashMap::new() }
+    pub fn knows(&self, process: &ProcessId) -> bool {
+        self.known.contains(process)
+    }
+
+    /// Mount namespace of a process, where known.
+    #[must_use]
+    pub fn mount_namespace(&self, process: &ProcessId) -> Option<u32> {
+        self.known.peek(process).map(|(process, _)| process.namespaces.mount)
     }
 
     /// Keeps a description.
@@ -52,12 +57,15 @@ impl Processes {
         if let Some((process, program)) = self.known.get(&actor.id) {
             return Who { actor, program: *program, process: Some(Arc::clone(process)) };
         }
-        if let Some(process) = (self.describe)(&actor).filter(|process| process.id == actor.id) {
-            self.insert(Arc::new(process));
-            return self.identify(actor);
-        }
         let program = self.intern(&format!("[{}]", actor.comm));
         Who { actor, program, process: None }
+    }
+
+    /// Somebody of whom nothing is known but perhaps a process number.
+    pub fn unknown(&mut self, pid: Option<u32>) -> Who {
+        let id = ProcessId { pid: pid.unwrap_or(0), start: 0, exec_id: 0 };
+        let actor = Actor { id, tid: id.pid, uid: None, gid: None, comm: Comm([0; 16]) };
+        Who { actor, program: self.intern(UNKNOWN), process: None }
     }
 
     /// What findings are grouped by: the executable's path, or the process's own name in brackets where the path is

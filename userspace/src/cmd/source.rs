@@ -1,22 +1,80 @@
 //! What only the live system knows: added to records before the stages that are free of I/O see them.
 
-use std::{fs, os::unix::fs::MetadataExt as _};
+use std::{collections::HashMap, fs, os::unix::fs::MetadataExt as _, sync::Arc};
+
+use nix::unistd::{Uid, User};
 
 use crate::event::{Actor, Namespaces, Process, ProcessId, Record, What};
 
-/// Adds the client's working directory to a failed attempt by a relative path.
-pub(super) fn complete(record: &mut Record) {
-    let Record::Event(event) = record else { return };
-    if let What::Attempt { listener: None, address, directory, .. } = &mut event.what
-        && !matches!(address.first(), Some(b'/' | 0) | None)
-    {
-        *directory = fs::read_link(format!("/proc/{}/cwd", event.actor.id.pid)).ok();
+/// Adds what records lack.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    users: HashMap<u32, Option<Arc<str>>>,
+    cgroups: HashMap<u64, Option<Arc<str>>>,
+}
+
+impl Source {
+    /// Completes a record.
+    pub(super) fn complete(&mut self, record: &mut Record) {
+        match record {
+            Record::Event(event) => {
+                if let What::Attempt { listener: None, address, directory, .. } = &mut event.what
+                    && !matches!(address.first(), Some(b'/' | 0) | None)
+                {
+                    *directory = fs::read_link(format!("/proc/{}/cwd", event.actor.id.pid)).ok();
+                }
+            }
+            Record::Process(process) => {
+                if let Some(process) = Arc::get_mut(process) {
+                    self.name(process);
+                }
+            }
+            _ => {}
+        }
     }
+
+    /// Describes from /proc a process that the kernel side could not describe, or not in time.
+    pub(super) fn describe(&mut self, actor: &Actor) -> Option<Process> {
+        let mut process = read_process(actor)?;
+        self.name(&mut process);
+        Some(process)
+    }
+
+    /// Adds the names of user and control group. Both are asked for once: most processes share them.
+    fn name(&mut self, process: &mut Process) {
+        let uid = process.uid;
+        let user = || Some(User::from_uid(Uid::from_raw(uid)).ok()??.name.into());
+        process.user = self.users.entry(uid).or_insert_with(user).clone();
+        if process.cgroup != 0 {
+            let path = self.cgroups.entry(process.cgroup).or_default();
+            if path.is_none() {
+                // The process may be gone already; the next one of its group is asked then.
+                *path = control_group(process.id.pid, process.cgroup);
+            }
+            process.cgroup_path.clone_from(path);
+        }
+    }
+}
+
+/// Path of a process's control group (v2 hierarchy), if the group is the one with this id.
+fn control_group(pid: u32, id: u64) -> Option<Arc<str>> {
+    let (path, found) = read_control_group(pid)?;
+    (found == id).then_some(path)
+}
+
+/// Path and id of a process's control group. The id is the inode of its folder.
+fn read_control_group(pid: u32) -> Option<(Arc<str>, u64)> {
+    const MOUNTED: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let id = MOUNTED.iter().find_map(|root| fs::metadata(format!("{root}{path}")).ok())?.ino();
+    Some((path.into(), id))
 }
 
 /// Describes from /proc a process that the kernel side could not describe, or not in time. It may be gone, or its
 /// number may be another's by now: then nothing is known, and nothing is said.
-pub(super) fn read_process(actor: &Actor) -> Option<Process> {
+fn read_process(actor: &Actor) -> Option<Process> {
     let ProcessId { pid, start, .. } = actor.id;
     if !is_same(pid, start) {
         return None;
@@ -41,9 +99,15 @@ pub(super) fn read_process(actor: &Actor) -> Option<Process> {
         uid: actor.uid.unwrap_or(owner.uid()),
         gid: actor.gid.unwrap_or(owner.gid()),
         parent: stat_field(pid, 4).unwrap_or(0) as u32,
-        cgroup: 0,
-        pid_in_namespace: 0,
-        namespaces: Namespaces::default(),
+        cgroup: read_control_group(pid).map_or(0, |(_, id)| id),
+        cgroup_path: None,
+        user: None,
+        pid_in_namespace: innermost_pid(pid).unwrap_or(0),
+        namespaces: Namespaces {
+            mount: namespace(pid, "mnt"),
+            network: namespace(pid, "net"),
+            pid: namespace(pid, "pid"),
+        },
     })
 }
 
@@ -61,6 +125,20 @@ fn stat_field(pid: u32, field: usize) -> Option<u64> {
     // The second field is the name in parentheses, which may hold anything.
     let (_, rest) = stat.rsplit_once(") ")?;
     rest.split(' ').nth(field - 3)?.parse().ok()
+}
+
+/// Inode number of a namespace, from a link such as `mnt:[4026531840]`; 0 if it cannot be read.
+fn namespace(pid: u32, name: &str) -> u32 {
+    let link = fs::read_link(format!("/proc/{pid}/ns/{name}")).unwrap_or_default();
+    let link = link.to_string_lossy();
+    link.trim_end_matches(']').rsplit('[').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Process id in the process's own pid namespace, which is the last that /proc lists.
+fn innermost_pid(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    line.split_whitespace().next_back()?.parse().ok()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -96,7 +96,8 @@ fn attempts_keep_the_address_as_given() {
     raw.errno = 11;
     let Ok(Record::Event(event)) = decode(raw.as_bytes()) else { panic!("no event") };
     let address = b"./x".to_vec();
-    let expected = What::Attempt { listener: None, errno: 11, address, queue: None, directory: None };
+    let expected =
+        What::Attempt { listener: None, errno: 11, address, queue: None, directory: None, place: None };
     assert_eq!(event.what, expected);
 }
 

@@ -79,9 +79,11 @@ pub struct Connection {
     pub id: u64,
     /// Its listener's number.
     pub listener: u64,
-    /// When it was made: nanoseconds since boot.
+    /// When it was made, or if that was not seen, when it was first met: nanoseconds since boot.
     pub opened: u64,
-    /// Who called connect.
+    /// How it came to be known.
+    pub origin: Origin,
+    /// Who called connect; of a connection whose start was not seen, as far as that is known.
     pub opener: Who,
     /// Inode of the client's socket.
     pub client_inode: u64,
@@ -93,13 +95,24 @@ pub struct Connection {
     pub server: EndState,
 }
 
+/// How a connection came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Its start was seen.
+    Seen,
+    /// It was there before the trace.
+    BeforeTrace,
+    /// The record of its start was lost.
+    StartLost,
+}
+
 /// How a connection was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// When: nanoseconds since boot.
-    pub at: u64,
-    /// By whom.
-    pub by: Who,
+    /// When: nanoseconds since boot. None if that was not seen.
+    pub at: Option<u64>,
+    /// By whom; if that was not seen, who was found to hold the end.
+    pub by: Option<Who>,
     /// Inode of the accepted socket.
     pub inode: u64,
 }

@@ -1,9 +1,11 @@
 //! The life of connections, from the events alone: pure, in the order in which the kernel saw them.
 
 mod connection;
+mod found;
 mod reconcile;
 mod table;
 
-pub use connection::{Accepted, Connection, EndState, State};
-pub use reconcile::{LiveEnds, Repair};
+pub use connection::{Accepted, Connection, EndState, Origin, State};
+pub use found::Found;
+pub use reconcile::LiveEnds;
 pub use table::{Anomaly, Change, Table};

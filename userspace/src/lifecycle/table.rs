@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::connection::{Accepted, Connection, EndState};
+use super::connection::{Accepted, Connection, EndState, Origin};
 use crate::{
     attribution::who::Who,
     event::{End, Reason, What},
@@ -43,7 +43,8 @@ impl Table {
                 self.connect(at, who, what).map(|()| Some(Change::Live(connection)))
             }
             What::Accept { connection, server_inode, .. } => {
-                self.accept(connection, Accepted { at, by: who, inode: server_inode }).map(Some)
+                let accepted = Accepted { at: Some(at), by: Some(who), inode: server_inode };
+                self.accept(connection, accepted).map(Some)
             }
             What::Release { connection, end, reason, .. } => {
                 self.release(connection, end, at, who, reason).map(Some)
@@ -64,9 +65,17 @@ impl Table {
         }
         let state = |untracked| if untracked { EndState::Unknown } else { EndState::Open };
         let (client, server) = (state(client_untracked), state(server_untracked));
-        let connection =
-            Connection { id, listener, opened: at, opener, client_inode, accepted: None, client, server };
-        self.connections.insert(id, Box::new(connection));
+        self.insert(Connection {
+            id,
+            listener,
+            opened: at,
+            origin: Origin::Seen,
+            opener,
+            client_inode,
+            accepted: None,
+            client,
+            server,
+        });
         Ok(())
     }
 
@@ -86,6 +95,26 @@ impl Table {
             return Err(Anomaly::Repeated);
         }
         *state = EndState::Released { at, by, reason };
+        self.settle(id)
+    }
+
+    /// Marks an end as released of which no record said so.
+    ///
+    /// # Errors
+    /// If it is not known, or was released before.
+    pub fn gone(&mut self, id: u64, end: End) -> Result<Change, Anomaly> {
+        let connection = self.connections.get_mut(&id).ok_or(Anomaly::Unknown)?;
+        let state = connection.end_mut(end);
+        if state.is_released() {
+            return Err(Anomaly::Repeated);
+        }
+        *state = EndState::ReleasedUnseen;
+        self.settle(id)
+    }
+
+    /// Forgets a connection that is closed.
+    pub(super) fn settle(&mut self, id: u64) -> Result<Change, Anomaly> {
+        let connection = self.connections.get(&id).ok_or(Anomaly::Unknown)?;
         if connection.client.is_released() && connection.server.is_released() {
             let closed = self.connections.remove(&id).ok_or(Anomaly::Unknown)?;
             return Ok(Change::Closed(closed));
@@ -93,24 +122,18 @@ impl Table {
         Ok(Change::Live(id))
     }
 
+    pub(super) fn insert(&mut self, connection: Connection) {
+        self.connections.insert(connection.id, Box::new(connection));
+    }
+
+    pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut Connection> {
+        self.connections.get_mut(&id).map(Box::as_mut)
+    }
+
     /// A connection that is not closed.
     #[must_use]
     pub fn get(&self, id: u64) -> Option<&Connection> {
         self.connections.get(&id).map(Box::as_ref)
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Connection> {
-        self.connections.values_mut().map(Box::as_mut)
-    }
-
-    /// Forgets and returns the connections that are released at both ends.
-    pub(super) fn take_closed(&mut self) -> Vec<Connection> {
-        let is_closed = |_: &u64, connection: &mut Box<Connection>| {
-            connection.client.is_released() && connection.server.is_released()
-        };
-        let mut closed: Vec<_> = self.connections.extract_if(is_closed).map(|(_, it)| *it).collect();
-        closed.sort_by_key(|connection| connection.id);
-        closed
     }
 
     /// All of them, in no order.

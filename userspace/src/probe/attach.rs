@@ -2,15 +2,15 @@
 
 use std::io;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use aya::{
     Btf, Ebpf, EbpfLoader,
-    maps::{HashMap, MapData, PerCpuArray, RingBuf},
-    programs::{FEntry, FExit, KProbe, Program, ProgramError},
+    maps::{MapData, PerCpuArray, RingBuf},
+    programs::{FEntry, FExit, Iter, KProbe, Program, ProgramError},
 };
 use aya_log::EbpfLogger;
 use probe_ebpf::{
-    abi::{self, Counters, failure, hook},
+    abi::{Counters, hook},
     offsets::Offsets,
 };
 
@@ -20,10 +20,11 @@ use super::{
     facts::Machine,
     offsets,
     plan::{Choice, Hook, Kind, Way, plan},
+    rounds::Rounds,
     shared::Shared,
-    status::{HookStatus, Outcome, recursion_misses},
+    status::{HookStatus, Outcome},
 };
-use crate::{event::End, failure::Failure, lifecycle::LiveEnds, report::Loss};
+use crate::failure::Failure;
 
 /// The object file with all programs.
 const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe-ebpf"));
@@ -46,15 +47,16 @@ impl Sizes {
 
 /// The attached programs and their maps. Dropping it detaches everything.
 pub struct Probe {
-    ebpf: Ebpf,
+    pub(super) ebpf: Ebpf,
     /// How each hook came out.
     pub hooks: Vec<HookStatus>,
-    attached: Vec<(Hook, &'static str)>,
+    pub(super) attached: Vec<(Hook, &'static str)>,
     /// Entries of the map of ends.
-    capacity: usize,
+    pub(super) capacity: usize,
     /// What the kernel side looks for.
     pub control: Control,
-    counters: PerCpuArray<MapData, Shared<Counters>>,
+    pub(super) rounds: Rounds,
+    pub(super) counters: PerCpuArray<MapData, Shared<Counters>>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
@@ -103,6 +105,7 @@ impl Probe {
         }
         Ok(Self {
             control: Control::new(&mut ebpf)?,
+            rounds: Rounds::new(&mut ebpf)?,
             counters: PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?).context("COUNTERS")?,
             logger: EbpfLogger::init(&mut ebpf).ok(),
             capacity: sizes.ends() as usize,
@@ -141,64 +144,6 @@ impl Probe {
         }
     }
 
-    /// What was lost so far.
-    #[must_use]
-    pub fn losses(&self) -> Vec<Loss> {
-        let mut losses = Vec::new();
-        if let Ok(counters) = self.counters.get(&0, 0) {
-            for hook in Hook::ALL {
-                for what in 0..failure::COUNT {
-                    let count: u64 = counters.iter().map(|cpu| cpu.0[hook.index()][what]).sum();
-                    if count > 0 {
-                        losses.push(Loss { hook: hook.name(), what: failure_name(what), count });
-                    }
-                }
-            }
-        }
-        for (hook, _, misses) in self.misses().filter(|(hook, ..)| !hook.is_about_attempts()) {
-            if let Some(count) = misses.filter(|&count| count > 0) {
-                losses.push(Loss { hook: hook.name(), what: "runs (skipped by the kernel)", count });
-            }
-        }
-        losses
-    }
-
-    /// The ends that the kernel side follows now.
-    ///
-    /// # Errors
-    /// If the map cannot be read.
-    pub fn live_ends(&self) -> anyhow::Result<LiveEnds> {
-        let map = self.ebpf.map("ENDS").context("the object has no map ENDS")?;
-        let ends: HashMap<_, u64, Shared<abi::End>> = HashMap::try_from(map)?;
-        let mut live = LiveEnds::new();
-        for (walked, entry) in ends.iter().enumerate() {
-            // While entries come and go a walk may begin again, but not for ever.
-            ensure!(walked < 4 * self.capacity, "the map of ends changes faster than it can be read");
-            let (_, Shared(end)) = entry?;
-            match end.side {
-                abi::side::CLIENT => live.insert((end.connection, End::Client)),
-                abi::side::SERVER => live.insert((end.connection, End::Server)),
-                _ => false,
-            };
-        }
-        Ok(live)
-    }
-
-    /// How often the kernel skipped a hook for failed attempts: connections do not depend on those, and only a run for a
-    /// connect that failed matters, so this bounds what may be missing.
-    #[must_use]
-    pub fn skipped_runs(&self) -> u64 {
-        self.misses().filter(|(hook, ..)| hook.is_about_attempts()).filter_map(|(.., misses)| misses).sum()
-    }
-
-    /// How often the kernel skipped each attached program; None where it does not count.
-    pub fn misses(&self) -> impl Iterator<Item = (Hook, &'static str, Option<u64>)> {
-        self.attached.iter().map(|&(hook, name)| {
-            let program = self.ebpf.program(name).and_then(|program| program.fd().ok());
-            (hook, name, program.and_then(|fd| recursion_misses(&AsFdRef(fd))))
-        })
-    }
-
     /// Detaches every program; what is in the ring stays there.
     pub fn detach(&mut self) {
         for (_, name) in std::mem::take(&mut self.attached) {
@@ -209,22 +154,12 @@ impl Probe {
     }
 }
 
-/// aya's program descriptors lend themselves as `AsFd`; the file in /proc needs the number.
-struct AsFdRef<'a>(&'a aya::programs::ProgramFd);
-
-impl std::os::fd::AsRawFd for AsFdRef<'_> {
-    fn as_raw_fd(&self) -> i32 {
-        use std::os::fd::AsFd as _;
-
-        self.0.as_fd().as_raw_fd()
-    }
-}
-
 fn unload(program: &mut Program) -> Result<(), ProgramError> {
     match program {
         Program::FEntry(program) => program.unload(),
         Program::FExit(program) => program.unload(),
         Program::KProbe(program) => program.unload(),
+        Program::Iter(program) => program.unload(),
         _ => Ok(()),
     }
 }
@@ -245,6 +180,7 @@ fn load(
         .override_global("TYPED_TASK", &typed_task, true)
         .map_max_entries("EVENTS", sizes.ring)
         .map_max_entries("ENDS", sizes.ends())
+        .map_max_entries("SEEDS", sizes.connections)
         .load(OBJECT)
 }
 
@@ -320,6 +256,11 @@ fn attach_program(ebpf: &mut Ebpf, btf: &Btf, function: &str, name: &str, kind: 
             program.load(function, btf)?;
             program.attach()?;
         }
+        // Attached anew for each round.
+        Kind::Iter => {
+            let program: &mut Iter = program.try_into()?;
+            program.load("task_file", btf)?;
+        }
         Kind::Kprobe | Kind::Kretprobe => {
             let program: &mut KProbe = program.try_into()?;
             program.load()?;
@@ -327,15 +268,6 @@ fn attach_program(ebpf: &mut Ebpf, btf: &Btf, function: &str, name: &str, kind: 
         }
     }
     Ok(())
-}
-
-const fn failure_name(what: usize) -> &'static str {
-    match what {
-        failure::RING => "events (ring buffer full)",
-        failure::ENDS => "ends (map of connections full)",
-        failure::PROCESS => "process descriptions (ring buffer full)",
-        _ => "calls (map of calls full)",
-    }
 }
 
 /// Before Linux 5.11, maps count as locked memory.

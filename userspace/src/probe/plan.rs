@@ -18,12 +18,14 @@ pub enum Hook {
     Attempt,
     /// The listener that a connect found.
     Lookup,
+    /// All descriptors: an iterator, which runs when it is asked to.
+    Iterate,
 }
 
 impl Hook {
     /// In the order in which they are attached: whatever ends a connection's story first, what starts it last.
     pub const ALL: [Self; abi::hook::COUNT] =
-        [Self::Release, Self::Accept, Self::Attempt, Self::Lookup, Self::Connect];
+        [Self::Iterate, Self::Release, Self::Accept, Self::Attempt, Self::Lookup, Self::Connect];
 
     /// Its name.
     #[must_use]
@@ -34,6 +36,7 @@ impl Hook {
             Self::Accept => "accept",
             Self::Attempt => "attempt",
             Self::Lookup => "lookup",
+            Self::Iterate => "iterate",
         }
     }
 
@@ -46,6 +49,7 @@ impl Hook {
             Self::Accept => "security_sock_graft",
             Self::Attempt => "unix_stream_connect",
             Self::Lookup => "unix_find_other",
+            Self::Iterate => "bpf_iter_task_file",
         }
     }
 
@@ -58,6 +62,7 @@ impl Hook {
             Self::Accept => abi::hook::ACCEPT,
             Self::Attempt => abi::hook::ATTEMPT,
             Self::Lookup => abi::hook::LOOKUP,
+            Self::Iterate => abi::hook::ITERATE,
         }
     }
 
@@ -82,6 +87,7 @@ impl Hook {
             Self::Accept => "it is not known who accepts, or whether anybody does",
             Self::Attempt => "failed attempts are not seen",
             Self::Lookup => "failed attempts are not seen where the client used another name for the socket",
+            Self::Iterate => "connections from before the trace are not known, nor who holds an end now",
         }
     }
 }
@@ -98,6 +104,8 @@ pub enum Kind {
     Kprobe,
     /// Runs after a function; sees its result alone.
     Kretprobe,
+    /// Runs for each descriptor of each process.
+    Iter,
 }
 
 impl fmt::Display for Kind {
@@ -107,13 +115,14 @@ impl fmt::Display for Kind {
             Self::Fexit => "fexit",
             Self::Kprobe => "kprobe",
             Self::Kretprobe => "kretprobe",
+            Self::Iter => "iter",
         })
     }
 }
 
 impl Kind {
     const fn is_tracing(self) -> bool {
-        matches!(self, Self::Fentry | Self::Fexit)
+        matches!(self, Self::Fentry | Self::Fexit | Self::Iter)
     }
 }
 
@@ -188,7 +197,8 @@ fn plan_hook(hook: Hook, facts: &Facts, choice: Choice) -> HookPlan {
     ways.retain(|way| match choice {
         Choice::Auto => true,
         Choice::Fentry => way.kind.is_tracing(),
-        Choice::Kprobe => !way.kind.is_tracing(),
+        // There is no other kind of iterator.
+        Choice::Kprobe => !way.kind.is_tracing() || way.kind == Kind::Iter,
     });
     ways.retain(|way| facts.kprobes || way.kind.is_tracing());
     if ways.is_empty() {
@@ -199,7 +209,7 @@ fn plan_hook(hook: Hook, facts: &Facts, choice: Choice) -> HookPlan {
 
 /// The ways to watch a hook, best first; KERNEL.md has the observations behind the order and the warnings.
 fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
-    use Kind::{Fentry, Fexit, Kprobe, Kretprobe};
+    use Kind::{Fentry, Fexit, Iter, Kprobe, Kretprobe};
 
     let way =
         |kind, programs: &[(&'static str, Kind)]| Way { kind, programs: programs.to_vec(), warning: None };
@@ -229,6 +239,7 @@ fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
             let fexit = fexit.map(|program| way(Fexit, &[(program, Fexit)]));
             fexit.into_iter().chain([way(Kretprobe, &[("lookup_kretprobe", Kretprobe)])]).collect()
         }
+        Hook::Iterate => vec![way(Iter, &[("held_iter", Iter)])],
     };
     for way in &mut ways {
         way.warning = warning(hook, way.kind, facts);
@@ -302,7 +313,10 @@ mod tests {
             let facts = Facts { kprobes: false, preemption, ..facts(4) };
             assert_eq!(first(&facts, Choice::Auto, Hook::Release).as_deref(), Ok("release_fentry"));
             let plan = plan(&facts, Choice::Auto);
-            assert_eq!(plan[0].1.as_ref().is_ok_and(|ways| ways[0].warning.is_some()), warns);
+            let release = plan.iter().find(|(hook, _)| *hook == Hook::Release).map(|(_, ways)| ways);
+            let warned =
+                release.and_then(|ways| ways.as_ref().ok()).is_some_and(|ways| ways[0].warning.is_some());
+            assert_eq!(warned, warns);
         }
         let facts = Facts { kprobes: false, ..facts(4) };
         assert!(first(&facts, Choice::Kprobe, Hook::Release).is_err());

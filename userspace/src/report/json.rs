@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     decode::abstract_name,
     event::{End, Listener, Process, Reason, What},
-    session::Seen,
+    session::{FoundConnection, Seen},
 };
 
 /// The line of a listener that a target means.
@@ -28,6 +28,27 @@ pub fn listener(listener: &Listener) -> Value {
         "backlog": listener.backlog,
         "pid": listener.pid,
     })
+}
+
+/// The line of a connection whose start was not seen.
+#[must_use]
+pub fn found(found: &FoundConnection<'_>, clock: &Clock) -> Value {
+    let FoundConnection { socket, connection, open, .. } = *found;
+    let accepted = connection.accepted.as_ref();
+    let mut line = Map::new();
+    let mut put = |name: &str, value: Value| line.insert(name.to_owned(), value);
+    put("type", "found".into());
+    put("time", clock.rfc3339(connection.opened).into());
+    put("boot_ns", connection.opened.into());
+    put("path", socket.path.clone().into());
+    put("open", open.into());
+    put("connection", connection.id.into());
+    put("listener", connection.listener.into());
+    put("state", connection.state().name().into());
+    put("client_inode", connection.client_inode.into());
+    put("server_inode", json!(accepted.map(|accepted| accepted.inode)));
+    who(&mut put, &connection.opener);
+    Value::Object(line)
 }
 
 /// The line of an event.

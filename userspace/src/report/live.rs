@@ -8,7 +8,7 @@ use crate::{
     decode::abstract_name,
     event::{End, Reason, What},
     lifecycle::{Connection, State},
-    session::Seen,
+    session::{FoundConnection, Seen},
 };
 
 /// The headings of the lines.
@@ -59,6 +59,27 @@ impl Lines {
         out.extend_from_slice(b" open)");
         detail(seen, out);
         out.push(b'\n');
+    }
+
+    /// Appends the line of a connection whose start was not seen.
+    pub fn found(&mut self, found: &FoundConnection<'_>, out: &mut Vec<u8>) {
+        let connection = found.connection;
+        self.time(connection.opened, out);
+        age(None, out);
+        let mut digits = [b' '; 9];
+        right(connection.opener.actor.id.pid.into(), &mut digits);
+        out.extend_from_slice(&digits);
+        out.extend_from_slice(b"  ");
+        program(found.program, out);
+        let start = out.len();
+        out.extend_from_slice(b"found: ");
+        out.extend_from_slice(connection.state().name().as_bytes());
+        pad(out, start, EVENT_WIDTH);
+        out.extend_from_slice(b"  ");
+        out.extend_from_slice(terminal(&found.socket.path).as_bytes());
+        out.extend_from_slice(b" (");
+        number(found.open, out);
+        out.extend_from_slice(b" open)\n");
     }
 
     fn time(&mut self, at: u64, out: &mut Vec<u8>) {

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::{
     attribution::who::Who,
-    event::Reason,
-    lifecycle::{Connection, EndState, State},
+    event::{End, Reason},
+    lifecycle::{Connection, EndState, Origin, State},
     session::{Session, SocketId, Tally},
 };
 
@@ -62,7 +62,9 @@ pub struct Program {
     pub program: String,
     /// Connections opened.
     pub opened: u64,
-    /// Of those, released at both ends.
+    /// Connections that were there before the trace.
+    pub before_trace: u64,
+    /// Of both, released at both ends.
     pub closed: u64,
     /// Client ends not released.
     pub open_client: u64,
@@ -92,8 +94,10 @@ pub struct Open {
     pub client_inode: u64,
     /// Inode of the server's, once accepted.
     pub server_inode: Option<u64>,
-    /// Nanoseconds since it was made.
+    /// Nanoseconds since it was made; of one whose start was not seen, since it was first met: it is older.
     pub age_ns: u64,
+    /// Its start was not seen.
+    pub before_trace: bool,
     /// Where it stands.
     pub state: State,
     /// The client end.
@@ -140,6 +144,18 @@ pub struct EndReport {
     /// Who released it.
     #[serde(flatten)]
     pub by: Option<Party>,
+    /// Who held it in the last look at all descriptors; None if there was none, or it is released.
+    pub held_by: Option<Vec<HeldBy>>,
+}
+
+/// A process with a descriptor of an end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldBy {
+    /// The process.
+    #[serde(flatten)]
+    pub party: Party,
+    /// The descriptor.
+    pub fd: u32,
 }
 
 /// What surrounds a session when a report is made.
@@ -214,6 +230,7 @@ impl Program {
             path: path.to_owned(),
             program: program.to_owned(),
             opened: tally.opened,
+            before_trace: tally.before_trace,
             closed: tally.closed,
             open_client: 0,
             open_server: 0,
@@ -238,25 +255,9 @@ impl Program {
 
 impl Open {
     fn new(session: &Session, socket: SocketId, connection: &Connection, now: u64) -> Self {
-        let party =
-            |who: &Who| Party { pid: who.actor.id.pid, program: session.program(who.program).to_owned() };
-        let end = |end: &EndState| match end {
-            EndState::Open => EndReport { state: "open", reason: None, released_ns_ago: None, by: None },
-            EndState::Unknown => {
-                EndReport { state: "unknown", reason: None, released_ns_ago: None, by: None }
-            }
-            EndState::ReleasedUnseen => {
-                EndReport { state: "released", reason: None, released_ns_ago: None, by: None }
-            }
-            EndState::Released { at, by, reason } => EndReport {
-                state: "released",
-                reason: Some(Reason::name(*reason)),
-                released_ns_ago: Some(now.saturating_sub(*at)),
-                by: Some(party(by)),
-            },
-        };
         let opener = &connection.opener;
         let process = opener.process.as_deref();
+        let accepted = connection.accepted.as_ref();
         Self {
             connection: connection.id,
             path: session.sockets()[socket.0].path.clone(),
@@ -268,14 +269,49 @@ impl Open {
                 comm: process.map_or(opener.actor.comm, |process| process.comm).to_string(),
             },
             client_inode: connection.client_inode,
-            server_inode: connection.accepted.as_ref().map(|accepted| accepted.inode),
+            server_inode: accepted.map(|accepted| accepted.inode),
             age_ns: connection.age(now),
+            before_trace: connection.origin != Origin::Seen,
             state: connection.state(),
-            client_end: end(&connection.client),
-            server_end: end(&connection.server),
-            server: connection.accepted.as_ref().map(|accepted| party(&accepted.by)),
+            client_end: EndReport::new(session, connection, End::Client, now),
+            server_end: EndReport::new(session, connection, End::Server, now),
+            server: accepted.and_then(|accepted| accepted.by.as_ref()).map(|by| Party::new(session, by)),
         }
     }
+}
+
+impl Party {
+    fn new(session: &Session, who: &Who) -> Self {
+        Self { pid: who.actor.id.pid, program: session.program(who.program).to_owned() }
+    }
+}
+
+impl EndReport {
+    fn new(session: &Session, connection: &Connection, end: End, now: u64) -> Self {
+        let plain = |state| Self { state, reason: None, released_ns_ago: None, by: None, held_by: None };
+        match connection.end(end) {
+            EndState::Open => Self { held_by: held_by(session, connection.id, end), ..plain("open") },
+            EndState::Unknown => plain("unknown"),
+            EndState::ReleasedUnseen => plain("released"),
+            EndState::Released { at, by, reason } => Self {
+                reason: Some(Reason::name(*reason)),
+                released_ns_ago: Some(now.saturating_sub(*at)),
+                by: Some(Party::new(session, by)),
+                ..plain("released")
+            },
+        }
+    }
+}
+
+/// The holders of an end, each descriptor once, by number.
+fn held_by(session: &Session, connection: u64, end: End) -> Option<Vec<HeldBy>> {
+    let mut holders: Vec<_> = session
+        .holders(connection, end)?
+        .iter()
+        .map(|holder| HeldBy { party: Party::new(session, &holder.who), fd: holder.fd })
+        .collect();
+    holders.sort_by_key(|holder| (holder.party.pid, holder.fd));
+    Some(holders)
 }
 
 /// The symbolic name of an error number, such as `EAGAIN`; `errno 999` for one without.

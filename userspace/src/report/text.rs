@@ -15,10 +15,12 @@ const SHOWN: usize = 20;
 pub fn render(report: &Report) -> String {
     let mut out = String::new();
     let opened: u64 = report.programs.iter().map(|program| program.opened).sum();
+    let before: u64 = report.programs.iter().map(|program| program.before_trace).sum();
+    let before = if before > 0 { format!(" and {before} there before") } else { String::new() };
     let targets = report.targets.iter().map(|target| terminal(target)).collect::<Vec<_>>().join(" ");
     let _ = writeln!(
         out,
-        "{:.1} s on {targets}: {} opened, {} of them not closed at both ends",
+        "{:.1} s on {targets}: {} opened{before}, {} of them not closed at both ends",
         report.seconds,
         connections_in_words(opened),
         report.open.len()
@@ -41,7 +43,11 @@ pub fn render(report: &Report) -> String {
     }
     out.push('\n');
     findings(report, &mut out);
-    out.push_str("Connections made before the trace began are not counted.\n");
+    if report.open.iter().any(|open| open.before_trace) {
+        out.push_str(
+            "Connections from before the trace are older than shown here: their start was not seen.\n",
+        );
+    }
     if report.skipped_runs > 0 {
         let skipped = report.skipped_runs;
         let _ = writeln!(
@@ -64,29 +70,33 @@ fn lines(table: &Table) -> String {
     })
 }
 
-fn programs<'a>(rows: impl Iterator<Item = &'a Program>) -> Table {
-    let mut table =
-        table(["PROGRAM", "OPENED", "CLOSED", "CLIENT END OPEN", "SERVER END OPEN", "OLDEST", "FAILED"]);
+fn programs<'a>(rows: impl Iterator<Item = &'a Program> + Clone) -> Table {
+    let with_before = rows.clone().any(|row| row.before_trace > 0);
+    let mut headings = vec!["PROGRAM", "OPENED"];
+    headings.extend(with_before.then_some("BEFORE"));
+    headings.extend(["CLOSED", "CLIENT END OPEN", "SERVER END OPEN", "OLDEST", "FAILED"]);
+    let mut table = table(&headings);
     for row in rows {
         let failed = row.failed.iter().map(|(error, count)| format!("{error} {count}")).collect::<Vec<_>>();
-        table.add_row([
-            terminal(&row.program).into_owned(),
-            row.opened.to_string(),
+        let mut cells = vec![terminal(&row.program).into_owned(), row.opened.to_string()];
+        cells.extend(with_before.then(|| row.before_trace.to_string()));
+        cells.extend([
             row.closed.to_string(),
             row.open_client.to_string(),
             row.open_server.to_string(),
             row.oldest_ns.map_or_else(|| "-".to_owned(), human),
             if failed.is_empty() { "-".to_owned() } else { failed.join(", ") },
         ]);
+        table.add_row(cells);
     }
-    for column in 1..=5 {
+    for column in 1..headings.len() - 1 {
         align_right(&mut table, column);
     }
     table
 }
 
 fn connections(open: &[Open]) -> Table {
-    let mut table = table(["AGE", "PID", "PROGRAM", "STATE", "CLIENT END", "SERVER END"]);
+    let mut table = table(&["AGE", "PID", "PROGRAM", "STATE", "CLIENT END", "SERVER END"]);
     let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut hidden = 0;
     for connection in open {
@@ -96,19 +106,24 @@ fn connections(open: &[Open]) -> Table {
             hidden += 1;
             continue;
         }
-        let holder = connection.server.as_ref();
-        let holder = holder.map_or_else(
-            || "not accepted".to_owned(),
-            |party| format!("accepted by {} {}", party.program, party.pid),
-        );
+        let server = connection.server.as_ref();
+        let accepted = match (server, connection.server_inode) {
+            (Some(party), _) => format!("accepted by {} {}", party.program, party.pid),
+            (None, Some(_)) => "accepted".to_owned(),
+            (None, None) => "not accepted".to_owned(),
+        };
         let opener = &connection.opener;
         table.add_row([
-            human(connection.age_ns),
+            if connection.before_trace {
+                format!("> {}", human(connection.age_ns))
+            } else {
+                human(connection.age_ns)
+            },
             opener.pid.to_string(),
             terminal(&command(opener.argv.as_deref(), &opener.program)).into_owned(),
             connection.state.name().to_owned(),
-            end(&connection.client_end, &format!("socket:[{}]", connection.client_inode)),
-            end(&connection.server_end, &terminal(&holder)),
+            end(&connection.client_end, Some(opener.pid), &format!("socket:[{}]", connection.client_inode)),
+            end(&connection.server_end, server.map(|party| party.pid), &terminal(&accepted)),
         ]);
     }
     align_right(&mut table, 0);
@@ -134,12 +149,22 @@ fn command(argv: Option<&[String]>, program: &str) -> String {
     text.chars().take(WIDTH - 1).chain(['…']).collect()
 }
 
-fn end(end: &EndReport, holder: &str) -> String {
-    match (end.reason, end.released_ns_ago) {
-        (Some(reason), Some(ago)) => format!("{reason} {} ago", human(ago)),
-        _ if end.state == "unknown" => "not followed".to_owned(),
-        _ if end.state == "released" => "released, record lost".to_owned(),
-        _ => format!("open ({holder})"),
+/// An end in a cell. `owner` opened or accepted it; if others hold it now, they are named.
+fn end(end: &EndReport, owner: Option<u32>, detail: &str) -> String {
+    if let (Some(reason), Some(ago)) = (end.reason, end.released_ns_ago) {
+        return format!("{reason} {} ago", human(ago));
+    }
+    let holders = end.held_by.as_deref().unwrap_or_default();
+    let is_owners = holders.iter().any(|holder| Some(holder.party.pid) == owner);
+    match (end.state, holders) {
+        ("unknown", _) => "not followed".to_owned(),
+        ("released", _) => "released, not seen when".to_owned(),
+        (_, [first, rest @ ..]) if !is_owners && owner.is_some() => {
+            let others = rest.iter().filter(|holder| holder.party.pid != first.party.pid).count();
+            let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+            format!("open (held by {} {}{others})", terminal(&first.party.program), first.party.pid)
+        }
+        _ => format!("open ({detail})"),
     }
 }
 
@@ -150,11 +175,15 @@ fn findings(report: &Report, out: &mut String) {
     let mut none = true;
     for program in &report.programs {
         let (name, path) = (terminal(&program.program), terminal(&program.path));
+        let before = match program.before_trace {
+            0 => String::new(),
+            count => format!(", and {count} before the trace,"),
+        };
         if program.old_client > 0 {
             none = false;
             let _ = writeln!(
                 out,
-                "{name} opened {} to {path}; older than {age} and still open at the client end: {}.",
+                "{name} opened {}{before} to {path}; older than {age} and still open at the client end: {}.",
                 connections_in_words(program.opened),
                 program.old_client
             );
@@ -181,7 +210,7 @@ fn connections_in_words(count: u64) -> String {
     format!("{count} connection{}", if count == 1 { "" } else { "s" })
 }
 
-fn table<const N: usize>(headings: [&str; N]) -> Table {
+fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(headings);
     for column in table.column_iter_mut() {

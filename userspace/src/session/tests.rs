@@ -3,7 +3,8 @@ use std::path::Path;
 use super::*;
 use crate::{
     attribution::targets::Target,
-    event::{Actor, Comm, Namespaces, Process, ProcessId, Queue, Reason},
+    event::{Actor, Comm, Held, HeldSocket, Namespaces, Peer, Process, ProcessId, Queue, Reason},
+    lifecycle::LiveEnds,
 };
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
@@ -13,7 +14,7 @@ const OURS: u32 = 10;
 pub(crate) fn session(targets: &[&str]) -> Session {
     let targets = targets.iter().map(|target| Target::parse(target, Path::new("/nowhere")));
     let targets = targets.collect::<Result<_, _>>().expect("targets are well-formed");
-    Session::new(Selection::new(targets, OURS), |_| None)
+    Session::new(Selection::new(targets, OURS))
 }
 
 /// Feeds records; panics if one does not fit.
@@ -37,6 +38,8 @@ pub(crate) fn process(pid: u32, program: Option<&str>) -> Record {
         gid: 0,
         parent: 1,
         cgroup: 1,
+        cgroup_path: None,
+        user: None,
         pid_in_namespace: pid,
         namespaces: Namespaces { mount: OURS, network: 1, pid: 1 },
     }))
@@ -88,7 +91,14 @@ pub(crate) fn release(connection: u64, listener: u64, end: End) -> What {
 
 pub(crate) fn attempt(listener: Option<u64>, address: &str) -> What {
     let queue = listener.map(|_| Queue { length: 11, max: 10 });
-    What::Attempt { listener, errno: 11, address: address.as_bytes().to_vec(), queue, directory: None }
+    What::Attempt {
+        listener,
+        errno: 11,
+        address: address.as_bytes().to_vec(),
+        queue,
+        directory: None,
+        place: None,
+    }
 }
 
 /// The figures of a notice: path and connections open on the listener.
@@ -159,8 +169,8 @@ fn a_process_without_a_description_goes_by_its_name() {
 fn events_without_a_beginning_are_signs_of_loss() {
     let mut session = session(&["a.sock"]);
     assert!(session.feed(listener(1, "/run/a.sock")).is_some());
-    assert!(session.feed(event(1, 7, release(5, 1, End::Client))).is_none());
-    assert!(session.feed(event(1, 7, accept(5, 9))).is_none());
+    assert!(matches!(session.feed(event(1, 7, release(5, 1, End::Client))), Some(Notice::Misfit)));
+    assert!(matches!(session.feed(event(1, 7, accept(5, 9))), Some(Notice::Misfit)));
     assert_eq!(session.misfits(), 2);
 }
 
@@ -171,21 +181,68 @@ fn lost_releases_free_their_slots() {
     feed(&mut session, [event(1, 7, connect(1, 1)), event(2, 7, connect(2, 1)), event(3, 7, connect(3, 1))]);
     // Of connection 1 both releases were lost, of connection 2 the server's.
     let live = LiveEnds::from([(2, End::Client), (3, End::Client), (3, End::Server)]);
-    assert_eq!(session.reconcile(&live, 9 * SECOND), 3);
+    let gone = session.gone_by(&live, 9 * SECOND);
+    assert_eq!(gone.len(), 3);
+    feed(&mut session, gone.into_iter().map(|(connection, end)| Record::Gone { connection, end }));
     let tallies: Vec<_> = session.tallies().map(|(_, _, tally)| (tally.opened, tally.closed)).collect();
     assert_eq!(tallies, [(3, 1)]);
     assert_eq!(seen(&mut session, event(10, 7, connect(4, 1))), Some(("/run/a.sock".to_owned(), 2)));
 }
 
+fn held(connection: u64, pid: u32, end: End, peer: Peer) -> Record {
+    let id = ProcessId { pid, start: u64::from(pid), exec_id: 1 };
+    let holder = Actor { id, tid: pid, uid: None, gid: None, comm: Comm(*b"a-thread\0\0\0\0\0\0\0\0") };
+    let socket = HeldSocket::End { connection, is_seed: true, end, peer, opener: Some(7) };
+    Record::Held(Held { at: 5 * SECOND, holder, fd: 3, inode: 100 + u64::from(pid), listener: 1, socket })
+}
+
 #[test]
-fn a_process_that_no_record_describes_is_asked_about() {
+fn connections_from_before_the_trace_count_as_such() {
     let mut session = session(&["a.sock"]);
-    session.processes = Processes::new(|actor| {
-        let Record::Process(process) = process(actor.id.pid, Some("/bin/late")) else { return None };
-        // Process 8 has another's number by now.
-        (actor.id.pid != 8).then(|| Arc::unwrap_or_clone(process))
-    });
-    feed(&mut session, [listener(1, "/run/a.sock"), event(1, 7, connect(1, 1)), event(1, 8, connect(2, 1))]);
-    let names: Vec<_> = session.tallies().map(|(_, program, _)| session.program(program)).collect();
-    assert_eq!(names, ["/bin/late", "[a-thread]"]);
+    feed(&mut session, [process(7, Some("/bin/x")), process(8, Some("/bin/d")), listener(1, "/run/a.sock")]);
+    let round = |session: &mut Session| {
+        // The server's descriptor comes by first: whose the other end is shows only with the client's.
+        let rows = [held(9, 8, End::Server, Peer::Open(107)), held(9, 7, End::Client, Peer::Open(108))];
+        feed(session, [Record::RoundBegins].into_iter().chain(rows).chain([Record::RoundEnds]));
+    };
+    assert_eq!(session.holders(9, End::Client), None);
+    round(&mut session);
+    round(&mut session);
+    let tallies: Vec<_> = session
+        .tallies()
+        .map(|(_, who, tally)| (session.program(who), tally.opened, tally.before_trace))
+        .collect();
+    assert_eq!(tallies, [("/bin/x", 0, 1)]);
+    let holders =
+        |end| session.holders(9, end).map(|it| it.iter().map(|it| it.who.actor.id.pid).collect::<Vec<_>>());
+    assert_eq!((holders(End::Client), holders(End::Server)), (Some(vec![7]), Some(vec![8])));
+    // It takes a slot until its server end goes, and counts as closed then.
+    assert_eq!(seen(&mut session, event(6, 7, connect(1, 1))), Some(("/run/a.sock".to_owned(), 2)));
+    feed(&mut session, [event(7, 7, release(9, 1, End::Client))]);
+    assert_eq!(
+        seen(&mut session, event(8, 8, release(9, 1, End::Server))),
+        Some(("/run/a.sock".to_owned(), 1))
+    );
+    assert_eq!(session.tallies().map(|(_, _, tally)| tally.closed).collect::<Vec<_>>(), [1]);
+    assert_eq!(session.holders(9, End::Client), Some(&[][..]));
+}
+
+#[test]
+fn an_heir_is_not_taken_for_the_opener() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [process(9, Some("/bin/heir")), listener(1, "/run/a.sock"), Record::RoundBegins]);
+    feed(&mut session, [held(9, 9, End::Client, Peer::Open(1)), Record::RoundEnds]);
+    let tallies: Vec<_> = session.tallies().map(|(_, who, _)| session.program(who)).collect();
+    assert_eq!(tallies, ["[unknown]"]);
+    assert_eq!(session.open().map(|(_, it)| it.opener.actor.id.pid).collect::<Vec<_>>(), [7]);
+}
+
+#[test]
+fn a_round_broken_off_does_not_replace_the_last() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [listener(1, "/run/a.sock"), Record::RoundBegins]);
+    feed(&mut session, [held(9, 7, End::Client, Peer::Queued), Record::RoundEnds, Record::RoundBegins]);
+    assert_eq!(session.holders(9, End::Client).map(<[Holder]>::len), Some(1));
+    feed(&mut session, [Record::RoundEnds]);
+    assert_eq!(session.holders(9, End::Client).map(<[Holder]>::len), Some(0));
 }

@@ -86,12 +86,16 @@ fn declarations(text: &str) -> (Vec<Declaration>, Vec<String>) {
     (found, wrong)
 }
 
-/// The kernel function in a line like `#[kprobe(function = "f")]`.
-fn attached_to(line: &str) -> Option<&str> {
+/// The kernel function in a line like `#[kprobe(function = "f")]`; an iterator `#[unsafe(link_section = "iter/f")]` has
+/// the signature of `bpf_iter_f`.
+fn attached_to(line: &str) -> Option<String> {
+    if let Some(iterator) = line.strip_prefix("#[unsafe(link_section = \"iter/") {
+        return iterator.split_once('"').map(|(name, _)| format!("bpf_iter_{name}"));
+    }
     let kinds = ["fentry", "fexit", "kprobe", "kretprobe"];
     let attribute = line.strip_prefix("#[")?;
     kinds.iter().find_map(|kind| attribute.strip_prefix(kind)?.strip_prefix('('))?;
-    attribute.split_once("function = \"")?.1.split_once('"').map(|(function, _)| function)
+    attribute.split_once("function = \"")?.1.split_once('"').map(|(function, _)| function.to_owned())
 }
 
 fn parse(comment: &str, line: usize) -> Option<Declaration> {
@@ -164,6 +168,7 @@ mod tests {
         for (text, expected) in [
             ("#[kprobe(function = \"f\")]\nfn a() {}\n", "1: the hook on f declares no prototype"),
             ("// proto: int g(int n)\n#[kprobe(function = \"f\")]\n", "1: the hook is on f, not g"),
+            ("#[unsafe(link_section = \"iter/f\")]\n", "1: the hook on bpf_iter_f declares no prototype"),
             ("// proto: int g(int n)\nfn a() {}\n", "1: no hook below the prototype"),
             ("// proto: nonsense\n", "1: cannot read the prototype \"nonsense\""),
             ("// proto: int g(int n) [4.4]\n", "1: cannot read the prototype \"int g(int n) [4.4]\""),

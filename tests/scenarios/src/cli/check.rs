@@ -21,7 +21,7 @@ pub(super) fn check(bench: &Bench<'_>) -> anyhow::Result<()> {
         let hooks = findings["hooks"].as_array().context("no hooks")?;
         let mut names: Vec<_> = hooks.iter().filter_map(|hook| hook["hook"].as_str()).collect();
         names.sort_unstable();
-        ensure!(names == ["accept", "attempt", "connect", "lookup", "release"], "{names:?}");
+        ensure!(names == ["accept", "attempt", "connect", "iterate", "lookup", "release"], "{names:?}");
         for hook in hooks {
             ensure!(hook["status"] == "attached", "--hooks {choice}: {hook}");
             ensure!(kinds.iter().any(|kind| hook["kind"] == *kind), "--hooks {choice}: {hook}");

@@ -96,7 +96,7 @@ pub(super) fn count_ends(bench: &Bench<'_>) -> anyhow::Result<()> {
         let mut types = ended.types()?;
         ensure!(types.first().is_some_and(|first| first == "session"), "{types:?}");
         ensure!(types.last().is_some_and(|last| last == "report"), "{types:?}");
-        types.retain(|kind| !matches!(kind.as_str(), "session" | "listener" | "report"));
+        types.retain(|kind| !matches!(kind.as_str(), "session" | "listener" | "watching" | "report"));
         ensure!(types.len() == count, "{} events instead of {count}: {types:?}", types.len());
         let opened = types.iter().filter(|kind| *kind == "connect").count();
         let report = ended.report()?;

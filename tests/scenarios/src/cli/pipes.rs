@@ -118,6 +118,6 @@ pub(super) fn blocked_pipe(bench: &Bench<'_>) -> anyhow::Result<()> {
     ensure!(report["type"] == "report" && report["complete"] == true, "{report}");
     let figures = (total(report, "opened")?, total(report, "closed")?);
     ensure!(figures == (PASSES, PASSES), "{PASSES} connections: {report}");
-    ensure!(lines.len() as u64 == 3 + 4 * PASSES, "{} lines", lines.len());
+    ensure!(lines.len() as u64 == 4 + 4 * PASSES, "{} lines", lines.len());
     Ok(())
 }

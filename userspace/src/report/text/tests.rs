@@ -58,7 +58,6 @@ Not closed
 /usr/bin/leaky opened 2 connections to /run/ma.sock; older than 1 min 0 s and still open at the client end: 2.
 Of the connections that /usr/bin/tidy opened to /run/ma.sock, still open at the server end more than 1 min 0 s after \
 the client end was released: 1.
-Connections made before the trace began are not counted.
 ";
     assert_eq!(rendered(frame(60)), expected);
 }

@@ -1,94 +1,11 @@
-//! Records, map keys and map values.
-//!
-//! Every record starts with a [`Header`]; `kind` says what follows. All fields are native-endian and explicitly
-//! padded, so a record has no uninitialised bytes and may be read from any properly sized slice.
+//! The records in the ring buffer.
 
-#[cfg(not(target_arch = "bpf"))]
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-/// Longest name that can be filtered in the kernel: `sun_path` holds 108 bytes (unix(7)).
-pub const NAME_LEN: usize = 108;
-/// Bytes of a path that are kept; the walk needs room for one more component behind them.
-pub const PATH_LEN: usize = 1024;
-/// Longest path component (`NAME_MAX` + NUL).
-pub const COMPONENT_LEN: usize = 256;
-/// Bytes of the command line that are kept.
-pub const ARGV_LEN: usize = 512;
-/// Steps of a path walk: components plus mount points crossed.
-pub const PATH_STEPS: usize = 32;
-
-/// Bytes of a name that the kernel side compares, besides its length. Userspace turns down what only looks alike.
-pub const PREFIX_LEN: usize = 15;
-/// No user or group id: `(uid_t)-1`, which no user has.
-pub const NO_ID: u32 = u32::MAX;
-
-/// Kinds of record.
-pub mod kind {
-    /// [`super::Process`]
-    pub const PROCESS: u16 = 1;
-    /// [`super::Listener`]
-    pub const LISTENER: u16 = 2;
-    /// [`super::Connect`]
-    pub const CONNECT: u16 = 3;
-    /// [`super::Accept`]
-    pub const ACCEPT: u16 = 4;
-    /// [`super::Release`]
-    pub const RELEASE: u16 = 5;
-    /// [`super::Attempt`]
-    pub const ATTEMPT: u16 = 6;
-}
-
-/// The hooks, as indices into [`Counters`].
-pub mod hook {
-    /// A connection was made: `security_unix_stream_connect`.
-    pub const CONNECT: usize = 0;
-    /// An end was released: `unix_release_sock`.
-    pub const RELEASE: usize = 1;
-    /// A connection was accepted: `security_sock_graft`.
-    pub const ACCEPT: usize = 2;
-    /// A connect returned an error: `unix_stream_connect`.
-    pub const ATTEMPT: usize = 3;
-    /// The listener that a connect found: `unix_find_other`.
-    pub const LOOKUP: usize = 4;
-    /// How many there are.
-    pub const COUNT: usize = 5;
-}
-
-/// What can fail in a hook, as indices into a row of [`Counters`].
-pub mod failure {
-    /// No room in the ring buffer: an event was lost.
-    pub const RING: usize = 0;
-    /// The map of ends is full: a release will not be seen.
-    pub const ENDS: usize = 1;
-    /// No room in the ring buffer for the description of a process.
-    pub const PROCESS: usize = 2;
-    /// The map of pending lookups is full: an attempt lost its listener.
-    pub const PENDING: usize = 3;
-    /// How many there are.
-    pub const COUNT: usize = 4;
-}
-
-/// Derives what each side needs: userspace reads and writes the bytes without `unsafe`.
-macro_rules! shared {
-    ($(#[$meta:meta])* pub struct $name:ident { $($body:tt)* } size $size:literal) => {
-        $(#[$meta])*
-        #[repr(C)]
-        #[derive(Clone, Copy)]
-        #[cfg_attr(
-            not(target_arch = "bpf"),
-            derive(Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)
-        )]
-        pub struct $name { $($body)* }
-
-        const _: () = assert!(core::mem::size_of::<$name>() == $size);
-        const _: () = assert!(core::mem::align_of::<$name>() <= 8);
-    };
-}
+use super::{ARGV_LEN, COMPONENT_LEN, NAME_LEN, PATH_LEN};
 
 shared! {
     /// Start of every record.
     pub struct Header {
-        /// One of [`kind`].
+        /// One of [`kind`](super::kind).
         pub kind: u16,
         /// Layout version of the record: [`ABI_VERSION`].
         pub version: u16,
@@ -124,7 +41,7 @@ shared! {
         pub tid: u32,
         /// `task_struct.flags`.
         pub task_flags: u32,
-        /// User id, as the initial user namespace has it, for whoever connects; else [`NO_ID`], which saves a look-up.
+        /// User id, as the initial user namespace has it, for whoever connects; else [`NO_ID`](super::NO_ID), which saves a look-up.
         pub uid: u32,
         /// Group id, likewise.
         pub gid: u32,
@@ -148,7 +65,7 @@ shared! {
 shared! {
     /// Describes a process; sent once, before the first record that names it.
     pub struct Process {
-        /// [`kind::PROCESS`]
+        /// [`kind::PROCESS`](super::kind::PROCESS)
         pub header: Header,
         /// Who.
         pub actor: Actor,
@@ -180,7 +97,7 @@ shared! {
 shared! {
     /// Describes a listening socket; sent once, before the first record that names it.
     pub struct Listener {
-        /// [`kind::LISTENER`]
+        /// [`kind::LISTENER`](super::kind::LISTENER)
         pub header: Header,
         /// Number of the listener, unique while the host is up.
         pub listener: u64,
@@ -224,7 +141,7 @@ shared! {
 shared! {
     /// A connection was made.
     pub struct Connect {
-        /// [`kind::CONNECT`]
+        /// [`kind::CONNECT`](super::kind::CONNECT)
         pub header: Header,
         /// The opener.
         pub actor: Actor,
@@ -254,7 +171,7 @@ pub mod untracked {
 shared! {
     /// A connection was accepted.
     pub struct Accept {
-        /// [`kind::ACCEPT`]
+        /// [`kind::ACCEPT`](super::kind::ACCEPT)
         pub header: Header,
         /// The acceptor.
         pub actor: Actor,
@@ -270,7 +187,7 @@ shared! {
 shared! {
     /// The last reference to an end, or to a listener, was dropped.
     pub struct Release {
-        /// [`kind::RELEASE`]
+        /// [`kind::RELEASE`](super::kind::RELEASE)
         pub header: Header,
         /// Who dropped it.
         pub actor: Actor,
@@ -302,7 +219,7 @@ pub mod side {
 shared! {
     /// A connect failed.
     pub struct Attempt {
-        /// [`kind::ATTEMPT`]
+        /// [`kind::ATTEMPT`](super::kind::ATTEMPT)
         pub header: Header,
         /// Who tried.
         pub actor: Actor,
@@ -324,63 +241,54 @@ shared! {
 }
 
 shared! {
-    /// Key of the map of wanted names.
-    pub struct Name {
-        /// Length of the whole name.
-        pub len: u32,
-        /// 1 for an abstract name (without the leading NUL), 0 for a file name.
-        pub is_abstract: u32,
-        /// The first [`PREFIX_LEN`] bytes, padded with NUL.
-        pub prefix: [u64; 2],
-    } size 24
-}
-
-shared! {
-    /// What to look for; one entry, changed while the programs run.
-    pub struct Config {
-        /// 0 until everything is attached.
-        pub enabled: u32,
-        /// 1 if every socket with a file is wanted (a wildcard in the file name).
-        pub any_file: u32,
-        /// 1 if userspace turned a listener down, so that the numbers of those must be looked up.
-        pub any_ignored: u32,
-        /// Padding.
-        pub reserved: u32,
-        /// Lengths of the wanted file names, one bit each: most sockets fail this without a hash.
-        pub file_lengths: [u64; 4],
-        /// Lengths of the wanted abstract names.
-        pub abstract_lengths: [u64; 4],
-    } size 80
-}
-
-shared! {
-    /// Value of the map of ends, keyed by `struct sock *`.
-    pub struct End {
-        /// Number of the connection; 0 for a listener.
+    /// A descriptor that refers to a wanted socket, found by the iterator.
+    pub struct Held {
+        /// [`kind::HELD`](super::kind::HELD)
+        pub header: Header,
+        /// The process whose descriptor it is.
+        pub process: ProcessKey,
+        /// Name of the thread group's leader.
+        pub comm: [u64; 2],
+        /// Number of the connection, see [`is_seed`]; 0 for a listener.
         pub connection: u64,
         /// Number of the listener.
         pub listener: u64,
+        /// Inode number of the socket, as in `socket:[N]`.
+        pub inode: u64,
+        /// Inode number of the other end; 0 if that has none (not accepted, or released).
+        pub peer_inode: u64,
+        /// The accept queue of a listener.
+        pub queue: Queue,
         /// One of [`side`].
         pub side: u32,
-        /// Exec count of whoever opened or accepted it, see `owner`.
-        pub owner_exec_id: u32,
-        /// Of an end: thread group id of whoever opened or accepted it, a process that userspace knows. Of a listener:
-        /// the address of what has its name, which tells it from another socket at the same address.
-        pub owner: u64,
-    } size 32
+        /// One of [`peer`].
+        pub peer: u32,
+        /// The descriptor.
+        pub fd: u32,
+        /// Of a connection: the process that connected, by `SO_PEERCRED` of the server end; 0 if that is gone.
+        pub opener: u32,
+    } size 104
 }
 
-shared! {
-    /// Value of the map of pending lookups, keyed by thread: what `unix_find_other` found.
-    pub struct Pending {
-        /// Number of the listener; 0 if userspace turned it down.
-        pub listener: u64,
-        /// Its accept queue.
-        pub queue: Queue,
-        /// Hash of the address that led to it: what an earlier connect left behind is told by it.
-        pub address: u64,
-    } size 24
+/// Low bits of a connection's number: the processor that gave it. Numbers stay below 2^53, which JSON readers can
+/// represent, for 10^12 connections on each processor.
+pub const PROCESSOR_BITS: u32 = 13;
+/// In place of a processor, in the number of a connection whose start no hook saw. Linux has no more than 8192 processors,
+/// and as good as no host has this one.
+pub const SEED: u64 = (1 << PROCESSOR_BITS) - 1;
+
+/// Is it the number of a connection whose start no hook saw?
+#[must_use]
+pub const fn is_seed(connection: u64) -> bool {
+    connection & SEED == SEED
 }
 
-/// How often something failed, by [`hook`] and [`failure`].
-pub type Counters = [[u64; failure::COUNT]; hook::COUNT];
+/// What became of the other end, as the iterator saw it.
+pub mod peer {
+    /// Somebody refers to it.
+    pub const OPEN: u32 = 0;
+    /// A server end that waits to be accepted.
+    pub const QUEUED: u32 = 1;
+    /// Nobody does any more.
+    pub const RELEASED: u32 = 2;
+}

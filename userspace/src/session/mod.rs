@@ -10,15 +10,21 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
+mod found;
+mod holders;
+
+pub use holders::Holder;
+
 use crate::{
     attribution::{
-        processes::{Describe, Processes},
+        processes::Processes,
         selection::Selection,
         who::{ProgramId, Who},
     },
-    event::{End, Event, Listener, Record, What},
-    lifecycle::{Change, Connection, LiveEnds, Table},
+    event::{End, Event, Listener, ProcessId, Record, What},
+    lifecycle::{Change, Connection, Table},
 };
+use holders::Holders;
 
 /// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new
 /// listener under the same path; its connections count together.
@@ -45,11 +51,16 @@ pub struct SocketId(pub usize);
 pub struct Tally {
     /// Connections made.
     pub opened: u64,
-    /// Of those, released at both ends.
+    /// Connections whose start was not seen: from before the trace, as good as always.
+    pub before_trace: u64,
+    /// Of both, released at both ends.
     pub closed: u64,
     /// Failed attempts by error number.
     pub failed: BTreeMap<i32, u64>,
 }
+
+/// An event names a listener that no record described.
+struct Unknown;
 
 /// No namespace has this inode number.
 const ANY_NAMESPACE: u32 = 0;
@@ -68,6 +79,24 @@ pub enum Notice<'a> {
     Ignored(u64),
     /// Something happened on a socket that is followed.
     Seen(Seen<'a>),
+    /// A connection was found whose start was not seen; [`Session::found`] tells what is known of it. Later lines of the same
+    /// round may add to that.
+    Found(u64),
+    /// An event on a followed socket did not fit what came before.
+    Misfit,
+}
+
+/// A connection whose start was not seen.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundConnection<'a> {
+    /// On which socket.
+    pub socket: &'a Socket,
+    /// Its program's name.
+    pub program: &'a str,
+    /// Connections on the listener that take a slot or a place in the queue.
+    pub open: u64,
+    /// The connection.
+    pub connection: &'a Connection,
 }
 
 /// Something that happened.
@@ -103,23 +132,25 @@ pub struct Session {
     listeners: FxHashMap<u64, Option<Followed>>,
     table: Table,
     tallies: BTreeMap<(SocketId, ProgramId), Tally>,
+    holders: Holders,
     misfits: u64,
     last: Option<(Event, Who, SocketId, Option<Box<Connection>>)>,
     last_listener: Option<Arc<Listener>>,
 }
 
 impl Session {
-    /// An empty one. `describe` is asked about processes that no record describes.
+    /// An empty one.
     #[must_use]
-    pub fn new(selection: Selection, describe: Describe) -> Self {
+    pub fn new(selection: Selection) -> Self {
         Self {
             selection,
-            processes: Processes::new(describe),
+            processes: Processes::default(),
             sockets: Vec::new(),
             by_name: HashMap::new(),
             listeners: FxHashMap::default(),
             table: Table::default(),
             tallies: BTreeMap::new(),
+            holders: Holders::default(),
             misfits: 0,
             last: None,
             last_listener: None,
@@ -134,8 +165,24 @@ impl Session {
                 None
             }
             Record::Listener(listener) => Some(self.listener(listener)),
-            Record::Event(event) => self.event(event).map(Notice::Seen),
+            Record::Event(event) => self.event(event),
+            Record::Held(held) => self.held(&held),
+            Record::RoundBegins => {
+                self.holders.begin();
+                None
+            }
+            Record::RoundEnds => {
+                self.holders.end();
+                None
+            }
+            Record::Gone { connection, end } => self.gone(connection, end),
         }
+    }
+
+    /// Is this process described?
+    #[must_use]
+    pub fn knows(&self, process: &ProcessId) -> bool {
+        self.processes.knows(process)
     }
 
     fn listener(&mut self, listener: Arc<Listener>) -> Notice<'_> {
@@ -174,22 +221,28 @@ impl Session {
         id
     }
 
-    fn event(&mut self, event: Event) -> Option<Seen<'_>> {
-        let who = self.processes.identify(event.actor);
-        let socket = self.socket_of(&event.what, &who)?;
-        let change = self.table.apply(event.at, who.clone(), &event.what);
-        let Ok(change) = change else {
-            self.misfits += 1;
-            return None;
+    fn event(&mut self, event: Event) -> Option<Notice<'_>> {
+        let socket = match self.socket_of(&event) {
+            Ok(socket) => socket?,
+            Err(Unknown) => return Some(self.misfit()),
         };
+        let who = self.processes.identify(event.actor);
+        let change = self.table.apply(event.at, who.clone(), &event.what);
+        let Ok(change) = change else { return Some(self.misfit()) };
         let closed = match change {
             Some(Change::Closed(connection)) => Some(connection),
             Some(Change::Live(_)) | None => None,
         };
         self.occupy(&event.what);
         self.count(socket, &event.what, &who, closed.as_deref());
+        self.forget(closed.as_deref());
         self.last = Some((event, who, socket, closed));
-        self.last_seen()
+        self.last_seen().map(Notice::Seen)
+    }
+
+    fn misfit(&mut self) -> Notice<'static> {
+        self.misfits += 1;
+        Notice::Misfit
     }
 
     /// Counts the slot, or place in the queue, that an event takes or frees.
@@ -206,20 +259,17 @@ impl Session {
     }
 
     /// The socket that an event happened on; None if nobody asked for it. A release may follow its listener's.
-    fn socket_of(&mut self, what: &What, who: &Who) -> Option<SocketId> {
-        if let What::Attempt { listener: None, address, directory, .. } = what {
-            let namespace = who.process.as_ref().map(|process| process.namespaces.mount);
-            let place = self.selection.by_address(address, directory.as_deref(), namespace)?;
-            return Some(self.socket(&place, ANY_NAMESPACE));
+    fn socket_of(&mut self, event: &Event) -> Result<Option<SocketId>, Unknown> {
+        if let What::Attempt { listener: None, address, directory, place, .. } = &event.what {
+            let place = place.clone().or_else(|| {
+                let namespace = self.processes.mount_namespace(&event.actor.id);
+                self.selection.by_address(address, directory.as_deref(), namespace)
+            });
+            return Ok(place.map(|place| self.socket(&place, ANY_NAMESPACE)));
         }
-        let listener = listener_of(what)?;
-        match self.listeners.get(&listener) {
-            Some(followed) => followed.map(|followed| followed.socket),
-            None => {
-                self.misfits += 1;
-                None
-            }
-        }
+        let Some(listener) = listener_of(&event.what) else { return Ok(None) };
+        let followed = self.listeners.get(&listener).ok_or(Unknown)?;
+        Ok(followed.map(|followed| followed.socket))
     }
 
     fn count(&mut self, socket: SocketId, what: &What, who: &Who, closed: Option<&Connection>) {
@@ -254,20 +304,15 @@ impl Session {
         })
     }
 
-    /// Repairs what lost records left wrong; see [`Table::reconcile`]. Returns how many releases were made up for.
-    pub fn reconcile(&mut self, live: &LiveEnds, taken: u64) -> usize {
-        let repair = self.table.reconcile(live, taken);
-        for (listener, _) in repair.ends.iter().filter(|(_, end)| *end == End::Server) {
-            if let Some(followed) = self.listeners.get_mut(listener).and_then(Option::as_mut) {
-                followed.occupied = followed.occupied.saturating_sub(1);
-            }
-        }
-        for connection in repair.closed {
-            if let Some(followed) = self.listeners.get(&connection.listener).copied().flatten() {
-                self.tallies.entry((followed.socket, connection.opener.program)).or_default().closed += 1;
-            }
-        }
-        repair.ends.len()
+    /// Who held an end in the last complete round; None if there was none.
+    #[must_use]
+    pub fn holders(&self, connection: u64, end: End) -> Option<&[Holder]> {
+        self.holders.of((connection, end))
+    }
+
+    /// Who held a listener in the last complete round.
+    pub fn listener_holders(&self) -> impl Iterator<Item = (u64, &Holder)> {
+        self.holders.listeners()
     }
 
     /// A program's name.

@@ -1,6 +1,6 @@
 //! `sockleak capture`: from attaching to the report.
 
-use std::{env, future, path::Path, time::Duration};
+use std::{env, future, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -9,18 +9,17 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
-use super::{
-    output::Output,
-    source::{complete, read_process},
-};
+mod rounds;
+
+use super::{output::Output, source::Source};
 use crate::{
     attribution::{selection::Selection, targets::Target},
     cli::Capture,
     clock::{self, Clock},
     console::say,
     decode::decode,
+    event::Record,
     failure::Failure,
-    lifecycle::LiveEnds,
     privilege,
     probe::{
         attach::{Probe, Sizes},
@@ -55,8 +54,9 @@ pub fn run(arguments: &Capture) -> Result<(), Failure> {
         // Before anything is said: whoever reads that tracing has begun may ask for its end at once.
         let mut signals = Signals::listen()?;
         let mut run = Run::start(arguments, targets, &machine)?;
+        run.seed().await?;
         run.follow(&mut signals).await?;
-        run.finish()
+        run.finish().await
     })
 }
 
@@ -91,6 +91,7 @@ struct Run<'a> {
     arguments: &'a Capture,
     probe: Probe,
     ring: Ring,
+    source: Source,
     session: Session,
     clock: Clock,
     lines: Lines,
@@ -100,6 +101,8 @@ struct Run<'a> {
     last_event: u64,
     undecoded: u64,
     losses: Vec<Loss>,
+    /// Connections that a round found, still to be told.
+    found: Vec<u64>,
 }
 
 impl<'a> Run<'a> {
@@ -118,7 +121,8 @@ impl<'a> Run<'a> {
             arguments,
             probe,
             ring,
-            session: Session::new(selection, read_process),
+            source: Source::default(),
+            session: Session::new(selection),
             lines: Lines::new(clock.clone()),
             clock,
             out: Output::default(),
@@ -127,6 +131,7 @@ impl<'a> Run<'a> {
             last_event: 0,
             undecoded: 0,
             losses: Vec::new(),
+            found: Vec::new(),
         };
         run.announce(machine)?;
         Ok(run)
@@ -221,22 +226,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// After a loss: makes up for lost releases. What the ring holds must be taken in first; under a flood that may not
-    /// succeed, and the next look or the end does it.
-    fn repair(&mut self) -> Result<(), Failure> {
-        const ROUNDS: usize = 64;
-
-        let taken = clock::now();
-        let Some(live) = self.live_ends(&self.losses) else { return Ok(()) };
-        for _ in 0..ROUNDS {
-            if !self.drain()? {
-                self.session.reconcile(&live, taken);
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
     /// Takes in what is in the ring; tells whether there was anything.
     fn drain(&mut self) -> Result<bool, Failure> {
         let mut any = false;
@@ -244,7 +233,8 @@ impl<'a> Run<'a> {
             any = true;
             match decode(&bytes) {
                 Ok(mut record) => {
-                    complete(&mut record);
+                    self.source.complete(&mut record);
+                    self.describe(&record)?;
                     self.feed(record)?;
                 }
                 Err(error) => {
@@ -260,14 +250,34 @@ impl<'a> Run<'a> {
         Ok(any)
     }
 
-    fn feed(&mut self, record: crate::event::Record) -> Result<(), Failure> {
-        if matches!(record, crate::event::Record::Listener(_)) {
+    /// Describes the process that a record names, unless the kernel side did.
+    fn describe(&mut self, record: &Record) -> Result<(), Failure> {
+        let actor = match record {
+            Record::Event(event) => &event.actor,
+            Record::Held(held) => &held.holder,
+            _ => return Ok(()),
+        };
+        if self.session.knows(&actor.id) {
+            return Ok(());
+        }
+        match self.source.describe(actor) {
+            Some(process) => self.feed(Record::Process(Arc::new(process))),
+            None => Ok(()),
+        }
+    }
+
+    fn feed(&mut self, record: Record) -> Result<(), Failure> {
+        if matches!(record, Record::Event(_)) && !self.found.is_empty() {
+            self.tell_found();
+        }
+        if matches!(record, Record::Listener(_)) {
             // Its directory may have come with it.
             self.session.selection.refresh();
         }
         let (quiet, as_json) = (self.arguments.quiet, self.arguments.json);
         match self.session.feed(record) {
-            None => {}
+            None | Some(Notice::Misfit) => {}
+            Some(Notice::Found(connection)) => self.found.push(connection),
             Some(Notice::Ignored(listener)) => self.probe.control.ignore(listener),
             Some(Notice::Listener(listener)) if as_json && !quiet => self.out.json(&json::listener(listener)),
             Some(Notice::Listener(_)) => {}
@@ -285,7 +295,11 @@ impl<'a> Run<'a> {
     }
 
     /// Stops the kernel side, takes in what is left, and reports.
-    fn finish(mut self) -> Result<(), Failure> {
+    async fn finish(mut self) -> Result<(), Failure> {
+        // Who holds what is open. With a count, the report is of the moment of its last event, not of now.
+        if !self.is_enough() && !self.out.is_closed() {
+            self.round(true).await?;
+        }
         // New connections first: one whose release hook is gone already would stay open for ever.
         self.probe.control.enable(false)?;
         // With a count, what came after it is not taken in: the report is of that moment.
@@ -295,7 +309,7 @@ impl<'a> Run<'a> {
         self.probe.detach();
         while !self.is_enough() && self.drain()? {}
         if let Some(live) = live {
-            self.session.reconcile(&live, now);
+            self.make_up(&live, now)?;
         }
         self.probe.flush_log();
         let mut gaps: Vec<String> = Vec::new();
@@ -318,15 +332,6 @@ impl<'a> Run<'a> {
             self.out.buffer.extend_from_slice(text::render(&report).as_bytes());
         }
         self.out.flush()
-    }
-
-    /// After a loss: the ends that are open by the kernel side's own account.
-    fn live_ends(&self, losses: &[Loss]) -> Option<LiveEnds> {
-        if losses.is_empty() {
-            return None;
-        }
-        let live = self.probe.live_ends();
-        live.inspect_err(|error| tracing::warn!("lost releases cannot be made up for: {error:#}")).ok()
     }
 
     fn leak_age(&self) -> u64 {

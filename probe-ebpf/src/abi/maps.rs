@@ -1,0 +1,65 @@
+//! Keys and values of the maps.
+
+use super::{Queue, failure, hook};
+
+shared! {
+    /// Key of the map of wanted names.
+    pub struct Name {
+        /// Length of the whole name.
+        pub len: u32,
+        /// 1 for an abstract name (without the leading NUL), 0 for a file name.
+        pub is_abstract: u32,
+        /// The first [`PREFIX_LEN`](super::PREFIX_LEN) bytes, padded with NUL.
+        pub prefix: [u64; 2],
+    } size 24
+}
+
+shared! {
+    /// What to look for; one entry, changed while the programs run.
+    pub struct Config {
+        /// 0 until everything is attached.
+        pub enabled: u32,
+        /// 1 if every socket with a file is wanted (a wildcard in the file name).
+        pub any_file: u32,
+        /// 1 if userspace turned a listener down, so that the numbers of those must be looked up.
+        pub any_ignored: u32,
+        /// Padding.
+        pub reserved: u32,
+        /// Lengths of the wanted file names, one bit each: most sockets fail this without a hash.
+        pub file_lengths: [u64; 4],
+        /// Lengths of the wanted abstract names.
+        pub abstract_lengths: [u64; 4],
+    } size 80
+}
+
+shared! {
+    /// Value of the map of ends, keyed by `struct sock *`.
+    pub struct End {
+        /// Number of the connection; 0 for a listener.
+        pub connection: u64,
+        /// Number of the listener.
+        pub listener: u64,
+        /// One of [`side`](super::side).
+        pub side: u32,
+        /// Exec count of whoever opened or accepted it, see `owner`.
+        pub owner_exec_id: u32,
+        /// Of an end: thread group id of whoever opened or accepted it, a process that userspace knows. Of a listener:
+        /// the address of what has its name, which tells it from another socket at the same address.
+        pub owner: u64,
+    } size 32
+}
+
+shared! {
+    /// Value of the map of pending lookups, keyed by thread: what `unix_find_other` found.
+    pub struct Pending {
+        /// Number of the listener; 0 if userspace turned it down.
+        pub listener: u64,
+        /// Its accept queue.
+        pub queue: Queue,
+        /// Hash of the address that led to it: what an earlier connect left behind is told by it.
+        pub address: u64,
+    } size 24
+}
+
+/// How often something failed, by [`hook`] and [`failure`].
+pub type Counters = [[u64; failure::COUNT]; hook::COUNT];

@@ -1,0 +1,210 @@
+//! Which descriptors refer to the ends of wanted connections: an iterator over every descriptor table of the host, in all
+//! network namespaces.
+//!
+//! It enters ends that no hook saw, so that connections from before the trace are followed from now on. While the
+//! program looks at a descriptor, the iterator holds its file: the socket in it cannot be released in between. The other end
+//! can, and is entered when its own descriptor comes by. Only a server end that waits to be accepted has none: it is
+//! entered through its client, and the next round tells whether it was released just then.
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use probe_ebpf::abi::{Config, End, Held, PROCESSOR_BITS, Queue, SEED, failure, hook, kind, peer, side};
+
+use super::{NOT_FOLLOWED, config, introduce, introduce_bound, is_ignored, known_listener};
+use crate::{
+    emit,
+    kernel::{offset, peek, sock, sock::Sock, task},
+    maps::{ADDRESSES, ENDS, SEED_NUMBER, SEEDS},
+};
+
+/// include/net/tcp_states.h
+const TCP_ESTABLISHED: u8 = 1;
+/// include/net/tcp_states.h
+const TCP_LISTEN: u8 = 10;
+
+/// A descriptor, from the iterator's context.
+struct Descriptor {
+    task: u64,
+    fd: u32,
+}
+
+// proto: int bpf_iter_task_file(struct bpf_iter_meta *meta, struct task_struct *task, u32 fd, struct file *file)
+#[unsafe(link_section = "iter/task_file")]
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn held_iter(context: *const u64) -> i32 {
+    // SAFETY: the context is `struct bpf_iter__task_file`, whose four members take 8 bytes each. The pointers are null in the
+    // call that ends a round.
+    let (task, fd, file) = unsafe {
+        (
+            core::ptr::read_volatile(context.add(1)),
+            core::ptr::read_volatile(context.add(2).cast::<u32>()),
+            core::ptr::read_volatile(context.add(3)),
+        )
+    };
+    if task != 0
+        && file != 0
+        && let Some(config) = config()
+        && let Some(sock) = sock::of_file(file)
+    {
+        let descriptor = Descriptor { task, fd };
+        match sock.state::<false>() {
+            TCP_LISTEN => listening(config, &descriptor, sock),
+            TCP_ESTABLISHED => connected(config, &descriptor, sock),
+            _ => {}
+        }
+    }
+    0
+}
+
+#[inline(always)]
+fn listening(config: &Config, descriptor: &Descriptor, listener: Sock) {
+    let Some(candidate) = listener.candidate(config) else { return };
+    let identity = candidate.identity();
+    let address = listener.address();
+    let number = match known_listener(listener, identity) {
+        Some(number) => number,
+        None if candidate.is_wanted() => {
+            // One of its server ends may have come by before.
+            let known = number_of_address(address);
+            let Some(number) = introduce(hook::ITERATE, listener, identity, known) else { return };
+            number
+        }
+        None => return,
+    };
+    let _ = ADDRESSES.insert(&address, number, 0);
+    if is_ignored(config, number) {
+        return;
+    }
+    emit_held(descriptor, |held| {
+        held.listener = number;
+        held.side = side::LISTENER;
+        held.inode = listener.inode_number::<false>();
+        held.queue = listener.queue::<false>();
+    });
+}
+
+#[inline(always)]
+fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
+    let other = sock.peer();
+    if other.0 == 0 {
+        return;
+    }
+    // A server end is bound to its listener's address. A client end may be bound too, but to another.
+    let (listener, side) = match listener_of(config, sock) {
+        Some(listener) => (listener, side::SERVER),
+        None => match listener_of(config, other) {
+            Some(listener) => (listener, side::CLIENT),
+            None => return,
+        },
+    };
+    if listener == NOT_FOLLOWED {
+        return;
+    }
+    let is_client = side == side::CLIENT;
+    let peer = match (other.is_orphan(), is_client && other.state::<false>() == TCP_ESTABLISHED) {
+        (false, _) => peer::OPEN,
+        (true, true) => peer::QUEUED,
+        (true, false) => peer::RELEASED,
+    };
+    let (client, server) = if is_client { (sock, other) } else { (other, sock) };
+    let Some(connection) = number_of(sock, other, client) else { return };
+    enter(sock, connection, listener, side);
+    if peer == peer::QUEUED {
+        enter(other, connection, listener, side::SERVER);
+    }
+    emit_held(descriptor, |held| {
+        held.connection = connection;
+        held.listener = listener;
+        held.side = side;
+        held.peer = peer;
+        held.inode = sock.inode_number::<false>();
+        held.peer_inode = if peer == peer::OPEN { other.inode_number::<false>() } else { 0 };
+        held.opener = server.peer_pid();
+    });
+}
+
+/// Number of the listener whose address a socket is bound to, if that listener is wanted.
+#[inline(always)]
+fn listener_of(config: &Config, bound: Sock) -> Option<u64> {
+    let address = bound.address();
+    if address == 0 {
+        return None;
+    }
+    let number = match number_of_address(address) {
+        Some(number) => number,
+        None => {
+            if !bound.candidate(config)?.is_wanted() {
+                return None;
+            }
+            let number = introduce_bound(hook::ITERATE, bound)?;
+            let _ = ADDRESSES.insert(&address, number, 0);
+            number
+        }
+    };
+    Some(if is_ignored(config, number) { NOT_FOLLOWED } else { number })
+}
+
+#[inline(always)]
+fn number_of_address(address: u64) -> Option<u64> {
+    // SAFETY: copied at once; nobody but the iterator writes to the map while it runs.
+    unsafe { ADDRESSES.get(&address) }.copied()
+}
+
+/// Number of the connection that an end belongs to: the one that either end has, or a new one that both will get.
+#[inline(always)]
+fn number_of(sock: Sock, other: Sock, client: Sock) -> Option<u64> {
+    // SAFETY: copied at once.
+    if let Some(&End { connection, .. }) = unsafe { ENDS.get(&sock.0) } {
+        return Some(connection);
+    }
+    // SAFETY: as above.
+    if let Some(&End { connection, .. }) = unsafe { ENDS.get(&other.0) } {
+        return Some(connection);
+    }
+    // SAFETY: as above.
+    if let Some(&number) = unsafe { SEEDS.get(&client.0) } {
+        return Some(number);
+    }
+    let count = SEED_NUMBER.get_ptr_mut(0)?;
+    // SAFETY: the iterator runs once at a time, and nobody else writes to the entry.
+    let number = unsafe {
+        *count += 1;
+        (*count << PROCESSOR_BITS) | SEED
+    };
+    if SEEDS.insert(&client.0, &number, 0).is_err() {
+        emit::count(hook::ITERATE, failure::ENDS);
+        return None;
+    }
+    Some(number)
+}
+
+/// Enters an end, unless it is there.
+#[inline(always)]
+fn enter(sock: Sock, connection: u64, listener: u64, side: u32) {
+    let end = End { connection, listener, side, owner_exec_id: 0, owner: 0 };
+    if ENDS.get_ptr(&sock.0).is_none() && ENDS.insert(&sock.0, &end, u64::from(BPF_NOEXIST)).is_err() {
+        emit::count(hook::ITERATE, failure::ENDS);
+    }
+}
+
+#[inline(always)]
+fn emit_held(descriptor: &Descriptor, fill: impl FnOnce(&mut Held)) {
+    let Some(mut entry) = emit::reserve::<Held>(hook::ITERATE) else { return };
+    let leader: u64 = peek(descriptor.task + offset!(task_leader));
+    let mut held = Held {
+        header: emit::header::<Held>(kind::HELD),
+        process: task::key_of(leader),
+        comm: peek(leader + offset!(task_comm)),
+        connection: 0,
+        listener: 0,
+        inode: 0,
+        peer_inode: 0,
+        queue: Queue { length: 0, max: 0 },
+        side: 0,
+        peer: peer::OPEN,
+        fd: descriptor.fd,
+        opener: 0,
+    };
+    fill(&mut held);
+    entry.write(held);
+    emit::submit(entry);
+}

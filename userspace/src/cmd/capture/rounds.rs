@@ -1,0 +1,108 @@
+//! Rounds over all descriptors, and repairs after losses.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::Run;
+use crate::{
+    clock,
+    event::Record,
+    failure::Failure,
+    lifecycle::LiveEnds,
+    report::{Loss, json},
+};
+
+impl Run<'_> {
+    /// Finds the connections that are there already. Every hook is attached and on: one that is made meanwhile is seen by the
+    /// hook, and found under the number that it has from there.
+    pub(super) async fn seed(&mut self) -> Result<(), Failure> {
+        // The first learns which listeners there are, the second knows them for all ends, and sees what became of
+        // ends that were in no descriptor table.
+        for round in 0..2 {
+            self.round(round == 0).await?;
+        }
+        let found = self.found.len();
+        self.tell_found();
+        if self.arguments.json && !self.arguments.quiet {
+            self.out.json(&json!({"type": "watching", "boot_ns": clock::now(), "found": found}));
+        }
+        self.out.flush()
+    }
+
+    /// Tells what rounds found: when they are over, or before something happens to it.
+    pub(super) fn tell_found(&mut self) {
+        for id in std::mem::take(&mut self.found) {
+            let Some(found) = self.session.found(id) else { continue };
+            match (self.arguments.quiet, self.arguments.json) {
+                (true, _) => {}
+                (false, true) => self.out.json(&json::found(&found, &self.clock)),
+                (false, false) => self.lines.found(&found, &mut self.out.buffer),
+            }
+        }
+    }
+
+    /// Looks at all descriptors of the host.
+    pub(super) async fn round(&mut self, is_first: bool) -> Result<(), Failure> {
+        /// Often enough that a small ring does not fill up.
+        const PAUSE: Duration = Duration::from_millis(1);
+        /// Under a flood of events the ring may never be empty.
+        const ROUNDS: usize = 64;
+
+        if !self.probe.makes_rounds() {
+            return Ok(());
+        }
+        let round = self.probe.round(is_first).context("the descriptors cannot be looked through")?;
+        self.feed(Record::RoundBegins)?;
+        let mut walk = tokio::task::spawn_blocking(move || round.walk());
+        let walked = loop {
+            tokio::select! {
+                biased;
+                walked = &mut walk => break walked,
+                () = sleep(PAUSE) => {}
+            }
+            self.drain()?;
+        };
+        walked.context("looking through the descriptors")?.context("looking through the descriptors")?;
+        for _ in 0..ROUNDS {
+            if !self.drain()? {
+                break;
+            }
+        }
+        self.feed(Record::RoundEnds)
+    }
+
+    /// After a loss: makes up for lost releases. What the ring holds must be taken in first; under a flood that may not
+    /// succeed, and the next look or the end does it.
+    pub(super) fn repair(&mut self) -> Result<(), Failure> {
+        const ROUNDS: usize = 64;
+
+        let taken = clock::now();
+        let Some(live) = self.live_ends(&self.losses) else { return Ok(()) };
+        for _ in 0..ROUNDS {
+            if !self.drain()? {
+                return self.make_up(&live, taken);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes up for lost releases: what the kernel side no longer follows is released.
+    pub(super) fn make_up(&mut self, live: &LiveEnds, taken: u64) -> Result<(), Failure> {
+        for (connection, end) in self.session.gone_by(live, taken) {
+            self.feed(Record::Gone { connection, end })?;
+        }
+        Ok(())
+    }
+
+    /// After a loss: the ends that are open by the kernel side's own account.
+    pub(super) fn live_ends(&self, losses: &[Loss]) -> Option<LiveEnds> {
+        if losses.is_empty() {
+            return None;
+        }
+        let live = self.probe.live_ends();
+        live.inspect_err(|error| tracing::warn!("lost releases cannot be made up for: {error:#}")).ok()
+    }
+}

@@ -1,0 +1,118 @@
+//! Connections that a round over all descriptors found: those from before the trace enter the table, and those that are in it
+//! are put right where records were lost.
+
+use super::{
+    connection::{Accepted, Connection, EndState, Origin},
+    table::{Anomaly, Change, Table},
+};
+use crate::{
+    attribution::who::Who,
+    event::{End, Peer},
+};
+
+/// A descriptor of an end, as a round found it.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// When: nanoseconds since boot.
+    pub at: u64,
+    /// Number of the connection.
+    pub connection: u64,
+    /// No hook saw its start.
+    pub is_seed: bool,
+    /// Its listener.
+    pub listener: u64,
+    /// The end.
+    pub end: End,
+    /// Its inode.
+    pub inode: u64,
+    /// The other end.
+    pub peer: Peer,
+    /// Whose descriptor it is.
+    pub holder: Who,
+    /// Who connected, as far as that is known: the holder of a client end if it is the one, else somebody unknown.
+    pub opener: Who,
+}
+
+impl Table {
+    /// Takes in what a round found. Returns what became of the connection, and whether it is new.
+    ///
+    /// # Errors
+    /// If an end is found that was released: an end never opens again.
+    pub fn find(&mut self, found: &Found) -> Result<(Change, bool), Anomaly> {
+        let id = found.connection;
+        let Some(connection) = self.get_mut(id) else {
+            self.insert(Connection::found(found));
+            return Ok((Change::Live(id), true));
+        };
+        if connection.end(found.end).is_released() {
+            return Err(Anomaly::Repeated);
+        }
+        // One whose release would not be heard of is open now, and is looked for in every round.
+        *connection.end_mut(found.end) = EndState::Open;
+        connection.learn(found);
+        let other = connection.end_mut(other(found.end));
+        if found.peer == Peer::Released && !other.is_released() {
+            *other = EndState::ReleasedUnseen;
+        }
+        self.settle(id).map(|change| (change, false))
+    }
+}
+
+impl Connection {
+    fn found(found: &Found) -> Self {
+        let peer = match found.peer {
+            Peer::Open(_) | Peer::Queued => EndState::Open,
+            Peer::Released => EndState::ReleasedUnseen,
+        };
+        let (client, server) = match found.end {
+            End::Client => (EndState::Open, peer),
+            End::Server => (peer, EndState::Open),
+        };
+        let mut connection = Self {
+            id: found.connection,
+            listener: found.listener,
+            opened: found.at,
+            origin: if found.is_seed { Origin::BeforeTrace } else { Origin::StartLost },
+            opener: found.opener.clone(),
+            client_inode: 0,
+            accepted: None,
+            client,
+            server,
+        };
+        connection.learn(found);
+        connection
+    }
+
+    /// What a descriptor tells beyond the state of the ends.
+    fn learn(&mut self, found: &Found) {
+        let peer_inode = if let Peer::Open(inode) = found.peer { inode } else { 0 };
+        let (client_inode, server_inode) = match found.end {
+            End::Client => (found.inode, peer_inode),
+            End::Server => (peer_inode, found.inode),
+        };
+        if self.client_inode == 0 {
+            self.client_inode = client_inode;
+        }
+        // A server end in a descriptor table was accepted, whether or not a record said so.
+        if server_inode != 0 {
+            let accepted = self.accepted.get_or_insert(Accepted { at: None, by: None, inode: server_inode });
+            if accepted.by.is_none() && found.end == End::Server {
+                accepted.by = Some(found.holder.clone());
+            }
+        }
+        let is_guess = self.origin != Origin::Seen && self.opener.process.is_none();
+        if is_guess && found.end == End::Client {
+            self.opener = found.opener.clone();
+        }
+    }
+}
+
+const fn other(end: End) -> End {
+    match end {
+        End::Client => End::Server,
+        End::Server => End::Client,
+    }
+}
+
+#[cfg(test)]
+mod tests;

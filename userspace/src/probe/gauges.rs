@@ -1,0 +1,88 @@
+//! What the attached programs count: losses, skipped runs, and the ends that they follow.
+
+use anyhow::{Context as _, ensure};
+use aya::maps::HashMap;
+use probe_ebpf::abi::{self, failure};
+
+use super::{attach::Probe, plan::Hook, shared::Shared, status::recursion_misses};
+use crate::{event::End, lifecycle::LiveEnds, report::Loss};
+
+impl Probe {
+    /// What was lost so far.
+    #[must_use]
+    pub fn losses(&self) -> Vec<Loss> {
+        let mut losses = Vec::new();
+        if let Ok(counters) = self.counters.get(&0, 0) {
+            for hook in Hook::ALL {
+                for what in 0..failure::COUNT {
+                    let count: u64 = counters.iter().map(|cpu| cpu.0[hook.index()][what]).sum();
+                    if count > 0 {
+                        losses.push(Loss { hook: hook.name(), what: failure_name(what), count });
+                    }
+                }
+            }
+        }
+        for (hook, _, misses) in self.misses().filter(|(hook, ..)| !hook.is_about_attempts()) {
+            if let Some(count) = misses.filter(|&count| count > 0) {
+                losses.push(Loss { hook: hook.name(), what: "runs (skipped by the kernel)", count });
+            }
+        }
+        losses
+    }
+
+    /// The ends that the kernel side follows now.
+    ///
+    /// # Errors
+    /// If the map cannot be read.
+    pub fn live_ends(&self) -> anyhow::Result<LiveEnds> {
+        let map = self.ebpf.map("ENDS").context("the object has no map ENDS")?;
+        let ends: HashMap<_, u64, Shared<abi::End>> = HashMap::try_from(map)?;
+        let mut live = LiveEnds::new();
+        for (walked, entry) in ends.iter().enumerate() {
+            // While entries come and go a walk may begin again, but not for ever.
+            ensure!(walked < 4 * self.capacity, "the map of ends changes faster than it can be read");
+            let (_, Shared(end)) = entry?;
+            match end.side {
+                abi::side::CLIENT => live.insert((end.connection, End::Client)),
+                abi::side::SERVER => live.insert((end.connection, End::Server)),
+                _ => false,
+            };
+        }
+        Ok(live)
+    }
+
+    /// How often the kernel skipped a hook for failed attempts: connections do not depend on those, and only a run for a
+    /// connect that failed matters, so this bounds what may be missing.
+    #[must_use]
+    pub fn skipped_runs(&self) -> u64 {
+        self.misses().filter(|(hook, ..)| hook.is_about_attempts()).filter_map(|(.., misses)| misses).sum()
+    }
+
+    /// How often the kernel skipped each attached program; None where it does not count.
+    pub fn misses(&self) -> impl Iterator<Item = (Hook, &'static str, Option<u64>)> {
+        self.attached.iter().map(|&(hook, name)| {
+            let program = self.ebpf.program(name).and_then(|program| program.fd().ok());
+            (hook, name, program.and_then(|fd| recursion_misses(&AsFdRef(fd))))
+        })
+    }
+}
+
+/// aya's program descriptors lend themselves as `AsFd`; the file in /proc needs the number.
+struct AsFdRef<'a>(&'a aya::programs::ProgramFd);
+
+impl std::os::fd::AsRawFd for AsFdRef<'_> {
+    fn as_raw_fd(&self) -> i32 {
+        use std::os::fd::AsFd as _;
+
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+const fn failure_name(what: usize) -> &'static str {
+    match what {
+        failure::RING => "events (ring buffer full)",
+        failure::ENDS => "ends (map of connections full)",
+        failure::PROCESS => "process descriptions (ring buffer full)",
+        _ => "calls (map of calls full)",
+    }
+}

@@ -1,0 +1,88 @@
+//! Rounds over all descriptors of the host, by the `task_file` iterator.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+};
+
+use anyhow::Context as _;
+use aya::{
+    Ebpf,
+    maps::{HashMap, MapData},
+    programs::Iter,
+};
+
+use super::{
+    attach::Probe,
+    control::take,
+    plan::{Hook, Kind},
+    status::Outcome,
+};
+
+/// The maps that hold for one round.
+pub(super) struct Rounds {
+    addresses: HashMap<MapData, u64, u64>,
+    seeds: HashMap<MapData, u64, u64>,
+}
+
+impl Rounds {
+    pub(super) fn new(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
+        Ok(Self {
+            addresses: HashMap::try_from(take(ebpf, "ADDRESSES")?).context("ADDRESSES")?,
+            seeds: HashMap::try_from(take(ebpf, "SEEDS")?).context("SEEDS")?,
+        })
+    }
+
+    /// Addresses are reused as soon as what was there is freed: what an earlier time learned of them is void.
+    fn forget(&mut self) {
+        for map in [&mut self.addresses, &mut self.seeds] {
+            let keys: Vec<u64> = map.keys().flatten().collect();
+            for key in keys {
+                // One that is gone already is as good as removed.
+                let _ = map.remove(&key);
+            }
+        }
+    }
+}
+
+/// A round about to be made.
+pub struct Round(File);
+
+impl Round {
+    /// Walks over all descriptors; what is found is in the ring. Blocks for milliseconds on a small host, and for longer the
+    /// more descriptors there are.
+    ///
+    /// # Errors
+    /// If the kernel breaks it off.
+    pub fn walk(mut self) -> io::Result<()> {
+        // The program writes nothing to the file, so one read covers everything; and the end is an end.
+        let mut nothing = [0; 64];
+        while self.0.read(&mut nothing)? > 0 {}
+        Ok(())
+    }
+}
+
+impl Probe {
+    /// Can rounds be made?
+    #[must_use]
+    pub fn makes_rounds(&self) -> bool {
+        self.hooks.iter().any(|hook| {
+            hook.hook == Hook::Iterate && hook.status == Outcome::Attached && hook.kind == Some(Kind::Iter)
+        })
+    }
+
+    /// Prepares a round. The first of a series forgets what earlier ones learned of addresses: the rounds of one series
+    /// complete each other.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn round(&mut self, is_first: bool) -> anyhow::Result<Round> {
+        if is_first {
+            self.rounds.forget();
+        }
+        let program = self.ebpf.program_mut("held_iter").context("the object has no program held_iter")?;
+        let program: &mut Iter = program.try_into()?;
+        let link = program.attach()?;
+        Ok(Round(program.take_link(link)?.into_file()?))
+    }
+}

@@ -1,0 +1,67 @@
+//! Who refers to which end, by the last complete round over all descriptors.
+
+use rustc_hash::FxHashMap;
+
+use crate::{attribution::who::Who, event::End};
+
+/// A process with a descriptor of a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The process.
+    pub who: Who,
+    /// The descriptor.
+    pub fd: u32,
+}
+
+/// The last complete round, and the one under way.
+#[derive(Debug, Default)]
+pub(super) struct Holders {
+    complete: Option<Round>,
+    gathering: Option<Round>,
+}
+
+#[derive(Debug, Default)]
+struct Round {
+    ends: FxHashMap<(u64, End), Vec<Holder>>,
+    listeners: Vec<(u64, Holder)>,
+}
+
+impl Holders {
+    pub(super) fn begin(&mut self) {
+        self.gathering = Some(Round::default());
+    }
+
+    pub(super) fn end(&mut self) {
+        self.complete = self.gathering.take().or(self.complete.take());
+    }
+
+    pub(super) fn add(&mut self, end: (u64, End), holder: Holder) {
+        if let Some(round) = &mut self.gathering {
+            round.ends.entry(end).or_default().push(holder);
+        }
+    }
+
+    pub(super) fn add_listener(&mut self, listener: u64, holder: Holder) {
+        if let Some(round) = &mut self.gathering {
+            round.listeners.push((listener, holder));
+        }
+    }
+
+    /// None if no round was completed: then nobody knows. An end that nobody holds is in flight, or its connection
+    /// is younger than the round.
+    pub(super) fn of(&self, end: (u64, End)) -> Option<&[Holder]> {
+        self.complete.as_ref().map(|round| round.ends.get(&end).map_or(&[][..], Vec::as_slice))
+    }
+
+    pub(super) fn listeners(&self) -> impl Iterator<Item = (u64, &Holder)> {
+        self.complete.iter().flat_map(|round| &round.listeners).map(|(listener, holder)| (*listener, holder))
+    }
+
+    pub(super) fn forget(&mut self, connection: u64) {
+        for round in self.complete.iter_mut().chain(&mut self.gathering) {
+            for end in [End::Client, End::Server] {
+                round.ends.remove(&(connection, end));
+            }
+        }
+    }
+}
