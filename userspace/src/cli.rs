@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::probe::plan::Choice;
+use crate::{attribution::limits::GivenLimit, probe::plan::Choice};
 
 /// Finds the program that opens unix-socket connections without closing them.
 #[derive(Debug, Parser)]
@@ -24,6 +24,9 @@ pub enum Command {
     /// Trace connections as they come and go, then report who left which open.
     #[command(after_help = EXIT_CODES)]
     Capture(Capture),
+    /// Tell who holds which end of a socket's connections right now.
+    #[command(after_help = EXIT_CODES)]
+    List(List),
     /// Tell whether this machine can be traced, hook by hook.
     #[command(after_help = EXIT_CODES)]
     Check(Check),
@@ -53,9 +56,36 @@ pub struct Capture {
     /// Connections older than this are pointed out in the report.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub leak_age: Duration,
+    /// How many connections a socket's server serves at a time: a path, file name, @name or glob, and the number.
+    ///
+    /// Of HAProxy's master socket it is known.
+    #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse)]
+    pub limits: Vec<GivenLimit>,
     /// How to hook into the kernel.
     #[command(flatten)]
     pub probe: Probe,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Sockets: a path, a glob, a bare file name (in any directory and container), or @abstract.
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Print one JSON object (described in docs/json.md).
+    #[arg(long)]
+    pub json: bool,
+    /// How many connections a socket's server serves at a time: a path, file name, @name or glob, and the number.
+    ///
+    /// Of HAProxy's master socket it is known.
+    #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse)]
+    pub limits: Vec<GivenLimit>,
+    /// Size of the buffer between kernel and sockleak, a power of two of at least 4096, for example 8388608.
+    #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = ring_size)]
+    pub ring_size: u32,
+    /// How many connections there may be, at least.
+    #[arg(long, value_name = "N", default_value_t = 32_768, value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
+    pub max_connections: u32,
 }
 
 /// Arguments of `check`.

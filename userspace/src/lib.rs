@@ -17,3 +17,5 @@ pub mod privilege;
 pub mod probe;
 pub mod report;
 pub mod session;
+pub mod trace_file;
+pub mod verdict;

@@ -1,5 +1,7 @@
 //! Who and what: the programs behind process ids, and the listeners that the user asked for.
 
+pub mod container;
+pub mod limits;
 pub mod processes;
 pub mod selection;
 pub mod targets;

@@ -12,7 +12,7 @@ use crate::{
     probe::{
         attach::{Probe, Sizes},
         facts::Machine,
-        plan::Preemption,
+        plan::{Hook, Preemption},
         status::{HookStatus, Outcome},
     },
     report::escape::terminal,
@@ -41,9 +41,9 @@ struct Findings {
 pub fn run(arguments: &Check) -> Result<(), Failure> {
     let machine = Machine::inspect();
     let sizes = Sizes { ring: arguments.probe.ring_size, connections: arguments.probe.max_connections };
-    let probe = Probe::attach(&machine, arguments.probe.hooks, sizes);
+    let probe = Probe::attach(&machine, arguments.probe.hooks, sizes, |_| true);
     let (hooks, misses, failure) = match probe {
-        Ok(probe) => match probe.require(&machine) {
+        Ok(probe) => match probe.require(&machine, Hook::is_required) {
             Ok(()) => (probe.hooks.clone(), probe.misses().map(|(_, name, n)| (name, n)).collect(), None),
             Err(failure) => (probe.hooks.clone(), Vec::new(), Some(failure)),
         },

@@ -2,5 +2,6 @@
 
 pub mod capture;
 pub mod check;
+pub mod list;
 mod output;
 mod source;

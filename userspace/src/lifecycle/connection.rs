@@ -19,8 +19,11 @@ pub enum EndState {
         /// Why.
         reason: Reason,
     },
-    /// Nobody does any more, but the record that says who and when was lost.
-    ReleasedUnseen,
+    /// Nobody does any more, and that was not seen.
+    ReleasedUnseen {
+        /// Since when that is known: nanoseconds since boot. None if it was so at first sight.
+        known: Option<u64>,
+    },
     /// The kernel's map of ends was full: nothing will be heard of it.
     Unknown,
 }
@@ -35,7 +38,7 @@ impl EndState {
     /// Is it known to be released?
     #[must_use]
     pub const fn is_released(&self) -> bool {
-        matches!(self, Self::Released { .. } | Self::ReleasedUnseen)
+        matches!(self, Self::Released { .. } | Self::ReleasedUnseen { .. })
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Found {
     pub holder: Who,
     /// Who connected, as far as that is known: the holder of a client end if it is the one, else somebody unknown.
     pub opener: Who,
+    /// The connection was found in this very round: whose it is may still be learned.
+    pub may_name_opener: bool,
 }
 
 impl Table {
@@ -52,7 +54,7 @@ impl Table {
         connection.learn(found);
         let other = connection.end_mut(other(found.end));
         if found.peer == Peer::Released && !other.is_released() {
-            *other = EndState::ReleasedUnseen;
+            *other = EndState::ReleasedUnseen { known: Some(found.at) };
         }
         self.settle(id).map(|change| (change, false))
     }
@@ -62,7 +64,7 @@ impl Connection {
     fn found(found: &Found) -> Self {
         let peer = match found.peer {
             Peer::Open(_) | Peer::Queued => EndState::Open,
-            Peer::Released => EndState::ReleasedUnseen,
+            Peer::Released => EndState::ReleasedUnseen { known: None },
         };
         let (client, server) = match found.end {
             End::Client => (EndState::Open, peer),
@@ -101,7 +103,7 @@ impl Connection {
             }
         }
         let is_guess = self.origin != Origin::Seen && self.opener.process.is_none();
-        if is_guess && found.end == End::Client {
+        if is_guess && found.may_name_opener && found.end == End::Client {
             self.opener = found.opener.clone();
         }
     }

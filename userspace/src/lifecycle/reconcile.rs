@@ -54,8 +54,8 @@ mod tests {
         let gone = table.gone_by(&live, 10);
         assert_eq!(gone, [(1, End::Client), (1, End::Server), (2, End::Server)]);
         for (connection, end) in gone {
-            assert!(table.gone(connection, end).is_ok());
-            assert!(table.gone(connection, end).is_err());
+            assert!(table.gone(connection, end, 20).is_ok());
+            assert!(table.gone(connection, end, 20).is_err());
         }
         assert_eq!(table.get(1), None);
         assert_eq!(table.get(2).map(Connection::state), Some(State::ServerClosed));

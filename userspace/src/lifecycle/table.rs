@@ -98,17 +98,17 @@ impl Table {
         self.settle(id)
     }
 
-    /// Marks an end as released of which no record said so.
+    /// Marks an end as released of which no record said so, which is known since then.
     ///
     /// # Errors
     /// If it is not known, or was released before.
-    pub fn gone(&mut self, id: u64, end: End) -> Result<Change, Anomaly> {
+    pub fn gone(&mut self, id: u64, end: End, at: u64) -> Result<Change, Anomaly> {
         let connection = self.connections.get_mut(&id).ok_or(Anomaly::Unknown)?;
         let state = connection.end_mut(end);
         if state.is_released() {
             return Err(Anomaly::Repeated);
         }
-        *state = EndState::ReleasedUnseen;
+        *state = EndState::ReleasedUnseen { known: Some(at) };
         self.settle(id)
     }
 

@@ -78,11 +78,16 @@ fn preflight(machine: &Machine) -> Result<&btf::Btf, Failure> {
 }
 
 impl Probe {
-    /// Loads the object and attaches every hook that can be; nothing is reported yet.
+    /// Loads the object and attaches every hook that can be, of those in question; nothing is reported yet.
     ///
     /// # Errors
     /// If privileges, BTF, a structure's member or a required hook is missing, or the kernel refuses.
-    pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes) -> Result<Self, Failure> {
+    pub fn attach(
+        machine: &Machine,
+        choice: Choice,
+        sizes: Sizes,
+        in_question: fn(Hook) -> bool,
+    ) -> Result<Self, Failure> {
         let types = preflight(machine)?;
         let offsets = offsets::resolve(types).map_err(|missing| {
             Failure::Kernel(format!(
@@ -98,7 +103,8 @@ impl Probe {
             load(&btf, &Shared(offsets), typed_task, sizes).map_err(|error| refusal(machine, &error))?;
         let mut hooks = Vec::new();
         let mut attached = Vec::new();
-        for (hook, ways) in plan(&machine.facts(), choice) {
+        let plan = plan(&machine.facts(), choice).into_iter().filter(|(hook, _)| in_question(*hook));
+        for (hook, ways) in plan {
             let (status, programs) = attach_hook(&mut ebpf, &btf, hook, ways);
             attached.extend(programs.into_iter().map(|program| (hook, program)));
             hooks.push(status);
@@ -115,13 +121,13 @@ impl Probe {
         })
     }
 
-    /// Can a session be run with what was attached?
+    /// Are the hooks there that cannot be done without?
     ///
     /// # Errors
     /// If a required hook is missing; the sentence says why.
-    pub fn require(&self, machine: &Machine) -> Result<(), Failure> {
+    pub fn require(&self, machine: &Machine, is_required: fn(Hook) -> bool) -> Result<(), Failure> {
         let missing =
-            self.hooks.iter().find(|hook| hook.hook.is_required() && hook.status != Outcome::Attached);
+            self.hooks.iter().find(|hook| is_required(hook.hook) && hook.status != Outcome::Attached);
         match missing {
             None => Ok(()),
             Some(hook) => Err(Failure::Kernel(why_not(machine, hook))),

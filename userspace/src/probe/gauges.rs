@@ -17,14 +17,19 @@ impl Probe {
                 for what in 0..failure::COUNT {
                     let count: u64 = counters.iter().map(|cpu| cpu.0[hook.index()][what]).sum();
                     if count > 0 {
-                        losses.push(Loss { hook: hook.name(), what: failure_name(what), count });
+                        losses.push(Loss {
+                            hook: hook.name().into(),
+                            what: failure_name(what).into(),
+                            count,
+                        });
                     }
                 }
             }
         }
         for (hook, _, misses) in self.misses().filter(|(hook, ..)| !hook.is_about_attempts()) {
             if let Some(count) = misses.filter(|&count| count > 0) {
-                losses.push(Loss { hook: hook.name(), what: "runs (skipped by the kernel)", count });
+                let what = "runs (skipped by the kernel)".into();
+                losses.push(Loss { hook: hook.name().into(), what, count });
             }
         }
         losses

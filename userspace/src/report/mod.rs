@@ -1,28 +1,31 @@
 //! Reports: what is known at one moment, as data ([`Report`]), and its presentations.
 
 pub mod escape;
+pub mod findings;
 pub mod json;
+pub mod list;
 pub mod live;
 pub mod text;
+pub mod words;
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     attribution::who::Who,
     event::{End, Reason},
     lifecycle::{Connection, EndState, Origin, State},
-    session::{Session, SocketId, Tally},
+    session::{Session, Settings, SocketId, Tally},
 };
 
 /// Failures that cost evidence, as the kernel side counted them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// The hook: `connect`, `release`, `accept`, `attempt`, `lookup`.
-    pub hook: &'static str,
+    pub hook: Cow<'static, str>,
     /// What was lost.
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
     /// How often, at least.
     pub count: u64,
 }
@@ -45,6 +48,8 @@ pub struct Report {
     pub incomplete_because: Vec<String>,
     /// Per socket and program.
     pub programs: Vec<Program>,
+    /// What it comes to, the most severe first.
+    pub findings: Vec<findings::FindingReport>,
     /// The connections that are not released at both ends, oldest first.
     pub open: Vec<Open>,
     /// What was lost.
@@ -161,12 +166,8 @@ pub struct HeldBy {
 /// What surrounds a session when a report is made.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// When observation began: nanoseconds since boot.
-    pub started: u64,
-    /// Now.
+    /// Now: nanoseconds since boot.
     pub now: u64,
-    /// Age from which a connection counts as old, in nanoseconds.
-    pub leak_age: u64,
     /// What was lost.
     pub losses: Vec<Loss>,
     /// Runs of the hooks for failed attempts that the kernel skipped.
@@ -179,7 +180,8 @@ impl Report {
     /// Draws it up.
     #[must_use]
     pub fn new(session: &Session, frame: Frame) -> Self {
-        let Frame { started, now, leak_age, losses, skipped_runs, gaps } = frame;
+        let Frame { now, losses, skipped_runs, gaps } = frame;
+        let &Settings { started, leak_age, .. } = session.settings();
         let mut rows: BTreeMap<(SocketId, &str), Program> = BTreeMap::new();
         for (socket, program, tally) in session.tallies() {
             let path = &session.sockets()[socket.0].path;
@@ -213,6 +215,7 @@ impl Report {
             seconds: (now.saturating_sub(started)) as f64 / 1e9,
             targets: session.selection.given().map(str::to_owned).collect(),
             leak_age_ns: leak_age,
+            findings: findings::findings(session, now, !incomplete_because.is_empty()),
             complete: incomplete_because.is_empty(),
             incomplete_because,
             programs: rows.into_values().collect(),
@@ -225,13 +228,13 @@ impl Report {
 
 impl Program {
     fn new(path: &str, program: &str, tally: &Tally) -> Self {
-        let failed = tally.failed.iter().map(|(&errno, &count)| (errno_name(errno), count));
+        let failed = tally.record.failed().iter().map(|(&errno, &count)| (errno_name(errno), count));
         Self {
             path: path.to_owned(),
             program: program.to_owned(),
-            opened: tally.opened,
+            opened: tally.opened(),
             before_trace: tally.before_trace,
-            closed: tally.closed,
+            closed: tally.record.closed(),
             open_client: 0,
             open_server: 0,
             old_client: 0,
@@ -292,7 +295,7 @@ impl EndReport {
         match connection.end(end) {
             EndState::Open => Self { held_by: held_by(session, connection.id, end), ..plain("open") },
             EndState::Unknown => plain("unknown"),
-            EndState::ReleasedUnseen => plain("released"),
+            EndState::ReleasedUnseen { .. } => plain("released"),
             EndState::Released { at, by, reason } => Self {
                 reason: Some(Reason::name(*reason)),
                 released_ns_ago: Some(now.saturating_sub(*at)),

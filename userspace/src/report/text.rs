@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::words::statement;
 use super::{EndReport, Open, Program, Report, escape::terminal};
-use crate::clock::human;
+use crate::{clock::human, verdict::Verdict};
 
 /// Lists at most this many open connections of a program; the rest is counted.
 const SHOWN: usize = 20;
@@ -62,7 +63,7 @@ pub fn render(report: &Report) -> String {
 }
 
 /// A table without the blanks that fill its last column.
-fn lines(table: &Table) -> String {
+pub(super) fn lines(table: &Table) -> String {
     table.lines().fold(String::new(), |mut text, line| {
         text.push_str(line.trim_end());
         text.push('\n');
@@ -168,41 +169,36 @@ fn end(end: &EndReport, owner: Option<u32>, detail: &str) -> String {
     }
 }
 
-/// A sentence for each program whose connections are old. It tells what was seen, end by end: who holds an end now may
-/// be another process than the one that opened or accepted it.
+/// What was found, with its doubts and what to do about it.
 fn findings(report: &Report, out: &mut String) {
-    let age = human(report.leak_age_ns);
+    let told = report.findings.iter().filter(|finding| finding.verdict != Verdict::Healthy);
     let mut none = true;
-    for program in &report.programs {
-        let (name, path) = (terminal(&program.program), terminal(&program.path));
-        let before = match program.before_trace {
-            0 => String::new(),
-            count => format!(", and {count} before the trace,"),
-        };
-        if program.old_client > 0 {
-            none = false;
-            let _ = writeln!(
-                out,
-                "{name} opened {}{before} to {path}; older than {age} and still open at the client end: {}.",
-                connections_in_words(program.opened),
-                program.old_client
-            );
+    for finding in told {
+        none = false;
+        let verdict = finding.verdict.name().to_uppercase();
+        prose(&format!("{verdict}: {}", statement(finding, report.leak_age_ns)), "", out);
+        for doubt in &finding.uncertain {
+            prose(&format!("Uncertain: {doubt}."), "  ", out);
         }
-        if program.old_server > 0 {
-            none = false;
-            let _ = writeln!(
-                out,
-                "Of the connections that {name} opened to {path}, still open at the server end more than {age} after \
-                 the client end was released: {}.",
-                program.old_server
-            );
-        }
+        prose(finding.advice, "  ", out);
     }
     if none {
-        let _ = writeln!(
-            out,
-            "No client end is older than {age}, and no server end has been open for that long after its client left."
-        );
+        let age = human(report.leak_age_ns);
+        let _ = writeln!(out, "HEALTHY: no end has been kept for {age} or longer, and nobody was starved.");
+    }
+}
+
+/// Text in lines of 80 columns.
+fn prose(text: &str, indent: &str, out: &mut String) {
+    const WIDTH: usize = 80;
+    let options = textwrap::Options::new(WIDTH)
+        .initial_indent(indent)
+        .subsequent_indent("  ")
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    for line in textwrap::wrap(text, options) {
+        out.push_str(&line);
+        out.push('\n');
     }
 }
 
@@ -210,7 +206,7 @@ fn connections_in_words(count: u64) -> String {
     format!("{count} connection{}", if count == 1 { "" } else { "s" })
 }
 
-fn table(headings: &[&str]) -> Table {
+pub(super) fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(headings);
     for column in table.column_iter_mut() {
@@ -219,7 +215,7 @@ fn table(headings: &[&str]) -> Table {
     table
 }
 
-fn align_right(table: &mut Table, column: usize) {
+pub(super) fn align_right(table: &mut Table, column: usize) {
     if let Some(column) = table.column_mut(column) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -1,29 +1,36 @@
 //! What happens without an event: rounds over all descriptors find connections and holders, and lost releases are made up for.
 
-use super::{FoundConnection, Holder, Notice, Session, SocketId, Tally};
+use super::{FoundConnection, Holder, Notice, Session, SocketId, books::Weight};
 use crate::{
-    attribution::who::ProgramId,
     event::{End, Held, HeldSocket},
-    lifecycle::{Change, Connection, Found, LiveEnds},
+    lifecycle::{Change, Found, LiveEnds},
 };
 
 impl Session {
     /// A descriptor that a round found.
     pub(super) fn held(&mut self, held: &Held) -> Option<Notice<'_>> {
-        let socket = match self.listeners.get(&held.listener) {
-            Some(followed) => (*followed)?.socket,
+        let socket = match self.books.listeners.get(&held.listener) {
+            Some(followed) => followed.as_ref()?.socket,
             None => return Some(self.misfit()),
         };
+        self.latest = held.at;
         let holder = self.processes.identify(held.holder);
-        let HeldSocket::End { connection, is_seed, end, peer, opener } = held.socket else {
-            self.holders.add_listener(held.listener, Holder { who: holder, fd: held.fd });
-            return None;
+        let (id, is_seed, end, peer, opener) = match held.socket {
+            HeldSocket::End { connection, is_seed, end, peer, opener } => {
+                (connection, is_seed, end, peer, opener)
+            }
+            HeldSocket::Listener { queue } => {
+                self.books.sockets[socket.0].queue = Some(queue);
+                self.learn_limit(held.listener, &holder);
+                self.holders.add_listener(held.listener, Holder { who: holder, fd: held.fd });
+                return None;
+            }
         };
         let is_opener = end == End::Client && opener == Some(holder.actor.id.pid);
         let opener = if is_opener { holder.clone() } else { self.processes.unknown(opener) };
         let found = Found {
             at: held.at,
-            connection,
+            connection: id,
             is_seed,
             listener: held.listener,
             end,
@@ -31,85 +38,69 @@ impl Session {
             peer,
             holder: holder.clone(),
             opener,
+            may_name_opener: self.found.contains(&id),
         };
-        let before = self.table.get(connection).map(|known| (known.server.is_open(), known.opener.program));
+        let before = self.table.get(id).map(Weight::of).unwrap_or_default();
         let Ok((change, is_new)) = self.table.find(&found) else { return Some(self.misfit()) };
-        self.holders.add((connection, end), Holder { who: holder, fd: held.fd });
-        self.settle(socket, before, &change, is_new)
+        self.holders.add((id, end), Holder { who: holder, fd: held.fd });
+        if is_new {
+            self.found.push(id);
+            return Some(Notice::Found(id));
+        }
+        if found.may_name_opener {
+            // It is entered when the round is over, as it is then.
+            return None;
+        }
+        self.changed(socket, before, change);
+        None
     }
 
     /// An end turned out to be released.
-    pub(super) fn gone(&mut self, connection: u64, end: End) -> Option<Notice<'_>> {
-        let known = self.table.get(connection)?;
-        let socket = self.listeners.get(&known.listener).copied().flatten()?.socket;
-        let before = Some((known.server.is_open(), known.opener.program));
-        let Ok(change) = self.table.gone(connection, end) else { return Some(self.misfit()) };
-        self.settle(socket, before, &change, false)
+    pub(super) fn gone(&mut self, id: u64, end: End) -> Option<Notice<'_>> {
+        if self.found.contains(&id) {
+            self.enter_found();
+        }
+        let known = self.table.get(id)?;
+        let socket = self.books.followed(known.listener)?.socket;
+        let before = Weight::of(known);
+        let Ok(change) = self.table.gone(id, end, self.latest) else { return Some(self.misfit()) };
+        self.changed(socket, before, change);
+        None
     }
 
-    /// Counts what became of a connection without an event. `before`: did its server end take a slot, and whose was it?
-    fn settle(
-        &mut self,
-        socket: SocketId,
-        before: Option<(bool, ProgramId)>,
-        change: &Change,
-        is_new: bool,
-    ) -> Option<Notice<'_>> {
-        let id = match change {
-            Change::Live(id) => *id,
-            Change::Closed(connection) => connection.id,
-        };
-        let (listener, is_open, program) = match change {
-            Change::Closed(connection) => (connection.listener, false, connection.opener.program),
-            Change::Live(id) => {
-                let connection = self.table.get(*id)?;
-                (connection.listener, connection.server.is_open(), connection.opener.program)
-            }
-        };
-        if let Some(followed) = self.listeners.get_mut(&listener).and_then(Option::as_mut) {
-            match (before.is_some_and(|(was_open, _)| was_open), is_open) {
-                (false, true) => followed.occupied += 1,
-                (true, false) => followed.occupied = followed.occupied.saturating_sub(1),
-                _ => {}
+    /// Counts what became of a connection without an event.
+    fn changed(&mut self, socket: SocketId, before: Weight, change: Change) {
+        match change {
+            Change::Live(id) => self.weigh_live(socket, id, before, false),
+            Change::Closed(connection) => {
+                self.books.weigh(socket, &connection, before);
+                self.holders.forget(connection.id);
             }
         }
-        match before {
-            None => self.tallies.entry((socket, program)).or_default().before_trace += 1,
-            // Its opener became known: the count moves along.
-            Some((_, old)) if old != program => {
-                let was = self.tallies.entry((socket, old)).or_default();
-                was.before_trace = was.before_trace.saturating_sub(1);
-                if *was == Tally::default() {
-                    self.tallies.remove(&(socket, old));
-                }
-                self.tallies.entry((socket, program)).or_default().before_trace += 1;
+    }
+
+    /// Counts the connections that the round has found, when all is known that it tells of them.
+    pub(super) fn enter_found(&mut self) {
+        for id in std::mem::take(&mut self.found) {
+            let listener = self.table.get(id).map(|connection| connection.listener);
+            let socket = listener.and_then(|listener| Some(self.books.followed(listener)?.socket));
+            if let Some(socket) = socket {
+                self.weigh_live(socket, id, Weight::default(), true);
             }
-            Some(_) => {}
         }
-        if let Change::Closed(connection) = change {
-            self.tallies.entry((socket, program)).or_default().closed += 1;
-            self.forget(Some(connection));
-        }
-        is_new.then_some(Notice::Found(id))
     }
 
     /// What is known of a connection whose start was not seen; None once it is closed.
     #[must_use]
     pub fn found(&self, id: u64) -> Option<FoundConnection<'_>> {
         let connection = self.table.get(id)?;
-        let followed = self.listeners.get(&connection.listener).copied().flatten()?;
+        let followed = self.books.followed(connection.listener)?;
         Some(FoundConnection {
-            socket: &self.sockets[followed.socket.0],
+            socket: &self.books.sockets[followed.socket.0],
             program: self.processes.name(connection.opener.program),
             open: followed.occupied,
             connection,
         })
-    }
-
-    pub(super) fn forget(&mut self, closed: Option<&Connection>) {
-        if let Some(connection) = closed {
-            self.holders.forget(connection.id);
-        }
     }
 
     /// The ends that lost records left open; see [`crate::lifecycle::Table::gone_by`]. To be fed back as

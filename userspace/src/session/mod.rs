@@ -3,27 +3,29 @@
 //! Live capture and replay feed the same [`Session`]; only where the records come from and where the notices go
 //! differs.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use rustc_hash::FxHashMap;
-
+mod books;
 mod found;
 mod holders;
+mod notice;
 
+pub use books::Tally;
 pub use holders::Holder;
+pub use notice::{FoundConnection, Notice, Seen};
 
 use crate::{
     attribution::{
+        limits::{self, GivenLimit, Limit},
         processes::Processes,
         selection::Selection,
         who::{ProgramId, Who},
     },
-    event::{End, Event, Listener, ProcessId, Record, What},
+    event::{End, Event, Listener, ProcessId, Queue, Record, What},
     lifecycle::{Change, Connection, Table},
+    verdict,
 };
+use books::{Books, Weight};
 use holders::Holders;
 
 /// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new
@@ -32,12 +34,23 @@ use holders::Holders;
 pub struct Socket {
     /// Path, `@name`, or for attempts without a listener the target.
     pub path: String,
+    /// Slots in use: accepted server ends that are open.
+    pub slots: u64,
+    /// How many there are, where that is known.
+    pub limit: Option<Limit>,
+    /// Backlog of the listener that was described last.
+    pub backlog: Option<u32>,
+    /// Its accept queue in the last round that found the listener.
+    pub queue: Option<Queue>,
+    /// When the last connection was accepted.
+    pub last_accept: Option<u64>,
 }
 
 /// A listener that a target means.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Followed {
     socket: SocketId,
+    listener: Arc<Listener>,
     /// Connections whose server end is not released: they take a slot or a place in the queue.
     occupied: u64,
 }
@@ -46,17 +59,23 @@ struct Followed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketId(pub usize);
 
-/// What a program did on a socket.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Connections made.
-    pub opened: u64,
-    /// Connections whose start was not seen: from before the trace, as good as always.
-    pub before_trace: u64,
-    /// Of both, released at both ends.
-    pub closed: u64,
-    /// Failed attempts by error number.
-    pub failed: BTreeMap<i32, u64>,
+/// What the user chose, and when the session began.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// When observation began: nanoseconds since boot.
+    pub started: u64,
+    /// Age from which a connection counts as old, in nanoseconds.
+    pub leak_age: u64,
+    /// Slots of sockets.
+    pub limits: Vec<GivenLimit>,
+}
+
+impl Settings {
+    /// Those of them that verdicts depend on.
+    #[must_use]
+    pub const fn verdict(&self) -> verdict::Settings {
+        verdict::Settings { leak_age: self.leak_age }
+    }
 }
 
 /// An event names a listener that no record described.
@@ -70,69 +89,20 @@ const MOST_SOCKETS: usize = 1024;
 /// And under this name.
 const OTHERS: &[u8] = b"(other paths)";
 
-/// What a record led to.
-#[derive(Debug)]
-pub enum Notice<'a> {
-    /// A listener that a target means.
-    Listener(&'a Listener),
-    /// A listener that no target means: the kernel need not report it any more.
-    Ignored(u64),
-    /// Something happened on a socket that is followed.
-    Seen(Seen<'a>),
-    /// A connection was found whose start was not seen; [`Session::found`] tells what is known of it. Later lines of the same
-    /// round may add to that.
-    Found(u64),
-    /// An event on a followed socket did not fit what came before.
-    Misfit,
-}
-
-/// A connection whose start was not seen.
-#[derive(Clone, Copy, Debug)]
-pub struct FoundConnection<'a> {
-    /// On which socket.
-    pub socket: &'a Socket,
-    /// Its program's name.
-    pub program: &'a str,
-    /// Connections on the listener that take a slot or a place in the queue.
-    pub open: u64,
-    /// The connection.
-    pub connection: &'a Connection,
-}
-
-/// Something that happened.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
-    /// When: nanoseconds since boot.
-    pub at: u64,
-    /// Who did it.
-    pub who: &'a Who,
-    /// The program's name.
-    pub program: &'a str,
-    /// What.
-    pub what: &'a What,
-    /// On which socket.
-    pub socket: &'a Socket,
-    /// Its id.
-    pub socket_id: SocketId,
-    /// Connections on the listener that take a slot or a place in the queue, after this.
-    pub open: u64,
-    /// The connection as it is now, for events of one.
-    pub connection: Option<&'a Connection>,
-}
-
 /// Everything that is known.
 #[derive(Debug)]
 pub struct Session {
     /// What the user asked for.
     pub selection: Selection,
     processes: Processes,
-    sockets: Vec<Socket>,
     by_name: HashMap<(Vec<u8>, u32), SocketId>,
-    /// None for the listeners that nobody asked for. An entry outlives its listener: connections do too.
-    listeners: FxHashMap<u64, Option<Followed>>,
     table: Table,
-    tallies: BTreeMap<(SocketId, ProgramId), Tally>,
+    books: Books,
     holders: Holders,
+    /// Connections that the round under way has found.
+    found: Vec<u64>,
+    /// Time of the last record that has one.
+    latest: u64,
     misfits: u64,
     last: Option<(Event, Who, SocketId, Option<Box<Connection>>)>,
     last_listener: Option<Arc<Listener>>,
@@ -141,16 +111,16 @@ pub struct Session {
 impl Session {
     /// An empty one.
     #[must_use]
-    pub fn new(selection: Selection) -> Self {
+    pub fn new(selection: Selection, settings: Settings) -> Self {
         Self {
             selection,
             processes: Processes::default(),
-            sockets: Vec::new(),
             by_name: HashMap::new(),
-            listeners: FxHashMap::default(),
             table: Table::default(),
-            tallies: BTreeMap::new(),
+            books: Books::new(settings),
             holders: Holders::default(),
+            found: Vec::new(),
+            latest: 0,
             misfits: 0,
             last: None,
             last_listener: None,
@@ -172,6 +142,7 @@ impl Session {
                 None
             }
             Record::RoundEnds => {
+                self.enter_found();
                 self.holders.end();
                 None
             }
@@ -187,14 +158,19 @@ impl Session {
 
     fn listener(&mut self, listener: Arc<Listener>) -> Notice<'_> {
         if !self.selection.selects(&listener) {
-            self.listeners.insert(listener.id, None);
+            self.books.listeners.insert(listener.id, None);
             return Notice::Ignored(listener.id);
         }
         // An abstract name belongs to a network namespace, a path to a mount namespace.
         let namespace =
             if listener.is_abstract { listener.network_namespace } else { listener.mount_namespace };
         let socket = self.socket(&listener.path, namespace);
-        self.listeners.insert(listener.id, Some(Followed { socket, occupied: 0 }));
+        self.books.sockets[socket.0].backlog = Some(listener.backlog);
+        let known = self.books.followed(listener.id);
+        // One may be described again: first by its server ends, then by itself.
+        let occupied = known.map_or(0, |followed| followed.occupied);
+        let followed = Followed { socket, listener: Arc::clone(&listener), occupied };
+        self.books.listeners.insert(listener.id, Some(followed));
         Notice::Listener(self.last_listener.insert(listener))
     }
 
@@ -212,11 +188,20 @@ impl Session {
             }
             return id;
         }
-        if namespace == ANY_NAMESPACE && path != OTHERS && self.sockets.len() >= MOST_SOCKETS {
+        if namespace == ANY_NAMESPACE && path != OTHERS && self.books.sockets.len() >= MOST_SOCKETS {
             return self.socket(OTHERS, namespace);
         }
-        let id = SocketId(self.sockets.len());
-        self.sockets.push(Socket { path: String::from_utf8_lossy(path).into_owned() });
+        let id = SocketId(self.books.sockets.len());
+        let path_text = String::from_utf8_lossy(path).into_owned();
+        let given = self.books.settings.limits.iter().rev().find(|limit| limit.means(&path_text));
+        self.books.sockets.push(Socket {
+            limit: given.map(GivenLimit::limit),
+            path: path_text,
+            slots: 0,
+            backlog: None,
+            queue: None,
+            last_accept: None,
+        });
         self.by_name.insert((path.to_vec(), namespace), id);
         id
     }
@@ -226,36 +211,75 @@ impl Session {
             Ok(socket) => socket?,
             Err(Unknown) => return Some(self.misfit()),
         };
+        self.latest = event.at;
         let who = self.processes.identify(event.actor);
-        let change = self.table.apply(event.at, who.clone(), &event.what);
-        let Ok(change) = change else { return Some(self.misfit()) };
-        let closed = match change {
-            Some(Change::Closed(connection)) => Some(connection),
-            Some(Change::Live(_)) | None => None,
+        let id = connection_of(&event.what);
+        let mut before = Weight::default();
+        if let Some(id) = id {
+            if self.found.contains(&id) {
+                self.enter_found();
+            }
+            before = self.table.get(id).map(Weight::of).unwrap_or_default();
+        }
+        let Ok(change) = self.table.apply(event.at, who.clone(), &event.what) else {
+            return Some(self.misfit());
         };
-        self.occupy(&event.what);
-        self.count(socket, &event.what, &who, closed.as_deref());
-        self.forget(closed.as_deref());
+        self.note(socket, &event, &who);
+        let closed = match change {
+            Some(Change::Closed(connection)) => {
+                self.books.weigh(socket, &connection, before);
+                self.holders.forget(connection.id);
+                Some(connection)
+            }
+            Some(Change::Live(id)) => {
+                self.weigh_live(socket, id, before, matches!(event.what, What::Connect { .. }));
+                None
+            }
+            None => None,
+        };
         self.last = Some((event, who, socket, closed));
         self.last_seen().map(Notice::Seen)
+    }
+
+    /// What an event tells beyond the state of a connection.
+    fn note(&mut self, socket: SocketId, event: &Event, who: &Who) {
+        match &event.what {
+            What::Accept { listener, .. } => {
+                self.books.sockets[socket.0].last_accept = Some(event.at);
+                self.learn_limit(*listener, who);
+            }
+            What::Attempt { errno, queue, .. } => {
+                let crowding = self.books.crowding(socket, who.program, *queue);
+                self.books.tally(socket, who.program).record.fail(event.at, *errno, &crowding);
+            }
+            What::Connect { .. } | What::Release { .. } | What::ListenerClosed { .. } => {}
+        }
+    }
+
+    /// The number of slots, if it can be told from who serves a listener.
+    fn learn_limit(&mut self, listener: u64, server: &Who) {
+        let (Some(followed), Some(process)) = (self.books.followed(listener), &server.process) else {
+            return;
+        };
+        let socket = followed.socket.0;
+        if self.books.sockets[socket].limit.is_none() {
+            self.books.sockets[socket].limit = limits::assumed(&followed.listener, process);
+        }
+    }
+
+    /// Weighs a connection that is still in the table.
+    fn weigh_live(&mut self, socket: SocketId, id: u64, before: Weight, is_new: bool) {
+        let Some(connection) = self.table.get(id) else { return };
+        if is_new {
+            self.books.enter(socket, connection);
+        } else {
+            self.books.weigh(socket, connection, before);
+        }
     }
 
     fn misfit(&mut self) -> Notice<'static> {
         self.misfits += 1;
         Notice::Misfit
-    }
-
-    /// Counts the slot, or place in the queue, that an event takes or frees.
-    fn occupy(&mut self, what: &What) {
-        let (listener, takes) = match *what {
-            What::Connect { listener, server_untracked: false, .. } => (listener, true),
-            What::Release { listener, end: End::Server, .. } => (listener, false),
-            _ => return,
-        };
-        if let Some(followed) = self.listeners.get_mut(&listener).and_then(Option::as_mut) {
-            let occupied = followed.occupied;
-            followed.occupied = if takes { occupied + 1 } else { occupied.saturating_sub(1) };
-        }
     }
 
     /// The socket that an event happened on; None if nobody asked for it. A release may follow its listener's.
@@ -268,22 +292,8 @@ impl Session {
             return Ok(place.map(|place| self.socket(&place, ANY_NAMESPACE)));
         }
         let Some(listener) = listener_of(&event.what) else { return Ok(None) };
-        let followed = self.listeners.get(&listener).ok_or(Unknown)?;
-        Ok(followed.map(|followed| followed.socket))
-    }
-
-    fn count(&mut self, socket: SocketId, what: &What, who: &Who, closed: Option<&Connection>) {
-        match what {
-            What::Connect { .. } => self.tallies.entry((socket, who.program)).or_default().opened += 1,
-            What::Attempt { errno, .. } => {
-                let tally = self.tallies.entry((socket, who.program)).or_default();
-                *tally.failed.entry(*errno).or_default() += 1;
-            }
-            What::Accept { .. } | What::Release { .. } | What::ListenerClosed { .. } => {}
-        }
-        if let Some(connection) = closed {
-            self.tallies.entry((socket, connection.opener.program)).or_default().closed += 1;
-        }
+        let followed = self.books.listeners.get(&listener).ok_or(Unknown)?;
+        Ok(followed.as_ref().map(|followed| followed.socket))
     }
 
     fn last_seen(&self) -> Option<Seen<'_>> {
@@ -295,10 +305,10 @@ impl Session {
             who,
             program: self.processes.name(who.program),
             what: &event.what,
-            socket: &self.sockets[socket.0],
+            socket: &self.books.sockets[socket.0],
             socket_id: *socket,
             open: listener_of(&event.what)
-                .and_then(|listener| self.listeners.get(&listener).copied().flatten())
+                .and_then(|listener| self.books.followed(listener))
                 .map_or(0, |followed| followed.occupied),
             connection,
         })
@@ -311,8 +321,15 @@ impl Session {
     }
 
     /// Who held a listener in the last complete round.
-    pub fn listener_holders(&self) -> impl Iterator<Item = (u64, &Holder)> {
-        self.holders.listeners()
+    pub fn listener_holders(&self) -> impl Iterator<Item = (SocketId, &Holder)> {
+        let holders = self.holders.listeners();
+        holders.filter_map(|(listener, holder)| Some((self.books.followed(listener)?.socket, holder)))
+    }
+
+    /// What was chosen.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.books.settings
     }
 
     /// A program's name.
@@ -324,20 +341,19 @@ impl Session {
     /// The sockets, in the order of their ids.
     #[must_use]
     pub fn sockets(&self) -> &[Socket] {
-        &self.sockets
+        &self.books.sockets
     }
 
     /// What each program did on each socket.
     pub fn tallies(&self) -> impl Iterator<Item = (SocketId, ProgramId, &Tally)> {
-        self.tallies.iter().map(|(&(socket, program), tally)| (socket, program, tally))
+        self.books.tallies.iter().map(|(&(socket, program), tally)| (socket, program, tally))
     }
 
     /// The connections that are not released at both ends, each with its socket.
     pub fn open(&self) -> impl Iterator<Item = (SocketId, &Connection)> {
-        self.table.iter().filter_map(|connection| {
-            let followed = self.listeners.get(&connection.listener).copied().flatten()?;
-            Some((followed.socket, connection))
-        })
+        self.table
+            .iter()
+            .filter_map(|connection| Some((self.books.followed(connection.listener)?.socket, connection)))
     }
 
     /// Records that did not fit what came before: something was lost in between.

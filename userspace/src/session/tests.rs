@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use super::*;
 use crate::{
@@ -12,9 +12,14 @@ const OURS: u32 = 10;
 
 /// A session with targets in mount namespace 10.
 pub(crate) fn session(targets: &[&str]) -> Session {
+    session_with(targets, Settings { leak_age: 60 * SECOND, ..Settings::default() })
+}
+
+/// The same with settings.
+pub(crate) fn session_with(targets: &[&str], settings: Settings) -> Session {
     let targets = targets.iter().map(|target| Target::parse(target, Path::new("/nowhere")));
     let targets = targets.collect::<Result<_, _>>().expect("targets are well-formed");
-    Session::new(Selection::new(targets, OURS))
+    Session::new(Selection::new(targets, OURS), settings)
 }
 
 /// Feeds records; panics if one does not fit.
@@ -133,7 +138,8 @@ fn slots_are_counted_by_listener_and_programs_by_path() {
     assert_eq!(seen(&mut session, event(4, 7, release(1, 1, End::Client))), Some((path(), 2)));
     assert_eq!(seen(&mut session, event(5, 9, release(1, 1, End::Server))), Some((path(), 1)));
     assert_eq!(seen(&mut session, event(6, 9, release(2, 1, End::Server))), Some((path(), 0)));
-    let tallies: Vec<_> = session.tallies().map(|(_, _, tally)| (tally.opened, tally.closed)).collect();
+    let tallies: Vec<_> =
+        session.tallies().map(|(_, _, tally)| (tally.opened(), tally.record.closed())).collect();
     assert_eq!((session.sockets().len(), tallies), (1, vec![(3, 1)]));
 }
 
@@ -144,7 +150,7 @@ fn attempts_before_there_is_a_listener_count_with_its_path() {
     feed(&mut session, [listener(1, "/run/a.sock"), event(2, 7, connect(1, 1))]);
     feed(&mut session, [event(3, 7, attempt(Some(1), "a.sock")), event(4, 7, attempt(None, "/run/a.sock"))]);
     let tallies: Vec<_> =
-        session.tallies().map(|(_, _, tally)| (tally.opened, tally.failed.clone())).collect();
+        session.tallies().map(|(_, _, tally)| (tally.opened(), tally.record.failed().clone())).collect();
     assert_eq!((session.sockets().len(), tallies), (1, vec![(1, BTreeMap::from([(11, 3)]))]));
 }
 
@@ -184,7 +190,8 @@ fn lost_releases_free_their_slots() {
     let gone = session.gone_by(&live, 9 * SECOND);
     assert_eq!(gone.len(), 3);
     feed(&mut session, gone.into_iter().map(|(connection, end)| Record::Gone { connection, end }));
-    let tallies: Vec<_> = session.tallies().map(|(_, _, tally)| (tally.opened, tally.closed)).collect();
+    let tallies: Vec<_> =
+        session.tallies().map(|(_, _, tally)| (tally.opened(), tally.record.closed())).collect();
     assert_eq!(tallies, [(3, 1)]);
     assert_eq!(seen(&mut session, event(10, 7, connect(4, 1))), Some(("/run/a.sock".to_owned(), 2)));
 }
@@ -210,7 +217,7 @@ fn connections_from_before_the_trace_count_as_such() {
     round(&mut session);
     let tallies: Vec<_> = session
         .tallies()
-        .map(|(_, who, tally)| (session.program(who), tally.opened, tally.before_trace))
+        .map(|(_, who, tally)| (session.program(who), tally.opened(), tally.before_trace))
         .collect();
     assert_eq!(tallies, [("/bin/x", 0, 1)]);
     let holders =
@@ -223,7 +230,7 @@ fn connections_from_before_the_trace_count_as_such() {
         seen(&mut session, event(8, 8, release(9, 1, End::Server))),
         Some(("/run/a.sock".to_owned(), 1))
     );
-    assert_eq!(session.tallies().map(|(_, _, tally)| tally.closed).collect::<Vec<_>>(), [1]);
+    assert_eq!(session.tallies().map(|(_, _, tally)| tally.record.closed()).collect::<Vec<_>>(), [1]);
     assert_eq!(session.holders(9, End::Client), Some(&[][..]));
 }
 

@@ -28,8 +28,8 @@ show "# haproxy -W -S $socket -f /etc/haproxy/haproxy.cfg"
 haproxy -W -S "$socket" -f /etc/haproxy/haproxy.cfg >/tmp/haproxy.log 2>&1 &
 wait_for answers
 
-show "# sockleak capture $socket --for 10s --leak-age 3s"
-{ sockleak capture "$socket" --for 10s --leak-age 3s; echo $? >/tmp/status; } | tee "$said" &
+show "# sockleak capture $socket --for 14s --leak-age 2s"
+{ sockleak capture "$socket" --for 14s --leak-age 2s; echo $? >/tmp/status; } | tee "$said" &
 capture=$!
 wait_for capturing
 [ -s /tmp/status ] && exit "$(cat /tmp/status)"

@@ -10,9 +10,9 @@ use super::bench::Bench;
 pub(super) fn check(bench: &Bench<'_>) -> anyhow::Result<()> {
     const CONCLUSION: &str = "Everything can be traced on this machine.";
     for (choice, kinds) in [
-        ("auto", &["fentry", "fexit", "kprobe", "kretprobe"][..]),
-        ("fentry", &["fentry", "fexit"]),
-        ("kprobe", &["kprobe", "kretprobe"]),
+        ("auto", &["fentry", "fexit", "kprobe", "kretprobe", "iter"][..]),
+        ("fentry", &["fentry", "fexit", "iter"]),
+        ("kprobe", &["kprobe", "kretprobe", "iter"]),
     ] {
         let ended = bench.run(bench.sockleak().args(["check", "--json", "--hooks", choice]))?;
         ended.expect(0)?;
@@ -35,7 +35,7 @@ pub(super) fn check(bench: &Bench<'_>) -> anyhow::Result<()> {
         ensure!(shown.err.is_empty(), "it complains: {}", shown.err);
         ensure!(shown.out.ends_with(&format!("\n{CONCLUSION}\n")), "{}", shown.out);
         let attached = shown.out.lines().filter(|line| line.contains(" attached ")).count();
-        ensure!(attached == 5, "{attached} hooks are shown as attached:\n{}", shown.out);
+        ensure!(attached == 6, "{attached} hooks are shown as attached:\n{}", shown.out);
     }
     Ok(())
 }

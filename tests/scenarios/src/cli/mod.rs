@@ -5,6 +5,7 @@ mod check;
 mod confine;
 mod ends;
 mod limits;
+mod list;
 mod names;
 mod output;
 mod pipes;
@@ -74,6 +75,7 @@ pub const ALL: &[Case] = &[
     case!("no-privilege", refusals::no_privilege),
     case!("few-capabilities", refusals::few_capabilities),
     case!("check", check::check),
+    case!("list", list::list),
     case!("forced-kind-warns", check::forced_kind_warns),
     case!("hostile-names", names::hostile_names),
     case!("small-ring", limits::small_ring),

@@ -37,7 +37,10 @@ fn main() -> anyhow::Result<()> {
                 // The pace of a monitoring job, so that the lines can be read as they come.
                 std::thread::sleep(Duration::from_millis(100));
             }
-            Manners::Leaky => leaked.push(connection),
+            Manners::Leaky => {
+                leaked.push(connection);
+                std::thread::sleep(Duration::from_secs(3));
+            }
         }
     }
     while !leaked.is_empty() {

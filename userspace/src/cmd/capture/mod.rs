@@ -24,6 +24,7 @@ use crate::{
     probe::{
         attach::{Probe, Sizes},
         facts::Machine,
+        plan::Hook,
         ring::Ring,
         status::Outcome,
     },
@@ -32,7 +33,7 @@ use crate::{
         live::{HEADINGS, Lines},
         text,
     },
-    session::{Notice, Session},
+    session::{Notice, Session, Settings},
 };
 
 /// How often the ring is read when the kernel side does not ask for it sooner.
@@ -60,7 +61,7 @@ pub fn run(arguments: &Capture) -> Result<(), Failure> {
     })
 }
 
-fn parse_targets(given: &[String], directory: &Path) -> Result<Vec<Target>, Failure> {
+pub(super) fn parse_targets(given: &[String], directory: &Path) -> Result<Vec<Target>, Failure> {
     given.iter().map(|target| Target::parse(target, directory).map_err(Failure::Target)).collect()
 }
 
@@ -96,7 +97,6 @@ struct Run<'a> {
     clock: Clock,
     lines: Lines,
     out: Output,
-    started: u64,
     events: u64,
     last_event: u64,
     undecoded: u64,
@@ -109,24 +109,28 @@ impl<'a> Run<'a> {
     /// Attaches everything, then switches it on.
     fn start(arguments: &'a Capture, targets: Vec<Target>, machine: &Machine) -> Result<Self, Failure> {
         let sizes = Sizes { ring: arguments.probe.ring_size, connections: arguments.probe.max_connections };
-        let mut probe = Probe::attach(machine, arguments.probe.hooks, sizes)?;
-        probe.require(machine)?;
+        let mut probe = Probe::attach(machine, arguments.probe.hooks, sizes, |_| true)?;
+        probe.require(machine, Hook::is_required)?;
         let selection = Selection::new(targets, machine.mount_namespace);
         let ring = Ring::new(probe.ring()?).context("the ring buffer cannot be waited for")?;
         privilege::drop_after_attach();
         probe.control.look_for(selection.wanted())?;
         probe.control.enable(true)?;
         let clock = Clock::read();
+        let settings = Settings {
+            started: clock::now(),
+            leak_age: u64::try_from(arguments.leak_age.as_nanos()).unwrap_or(u64::MAX),
+            limits: arguments.limits.clone(),
+        };
         let mut run = Self {
             arguments,
             probe,
             ring,
             source: Source::default(),
-            session: Session::new(selection),
+            session: Session::new(selection, settings),
             lines: Lines::new(clock.clone()),
             clock,
             out: Output::default(),
-            started: clock::now(),
             events: 0,
             last_event: 0,
             undecoded: 0,
@@ -154,10 +158,10 @@ impl<'a> Run<'a> {
                 "version": env!("CARGO_PKG_VERSION"),
                 "kernel": machine.release,
                 "boot_id": machine.boot_id,
-                "time": self.clock.rfc3339(self.started),
-                "boot_ns": self.started,
+                "time": self.clock.rfc3339(self.session.settings().started),
+                "boot_ns": self.session.settings().started,
                 "targets": selection.given().collect::<Vec<_>>(),
-                "leak_age_ns": self.leak_age(),
+                "leak_age_ns": self.session.settings().leak_age,
                 "hooks": self.probe.hooks,
             });
             self.out.json(&line);
@@ -319,8 +323,7 @@ impl<'a> Run<'a> {
         if self.undecoded > 0 {
             gaps.push(format!("{} records could not be decoded", self.undecoded));
         }
-        let frame =
-            Frame { started: self.started, now, leak_age: self.leak_age(), losses, skipped_runs, gaps };
+        let frame = Frame { now, losses, skipped_runs, gaps };
         let report = Report::new(&self.session, frame);
         if self.arguments.json {
             let line = json::report(&report, &self.clock).context("the report cannot be written as JSON")?;
@@ -332,10 +335,6 @@ impl<'a> Run<'a> {
             self.out.buffer.extend_from_slice(text::render(&report).as_bytes());
         }
         self.out.flush()
-    }
-
-    fn leak_age(&self) -> u64 {
-        u64::try_from(self.arguments.leak_age.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

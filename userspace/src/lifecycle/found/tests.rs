@@ -17,6 +17,7 @@ fn found(connection: u64, end: End, peer: Peer) -> Found {
         peer,
         holder: who(7),
         opener: who(7),
+        may_name_opener: true,
     }
 }
 
@@ -81,7 +82,7 @@ fn lost_records_are_made_up_for() {
     // So was the client's release.
     assert!(table.find(&Found { peer: Peer::Released, ..row }).is_ok());
     assert_eq!(state(&table, 1), Some(State::ClientClosed));
-    assert_eq!(table.get(1).map(|it| it.client.clone()), Some(EndState::ReleasedUnseen));
+    assert_eq!(table.get(1).map(|it| it.client.clone()), Some(EndState::ReleasedUnseen { known: Some(AT) }));
     // The start was lost.
     let row = Found { is_seed: false, ..found(2, End::Client, Peer::Queued) };
     assert!(table.find(&row).is_ok_and(|(_, is_new)| is_new));

@@ -2,7 +2,10 @@ use super::*;
 use crate::{
     event::{End, Record},
     report::{Frame, Loss},
-    session::tests::{SECOND, accept, attempt, connect, event, feed, listener, process, release, session},
+    session::{
+        Settings,
+        tests::{SECOND, accept, attempt, connect, event, feed, listener, process, release, session_with},
+    },
 };
 
 /// One program that closes, one that does not, one that is refused, and a server that keeps an end.
@@ -27,13 +30,14 @@ fn records() -> Vec<Record> {
     ]
 }
 
-fn frame(leak_age: u64) -> Frame {
-    let (started, now) = (5 * SECOND, 110 * SECOND);
-    Frame { started, now, leak_age: leak_age * SECOND, losses: Vec::new(), skipped_runs: 0, gaps: Vec::new() }
+fn frame() -> Frame {
+    Frame { now: 110 * SECOND, losses: Vec::new(), skipped_runs: 0, gaps: Vec::new() }
 }
 
-fn rendered(frame: Frame) -> String {
-    let mut session = session(&["/run/ma.sock"]);
+/// With a leak age in seconds.
+fn rendered(leak_age: u64, frame: Frame) -> String {
+    let settings = Settings { started: 5 * SECOND, leak_age: leak_age * SECOND, limits: Vec::new() };
+    let mut session = session_with(&["/run/ma.sock"], settings);
     feed(&mut session, records());
     render(&Report::new(&session, frame))
 }
@@ -55,25 +59,33 @@ Not closed
 1 min 20 s    8  /usr/bin/leaky -v  queued         open (socket:[1003])  open (not accepted)
 1 min 10 s    7  /usr/bin/tidy -v   client-closed  close 1 min 9 s ago   open (accepted by /usr/sbin/haproxy 1)
 
-/usr/bin/leaky opened 2 connections to /run/ma.sock; older than 1 min 0 s and still open at the client end: 2.
-Of the connections that /usr/bin/tidy opened to /run/ma.sock, still open at the server end more than 1 min 0 s after \
-the client end was released: 1.
+SERVER-LEAK: /usr/sbin/haproxy does not release its ends on /run/ma.sock: 1
+  connection still open there though the client has left, the longest for 1 min
+  9 s.
+  The clients of these connections have gone, and the server has not released
+  its own ends. The fault is the server's, not the clients': look for a newer
+  version of it. Until then, restarting it frees them.
+POOL: /usr/bin/leaky keeps 1 connection to /run/ma.sock open for 1 min 0 s and
+  longer, the oldest for 1 min 30 s.
+  Uncertain: observed too briefly to tell whether the number grows.
+  Whether this is a pool or the beginning of a leak shows when it is observed
+  for longer: at least three times the leak age.
 ";
-    assert_eq!(rendered(frame(60)), expected);
+    assert_eq!(rendered(60, frame()), expected);
 }
 
 #[test]
 fn young_connections_are_not_pointed_out() {
-    let text = rendered(frame(600));
-    assert!(text.contains("No client end is older than 10 min 0 s, and no server end"), "{text}");
-    assert!(!text.contains("still open"), "{text}");
+    let text = rendered(600, frame());
+    assert!(text.contains("HEALTHY: no end has been kept for 10 min 0 s"), "{text}");
+    assert!(!text.contains("POOL"), "{text}");
 }
 
 #[test]
 fn what_is_missing_is_said() {
-    let losses = vec![Loss { hook: "release", what: "events (ring buffer full)", count: 3 }];
+    let losses = vec![Loss { hook: "release".into(), what: "events (ring buffer full)".into(), count: 3 }];
     let gaps = vec!["the accept hook is not attached".to_owned()];
-    let text = rendered(Frame { losses, gaps, skipped_runs: 2, ..frame(60) });
+    let text = rendered(60, Frame { losses, gaps, skipped_runs: 2, ..frame() });
     for sentence in [
         "INCOMPLETE: events (ring buffer full) of the release hook lost at least 3 times.\n",
         "INCOMPLETE: the accept hook is not attached.\n",

@@ -1,0 +1,138 @@
+//! `sockleak list`: who holds which end right now. One look at all descriptors, without waiting.
+
+use std::{env, sync::Arc};
+
+use anyhow::Context as _;
+
+use super::{capture::parse_targets, output::Output, source::Source};
+use crate::{
+    attribution::selection::Selection,
+    cli::List,
+    clock,
+    console::say,
+    decode::decode,
+    event::Record,
+    failure::Failure,
+    privilege,
+    probe::{
+        attach::{Probe, Sizes},
+        facts::Machine,
+        plan::{Choice, Hook},
+        ring::Ring,
+    },
+    report::{
+        Loss,
+        list::{Listing, render},
+    },
+    session::{Notice, Session, Settings},
+};
+
+/// Runs it.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn run(arguments: &List) -> Result<(), Failure> {
+    let directory = env::current_dir().context("the working directory cannot be read")?;
+    let targets = parse_targets(&arguments.targets, &directory)?;
+    let machine = Machine::inspect();
+    // The ring waits by way of the runtime.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the runtime cannot be started")?;
+    let listing = runtime.block_on(async {
+        let selection = Selection::new(targets, machine.mount_namespace);
+        for awaited in selection.awaited() {
+            say(format_args!("{awaited} does not exist"));
+        }
+        Look::new(arguments, selection, &machine)?.look()
+    })?;
+    let mut out = Output::default();
+    if arguments.json {
+        out.json(&serde_json::to_value(&listing).context("the listing cannot be written as JSON")?);
+    } else {
+        out.buffer.extend_from_slice(render(&listing).as_bytes());
+    }
+    out.flush()
+}
+
+/// One look at everything.
+struct Look {
+    probe: Probe,
+    ring: Ring,
+    source: Source,
+    session: Session,
+    undecoded: u64,
+}
+
+impl Look {
+    fn new(arguments: &List, selection: Selection, machine: &Machine) -> Result<Self, Failure> {
+        let sizes = Sizes { ring: arguments.ring_size, connections: arguments.max_connections };
+        let is_needed = |hook| hook == Hook::Iterate;
+        let mut probe = Probe::attach(machine, Choice::Auto, sizes, is_needed)?;
+        probe.require(machine, is_needed)?;
+        let ring = Ring::new(probe.ring()?).context("the ring buffer cannot be waited for")?;
+        privilege::drop_after_attach();
+        probe.control.look_for(selection.wanted())?;
+        probe.control.enable(true)?;
+        let settings =
+            Settings { started: clock::now(), limits: arguments.limits.clone(), ..Settings::default() };
+        let session = Session::new(selection, settings);
+        Ok(Self { probe, ring, source: Source::default(), session, undecoded: 0 })
+    }
+
+    fn look(mut self) -> Result<Listing, Failure> {
+        // The first learns which listeners there are, the second knows them for every end.
+        for round in 0..2 {
+            let round = self.probe.round(round == 0).context("the descriptors cannot be looked through")?;
+            self.feed(Record::RoundBegins);
+            round.walk().context("looking through the descriptors")?;
+            self.drain();
+            self.feed(Record::RoundEnds);
+        }
+        self.probe.flush_log();
+        let lost = self.probe.losses().into_iter();
+        let mut gaps: Vec<String> =
+            lost.map(|Loss { what, count, .. }| format!("{what} lost, {count} times at least")).collect();
+        if self.undecoded > 0 {
+            gaps.push(format!("{} records could not be decoded", self.undecoded));
+        }
+        Ok(Listing::new(&self.session, gaps))
+    }
+
+    fn drain(&mut self) {
+        loop {
+            let mut any = false;
+            for bytes in self.ring.drain() {
+                any = true;
+                match decode(&bytes) {
+                    Ok(mut record) => {
+                        self.source.complete(&mut record);
+                        self.describe(&record);
+                        self.feed(record);
+                    }
+                    Err(error) => {
+                        self.undecoded += 1;
+                        tracing::warn!("a record was dropped: {error}");
+                    }
+                }
+            }
+            if !any {
+                return;
+            }
+        }
+    }
+
+    fn describe(&mut self, record: &Record) {
+        if let Record::Held(held) = record
+            && !self.session.knows(&held.holder.id)
+            && let Some(process) = self.source.describe(&held.holder)
+        {
+            self.feed(Record::Process(Arc::new(process)));
+        }
+    }
+
+    fn feed(&mut self, record: Record) {
+        if let Some(Notice::Ignored(listener)) = self.session.feed(record) {
+            self.probe.control.ignore(listener);
+        }
+    }
+}

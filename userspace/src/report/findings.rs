@@ -1,0 +1,250 @@
+//! Verdicts in a report: the evidence is put together here, judged by [`crate::verdict`], and named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::errno_name;
+use crate::{
+    attribution::{limits, who::ProgramId},
+    event::End,
+    lifecycle::{Connection, EndState, Origin, State},
+    session::{Session, SocketId},
+    verdict::{
+        self, Case, Doubt, Finding, HeldEnd, Observation, OpenConnection, Record, SocketFacts, Verdict, judge,
+    },
+};
+
+/// A verdict about a program on a socket, with what it rests on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FindingReport {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The socket.
+    pub path: String,
+    /// The program.
+    pub program: String,
+    /// Connections that carry the verdict; of a starved program, attempts and connections.
+    pub count: u64,
+    /// The longest that one of them lasts, in nanoseconds.
+    pub oldest_ns: Option<u64>,
+    /// Connections that the program opened there, with those from before the trace.
+    pub opened: u64,
+    /// Of those, released at both ends.
+    pub closed: u64,
+    /// Half of the client ends that were released lived no longer than this, in nanoseconds.
+    pub p50_ns: Option<u64>,
+    /// And 99 % of them no longer than this.
+    pub p99_ns: Option<u64>,
+    /// Failed attempts by error.
+    pub failed: BTreeMap<String, u64>,
+    /// By how many an hour the ends that are kept grow.
+    pub growth_per_hour: Option<f64>,
+    /// Slots in use on the socket, by everybody.
+    pub slots_used: u64,
+    /// How many there are.
+    pub slots_limit: Option<u64>,
+    /// How that is known.
+    pub limit_source: Option<limits::Source>,
+    /// Until all slots are used at this growth.
+    pub seconds_until_full: Option<u64>,
+    /// What a starved program suffers.
+    pub hardship: Option<HardshipReport>,
+    /// Why the verdict may be wrong, a sentence each.
+    pub uncertain: Vec<String>,
+    /// What to do about it.
+    pub advice: &'static str,
+}
+
+/// What a starved program suffers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HardshipReport {
+    /// Attempts that failed.
+    pub refused: u64,
+    /// Connections that it gave up while they were queued.
+    pub abandoned: u64,
+    /// Connections that have been queued for longer than the leak age.
+    pub waiting: u64,
+    /// It still gets nothing.
+    pub goes_on: bool,
+    /// Who holds the slots now, most first.
+    pub holders: Vec<SlotHolder>,
+    /// Slots whose clients have gone.
+    pub held_by_server: u64,
+}
+
+/// A program and the slots that its connections take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SlotHolder {
+    /// The program.
+    pub program: String,
+    /// How many.
+    pub slots: u64,
+}
+
+/// Judges every program on every socket; the most severe first.
+#[must_use]
+pub(super) fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<FindingReport> {
+    let settings = session.settings();
+    let observation = Observation { started: settings.started, now, incomplete };
+    let nothing = Record::new(settings.started, &settings.verdict());
+    let tallies: BTreeMap<_, _> =
+        session.tallies().map(|(socket, program, tally)| ((socket, program), tally)).collect();
+    let roles = roles(session);
+    let all: BTreeSet<_> = tallies.keys().chain(roles.keys()).copied().collect();
+    let mut findings = Vec::new();
+    for key in all {
+        let (socket, program) = key;
+        let role = roles.get(&key);
+        let case = Case {
+            program: program.0,
+            record: tallies.get(&key).map_or(&nothing, |tally| &tally.record),
+            open: role.map_or(&[], |role| &role.open),
+            held: role.map_or(&[], |role| &role.held),
+        };
+        let facts = facts(session, socket, &tallies);
+        let judged = judge(&case, &facts, &observation, &settings.verdict());
+        findings.extend(judged.into_iter().map(|finding| FindingReport::new(session, key, finding)));
+    }
+    findings.sort_by(|a, b| {
+        let key = |it: &FindingReport| (std::cmp::Reverse(it.verdict), std::cmp::Reverse(it.count));
+        key(a).cmp(&key(b)).then_with(|| (&a.path, &a.program).cmp(&(&b.path, &b.program)))
+    });
+    findings
+}
+
+/// What is open of a program's now, as a client and as a server.
+#[derive(Default)]
+struct Role {
+    open: Vec<OpenConnection>,
+    held: Vec<HeldEnd>,
+}
+
+fn roles(session: &Session) -> BTreeMap<(SocketId, ProgramId), Role> {
+    let mut roles: BTreeMap<_, Role> = BTreeMap::new();
+    for (socket, connection) in session.open() {
+        let opener = roles.entry((socket, connection.opener.program)).or_default();
+        opener.open.push(open(session, connection));
+        let server = connection.accepted.as_ref().and_then(|accepted| accepted.by.as_ref());
+        if let (State::ClientClosed, Some(server)) = (connection.state(), server) {
+            roles.entry((socket, server.program)).or_default().held.push(held(connection));
+        }
+    }
+    // The table has no order, and a report must not depend on any.
+    for role in roles.values_mut() {
+        role.open.sort_by_key(|it| (it.opened, it.queued, it.inherited));
+        role.held.sort_by_key(|it| it.since);
+    }
+    roles
+}
+
+fn open(session: &Session, connection: &Connection) -> OpenConnection {
+    let holders = session.holders(connection.id, End::Client).unwrap_or_default();
+    let opener = connection.opener.actor.id;
+    let is_openers = |pid: u32, start: u64| {
+        // Of an opener that is known by its number alone, no more can be compared.
+        pid == opener.pid && (start == opener.start || opener.start == 0)
+    };
+    let others = holders.iter().map(|holder| holder.who.actor.id);
+    OpenConnection {
+        opened: connection.opened,
+        before_trace: connection.origin == Origin::BeforeTrace,
+        opener_seen: connection.origin == Origin::Seen,
+        client: end(&connection.client),
+        server: end(&connection.server),
+        queued: matches!(connection.state(), State::Queued | State::Abandoned),
+        inherited: !holders.is_empty() && !others.into_iter().any(|id| is_openers(id.pid, id.start)),
+    }
+}
+
+fn held(connection: &Connection) -> HeldEnd {
+    let since = match connection.client {
+        EndState::Released { at, .. } => Some(at),
+        EndState::ReleasedUnseen { known } => known,
+        EndState::Open | EndState::Unknown => None,
+    };
+    HeldEnd { since: since.unwrap_or(connection.opened), before_trace: since.is_none() }
+}
+
+const fn end(end: &EndState) -> verdict::End {
+    match end {
+        EndState::Open => verdict::End::Open,
+        EndState::Released { at, .. } => verdict::End::Released { at: Some(*at) },
+        EndState::ReleasedUnseen { known } => verdict::End::Released { at: *known },
+        EndState::Unknown => verdict::End::Unknown,
+    }
+}
+
+fn facts(
+    session: &Session,
+    socket: SocketId,
+    tallies: &BTreeMap<(SocketId, ProgramId), &crate::session::Tally>,
+) -> SocketFacts {
+    let known = &session.sockets()[socket.0];
+    let of_socket = tallies.range((socket, ProgramId(0))..=(socket, ProgramId(u32::MAX)));
+    SocketFacts {
+        limit: known.limit.map(|limit| limit.slots),
+        used: known.slots,
+        holders: of_socket
+            .filter(|(_, tally)| tally.slots > 0)
+            .map(|((_, program), tally)| verdict::Holder { program: program.0, slots: tally.slots })
+            .collect(),
+        last_accept: known.last_accept,
+    }
+}
+
+impl FindingReport {
+    fn new(session: &Session, (socket, program): (SocketId, ProgramId), finding: Finding) -> Self {
+        let advice = verdict::advice(&finding);
+        let known = &session.sockets()[socket.0];
+        let figures = finding.figures;
+        Self {
+            verdict: finding.verdict,
+            path: known.path.clone(),
+            program: session.program(program).to_owned(),
+            count: finding.count,
+            oldest_ns: figures.oldest_ns,
+            opened: figures.opened,
+            closed: figures.closed,
+            p50_ns: figures.p50_ns,
+            p99_ns: figures.p99_ns,
+            failed: figures.failed.into_iter().map(|(errno, count)| (errno_name(errno), count)).collect(),
+            growth_per_hour: figures.growth_per_hour,
+            slots_used: figures.slots_used,
+            slots_limit: figures.slots_limit,
+            limit_source: known.limit.map(|limit| limit.source),
+            seconds_until_full: figures.seconds_until_full,
+            hardship: finding.hardship.map(|hardship| HardshipReport {
+                refused: hardship.refused,
+                abandoned: hardship.abandoned,
+                waiting: hardship.waiting,
+                goes_on: hardship.goes_on,
+                holders: hardship
+                    .holders
+                    .iter()
+                    .map(|holder| SlotHolder {
+                        program: session.program(ProgramId(holder.program)).to_owned(),
+                        slots: holder.slots,
+                    })
+                    .collect(),
+                held_by_server: hardship.held_by_server,
+            }),
+            uncertain: finding.uncertain.iter().map(doubt).collect(),
+            advice,
+        }
+    }
+}
+
+fn doubt(doubt: &Doubt) -> String {
+    match *doubt {
+        Doubt::EventsLost => "events were lost".to_owned(),
+        Doubt::BeforeTrace(count) => format!("{count} of the connections are older than the trace"),
+        Doubt::OpenerUnknown(count) => format!("of {count} of the connections the opener was not seen"),
+        Doubt::TooEarly => "observed too briefly to tell whether the number grows".to_owned(),
+        Doubt::UnknownEnds(count) => {
+            format!(
+                "of {count} of the program's connections it is not known whether an end is open, or since when it is not"
+            )
+        }
+    }
+}

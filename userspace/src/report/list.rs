@@ -1,0 +1,254 @@
+//! Who holds which end right now: what `sockleak list` shows.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{
+    escape::terminal,
+    text::{lines, table},
+};
+use crate::{
+    attribution::{container::Membership, limits::Limit, who::Who},
+    event::{End, Queue},
+    lifecycle::{Connection, State},
+    session::{Holder, Session, SocketId},
+};
+
+/// The sockets of the targets, with their connections.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listing {
+    /// The sockets.
+    pub sockets: Vec<ListedSocket>,
+    /// What is missing, a sentence each.
+    pub incomplete_because: Vec<String>,
+}
+
+/// A socket and its connections.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedSocket {
+    /// Its path or `@name`.
+    pub path: String,
+    /// Slots in use: accepted server ends that are open.
+    pub slots_used: u64,
+    /// How many there are, where that is known.
+    pub limit: Option<Limit>,
+    /// The accept queue.
+    pub queue: Option<Queue>,
+    /// Who holds the listening socket.
+    pub listeners: Vec<Holding>,
+    /// The connections.
+    pub connections: Vec<ListedConnection>,
+}
+
+/// A connection.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedConnection {
+    /// Where it stands.
+    pub state: State,
+    /// Who connected, by the credentials that the server sees.
+    pub opener_pid: u32,
+    /// Inode of the client's socket; 0 if it is released.
+    pub client_inode: u64,
+    /// Inode of the server's, if it was accepted.
+    pub server_inode: Option<u64>,
+    /// Who holds the client end.
+    pub client: Vec<Holding>,
+    /// Who holds the server end.
+    pub server: Vec<Holding>,
+}
+
+/// A descriptor and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Holding {
+    /// Process id.
+    pub pid: u32,
+    /// The same in the process's own pid namespace.
+    pub pid_in_namespace: Option<u32>,
+    /// The program.
+    pub program: String,
+    /// The command line, where known.
+    pub argv: Option<Vec<String>>,
+    /// User id.
+    pub uid: Option<u32>,
+    /// The user's name.
+    pub user: Option<String>,
+    /// Unit and container.
+    #[serde(flatten)]
+    pub membership: Membership,
+    /// The descriptor.
+    pub fd: u32,
+}
+
+impl Listing {
+    /// Draws it up, after a complete round.
+    #[must_use]
+    pub fn new(session: &Session, incomplete_because: Vec<String>) -> Self {
+        let mut sockets: Vec<ListedSocket> = session.sockets().iter().map(ListedSocket::new).collect();
+        for (socket, holder) in session.listener_holders() {
+            sockets[socket.0].listeners.push(Holding::new(session, holder));
+        }
+        let mut open: Vec<(SocketId, &Connection)> = session.open().collect();
+        open.sort_by_key(|(_, connection)| connection.id);
+        for (socket, connection) in open {
+            sockets[socket.0].connections.push(ListedConnection::new(session, connection));
+        }
+        for socket in &mut sockets {
+            socket.listeners.sort_by_key(|holding| (holding.pid, holding.fd));
+            let first = |connection: &ListedConnection| connection.client.first().map(|it| (it.pid, it.fd));
+            socket.connections.sort_by_key(|connection| (first(connection), connection.client_inode));
+        }
+        Self { sockets, incomplete_because }
+    }
+}
+
+impl ListedSocket {
+    fn new(socket: &crate::session::Socket) -> Self {
+        Self {
+            path: socket.path.clone(),
+            slots_used: socket.slots,
+            limit: socket.limit,
+            queue: socket.queue,
+            listeners: Vec::new(),
+            connections: Vec::new(),
+        }
+    }
+}
+
+impl ListedConnection {
+    fn new(session: &Session, connection: &Connection) -> Self {
+        let holdings = |end| {
+            let holders = session.holders(connection.id, end).unwrap_or_default();
+            let mut holdings: Vec<_> = holders.iter().map(|holder| Holding::new(session, holder)).collect();
+            holdings.sort_by_key(|holding| (holding.pid, holding.fd));
+            holdings
+        };
+        Self {
+            state: connection.state(),
+            opener_pid: connection.opener.actor.id.pid,
+            client_inode: connection.client_inode,
+            server_inode: connection.accepted.as_ref().map(|accepted| accepted.inode),
+            client: holdings(End::Client),
+            server: holdings(End::Server),
+        }
+    }
+}
+
+impl Holding {
+    fn new(session: &Session, holder: &Holder) -> Self {
+        let Holder { who: Who { actor, program, process }, fd } = holder;
+        let process = process.as_deref();
+        Self {
+            pid: actor.id.pid,
+            pid_in_namespace: process.map(|it| it.pid_in_namespace).filter(|&pid| pid != 0),
+            program: session.program(*program).to_owned(),
+            argv: process.map(|it| it.argv.clone()),
+            uid: process.map(|it| it.uid),
+            user: process.and_then(|it| it.user.as_deref()).map(str::to_owned),
+            membership: process
+                .and_then(|it| it.cgroup_path.as_deref())
+                .map(Membership::of)
+                .unwrap_or_default(),
+            fd: *fd,
+        }
+    }
+
+    /// Where it belongs, as short as it can be told: container, else unit.
+    fn place(&self) -> String {
+        match (&self.membership.container, &self.membership.unit) {
+            (Some(container), _) => {
+                let short: String = container.id.chars().take(12).collect();
+                format!("{} {short}", container.runtime.name())
+            }
+            (None, Some(unit)) => unit.clone(),
+            (None, None) => "-".to_owned(),
+        }
+    }
+}
+
+/// Renders a listing as text.
+#[must_use]
+pub fn render(listing: &Listing) -> String {
+    let mut out = String::new();
+    if listing.sockets.is_empty() {
+        out.push_str("No process listens on a socket that is asked for, and none is connected to one.\n");
+    }
+    for (index, socket) in listing.sockets.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        let _ = writeln!(out, "{}", headline(socket));
+        if !socket.connections.is_empty() {
+            out.push_str(&lines(&connections(socket)));
+        }
+    }
+    for sentence in &listing.incomplete_because {
+        let _ = writeln!(out, "INCOMPLETE: {sentence}.");
+    }
+    out
+}
+
+/// `PATH: server PROGRAM PID; 4 of 10 slots in use; 2 of 11 places in the accept queue`
+fn headline(socket: &ListedSocket) -> String {
+    let mut text = terminal(&socket.path).into_owned();
+    let mut servers: Vec<String> =
+        socket.listeners.iter().map(|it| format!("{} {}", terminal(&it.program), it.pid)).collect();
+    servers.dedup();
+    let _ = match servers.as_slice() {
+        [] => write!(text, ": nobody listens any more"),
+        servers => write!(text, ": {} listens", servers.join(", ")),
+    };
+    let _ = match socket.limit {
+        Some(limit) => write!(text, "; {} of {} slots in use", socket.slots_used, limit.slots),
+        None => write!(text, "; {} accepted", socket.slots_used),
+    };
+    if let Some(queue) = socket.queue {
+        let _ =
+            write!(text, "; {} of {} places in the accept queue", queue.length, queue.max.saturating_add(1));
+    }
+    text
+}
+
+fn connections(socket: &ListedSocket) -> comfy_table::Table {
+    let mut table = table(&["PID", "FD", "USER", "PROGRAM", "UNIT OR CONTAINER", "STATE", "SERVER", "FD"]);
+    for connection in &socket.connections {
+        let server = connection.server.first();
+        let server_name = match (server, connection.state) {
+            (Some(it), _) => format!("{} {}", terminal(&it.program), it.pid),
+            (None, State::Queued | State::Abandoned) => "not accepted".to_owned(),
+            (None, State::ServerClosed) => "released".to_owned(),
+            (None, _) => "in nobody's table".to_owned(),
+        };
+        let server_fd = server.map_or_else(|| "-".to_owned(), |it| it.fd.to_string());
+        let state = connection.state.name();
+        if connection.client.is_empty() {
+            let gone = match connection.state {
+                State::ClientClosed | State::Abandoned => {
+                    format!("(client left; it was {})", connection.opener_pid)
+                }
+                _ => format!("(in flight; opened by {})", connection.opener_pid),
+            };
+            table.add_row(["-", "-", "-", &gone, "-", state, &server_name, &server_fd]);
+        }
+        for (index, client) in connection.client.iter().enumerate() {
+            let user = client.user.clone().or_else(|| client.uid.map(|uid| uid.to_string()));
+            let program = terminal(&client.program).into_owned();
+            // An end that several hold is one connection.
+            let shared = if index > 0 { "same end" } else { state };
+            table.add_row([
+                client.pid.to_string(),
+                client.fd.to_string(),
+                user.unwrap_or_else(|| "-".to_owned()),
+                program,
+                terminal(&client.place()).into_owned(),
+                shared.to_owned(),
+                server_name.clone(),
+                server_fd.clone(),
+            ]);
+        }
+    }
+    for column in [0, 1, 7] {
+        super::text::align_right(&mut table, column);
+    }
+    table
+}

@@ -1,0 +1,100 @@
+//! A finding in words.
+
+use super::{
+    escape::terminal,
+    findings::{FindingReport, HardshipReport},
+};
+use crate::{clock::human, verdict::Verdict};
+
+/// The sentence that states a finding. `leak_age` in nanoseconds.
+#[must_use]
+pub fn statement(finding: &FindingReport, leak_age: u64) -> String {
+    let (program, path) = (terminal(&finding.program), terminal(&finding.path));
+    let (count, age) = (finding.count, human(leak_age));
+    let oldest = human(finding.oldest_ns.unwrap_or_default());
+    let connections = connections(count);
+    match finding.verdict {
+        Verdict::ClientLeak => format!(
+            "{program} opens connections to {path} and does not close them: {connections} of {} still open at its end, \
+             the oldest for {oldest}{}.",
+            finding.opened,
+            trend(finding)
+        ),
+        Verdict::ServerLeak => format!(
+            "{program} does not release its ends on {path}: {connections} still open there though the client has left, \
+             the longest for {oldest}{}.",
+            trend(finding)
+        ),
+        Verdict::StaleClient => format!(
+            "{program} keeps its ends to {path} though the server has released its own: {connections}, the longest for \
+             {oldest}."
+        ),
+        Verdict::Inherited => format!(
+            "{program} opened {connections} to {path} that other processes hold now, and it does not: the oldest for \
+             {oldest}."
+        ),
+        Verdict::ExitOnly => format!(
+            "{program} left {connections} to {path} to be closed at its exit, and closed none itself."
+        ),
+        Verdict::Pool => format!(
+            "{program} keeps {connections} to {path} open for {age} and longer, the oldest for {oldest}{}.",
+            if finding.growth_per_hour.is_some() { "; their number does not grow" } else { "" }
+        ),
+        Verdict::Starved => starved(&program, &path, finding),
+        Verdict::Healthy => format!("{program} is healthy on {path}."),
+    }
+}
+
+fn connections(count: u64) -> String {
+    format!("{count} connection{}", if count == 1 { "" } else { "s" })
+}
+
+/// Growth, slots, and when they are used up.
+fn trend(finding: &FindingReport) -> String {
+    let mut text = String::new();
+    if let Some(growth) = finding.growth_per_hour.filter(|&growth| growth > 0.0) {
+        text.push_str(&format!("; {} more an hour", rounded(growth)));
+    }
+    if let Some(limit) = finding.slots_limit {
+        text.push_str(&format!("; {} of {limit} slots are in use", finding.slots_used));
+        match finding.seconds_until_full {
+            Some(0) => text.push_str(", none is free"),
+            Some(seconds) => {
+                text.push_str(&format!(", all will be in {}", human(seconds.saturating_mul(1_000_000_000))));
+            }
+            None => {}
+        }
+    }
+    text
+}
+
+/// Two digits that count, and no more.
+fn rounded(value: f64) -> String {
+    if value >= 10.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
+fn starved(program: &str, path: &str, finding: &FindingReport) -> String {
+    let Some(hardship) = &finding.hardship else {
+        return format!("{program} is starved on {path}.");
+    };
+    let HardshipReport { refused, abandoned, waiting, goes_on, holders, held_by_server } = hardship;
+    let mut what = Vec::new();
+    for (count, words) in [
+        (refused, "attempts failed"),
+        (waiting, "connections wait in the queue"),
+        (abandoned, "connections were given up in the queue"),
+    ] {
+        if *count > 0 {
+            what.push(format!("{count} {words}"));
+        }
+    }
+    let mut slots: Vec<String> =
+        holders.iter().map(|holder| format!("{} {}", terminal(&holder.program), holder.slots)).collect();
+    if *held_by_server > 0 {
+        slots.push(format!("ends that the server has not released {held_by_server}"));
+    }
+    let is = if *goes_on { "is" } else { "was" };
+    let holders =
+        if slots.is_empty() { String::new() } else { format!("; slots are held by {}", slots.join(", ")) };
+    format!("{program} {is} starved on {path}: {}{holders}.", what.join(", "))
+}

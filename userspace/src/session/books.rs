@@ -1,0 +1,167 @@
+//! What programs did on sockets, and how crowded those are: kept up to date with every change of a connection.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::{Followed, Settings, Socket, SocketId};
+use crate::{
+    attribution::who::{ProgramId, Who},
+    event::{Queue, Reason},
+    lifecycle::{Connection, EndState, Origin, State},
+    verdict::{self, ClientRelease, Crowding, Ending, Record},
+};
+
+/// What a program did on a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// What it did as a client, with those connections whose start was not seen.
+    pub record: Record,
+    /// How many those are: from before the trace, as good as always.
+    pub before_trace: u64,
+    /// Slots that its connections take, of those whose client end is open.
+    pub slots: u64,
+}
+
+impl Tally {
+    pub(super) fn new(started: u64, settings: &verdict::Settings) -> Self {
+        Self { record: Record::new(started, settings), before_trace: 0, slots: 0 }
+    }
+
+    /// Connections that it was seen to make.
+    #[must_use]
+    pub const fn opened(&self) -> u64 {
+        self.record.opened().saturating_sub(self.before_trace)
+    }
+}
+
+/// What a connection takes from others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Weight {
+    /// A slot, or a place in the queue.
+    place: bool,
+    /// A slot.
+    slot: bool,
+    /// A slot that its opener keeps.
+    own_slot: bool,
+    /// Its client end is not known to be released.
+    client: bool,
+}
+
+impl Weight {
+    pub(super) fn of(connection: &Connection) -> Self {
+        let slot = connection.server.is_open() && connection.accepted.is_some();
+        Self {
+            place: connection.server.is_open(),
+            slot,
+            own_slot: slot && connection.client.is_open(),
+            client: !connection.client.is_released(),
+        }
+    }
+}
+
+/// What is counted of sockets and programs.
+#[derive(Debug)]
+pub(super) struct Books {
+    pub(super) settings: Settings,
+    pub(super) sockets: Vec<Socket>,
+    /// None for the listeners that nobody asked for. An entry outlives its listener: connections do too.
+    pub(super) listeners: FxHashMap<u64, Option<Followed>>,
+    pub(super) tallies: BTreeMap<(SocketId, ProgramId), Tally>,
+}
+
+impl Books {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings, sockets: Vec::new(), listeners: FxHashMap::default(), tallies: BTreeMap::new() }
+    }
+
+    /// A listener that is followed.
+    pub(super) fn followed(&self, listener: u64) -> Option<&Followed> {
+        self.listeners.get(&listener)?.as_ref()
+    }
+
+    /// The tally of a program on a socket.
+    pub(super) fn tally(&mut self, socket: SocketId, program: ProgramId) -> &mut Tally {
+        let (started, settings) = (self.settings.started, self.settings.verdict());
+        self.tallies.entry((socket, program)).or_insert_with(|| Tally::new(started, &settings))
+    }
+
+    /// Weighs a connection after a change. `before` is nothing for a new one.
+    pub(super) fn weigh(&mut self, socket: SocketId, connection: &Connection, before: Weight) {
+        let after = Weight::of(connection);
+        if before.place != after.place
+            && let Some(followed) = self.listeners.get_mut(&connection.listener).and_then(Option::as_mut)
+        {
+            step(&mut followed.occupied, after.place);
+        }
+        if before.slot != after.slot {
+            step(&mut self.sockets[socket.0].slots, after.slot);
+        }
+        let program = connection.opener.program;
+        if before.own_slot != after.own_slot {
+            step(&mut self.tally(socket, program).slots, after.own_slot);
+        }
+        if before.client && !after.client {
+            self.release(socket, connection);
+        }
+        if connection.state() == State::Closed {
+            self.tally(socket, program).record.close();
+        }
+    }
+
+    /// Counts a connection that is new.
+    pub(super) fn enter(&mut self, socket: SocketId, connection: &Connection) {
+        let tally = self.tally(socket, connection.opener.program);
+        tally.record.open();
+        tally.before_trace += u64::from(connection.origin != Origin::Seen);
+        // One whose client end was gone at first sight is not released now.
+        let client = Weight::of(connection).client;
+        self.weigh(socket, connection, Weight { client, ..Weight::default() });
+    }
+
+    fn release(&mut self, socket: SocketId, connection: &Connection) {
+        let (at, ending) = match &connection.client {
+            EndState::Released { at, by, reason } => (*at, ending(&connection.opener, by, *reason)),
+            EndState::ReleasedUnseen { known } => (known.unwrap_or(connection.opened), Ending::Unseen),
+            EndState::Open | EndState::Unknown => return,
+        };
+        let program = connection.opener.program;
+        let queued = (connection.state() == State::Abandoned).then(|| self.crowding(socket, program, None));
+        self.tally(socket, program).record.release(&ClientRelease {
+            opened: connection.opened,
+            before_trace: connection.origin != Origin::Seen,
+            at,
+            ending,
+            queued,
+        });
+    }
+
+    /// How crowded a socket is, as a program meets it.
+    pub(super) fn crowding(&self, socket: SocketId, program: ProgramId, queue: Option<Queue>) -> Crowding {
+        let known = &self.sockets[socket.0];
+        Crowding {
+            used: known.slots,
+            own: self.tallies.get(&(socket, program)).map_or(0, |tally| tally.slots),
+            limit: known.limit.map(|limit| limit.slots),
+            queue_full: queue.is_some_and(|queue| queue.length > queue.max),
+            last_accept: known.last_accept,
+        }
+    }
+}
+
+fn step(count: &mut u64, up: bool) {
+    *count = if up { *count + 1 } else { count.saturating_sub(1) };
+}
+
+/// How a client end went, as its opener's habit shows in it.
+fn ending(opener: &Who, by: &Who, reason: Reason) -> Ending {
+    let (opener, by) = (opener.actor.id, by.actor.id);
+    if (opener.pid, opener.start) != (by.pid, by.start) {
+        return Ending::ByAnother;
+    }
+    match reason {
+        Reason::Close | Reason::Exec => Ending::Closed,
+        Reason::Exit(_) | Reason::Killed(_) => Ending::Ended,
+        Reason::ListenerClosed | Reason::Collected => Ending::ByAnother,
+    }
+}

@@ -1,0 +1,307 @@
+//! Records to rows.
+
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+use rusqlite::{Connection, Result, Statement, ToSql, types::Null};
+use rustc_hash::FxBuildHasher;
+
+use super::{
+    code::{self, kind, peer, unsigned, untracked},
+    schema::{self, COLUMNS},
+};
+use crate::event::{
+    Actor, Comm, End, Event, Held, HeldSocket, Listener, Peer, Process, ProcessId, Queue, Record, What,
+};
+
+/// Processes whose names are remembered, so as not to repeat them with each event.
+pub(super) const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+
+/// Names of the processes that were described last.
+pub(super) type Names = LruCache<ProcessId, Comm, FxBuildHasher>;
+
+pub(super) fn names() -> Names {
+    LruCache::with_hasher(REMEMBERED, FxBuildHasher)
+}
+
+/// The statements that insert.
+#[derive(Debug)]
+pub(super) struct Inserts<'c> {
+    process: Statement<'c>,
+    listener: Statement<'c>,
+    event: Statement<'c>,
+    held: Statement<'c>,
+    names: Names,
+    seq: i64,
+}
+
+impl<'c> Inserts<'c> {
+    /// For a trace without records.
+    pub(super) fn prepare(connection: &'c Connection) -> Result<Self> {
+        let prepare = |table, columns| connection.prepare(&schema::insert(table, columns));
+        Ok(Self {
+            process: prepare("process", COLUMNS.process)?,
+            listener: prepare("listener", COLUMNS.listener)?,
+            event: prepare("event", COLUMNS.event)?,
+            held: prepare("held", COLUMNS.held)?,
+            names: names(),
+            seq: 0,
+        })
+    }
+
+    /// Appends a record.
+    pub(super) fn record(&mut self, record: &Record) -> Result<()> {
+        self.seq += 1;
+        match record {
+            Record::Process(process) => self.process(process),
+            Record::Listener(listener) => self.listener(listener),
+            Record::Event(event) => self.event(event),
+            Record::Held(held) => self.held(held),
+            Record::RoundBegins => self.mark(kind::ROUND_BEGINS, None),
+            Record::RoundEnds => self.mark(kind::ROUND_ENDS, None),
+            Record::Gone { connection, end } => self.mark(kind::GONE, Some((*connection, *end))),
+        }
+    }
+
+    fn process(&mut self, process: &Process) -> Result<()> {
+        let argv = serde_json::to_string(&process.argv);
+        let argv = argv.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        self.names.put(process.id, process.comm);
+        let mut row = Row::new(&mut self.process, self.seq)?;
+        row.id(process.id)?;
+        row.put(process.program.as_deref())?;
+        row.put(argv)?;
+        row.put(process.argv_truncated)?;
+        row.put(code::comm(&process.comm))?;
+        row.put(process.uid)?;
+        row.put(process.gid)?;
+        row.put(process.parent)?;
+        row.put(unsigned(process.cgroup))?;
+        row.put(process.cgroup_path.as_deref())?;
+        row.put(process.user.as_deref())?;
+        row.put(process.pid_in_namespace)?;
+        row.put(process.namespaces.mount)?;
+        row.put(process.namespaces.network)?;
+        row.put(process.namespaces.pid)?;
+        row.insert()
+    }
+
+    fn listener(&mut self, listener: &Listener) -> Result<()> {
+        let mut row = Row::new(&mut self.listener, self.seq)?;
+        row.put(unsigned(listener.id))?;
+        row.put(code::name(&listener.path))?;
+        row.put(listener.path_truncated)?;
+        row.put(code::name(&listener.bind_name))?;
+        row.put(listener.is_abstract)?;
+        row.put(unsigned(listener.device))?;
+        row.put(unsigned(listener.inode))?;
+        row.put(unsigned(listener.directory_inode))?;
+        row.put(listener.mount_namespace)?;
+        row.put(listener.network_namespace)?;
+        row.put(listener.pid)?;
+        row.put(listener.backlog)?;
+        row.put(listener.is_seqpacket)?;
+        row.insert()
+    }
+
+    fn event(&mut self, event: &Event) -> Result<()> {
+        let fields = Fields::of(&event.what);
+        let mut row = Row::new(&mut self.event, self.seq)?;
+        row.put(fields.kind)?;
+        row.put(unsigned(event.at))?;
+        row.actor(&event.actor, &mut self.names)?;
+        fields.put(&mut row)?;
+        row.insert()
+    }
+
+    /// A record without time and actor.
+    fn mark(&mut self, kind: i64, end: Option<(u64, End)>) -> Result<()> {
+        const ACTOR: usize = 7;
+        let mut row = Row::new(&mut self.event, self.seq)?;
+        row.put(kind)?;
+        row.nulls(1 + ACTOR)?;
+        let fields = Fields {
+            connection: end.map(|(connection, _)| connection),
+            side: end.map(|(_, end)| code::side(end)),
+            ..Fields::default()
+        };
+        fields.put(&mut row)?;
+        row.insert()
+    }
+
+    fn held(&mut self, held: &Held) -> Result<()> {
+        let mut row = Row::new(&mut self.held, self.seq)?;
+        row.put(unsigned(held.at))?;
+        row.actor(&held.holder, &mut self.names)?;
+        match held.socket {
+            HeldSocket::Listener { queue } => {
+                row.nulls(1)?;
+                row.put(unsigned(held.listener))?;
+                row.nulls(1)?;
+                row.put(held.fd)?;
+                row.put(unsigned(held.inode))?;
+                row.nulls(4)?;
+                row.queue(Some(queue))?;
+            }
+            HeldSocket::End { connection, is_seed, end, peer, opener } => {
+                row.put(unsigned(connection))?;
+                row.put(unsigned(held.listener))?;
+                row.put(code::side(end))?;
+                row.put(held.fd)?;
+                row.put(unsigned(held.inode))?;
+                row.put(is_seed)?;
+                let (peer, inode) = match peer {
+                    Peer::Open(inode) => (peer::OPEN, Some(inode)),
+                    Peer::Queued => (peer::QUEUED, None),
+                    Peer::Released => (peer::RELEASED, None),
+                };
+                row.put(peer)?;
+                row.put(inode.map(unsigned))?;
+                row.put(opener)?;
+                row.queue(None)?;
+            }
+        }
+        row.insert()
+    }
+}
+
+/// What kinds of events have in columns of their own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fields<'e> {
+    kind: i64,
+    connection: Option<u64>,
+    listener: Option<u64>,
+    side: Option<i64>,
+    inode: Option<u64>,
+    queue: Option<Queue>,
+    untracked: Option<i64>,
+    reason: Option<i64>,
+    status: Option<i64>,
+    errno: Option<i32>,
+    address: Option<&'e [u8]>,
+    place: Option<&'e [u8]>,
+}
+
+impl<'e> Fields<'e> {
+    fn of(what: &'e What) -> Self {
+        let none = Self::default();
+        match what {
+            What::Connect {
+                connection,
+                listener,
+                client_inode,
+                queue,
+                client_untracked,
+                server_untracked,
+            } => {
+                let bit = |is_set: bool, bit| if is_set { bit } else { 0 };
+                let untracked =
+                    bit(*client_untracked, untracked::CLIENT) | bit(*server_untracked, untracked::SERVER);
+                Self {
+                    kind: kind::CONNECT,
+                    connection: Some(*connection),
+                    listener: Some(*listener),
+                    inode: Some(*client_inode),
+                    queue: Some(*queue),
+                    untracked: Some(untracked).filter(|&bits| bits != 0),
+                    ..none
+                }
+            }
+            What::Accept { connection, listener, server_inode } => Self {
+                kind: kind::ACCEPT,
+                connection: Some(*connection),
+                listener: Some(*listener),
+                inode: Some(*server_inode),
+                ..none
+            },
+            What::Release { connection, listener, end, reason } => {
+                let (reason, status) = code::reason(*reason);
+                Self {
+                    kind: kind::RELEASE,
+                    connection: Some(*connection),
+                    listener: Some(*listener),
+                    side: Some(code::side(*end)),
+                    reason: Some(reason),
+                    status,
+                    ..none
+                }
+            }
+            What::ListenerClosed { listener, reason } => {
+                let (reason, status) = code::reason(*reason);
+                let kind = kind::LISTENER_CLOSED;
+                Self { kind, listener: Some(*listener), reason: Some(reason), status, ..none }
+            }
+            What::Attempt { listener, errno, address, queue, place, .. } => Self {
+                kind: kind::ATTEMPT,
+                listener: *listener,
+                queue: *queue,
+                errno: Some(*errno),
+                address: Some(address),
+                place: place.as_deref(),
+                ..none
+            },
+        }
+    }
+
+    /// All but the kind.
+    fn put(self, row: &mut Row<'_, '_>) -> Result<()> {
+        row.put(self.connection.map(unsigned))?;
+        row.put(self.listener.map(unsigned))?;
+        row.put(self.side)?;
+        row.put(self.inode.map(unsigned))?;
+        row.queue(self.queue)?;
+        row.put(self.untracked)?;
+        row.put(self.reason)?;
+        row.put(self.status)?;
+        row.put(self.errno)?;
+        row.put(self.address.map(code::name))?;
+        row.put(self.place.map(code::name))
+    }
+}
+
+/// A row to be, filled from left to right.
+struct Row<'s, 'c> {
+    statement: &'s mut Statement<'c>,
+    column: usize,
+}
+
+impl<'s, 'c> Row<'s, 'c> {
+    fn new(statement: &'s mut Statement<'c>, seq: i64) -> Result<Self> {
+        let mut row = Self { statement, column: 0 };
+        row.put(seq)?;
+        Ok(row)
+    }
+
+    fn put(&mut self, value: impl ToSql) -> Result<()> {
+        self.column += 1;
+        self.statement.raw_bind_parameter(self.column, value)
+    }
+
+    fn nulls(&mut self, count: usize) -> Result<()> {
+        (0..count).try_for_each(|_| self.put(Null))
+    }
+
+    fn id(&mut self, id: ProcessId) -> Result<()> {
+        self.put(id.pid)?;
+        self.put(unsigned(id.start))?;
+        self.put(id.exec_id)
+    }
+
+    fn actor(&mut self, actor: &Actor, names: &mut Names) -> Result<()> {
+        self.id(actor.id)?;
+        self.put((actor.tid != actor.id.pid).then_some(actor.tid))?;
+        self.put(actor.uid)?;
+        self.put(actor.gid)?;
+        let is_known = names.get(&actor.id) == Some(&actor.comm);
+        self.put((!is_known).then(|| code::comm(&actor.comm)))
+    }
+
+    fn queue(&mut self, queue: Option<Queue>) -> Result<()> {
+        self.put(queue.map(|queue| queue.length))?;
+        self.put(queue.map(|queue| queue.max))
+    }
+
+    fn insert(self) -> Result<()> {
+        self.statement.raw_execute().map(|_| ())
+    }
+}

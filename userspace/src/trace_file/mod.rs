@@ -1,0 +1,59 @@
+//! The trace file: everything that a [`Session`](crate::session::Session) was fed, in order, and what surrounds it, in
+//! SQLite. A replay of it leads to the report of the moment that it was recorded up to.
+//!
+//! It is written by a thread of its own, in transactions: after a crash it holds whole batches, and others can read it while
+//! it grows. `schema.sql` describes the tables, which `sqlite3` can query, and the views `connection` and `attempt`.
+
+mod code;
+mod error;
+mod insert;
+mod reader;
+mod replay;
+mod rows;
+mod schema;
+mod writer;
+
+pub use error::TraceError;
+pub use reader::Trace;
+pub use writer::Writer;
+
+use crate::report::Loss;
+
+/// What is known of a session when it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The sockleak that records.
+    pub version: String,
+    /// Name of the host.
+    pub host: String,
+    /// The kernel's id of this boot.
+    pub boot_id: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// When the host was booted: nanoseconds since 1970. Turns the times of records into time of day.
+    pub boot_time: i64,
+    /// The targets as given.
+    pub targets: Vec<String>,
+    /// Age from which a connection counts as old, in nanoseconds.
+    pub leak_age: u64,
+    /// The hooks and how each came out.
+    pub hooks: serde_json::Value,
+    /// When observation began: nanoseconds since boot.
+    pub started: u64,
+}
+
+/// What changes while a session goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Up to when the records are complete: nanoseconds since boot.
+    pub now: u64,
+    /// What was lost so far.
+    pub losses: Vec<Loss>,
+    /// Runs of the hooks for failed attempts that the kernel skipped.
+    pub skipped_runs: u64,
+    /// Further sentences on what is missing.
+    pub gaps: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests;

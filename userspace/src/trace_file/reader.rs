@@ -1,0 +1,199 @@
+//! Reading: a trace as it is at one moment, whether it is closed, grows, or was broken off.
+
+use std::{
+    fs, io,
+    ops::ControlFlow,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    fcntl::{AT_FDCWD, AtFlags},
+    unistd::{AccessFlags, faccessat},
+};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::{
+    Header, Progress, TraceError, replay,
+    rows::{Cells, RowError},
+    schema::{self, Columns},
+};
+use crate::event::Record;
+
+/// A trace that is read: what was in it when it was opened, even if it grows. While it is kept, the write-ahead log of one that
+/// grows cannot be emptied.
+#[derive(Debug)]
+pub struct Trace {
+    path: PathBuf,
+    /// In a transaction that lasts as long as this.
+    connection: Connection,
+    columns: &'static Columns,
+    header: Header,
+    progress: Progress,
+    is_ended: bool,
+}
+
+impl Trace {
+    /// Opens a trace.
+    ///
+    /// # Errors
+    /// If it is none, is damaged or newer than this version, or cannot be read.
+    pub fn open(path: &Path) -> Result<Self, TraceError> {
+        check(path)?;
+        let (connection, application) = begin(path)?;
+        if application != schema::APPLICATION_ID {
+            return Err(TraceError::NotATrace(path.to_owned()));
+        }
+        let pragma = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+        let version: i64 = pragma.map_err(|error| TraceError::reading(path, &error))?;
+        if version > schema::VERSION {
+            return Err(TraceError::Newer { path: path.to_owned(), version });
+        }
+        check_length(path, &connection)?;
+        let columns = schema::columns(version);
+        let columns = columns
+            .ok_or_else(|| TraceError::damaged(path, &format!("there is no schema version {version}")))?;
+        let session = session(&connection, columns).map_err(|error| unread(path, "session", error));
+        let (header, progress, is_ended) = session?;
+        Ok(Self { path: path.to_owned(), connection, columns, header, progress, is_ended })
+    }
+
+    /// What was known when it began.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How far it got.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Did the recording end in order? If not, it still goes on or was broken off.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    /// Feeds all records in their order, until `feed` breaks off.
+    ///
+    /// # Errors
+    /// If the trace is damaged or cannot be read any more. What was fed until then was right.
+    pub fn replay(&self, feed: impl FnMut(Record) -> ControlFlow<()>) -> Result<(), TraceError> {
+        replay::replay(&self.connection, self.columns, feed)
+            .map_err(|error| unread(&self.path, "a record", error))
+    }
+}
+
+fn unread(path: &Path, what: &str, error: RowError) -> TraceError {
+    match error {
+        RowError::Sql(error) => TraceError::reading(path, &error),
+        RowError::Value(column) => TraceError::damaged(path, &format!("{what} has no valid {column}")),
+    }
+}
+
+/// Refuses what SQLite has no good words for. The file is not opened: closing it would drop the locks that a writer in the
+/// same process has on it.
+fn check(path: &Path) -> Result<(), TraceError> {
+    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => TraceError::Missing(path.to_owned()),
+        io::ErrorKind::PermissionDenied => TraceError::Denied(path.to_owned()),
+        _ => TraceError::Unreadable { path: path.to_owned(), cause: error.to_string() },
+    })?;
+    if metadata.is_dir() {
+        return Err(TraceError::Directory(path.to_owned()));
+    }
+    if !metadata.is_file() {
+        return Err(TraceError::NotATrace(path.to_owned()));
+    }
+    faccessat(AT_FDCWD, path, AccessFlags::R_OK, AtFlags::AT_EACCESS)
+        .map_err(|_| TraceError::Denied(path.to_owned()))
+}
+
+/// Opens the file and begins to read. Returns the application's id besides.
+fn begin(path: &Path) -> Result<(Connection, i64), TraceError> {
+    let full = std::path::absolute(path);
+    let full =
+        full.map_err(|error| TraceError::Unreadable { path: path.to_owned(), cause: error.to_string() })?;
+    let error = match open(&full, OpenFlags::empty()) {
+        Ok(opened) => return Ok(opened),
+        Err(error) => error,
+    };
+    // To read beside a writer, or after one that broke off, takes a file of locks, and SQLite cannot create it here.
+    let needs_write = matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly));
+    if !needs_write {
+        return Err(TraceError::reading(path, &error));
+    }
+    if has_log(&full) {
+        return Err(TraceError::Unfinished(path.to_owned()));
+    }
+    let opened = open(&immutable(&full), OpenFlags::SQLITE_OPEN_URI);
+    opened.map_err(|error| TraceError::reading(path, &error))
+}
+
+fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<(Connection, i64)> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // The file may come from anywhere.
+    connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; BEGIN")?;
+    let application = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    Ok((connection, application))
+}
+
+/// Is there a write-ahead log beside it?
+fn has_log(path: &Path) -> bool {
+    let mut log = path.to_owned().into_os_string();
+    log.push("-wal");
+    fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
+/// SQLite misses whole pages, and takes a part of one for a whole. With a log beside it, the file may be behind.
+fn check_length(path: &Path, connection: &Connection) -> Result<(), TraceError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+    let size = pragma("page_size").and_then(|size| Ok(u64::from(size) * u64::from(pragma("page_count")?)));
+    let size = size.map_err(|error| TraceError::reading(path, &error))?;
+    let is_whole = fs::metadata(path).is_ok_and(|file| file.len() >= size) || has_log(path);
+    if is_whole { Ok(()) } else { Err(TraceError::damaged(path, &"its end is missing")) }
+}
+
+/// The URI of a file that nobody changes: SQLite reads it without locks.
+fn immutable(path: &Path) -> PathBuf {
+    let mut uri = String::from("file:");
+    for &byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte) {
+            uri.push(byte.into());
+        } else {
+            uri.push_str(&format!("%{byte:02x}"));
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri.into()
+}
+
+fn session(connection: &Connection, columns: &Columns) -> Result<(Header, Progress, bool), RowError> {
+    let mut statement = connection.prepare(&format!("SELECT {} FROM session", columns.session))?;
+    let mut rows = statement.raw_query();
+    let row = rows.next()?.ok_or(RowError::Value("row"))?;
+    let mut cells = Cells::new(row);
+    let header = Header {
+        version: cells.text("version")?.to_owned(),
+        host: cells.text("host")?.to_owned(),
+        boot_id: cells.text("boot_id")?.to_owned(),
+        kernel: cells.text("kernel")?.to_owned(),
+        boot_time: cells.number("boot_time")?,
+        targets: cells.json("targets")?,
+        leak_age: cells.unsigned("leak_age")?,
+        hooks: cells.json("hooks")?,
+        started: cells.unsigned("started")?,
+    };
+    let now = cells.unsigned("now")?;
+    let is_ended = cells.flag("ended")?;
+    let progress = Progress {
+        now,
+        losses: cells.json("losses")?,
+        skipped_runs: cells.unsigned("skipped_runs")?,
+        gaps: cells.json("gaps")?,
+    };
+    Ok((header, progress, is_ended))
+}

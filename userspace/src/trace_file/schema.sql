@@ -1,0 +1,116 @@
+-- All times are nanoseconds since boot. `seq` orders all records across tables. Who did something is named by (pid,
+-- start, exec_id): the newest row of `process` with these before it, if any. Names that are no UTF-8 are blobs.
+-- Unsigned numbers beyond the range of SQLite's integers are in two's complement.
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version TEXT NOT NULL, -- of sockleak
+    host TEXT NOT NULL,
+    boot_id TEXT NOT NULL,
+    kernel TEXT NOT NULL,
+    boot_time INTEGER NOT NULL, -- nanoseconds since 1970
+    targets TEXT NOT NULL, -- JSON array
+    leak_age INTEGER NOT NULL, -- nanoseconds
+    hooks TEXT NOT NULL, -- JSON
+    started INTEGER NOT NULL,
+    now INTEGER NOT NULL, -- up to when all is recorded
+    ended INTEGER NOT NULL, -- 1: the recording ended in order
+    losses TEXT NOT NULL, -- JSON array
+    skipped_runs INTEGER NOT NULL,
+    gaps TEXT NOT NULL -- JSON array
+);
+
+CREATE TABLE process (
+    seq INTEGER PRIMARY KEY,
+    pid INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    exec_id INTEGER NOT NULL,
+    program TEXT,
+    argv TEXT NOT NULL, -- JSON array
+    argv_truncated INTEGER NOT NULL,
+    comm TEXT NOT NULL,
+    uid INTEGER NOT NULL,
+    gid INTEGER NOT NULL,
+    parent INTEGER NOT NULL,
+    cgroup INTEGER NOT NULL,
+    cgroup_path TEXT,
+    user TEXT,
+    pid_in_namespace INTEGER NOT NULL,
+    mount_namespace INTEGER NOT NULL,
+    network_namespace INTEGER NOT NULL,
+    pid_namespace INTEGER NOT NULL
+);
+CREATE INDEX process_by_id ON process (pid, start, exec_id);
+
+CREATE TABLE listener (
+    seq INTEGER PRIMARY KEY,
+    listener INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    path_truncated INTEGER NOT NULL,
+    bind_name TEXT NOT NULL,
+    is_abstract INTEGER NOT NULL,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    directory_inode INTEGER NOT NULL,
+    mount_namespace INTEGER NOT NULL,
+    network_namespace INTEGER NOT NULL,
+    pid INTEGER,
+    backlog INTEGER NOT NULL,
+    is_seqpacket INTEGER NOT NULL
+);
+CREATE INDEX listener_by_number ON listener (listener);
+
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL, -- 1 connect, 2 accept, 3 release, 4 listener closed, 5 failed attempt,
+                           -- 6 found gone, 7 round begins, 8 round ends
+    at INTEGER,
+    connection INTEGER,
+    listener INTEGER,
+    side INTEGER, -- 1 client, 2 server
+    pid INTEGER,
+    start INTEGER,
+    exec_id INTEGER,
+    tid INTEGER, -- NULL: as pid
+    uid INTEGER,
+    gid INTEGER,
+    comm TEXT, -- NULL: as the process's
+    inode INTEGER, -- of the client's socket (connect) or the server's (accept)
+    queue_length INTEGER,
+    queue_max INTEGER,
+    untracked INTEGER, -- releases that will not be seen: 1 the client end's, 2 the server end's, 3 both
+    reason INTEGER, -- 1 close, 2 exit, 3 killed, 4 exec, 5 listener closed, 6 collected
+    status INTEGER, -- exit status or signal
+    errno INTEGER,
+    address TEXT, -- as given to connect
+    place TEXT, -- the path that it means
+    stack INTEGER REFERENCES stack
+);
+
+-- Descriptors, as rounds over all of them found them.
+CREATE TABLE held (
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    connection INTEGER, -- NULL: the listener itself
+    listener INTEGER NOT NULL,
+    side INTEGER, -- 1 client, 2 server
+    pid INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    exec_id INTEGER NOT NULL,
+    tid INTEGER, -- NULL: as pid
+    uid INTEGER,
+    gid INTEGER,
+    comm TEXT, -- NULL: as the process's
+    fd INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    is_seed INTEGER, -- 1: no hook saw the connection's start
+    peer INTEGER, -- the other end: 1 open, 2 queued, 3 released
+    peer_inode INTEGER,
+    opener INTEGER, -- pid of who connected, as the server sees it
+    queue_length INTEGER,
+    queue_max INTEGER
+);
+
+CREATE TABLE stack (
+    id INTEGER PRIMARY KEY,
+    frames TEXT NOT NULL -- JSON array
+);

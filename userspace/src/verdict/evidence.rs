@@ -1,0 +1,302 @@
+//! What a judgement rests on. Times are nanoseconds since boot, programs are the caller's numbers.
+
+use std::collections::BTreeMap;
+
+use super::{history::History, lifetimes::Lifetimes, starvation::Starvation};
+
+/// The user's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Age from which a connection counts as old, in nanoseconds.
+    pub leak_age: u64,
+}
+
+/// The trace as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// When it began; the same for all records.
+    pub started: u64,
+    /// Now.
+    pub now: u64,
+    /// Something is known to be missing.
+    pub incomplete: bool,
+}
+
+/// How a client end was released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The opener closed it, or dropped it otherwise while it lived on, as exec does.
+    Closed,
+    /// The opener exited or was killed.
+    Ended,
+    /// Another process than the opener was the last to hold it.
+    ByAnother,
+    /// The record was lost.
+    Unseen,
+}
+
+/// How many client ends were released in each way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Endings {
+    /// See [`Ending::Closed`].
+    pub closed: u64,
+    /// See [`Ending::Ended`].
+    pub ended: u64,
+    /// See [`Ending::ByAnother`].
+    pub by_another: u64,
+    /// See [`Ending::Unseen`].
+    pub unseen: u64,
+}
+
+/// How crowded a socket was when something happened there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Crowding {
+    /// Slots in use: accepted server ends that are open.
+    pub used: u64,
+    /// Of those, whose client end is open and was opened by the program in question.
+    pub own: u64,
+    /// How many slots there are, if that is known.
+    pub limit: Option<u64>,
+    /// The accept queue had no room.
+    pub queue_full: bool,
+    /// The last accept before.
+    pub last_accept: Option<u64>,
+}
+
+/// The release of a client end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientRelease {
+    /// When the connection was made, or first seen.
+    pub opened: u64,
+    /// It is older than the trace.
+    pub before_trace: bool,
+    /// When the end was released; for [`Ending::Unseen`] when that was found out.
+    pub at: u64,
+    /// How.
+    pub ending: Ending,
+    /// If it had not been accepted yet: how crowded the socket was.
+    pub queued: Option<Crowding>,
+}
+
+/// What a program has done on a socket as a client; the connections that are open now are kept elsewhere. Each method
+/// takes constant time, but for steps that become ever rarer, and memory stays below 30 KiB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    leak_age: u64,
+    pub(super) opened: u64,
+    pub(super) closed: u64,
+    pub(super) failed: BTreeMap<i32, u64>,
+    pub(super) endings: Endings,
+    pub(super) lifetimes: Lifetimes,
+    pub(super) history: History,
+    pub(super) starvation: Starvation,
+}
+
+impl Record {
+    /// An empty one. Start and leak age are those of the observation and the settings that it is judged with.
+    #[must_use]
+    pub fn new(started: u64, settings: &Settings) -> Self {
+        Self {
+            leak_age: settings.leak_age,
+            opened: 0,
+            closed: 0,
+            failed: BTreeMap::new(),
+            endings: Endings::default(),
+            lifetimes: Lifetimes::default(),
+            history: History::new(started),
+            starvation: Starvation::default(),
+        }
+    }
+
+    /// A connection was made, or found that is older than the trace.
+    pub fn open(&mut self) {
+        self.opened += 1;
+    }
+
+    /// A client end was released.
+    pub fn release(&mut self, release: &ClientRelease) {
+        let &ClientRelease { opened, before_trace, at, ending, queued } = release;
+        let ways = &mut self.endings;
+        let way = match ending {
+            Ending::Closed => &mut ways.closed,
+            Ending::Ended => &mut ways.ended,
+            Ending::ByAnother => &mut ways.by_another,
+            Ending::Unseen => &mut ways.unseen,
+        };
+        *way += 1;
+        if ending != Ending::Unseen && !before_trace {
+            self.lifetimes.add(at.saturating_sub(opened));
+        }
+        if let Some(crowding) = queued {
+            // Who waits in a queue is not served: that is no use of a connection, and no sign of a leak.
+            self.starvation.abandoned(opened, at, &crowding, self.leak_age);
+        } else if at.saturating_sub(opened) >= self.leak_age {
+            let first = if before_trace { self.history.started() } else { opened };
+            self.history.add(first.saturating_add(self.leak_age), at);
+        }
+    }
+
+    /// Both ends of a connection are released.
+    pub fn close(&mut self) {
+        self.closed += 1;
+    }
+
+    /// An attempt failed.
+    pub fn fail(&mut self, at: u64, errno: i32, crowding: &Crowding) {
+        *self.failed.entry(errno).or_default() += 1;
+        self.starvation.refused(at, errno, crowding);
+    }
+
+    /// Connections made.
+    #[must_use]
+    pub const fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// Of those, released at both ends.
+    #[must_use]
+    pub const fn closed(&self) -> u64 {
+        self.closed
+    }
+
+    /// Failed attempts by error number.
+    #[must_use]
+    pub const fn failed(&self) -> &BTreeMap<i32, u64> {
+        &self.failed
+    }
+
+    /// How client ends were released.
+    #[must_use]
+    pub const fn endings(&self) -> Endings {
+        self.endings
+    }
+
+    /// From start to release of the client end, of those of which both were seen.
+    #[must_use]
+    pub const fn lifetimes(&self) -> &Lifetimes {
+        &self.lifetimes
+    }
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is open.
+    Open,
+    /// It is not.
+    Released {
+        /// Since when. If the record was lost: when that was found out. None if it was released before the connection
+        /// was first seen.
+        at: Option<u64>,
+    },
+    /// Nothing is heard of it.
+    Unknown,
+}
+
+/// A connection that is not released at both ends, as its opener has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenConnection {
+    /// When it was made, or first seen.
+    pub opened: u64,
+    /// It is older than the trace.
+    pub before_trace: bool,
+    /// The opener is known from the connect itself.
+    pub opener_seen: bool,
+    /// The client's end.
+    pub client: End,
+    /// The server's.
+    pub server: End,
+    /// It was not accepted yet.
+    pub queued: bool,
+    /// The opener does not hold the client's end any more, another process does.
+    pub inherited: bool,
+}
+
+/// An accepted server end that is open though the client's is released, as the server program has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldEnd {
+    /// When the client's end was released, or that was found out.
+    pub since: u64,
+    /// It was released before the trace; `since` is when it was first seen.
+    pub before_trace: bool,
+}
+
+/// A program on a socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The program.
+    pub program: u32,
+    /// What it did as a client.
+    pub record: &'a Record,
+    /// Its connections that are not released at both ends.
+    pub open: &'a [OpenConnection],
+    /// What it holds as a server.
+    pub held: &'a [HeldEnd],
+}
+
+/// Slots that a program's connections take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The program that opened them.
+    pub program: u32,
+    /// How many, of those whose client end is open.
+    pub slots: u64,
+}
+
+/// A socket now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketFacts {
+    /// How many connections the server serves at a time, if that is known.
+    pub limit: Option<u64>,
+    /// Slots in use: accepted server ends that are open.
+    pub used: u64,
+    /// Whose they are, in any order. What is missing from `used` belongs to clients that have gone.
+    pub holders: Vec<Holder>,
+    /// The last accept.
+    pub last_accept: Option<u64>,
+}
+
+impl SocketFacts {
+    /// No slot is free. Not if the limit is unknown.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.limit.is_some_and(|limit| self.used >= limit)
+    }
+
+    /// Does this program hold more than half of the slots in use? It is then no victim of others.
+    #[must_use]
+    pub fn is_held_by(&self, program: u32) -> bool {
+        let own = self.holders.iter().filter(|holder| holder.program == program);
+        own.map(|holder| holder.slots).sum::<u64>().saturating_mul(2) > self.used
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::simulate::*, *};
+
+    /// How many a record counts as having been old, and when the first one began to be.
+    fn old(release: &ClientRelease) -> (u64, Option<u64>) {
+        let mut record = Record::new(0, &SETTINGS);
+        record.release(release);
+        let points = record.history.points(0, HOUR);
+        let first = points.iter().find(|point| point.joined > 0).map(|point| point.at.div_ceil(MINUTE));
+        assert!(points.iter().all(|point| point.left <= point.joined));
+        (points.last().map_or(0, |last| last.joined), first)
+    }
+
+    #[test]
+    fn only_the_old_and_accepted_have_a_history() {
+        let opened = 5 * MINUTE;
+        let (at, ending) = (opened + AGE, Ending::Closed);
+        let release = ClientRelease { opened, before_trace: false, at, ending, queued: None };
+        assert_eq!(old(&release), (1, Some(6)));
+        assert_eq!(old(&ClientRelease { at: at - 1, ..release }), (0, None));
+        assert_eq!(old(&ClientRelease { queued: Some(Crowding::default()), ..release }), (0, None));
+        for ending in [Ending::Ended, Ending::ByAnother, Ending::Unseen] {
+            assert_eq!(old(&ClientRelease { ending, ..release }), (1, Some(6)));
+        }
+        // First seen five minutes later, but it was there all the time.
+        assert_eq!(old(&ClientRelease { before_trace: true, ..release }), (1, Some(1)));
+    }
+}

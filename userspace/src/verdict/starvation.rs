@@ -1,0 +1,126 @@
+//! Victims: programs that get no slot because others hold them.
+
+use super::{
+    Hardship,
+    evidence::{Case, Crowding, End, OpenConnection, SocketFacts},
+};
+
+/// The server's queue is full, and the client does not wait.
+const EAGAIN: i32 = 11;
+/// What ends a wait for room in the queue: a signal that the client handles, and one that it does not live to see.
+const INTERRUPTED: [i32; 2] = [4, 512];
+
+/// What a program suffered on a socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Starvation {
+    /// Attempts that failed while others held all slots.
+    refused: Option<Run>,
+    /// Connections given up in the queue meanwhile.
+    abandoned: Option<Run>,
+    /// The failures since the last accept, where the number of slots is unknown.
+    stall: Option<Run>,
+    /// The longest run of such failures.
+    longest: Option<Run>,
+}
+
+/// Events of a kind: how many, and the first and last moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    count: u64,
+    first: u64,
+    last: u64,
+}
+
+impl Run {
+    fn with(run: Option<Self>, at: u64) -> Self {
+        let Self { count, first, last } = run.unwrap_or(Self { count: 0, first: at, last: at });
+        Self { count: count + 1, first: first.min(at), last: last.max(at) }
+    }
+
+    const fn length(&self) -> u64 {
+        self.last - self.first
+    }
+}
+
+impl Crowding {
+    fn by_others(&self) -> bool {
+        self.own.saturating_mul(2) <= self.used
+    }
+
+    fn is_full(&self) -> bool {
+        self.limit.is_some_and(|limit| self.used >= limit)
+    }
+}
+
+impl Starvation {
+    /// An attempt failed.
+    pub(super) fn refused(&mut self, at: u64, errno: i32, crowding: &Crowding) {
+        if !(errno == EAGAIN || INTERRUPTED.contains(&errno)) || !crowding.by_others() {
+            return;
+        }
+        if crowding.is_full() {
+            self.refused = Some(Run::with(self.refused, at));
+        } else if errno == EAGAIN && crowding.queue_full && crowding.limit.is_none() {
+            // A burst outruns the queue of a healthy server too, but that server goes on accepting.
+            let since_accept = |run: &Run| crowding.last_accept.is_none_or(|accept| accept < run.first);
+            let run = Run::with(self.stall.filter(since_accept), at);
+            self.stall = Some(run);
+            if self
+                .longest
+                .is_none_or(|longest| longest.first == run.first || run.length() > longest.length())
+            {
+                self.longest = Some(run);
+            }
+        }
+    }
+
+    /// A connection was given up in the queue.
+    pub(super) fn abandoned(&mut self, opened: u64, at: u64, crowding: &Crowding, leak_age: u64) {
+        let stalled = at.saturating_sub(opened) >= leak_age
+            && crowding.last_accept.is_none_or(|accept| accept < opened);
+        if crowding.by_others() && (crowding.is_full() || stalled) {
+            self.abandoned = Some(Run::with(self.abandoned, at));
+        }
+    }
+}
+
+/// What the program suffers; None if it is no victim.
+pub(super) fn hardship(case: &Case<'_>, socket: &SocketFacts, now: u64, leak_age: u64) -> Option<Hardship> {
+    let by_itself = socket.is_held_by(case.program);
+    if by_itself && socket.is_full() {
+        return None;
+    }
+    let waits = |it: &&OpenConnection| waits_long(it, socket, now, leak_age);
+    let waiting = if by_itself { 0 } else { case.open.iter().filter(waits).count() as u64 };
+    let Starvation { refused, abandoned, longest, .. } = &case.record.starvation;
+    let stall = longest.filter(|run| run.length() >= leak_age);
+    let count = |run: &Option<Run>| run.map_or(0, |run| run.count);
+    let (refused, abandoned) = (count(refused) + count(&stall), count(abandoned));
+    if refused + abandoned + waiting == 0 {
+        return None;
+    }
+    let nobody_accepts =
+        |run: Run| socket.limit.is_none() && socket.last_accept.is_none_or(|accept| accept < run.first);
+    let goes_on = socket.is_full() || waiting > 0 || stall.is_some_and(nobody_accepts);
+    let mut hardship = Hardship { refused, abandoned, waiting, goes_on, ..Hardship::default() };
+    if goes_on {
+        let of_clients: u64 = socket.holders.iter().map(|holder| holder.slots).sum();
+        hardship.held_by_server = socket.used.saturating_sub(of_clients);
+        hardship.holders = socket.holders.clone();
+        hardship.holders.retain(|holder| holder.program != case.program && holder.slots > 0);
+        hardship.holders.sort_by_key(|holder| (std::cmp::Reverse(holder.slots), holder.program));
+    }
+    Some(hardship)
+}
+
+/// It has been queued for long, and there is no slot for it, or the server has accepted nobody since.
+pub(super) fn waits_long(connection: &OpenConnection, socket: &SocketFacts, now: u64, leak_age: u64) -> bool {
+    let is_long = now.saturating_sub(connection.opened) >= leak_age;
+    let is_stalled = || socket.last_accept.is_none_or(|accept| accept < connection.opened);
+    is_waiting(connection) && is_long && (socket.is_full() || is_stalled())
+}
+
+/// The client waits for the server to accept.
+pub(super) fn is_waiting(connection: &OpenConnection) -> bool {
+    connection.queued && connection.client == End::Open && !matches!(connection.server, End::Released { .. })
+}

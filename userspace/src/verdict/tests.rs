@@ -1,0 +1,286 @@
+//! Each verdict, and where it begins: just under and just over.
+
+use super::{
+    Verdict::{ClientLeak, ExitOnly, Healthy, Inherited, Pool, ServerLeak, StaleClient, Starved},
+    simulate::{AGE, HOUR, MINUTE, SECOND, SETTINGS},
+    *,
+};
+
+mod crowded;
+mod naming;
+mod scenes;
+
+const START: u64 = 5000 * SECOND;
+const US: u32 = 7;
+const THEM: u32 = 8;
+
+/// What is given to the judge about program 7. Times count from the trace's start.
+struct Desk {
+    record: Record,
+    open: Vec<OpenConnection>,
+    held: Vec<HeldEnd>,
+    facts: SocketFacts,
+    incomplete: bool,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let record = Record::new(START, &SETTINGS);
+        Self { record, open: vec![], held: vec![], facts: SocketFacts::default(), incomplete: false }
+    }
+
+    /// With open connections that were made at these times.
+    fn open_since(times: impl IntoIterator<Item = u64>) -> Self {
+        let mut desk = Self::new();
+        desk.open.extend(times.into_iter().map(open));
+        desk
+    }
+
+    fn findings(&self, now: u64) -> Vec<Finding> {
+        let case = Case { program: US, record: &self.record, open: &self.open, held: &self.held };
+        let observation = Observation { started: START, now: START + now, incomplete: self.incomplete };
+        judge(&case, &self.facts, &observation, &SETTINGS)
+    }
+
+    fn verdicts(&self, now: u64) -> Vec<Verdict> {
+        self.findings(now).iter().map(|finding| finding.verdict).collect()
+    }
+
+    /// The first finding, which must have this verdict.
+    fn found(&self, now: u64, verdict: Verdict) -> Finding {
+        let finding = self.findings(now).remove(0);
+        assert_eq!(finding.verdict, verdict);
+        finding
+    }
+
+    /// The program's client ends are released, one each minute, in this way.
+    fn released(mut self, number: u64, ending: Ending) -> Self {
+        for nth in 0..number {
+            let opened = START + nth * MINUTE;
+            let release =
+                ClientRelease { opened, before_trace: false, at: opened + SECOND, ending, queued: None };
+            self.record.release(&release);
+        }
+        self
+    }
+}
+
+fn open(opened: u64) -> OpenConnection {
+    OpenConnection {
+        opened: START + opened,
+        before_trace: false,
+        opener_seen: true,
+        client: End::Open,
+        server: End::Open,
+        queued: false,
+        inherited: false,
+    }
+}
+
+fn before() -> OpenConnection {
+    OpenConnection { before_trace: true, opener_seen: false, ..open(0) }
+}
+
+fn minutes(number: u64) -> impl Iterator<Item = u64> {
+    (0..number).map(|minute| minute * MINUTE)
+}
+
+#[test]
+fn what_is_young_is_healthy() {
+    assert_eq!(Desk::new().verdicts(HOUR), [Healthy]);
+    let desk = Desk::open_since([HOUR]);
+    assert_eq!(desk.verdicts(HOUR + AGE - 1), [Healthy]);
+    assert_eq!(desk.verdicts(HOUR + AGE), [Pool]);
+    let finding = desk.found(HOUR + 5, Healthy);
+    assert_eq!((finding.count, finding.figures.oldest_ns), (0, Some(5)));
+}
+
+#[test]
+fn a_leak_has_three_old_connections_from_three_periods() {
+    let leak = Desk::open_since(minutes(6));
+    let finding = leak.found(7 * MINUTE, ClientLeak);
+    assert_eq!(finding.count, 6);
+    assert_eq!(finding.figures.oldest_ns, Some(7 * MINUTE));
+    assert_eq!(finding.uncertain, []);
+    let growth = finding.figures.growth_per_hour.unwrap_or_default();
+    assert!((55.0..65.0).contains(&growth), "{growth}");
+
+    // The third one is still too young, and then it is not.
+    let three = Desk::open_since([0, 0, 0, 60, 60, 60, 110, 110, 110, 150].map(|second| second * SECOND));
+    assert_eq!(three.verdicts(210 * SECOND - 1), [Pool]);
+    assert_eq!(three.verdicts(210 * SECOND), [ClientLeak]);
+    assert_eq!(Desk::open_since(minutes(3)).verdicts(4 * MINUTE), [ClientLeak]);
+    assert_eq!(Desk::open_since(minutes(2)).verdicts(4 * MINUTE), [Pool]);
+
+    // Many, but from two periods: a program that started its workers twice.
+    let twice = |last: u64| Desk::open_since((0..20).flat_map(|nth| [nth, 2 * AGE - 1 + nth]).chain([last]));
+    assert_eq!(twice(2 * AGE - 1).verdicts(3 * AGE + MINUTE), [Pool]);
+    let periods = |third: u64| Desk::open_since([0, 0, 0, AGE, AGE, AGE + third, AGE + third]);
+    assert_eq!(periods(AGE - 1).verdicts(4 * AGE), [Pool]);
+    assert_eq!(periods(AGE).verdicts(4 * AGE), [ClientLeak]);
+}
+
+#[test]
+fn a_leak_goes_on() {
+    // One a minute: it pauses for three gaps at most.
+    let leak = Desk::open_since(minutes(20));
+    let last = 19 * MINUTE + AGE;
+    assert_eq!(leak.verdicts(last + 3 * MINUTE), [ClientLeak]);
+    assert_eq!(leak.verdicts(last + 3 * MINUTE + 1), [Pool]);
+    // A faster one for two leak ages.
+    let leak = Desk::open_since((0..60).map(|nth| nth * 10 * SECOND));
+    let last = 590 * SECOND + AGE;
+    assert_eq!(leak.verdicts(last + 2 * AGE), [ClientLeak]);
+    assert_eq!(leak.verdicts(last + 2 * AGE + 1), [Pool]);
+}
+
+#[test]
+fn a_short_observation_shows_no_growth() {
+    // Three periods need more than two leak ages, but not if the window ends with the last one of a full server.
+    let pool = Desk::open_since([0, 0]);
+    let early = pool.found(3 * AGE - 1, Pool);
+    assert_eq!((early.uncertain, early.figures.growth_per_hour), (vec![Doubt::TooEarly], None));
+    let later = pool.found(3 * AGE, Pool);
+    assert_eq!((later.uncertain, later.figures.growth_per_hour), (vec![], Some(0.0)));
+    let mut full = Desk::open_since([0, 60, 65, 70, 80, 90, 100, 119].map(|second| second * SECOND));
+    full.facts = SocketFacts { limit: Some(8), used: 8, holders: holders(&[(US, 8)]), last_accept: None };
+    assert_eq!(full.verdicts(HOUR), [Pool]);
+    full.open.extend([110, 120].map(|second| open(second * SECOND)));
+    assert_eq!(full.verdicts(HOUR), [ClientLeak]);
+}
+
+fn holders(slots: &[(u32, u64)]) -> Vec<Holder> {
+    slots.iter().map(|&(program, slots)| Holder { program, slots }).collect()
+}
+
+#[test]
+fn a_leak_that_filled_all_slots_hours_ago_is_one() {
+    let mut full = Desk::open_since(minutes(10));
+    full.facts = SocketFacts { limit: Some(10), used: 10, holders: holders(&[(US, 10)]), last_accept: None };
+    let finding = full.found(9 * HOUR, ClientLeak);
+    assert_eq!((finding.count, finding.figures.seconds_until_full), (10, Some(0)));
+    assert!(finding.figures.growth_per_hour.is_some_and(|growth| (growth - 60.0).abs() < 5.0));
+    full.facts.limit = Some(11);
+    assert_eq!(full.verdicts(9 * HOUR), [Pool]);
+    full.facts.limit = None;
+    assert_eq!(full.verdicts(9 * HOUR), [Pool]);
+    // Others filled it: who has a few connections there did not.
+    full.facts = SocketFacts { limit: Some(20), used: 20, ..full.facts };
+    assert_eq!(full.verdicts(9 * HOUR), [Pool]);
+    full.facts.holders = holders(&[(US, 11), (THEM, 9)]);
+    assert_eq!(full.verdicts(9 * HOUR), [ClientLeak]);
+}
+
+#[test]
+fn what_is_older_than_the_trace_began_in_one_period() {
+    let mut desk = Desk::new();
+    desk.open.extend((0..10).map(|nth| OpenConnection { opened: START + nth * MINUTE, ..before() }));
+    let finding = desk.found(11 * MINUTE, Pool);
+    assert_eq!((finding.count, finding.uncertain), (10, vec![Doubt::BeforeTrace(10)]));
+    assert_eq!(finding.figures.growth_per_hour, Some(0.0));
+    // It counts as one: two more make a leak.
+    desk.open.push(open(55 * MINUTE));
+    assert_eq!(desk.verdicts(HOUR), [Pool]);
+    let mut desk = Desk::open_since((1..20).map(|nth| nth * 3 * MINUTE));
+    desk.open.extend([before(); 10]);
+    assert_eq!(desk.found(HOUR, ClientLeak).uncertain, [Doubt::BeforeTrace(10)]);
+}
+
+#[test]
+fn a_stale_end_has_been_one_for_long() {
+    let mut desk = Desk::new();
+    let released = |at| OpenConnection { server: End::Released { at }, ..open(0) };
+    desk.open.push(released(Some(START + HOUR)));
+    assert_eq!(desk.verdicts(HOUR + AGE - 1), [Pool]);
+    let finding = desk.found(HOUR + AGE, StaleClient);
+    assert_eq!((finding.count, finding.figures.oldest_ns), (1, Some(AGE)));
+    assert_eq!(desk.verdicts(HOUR + AGE), [StaleClient]);
+    // Released before the trace: since it was first seen.
+    desk.open = vec![OpenConnection { server: End::Released { at: None }, ..before() }];
+    assert_eq!(desk.verdicts(AGE - 1), [Healthy]);
+    assert_eq!(desk.found(AGE, StaleClient).uncertain, [Doubt::BeforeTrace(1)]);
+    // Nobody knows when: nobody is accused.
+    desk.open = vec![released(None)];
+    assert_eq!(desk.found(HOUR, Pool).uncertain, [Doubt::UnknownEnds(1)]);
+    // The client's end is not known to be open.
+    let unknown = OpenConnection { client: End::Unknown, ..released(Some(START)) };
+    desk.open = vec![unknown, OpenConnection { client: End::Released { at: None }, ..unknown }];
+    assert_eq!(desk.found(HOUR, Healthy).uncertain, [Doubt::UnknownEnds(2)]);
+}
+
+#[test]
+fn stale_ends_that_grow_are_leaked_but_take_no_slot() {
+    let mut desk = Desk::open_since(minutes(60));
+    desk.facts = SocketFacts { limit: Some(1000), used: 60, ..SocketFacts::default() };
+    let seconds = desk.found(HOUR, ClientLeak).figures.seconds_until_full;
+    assert!(seconds.is_some_and(|seconds| seconds.abs_diff(940 * 60) < 600), "{seconds:?}");
+    for connection in &mut desk.open {
+        connection.server = End::Released { at: Some(connection.opened + SECOND) };
+    }
+    assert_eq!(desk.verdicts(HOUR), [ClientLeak, StaleClient]);
+    assert_eq!(desk.found(HOUR, ClientLeak).figures.seconds_until_full, None);
+}
+
+#[test]
+fn a_server_that_holds_what_clients_left_leaks() {
+    let mut desk = Desk::new();
+    desk.held.push(HeldEnd { since: START + HOUR, before_trace: false });
+    assert_eq!(desk.verdicts(HOUR + AGE - 1), [Healthy]);
+    let finding = desk.found(HOUR + AGE, ServerLeak);
+    assert_eq!((finding.count, finding.figures.oldest_ns, finding.uncertain), (1, Some(AGE), vec![]));
+    assert_eq!(desk.verdicts(HOUR + AGE), [ServerLeak]);
+    desk.held[0].before_trace = true;
+    assert_eq!(desk.found(2 * HOUR, ServerLeak).uncertain, [Doubt::BeforeTrace(1)]);
+    // One a minute, in slots of which there are 100.
+    desk.held = minutes(60).map(|at| HeldEnd { since: START + at, before_trace: false }).collect();
+    desk.facts = SocketFacts { limit: Some(100), used: 60, ..SocketFacts::default() };
+    let figures = desk.found(HOUR, ServerLeak).figures;
+    assert!(figures.growth_per_hour.is_some_and(|growth| (growth - 60.0).abs() < 2.0));
+    assert!(figures.seconds_until_full.is_some_and(|seconds| seconds.abs_diff(40 * 60) < 120));
+    // The same, but a day later: most of the time nothing was the matter.
+    let late = |end: &HeldEnd| HeldEnd { since: end.since + 24 * HOUR, ..*end };
+    desk.held = desk.held.iter().map(late).collect();
+    let growth = desk.found(25 * HOUR, ServerLeak).figures.growth_per_hour;
+    assert!(growth.is_some_and(|growth| (growth - 60.0).abs() < 3.0), "{growth:?}");
+    desk.facts.used = 100;
+    assert_eq!(desk.found(25 * HOUR, ServerLeak).figures.seconds_until_full, Some(0));
+    desk.facts.limit = None;
+    assert_eq!(desk.found(25 * HOUR, ServerLeak).figures.seconds_until_full, None);
+}
+
+#[test]
+fn what_others_hold_is_not_the_opener_s_leak() {
+    let mut desk = Desk::open_since(minutes(30));
+    for connection in &mut desk.open {
+        connection.inherited = true;
+    }
+    assert_eq!(desk.verdicts(AGE - 1), [Healthy]);
+    let finding = desk.found(30 * MINUTE, Inherited);
+    assert_eq!((finding.count, desk.verdicts(30 * MINUTE)), (30, vec![Inherited]));
+    // Nor is it stale in the opener's hands.
+    desk.open.truncate(1);
+    desk.open[0].server = End::Released { at: Some(START) };
+    assert_eq!(desk.verdicts(HOUR), [Inherited]);
+    desk.open[0].client = End::Unknown;
+    assert_eq!(desk.verdicts(HOUR), [Healthy]);
+}
+
+#[test]
+fn who_leaves_closing_to_the_kernel() {
+    let exits = |number| Desk::new().released(number, Ending::Ended);
+    assert_eq!(exits(2).verdicts(HOUR), [Healthy]);
+    assert_eq!(exits(3).verdicts(HOUR), [ExitOnly]);
+    assert_eq!(exits(3).found(HOUR, ExitOnly).count, 3);
+    assert_eq!(exits(9).released(1, Ending::Closed).verdicts(HOUR), [Healthy]);
+    assert_eq!(Desk::new().released(9, Ending::ByAnother).verdicts(HOUR), [Healthy]);
+    let unseen = exits(3).released(2, Ending::Unseen);
+    assert_eq!(unseen.found(HOUR, ExitOnly).uncertain, [Doubt::UnknownEnds(2)]);
+    // A pool beside it is no crime; a leak says more.
+    let mut desk = exits(3);
+    desk.open.push(open(0));
+    assert_eq!(desk.verdicts(HOUR), [ExitOnly, Pool]);
+    desk.open = minutes(60).map(open).collect();
+    assert_eq!(desk.verdicts(HOUR), [ClientLeak]);
+    desk.open = vec![OpenConnection { inherited: true, ..open(0) }];
+    assert_eq!(desk.verdicts(HOUR), [Inherited]);
+}
