@@ -1,10 +1,10 @@
 //! The command line.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{attribution::limits::GivenLimit, probe::plan::Choice};
+use crate::{attribution::limits::GivenLimit, probe::plan::Choice, verdict::Verdict};
 
 /// Finds the program that opens unix-socket connections without closing them.
 #[derive(Debug, Parser)]
@@ -16,7 +16,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit status: 0 done; 1 failed; 2 unusable arguments; 3 privileges missing; 4 the kernel lacks \
-     or refuses what tracing needs; 5 output not writable.";
+     or refuses what tracing needs; 5 output not writable; 6 trace file unusable; 7 a verdict of --fail-on found.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -24,6 +24,9 @@ pub enum Command {
     /// Trace connections as they come and go, then report who left which open.
     #[command(after_help = EXIT_CODES)]
     Capture(Capture),
+    /// Report from recordings what a capture reported, or would have by then.
+    #[command(after_help = EXIT_CODES)]
+    Report(Report),
     /// Tell who holds which end of a socket's connections right now.
     #[command(after_help = EXIT_CODES)]
     List(List),
@@ -53,6 +56,12 @@ pub struct Capture {
     /// Print the report alone.
     #[arg(long, short)]
     pub quiet: bool,
+    /// Record everything in this file, which `sockleak report` reads.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// End with status 7 if one of these verdicts is found, for example client-leak,server-leak.
+    #[arg(long, value_name = "VERDICT,...", value_delimiter = ',')]
+    pub fail_on: Vec<Verdict>,
     /// Connections older than this are pointed out in the report.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub leak_age: Duration,
@@ -64,6 +73,26 @@ pub struct Capture {
     /// How to hook into the kernel.
     #[command(flatten)]
     pub probe: Probe,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Recordings of `sockleak capture --output`, finished or not.
+    #[arg(required = true, value_name = "TRACE")]
+    pub traces: Vec<PathBuf>,
+    /// Print one JSON object a recording (described in docs/json.md).
+    #[arg(long)]
+    pub json: bool,
+    /// Judge with this leak age instead of the recorded one.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub leak_age: Option<Duration>,
+    /// How many connections a socket's server serves at a time, instead of or besides what was recorded.
+    #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse)]
+    pub limits: Vec<GivenLimit>,
+    /// End with status 7 if one of these verdicts is found, for example client-leak,server-leak.
+    #[arg(long, value_name = "VERDICT,...", value_delimiter = ',')]
+    pub fail_on: Vec<Verdict>,
 }
 
 /// Arguments of `list`.

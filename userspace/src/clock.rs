@@ -19,6 +19,19 @@ impl Clock {
         Self { boot, zone: TimeZone::system() }
     }
 
+    /// The clock of a host that was booted then: nanoseconds since 1970.
+    #[must_use]
+    pub fn booted_at(boot: i64) -> Self {
+        let boot = Timestamp::from_nanosecond(boot.into()).unwrap_or(Timestamp::UNIX_EPOCH);
+        Self { boot, zone: TimeZone::system() }
+    }
+
+    /// When the host was booted: nanoseconds since 1970.
+    #[must_use]
+    pub fn boot_time(&self) -> i64 {
+        i64::try_from(self.boot.as_nanosecond()).unwrap_or(i64::MAX)
+    }
+
     /// A moment as a time of day.
     #[must_use]
     pub fn timestamp(&self, since_boot: u64) -> Timestamp {

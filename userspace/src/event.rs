@@ -232,6 +232,31 @@ pub enum What {
     },
 }
 
+impl What {
+    /// The connection that it is about.
+    #[must_use]
+    pub const fn connection(&self) -> Option<u64> {
+        match *self {
+            Self::Connect { connection, .. }
+            | Self::Accept { connection, .. }
+            | Self::Release { connection, .. } => Some(connection),
+            Self::ListenerClosed { .. } | Self::Attempt { .. } => None,
+        }
+    }
+
+    /// The listener that it happened at; None for an attempt that found none.
+    #[must_use]
+    pub const fn listener(&self) -> Option<u64> {
+        match *self {
+            Self::Attempt { listener, .. } => listener,
+            Self::Connect { listener, .. }
+            | Self::Accept { listener, .. }
+            | Self::Release { listener, .. }
+            | Self::ListenerClosed { listener, .. } => Some(listener),
+        }
+    }
+}
+
 /// Something that happened, when, and who did it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {

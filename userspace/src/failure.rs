@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use crate::attribution::targets::TargetError;
+use crate::{attribution::targets::TargetError, trace_file::TraceError};
 
 /// A reason to end, in a sentence that names the remedy. `docs/exit-codes.md` lists the statuses.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,12 @@ pub enum Failure {
     /// Output could not be written.
     #[error("the output cannot be written ({0}); free or change its destination and run again")]
     Output(#[source] io::Error),
+    /// A trace file cannot be written or read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// A verdict that the user wants to hear about as a status.
+    #[error("{0}")]
+    Found(String),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -38,6 +44,8 @@ impl Failure {
             Self::Privilege { .. } => 3,
             Self::Kernel(_) => 4,
             Self::Output(_) => 5,
+            Self::Trace(_) => 6,
+            Self::Found(_) => 7,
         })
     }
 }

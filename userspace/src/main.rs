@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let result = match cli.command {
         Command::Capture(arguments) => cmd::capture::run(&arguments),
+        Command::Report(arguments) => cmd::report::run(&arguments),
         Command::List(arguments) => cmd::list::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
     };

@@ -13,6 +13,19 @@ pub fn drop_after_attach() {
     }
 }
 
+/// For a thread that writes a file: all capabilities go but the one to write where others own the directory. Capabilities are
+/// the thread's own, and it is started before [`drop_after_attach`].
+pub fn keep_writing() {
+    let kept: CapsHashSet =
+        [Capability::CAP_DAC_OVERRIDE].into_iter().filter(|&capability| is_permitted(capability)).collect();
+    let done = caps::clear(None, CapSet::Inheritable)
+        .and_then(|()| caps::set(None, CapSet::Effective, &kept))
+        .and_then(|()| caps::set(None, CapSet::Permitted, &kept));
+    if let Err(error) = done {
+        tracing::warn!("the privileges of the thread that writes could not be dropped: {error}");
+    }
+}
+
 fn try_drop() -> Result<(), caps::errors::CapsError> {
     let mut kept: CapsHashSet = KEPT.into_iter().filter(|&capability| is_permitted(capability)).collect();
     // It stands for CAP_BPF where that is not given.

@@ -36,7 +36,7 @@ pub struct GivenLimit {
 }
 
 /// Why a limit cannot be used.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{text:?} is no limit: {reason}; write for example ma.sock=10")]
 pub struct LimitError {
     text: String,

@@ -10,6 +10,8 @@ use crate::event::Listener;
 pub struct Selection {
     targets: Vec<(Target, Sight)>,
     namespace: u32,
+    /// In place of targets: what they were when that was decided.
+    recorded: Option<Vec<String>>,
 }
 
 impl Selection {
@@ -17,7 +19,13 @@ impl Selection {
     #[must_use]
     pub fn new(targets: Vec<Target>, namespace: u32) -> Self {
         let targets = targets.into_iter().map(|target| (target.clone(), target.look())).collect();
-        Self { targets, namespace }
+        Self { targets, namespace, recorded: None }
+    }
+
+    /// Of a recording, which holds nothing but what its targets meant.
+    #[must_use]
+    pub const fn recorded(given: Vec<String>) -> Self {
+        Self { targets: Vec::new(), namespace: 0, recorded: Some(given) }
     }
 
     /// Looks again: sockets and links come and go.
@@ -29,7 +37,8 @@ impl Selection {
 
     /// The targets as given.
     pub fn given(&self) -> impl Iterator<Item = &str> {
-        self.targets.iter().map(|(target, _)| target.given())
+        let recorded = self.recorded.iter().flatten().map(String::as_str);
+        recorded.chain(self.targets.iter().map(|(target, _)| target.given()))
     }
 
     /// The paths of which nothing exists yet.
@@ -49,7 +58,8 @@ impl Selection {
     /// Does any target mean this listener?
     #[must_use]
     pub fn selects(&self, listener: &Listener) -> bool {
-        self.targets.iter().any(|(target, sight)| target.selects(sight, listener, self.namespace))
+        self.recorded.is_some()
+            || self.targets.iter().any(|(target, sight)| target.selects(sight, listener, self.namespace))
     }
 
     /// The path (or `@name`) that an address without a listener means to a target; None if no target means it.

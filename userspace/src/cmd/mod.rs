@@ -4,4 +4,5 @@ pub mod capture;
 pub mod check;
 pub mod list;
 mod output;
+pub mod report;
 mod source;

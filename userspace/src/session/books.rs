@@ -129,7 +129,7 @@ impl Books {
         let queued = (connection.state() == State::Abandoned).then(|| self.crowding(socket, program, None));
         self.tally(socket, program).record.release(&ClientRelease {
             opened: connection.opened,
-            before_trace: connection.origin != Origin::Seen,
+            before_trace: connection.origin == Origin::BeforeTrace,
             at,
             ending,
             queued,

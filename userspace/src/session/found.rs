@@ -9,11 +9,12 @@ use crate::{
 impl Session {
     /// A descriptor that a round found.
     pub(super) fn held(&mut self, held: &Held) -> Option<Notice<'_>> {
+        self.latest = held.at;
         let socket = match self.books.listeners.get(&held.listener) {
             Some(followed) => followed.as_ref()?.socket,
             None => return Some(self.misfit()),
         };
-        self.latest = held.at;
+        self.moment = held.at;
         let holder = self.processes.identify(held.holder);
         let (id, is_seed, end, peer, opener) = match held.socket {
             HeldSocket::End { connection, is_seed, end, peer, opener } => {
@@ -63,7 +64,7 @@ impl Session {
         let known = self.table.get(id)?;
         let socket = self.books.followed(known.listener)?.socket;
         let before = Weight::of(known);
-        let Ok(change) = self.table.gone(id, end, self.latest) else { return Some(self.misfit()) };
+        let Ok(change) = self.table.gone(id, end, self.moment) else { return Some(self.misfit()) };
         self.changed(socket, before, change);
         None
     }

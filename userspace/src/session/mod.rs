@@ -103,6 +103,8 @@ pub struct Session {
     found: Vec<u64>,
     /// Time of the last record that has one.
     latest: u64,
+    /// Time of the last one that concerns a target: what a recording has too.
+    moment: u64,
     misfits: u64,
     last: Option<(Event, Who, SocketId, Option<Box<Connection>>)>,
     last_listener: Option<Arc<Listener>>,
@@ -121,6 +123,7 @@ impl Session {
             holders: Holders::default(),
             found: Vec::new(),
             latest: 0,
+            moment: 0,
             misfits: 0,
             last: None,
             last_listener: None,
@@ -148,6 +151,18 @@ impl Session {
             }
             Record::Gone { connection, end } => self.gone(connection, end),
         }
+    }
+
+    /// Time of the last record that has one: nanoseconds since boot.
+    #[must_use]
+    pub const fn latest(&self) -> u64 {
+        self.latest
+    }
+
+    /// Is this listener one that a target means?
+    #[must_use]
+    pub fn follows(&self, listener: u64) -> bool {
+        self.books.followed(listener).is_some()
     }
 
     /// Is this process described?
@@ -207,13 +222,14 @@ impl Session {
     }
 
     fn event(&mut self, event: Event) -> Option<Notice<'_>> {
+        self.latest = event.at;
         let socket = match self.socket_of(&event) {
             Ok(socket) => socket?,
             Err(Unknown) => return Some(self.misfit()),
         };
-        self.latest = event.at;
+        self.moment = event.at;
         let who = self.processes.identify(event.actor);
-        let id = connection_of(&event.what);
+        let id = event.what.connection();
         let mut before = Weight::default();
         if let Some(id) = id {
             if self.found.contains(&id) {
@@ -291,7 +307,7 @@ impl Session {
             });
             return Ok(place.map(|place| self.socket(&place, ANY_NAMESPACE)));
         }
-        let Some(listener) = listener_of(&event.what) else { return Ok(None) };
+        let Some(listener) = event.what.listener() else { return Ok(None) };
         let followed = self.books.listeners.get(&listener).ok_or(Unknown)?;
         Ok(followed.as_ref().map(|followed| followed.socket))
     }
@@ -299,7 +315,7 @@ impl Session {
     fn last_seen(&self) -> Option<Seen<'_>> {
         let (event, who, socket, closed) = self.last.as_ref()?;
         let connection =
-            closed.as_deref().or_else(|| connection_of(&event.what).and_then(|id| self.table.get(id)));
+            closed.as_deref().or_else(|| event.what.connection().and_then(|id| self.table.get(id)));
         Some(Seen {
             at: event.at,
             who,
@@ -307,7 +323,9 @@ impl Session {
             what: &event.what,
             socket: &self.books.sockets[socket.0],
             socket_id: *socket,
-            open: listener_of(&event.what)
+            open: event
+                .what
+                .listener()
                 .and_then(|listener| self.books.followed(listener))
                 .map_or(0, |followed| followed.occupied),
             connection,
@@ -360,27 +378,6 @@ impl Session {
     #[must_use]
     pub fn misfits(&self) -> u64 {
         self.misfits
-    }
-}
-
-/// The connection that an event is about.
-fn connection_of(what: &What) -> Option<u64> {
-    match *what {
-        What::Connect { connection, .. }
-        | What::Accept { connection, .. }
-        | What::Release { connection, .. } => Some(connection),
-        What::ListenerClosed { .. } | What::Attempt { .. } => None,
-    }
-}
-
-/// The listener that an event happened at; None for an attempt that found none.
-fn listener_of(what: &What) -> Option<u64> {
-    match *what {
-        What::Attempt { listener, .. } => listener,
-        What::Connect { listener, .. }
-        | What::Accept { listener, .. }
-        | What::Release { listener, .. }
-        | What::ListenerClosed { listener, .. } => Some(listener),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Header {
     pub targets: Vec<String>,
     /// Age from which a connection counts as old, in nanoseconds.
     pub leak_age: u64,
+    /// Slots of sockets, as given: `ma.sock=10`.
+    pub limits: Vec<String>,
     /// The hooks and how each came out.
     pub hooks: serde_json::Value,
     /// When observation began: nanoseconds since boot.

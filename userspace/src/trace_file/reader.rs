@@ -184,6 +184,7 @@ fn session(connection: &Connection, columns: &Columns) -> Result<(Header, Progre
         boot_time: cells.number("boot_time")?,
         targets: cells.json("targets")?,
         leak_age: cells.unsigned("leak_age")?,
+        limits: cells.json("limits")?,
         hooks: cells.json("hooks")?,
         started: cells.unsigned("started")?,
     };

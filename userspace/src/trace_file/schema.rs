@@ -22,7 +22,7 @@ pub(super) struct Columns {
 
 /// Of the present version.
 pub(super) const COLUMNS: Columns = Columns {
-    session: "version, host, boot_id, kernel, boot_time, targets, leak_age, hooks, started, \
+    session: "version, host, boot_id, kernel, boot_time, targets, leak_age, limits, hooks, started, \
               now, ended, losses, skipped_runs, gaps",
     process: "seq, pid, start, exec_id, program, argv, argv_truncated, comm, uid, gid, parent, cgroup, cgroup_path, \
               user, pid_in_namespace, mount_namespace, network_namespace, pid_namespace",

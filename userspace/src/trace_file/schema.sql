@@ -10,6 +10,7 @@ CREATE TABLE session (
     boot_time INTEGER NOT NULL, -- nanoseconds since 1970
     targets TEXT NOT NULL, -- JSON array
     leak_age INTEGER NOT NULL, -- nanoseconds
+    limits TEXT NOT NULL, -- JSON list of SOCKET=SLOTS
     hooks TEXT NOT NULL, -- JSON
     started INTEGER NOT NULL,
     now INTEGER NOT NULL, -- up to when all is recorded

@@ -46,10 +46,11 @@ struct Batch {
 impl Writer {
     /// Begins a trace under a name that nothing has, or an empty file of ours. Only its owner may read it: command lines are
     /// in it.
+    /// The thread that writes calls `settle` when it begins.
     ///
     /// # Errors
     /// If there is something under that name, or it cannot be written to.
-    pub fn create(path: &Path, header: &Header) -> Result<Self, TraceError> {
+    pub fn create(path: &Path, header: &Header, settle: fn()) -> Result<Self, TraceError> {
         let connection = create_file(path)?;
         if let Err(error) = prepare(&connection, header) {
             // Nothing is in it, and it would be in the way.
@@ -58,13 +59,16 @@ impl Writer {
             let _ = file.map(fs::remove_file);
             return Err(TraceError::writing(path, &error));
         }
-        Self::launch(path, connection)
+        Self::launch(path, connection, settle)
     }
 
-    pub(super) fn launch(path: &Path, connection: Connection) -> Result<Self, TraceError> {
+    pub(super) fn launch(path: &Path, connection: Connection, settle: fn()) -> Result<Self, TraceError> {
         let (sender, receiver) = sync_channel(WAITING);
         let named = path.to_owned();
-        let work = move || write(&connection, &receiver).map_err(|error| TraceError::writing(&named, &error));
+        let work = move || {
+            settle();
+            write(&connection, &receiver).map_err(|error| TraceError::writing(&named, &error))
+        };
         let thread = thread::Builder::new().name("trace".to_owned()).spawn(work);
         let thread = thread.map_err(|error| TraceError::unwritable(path, &error))?;
         Ok(Self { path: path.to_owned(), batch: Vec::new(), sender: Some(sender), thread: Some(thread) })
@@ -72,11 +76,10 @@ impl Writer {
 
     /// Appends a record. `place` is the path that the address of an attempt without a listener means: a replay has no file
     /// system to find that out. Waits where the disk does not keep up; does nothing after a failure.
-    pub fn record(&mut self, record: &Record, place: Option<&[u8]>) {
+    pub fn record(&mut self, mut record: Record, place: Option<&[u8]>) {
         if self.sender.is_none() {
             return;
         }
-        let mut record = record.clone();
         if let Record::Event(Event { what: What::Attempt { directory, place: settled, .. }, .. }) =
             &mut record
         {
@@ -183,10 +186,11 @@ pub(super) fn prepare(connection: &Connection, header: &Header) -> rusqlite::Res
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "journal_size_limit", LOG_SIZE)?;
     schema::create(connection)?;
-    let Header { version, host, boot_id, kernel, boot_time, targets, leak_age, hooks, started } = header;
+    let Header { version, host, boot_id, kernel, boot_time, targets, leak_age, limits, hooks, started } =
+        header;
     connection.execute(
-        "INSERT INTO session (version, host, boot_id, kernel, boot_time, targets, leak_age, hooks, started, now, ended, \
-         losses, skipped_runs, gaps) VALUES (:version, :host, :boot_id, :kernel, :boot_time, :targets, :leak_age, :hooks, \
+        "INSERT INTO session (version, host, boot_id, kernel, boot_time, targets, leak_age, limits, hooks, started, now, ended, \
+         losses, skipped_runs, gaps) VALUES (:version, :host, :boot_id, :kernel, :boot_time, :targets, :leak_age, :limits, :hooks, \
          :started, :started, 0, '[]', 0, '[]')",
         named_params! {
             ":version": version,
@@ -196,6 +200,7 @@ pub(super) fn prepare(connection: &Connection, header: &Header) -> rusqlite::Res
             ":boot_time": boot_time,
             ":targets": json(targets)?,
             ":leak_age": unsigned(*leak_age),
+            ":limits": json(limits)?,
             ":hooks": json(hooks)?,
             ":started": unsigned(*started),
         },

@@ -275,12 +275,12 @@ impl SocketFacts {
 mod tests {
     use super::{super::simulate::*, *};
 
-    /// How many a record counts as having been old, and when the first one began to be.
+    /// How many a record counts as having been old, and in which minute the first one began to be.
     fn old(release: &ClientRelease) -> (u64, Option<u64>) {
         let mut record = Record::new(0, &SETTINGS);
         record.release(release);
         let points = record.history.points(0, HOUR);
-        let first = points.iter().find(|point| point.joined > 0).map(|point| point.at.div_ceil(MINUTE));
+        let first = points.iter().find(|point| point.joined > 0).map(|point| point.at / MINUTE);
         assert!(points.iter().all(|point| point.left <= point.joined));
         (points.last().map_or(0, |last| last.joined), first)
     }

@@ -9,6 +9,7 @@ mod list;
 mod names;
 mod output;
 mod pipes;
+mod recording;
 mod refusals;
 mod targets;
 
@@ -76,6 +77,10 @@ pub const ALL: &[Case] = &[
     case!("few-capabilities", refusals::few_capabilities),
     case!("check", check::check),
     case!("list", list::list),
+    case!("recording-replays", recording::replays),
+    case!("recording-killed", recording::killed),
+    case!("recording-refused", recording::refused),
+    case!("fail-on", recording::fail_on),
     case!("forced-kind-warns", check::forced_kind_warns),
     case!("hostile-names", names::hostile_names),
     case!("small-ring", limits::small_ring),

@@ -9,9 +9,12 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
+mod recording;
 mod rounds;
 
-use super::{output::Output, source::Source};
+use recording::{Kind, is_worth_keeping};
+
+use super::{output::Output, report::fail_on, source::Source};
 use crate::{
     attribution::{selection::Selection, targets::Target},
     cli::Capture,
@@ -34,6 +37,7 @@ use crate::{
         text,
     },
     session::{Notice, Session, Settings},
+    trace_file::Writer,
 };
 
 /// How often the ring is read when the kernel side does not ask for it sooner.
@@ -103,6 +107,7 @@ struct Run<'a> {
     losses: Vec<Loss>,
     /// Connections that a round found, still to be told.
     found: Vec<u64>,
+    recording: Option<Writer>,
 }
 
 impl<'a> Run<'a> {
@@ -113,15 +118,16 @@ impl<'a> Run<'a> {
         probe.require(machine, Hook::is_required)?;
         let selection = Selection::new(targets, machine.mount_namespace);
         let ring = Ring::new(probe.ring()?).context("the ring buffer cannot be waited for")?;
-        privilege::drop_after_attach();
-        probe.control.look_for(selection.wanted())?;
-        probe.control.enable(true)?;
         let clock = Clock::read();
         let settings = Settings {
             started: clock::now(),
             leak_age: u64::try_from(arguments.leak_age.as_nanos()).unwrap_or(u64::MAX),
             limits: arguments.limits.clone(),
         };
+        let recording = recording::begin(arguments, machine, &probe, &selection, &settings, &clock)?;
+        privilege::drop_after_attach();
+        probe.control.look_for(selection.wanted())?;
+        probe.control.enable(true)?;
         let mut run = Self {
             arguments,
             probe,
@@ -136,6 +142,7 @@ impl<'a> Run<'a> {
             undecoded: 0,
             losses: Vec::new(),
             found: Vec::new(),
+            recording,
         };
         run.announce(machine)?;
         Ok(run)
@@ -227,6 +234,7 @@ impl<'a> Run<'a> {
             self.losses = losses;
             self.repair()?;
         }
+        self.flush_recording();
         Ok(())
     }
 
@@ -279,7 +287,14 @@ impl<'a> Run<'a> {
             self.session.selection.refresh();
         }
         let (quiet, as_json) = (self.arguments.quiet, self.arguments.json);
-        match self.session.feed(record) {
+        let copy = self.recording.as_ref().map(|_| (record.clone(), Kind::of(&record, &self.session)));
+        let notice = self.session.feed(record);
+        if let (Some((copy, kind)), Some(writer)) = (copy, &mut self.recording)
+            && let (true, place) = is_worth_keeping(kind, notice.as_ref())
+        {
+            writer.record(copy, place.as_deref());
+        }
+        match notice {
             None | Some(Notice::Misfit) => {}
             Some(Notice::Found(connection)) => self.found.push(connection),
             Some(Notice::Ignored(listener)) => self.probe.control.ignore(listener),
@@ -316,14 +331,8 @@ impl<'a> Run<'a> {
             self.make_up(&live, now)?;
         }
         self.probe.flush_log();
-        let mut gaps: Vec<String> = Vec::new();
-        for hook in self.probe.hooks.iter().filter(|hook| hook.status != Outcome::Attached) {
-            gaps.push(format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()));
-        }
-        if self.undecoded > 0 {
-            gaps.push(format!("{} records could not be decoded", self.undecoded));
-        }
-        let frame = Frame { now, losses, skipped_runs, gaps };
+        let frame = Frame { now, losses, skipped_runs, gaps: self.gaps() };
+        let recorded = self.end_recording(&frame);
         let report = Report::new(&self.session, frame);
         if self.arguments.json {
             let line = json::report(&report, &self.clock).context("the report cannot be written as JSON")?;
@@ -334,7 +343,21 @@ impl<'a> Run<'a> {
             }
             self.out.buffer.extend_from_slice(text::render(&report).as_bytes());
         }
-        self.out.flush()
+        self.out.flush()?;
+        recorded?;
+        fail_on(&report, &self.arguments.fail_on)
+    }
+
+    /// What is missing, besides what the kernel side counts.
+    fn gaps(&self) -> Vec<String> {
+        let hooks = self.probe.hooks.iter().filter(|hook| hook.status != Outcome::Attached);
+        let mut gaps: Vec<_> = hooks
+            .map(|hook| format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()))
+            .collect();
+        if self.undecoded > 0 {
+            gaps.push(format!("{} records could not be decoded", self.undecoded));
+        }
+        gaps
     }
 }
 

@@ -48,9 +48,6 @@ impl Run<'_> {
     pub(super) async fn round(&mut self, is_first: bool) -> Result<(), Failure> {
         /// Often enough that a small ring does not fill up.
         const PAUSE: Duration = Duration::from_millis(1);
-        /// Under a flood of events the ring may never be empty.
-        const ROUNDS: usize = 64;
-
         if !self.probe.makes_rounds() {
             return Ok(());
         }
@@ -66,27 +63,23 @@ impl Run<'_> {
             self.drain()?;
         };
         walked.context("looking through the descriptors")?.context("looking through the descriptors")?;
-        for _ in 0..ROUNDS {
-            if !self.drain()? {
-                break;
-            }
-        }
+        self.catch_up(clock::now())?;
         self.feed(Record::RoundEnds)
     }
 
-    /// After a loss: makes up for lost releases. What the ring holds must be taken in first; under a flood that may not
-    /// succeed, and the next look or the end does it.
-    pub(super) fn repair(&mut self) -> Result<(), Failure> {
-        const ROUNDS: usize = 64;
+    /// Takes in what was recorded before a moment. Records lie in the ring in the order of their times, and under a flood the
+    /// ring may never be empty: the first later one ends it.
+    fn catch_up(&mut self, moment: u64) -> Result<(), Failure> {
+        while self.session.latest() < moment && self.drain()? {}
+        Ok(())
+    }
 
+    /// After a loss: makes up for lost releases.
+    pub(super) fn repair(&mut self) -> Result<(), Failure> {
         let taken = clock::now();
         let Some(live) = self.live_ends(&self.losses) else { return Ok(()) };
-        for _ in 0..ROUNDS {
-            if !self.drain()? {
-                return self.make_up(&live, taken);
-            }
-        }
-        Ok(())
+        self.catch_up(clock::now())?;
+        self.make_up(&live, taken)
     }
 
     /// Makes up for lost releases: what the kernel side no longer follows is released.

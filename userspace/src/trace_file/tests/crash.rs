@@ -16,13 +16,13 @@ const DIRECTORY: &str = "SOCKLEAK_TEST_TRACES";
 #[test]
 fn writes_until_it_is_killed() {
     let Some(path) = env::var_os(PATH) else { return };
-    let mut writer = Writer::create(Path::new(&path), &header()).expect("it can be created");
+    let mut writer = Writer::create(Path::new(&path), &header(), || {}).expect("it can be created");
     let mut index = 0;
     let mut size = 1;
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(60) {
         for _ in 0..size {
-            writer.record(&endless(index), None);
+            writer.record(endless(index), None);
             index += 1;
         }
         writer.flush(progress(index));

@@ -13,12 +13,12 @@ fn a_full_disk_ends_the_recording_and_leaves_what_was_written() {
     writer::prepare(&connection, &header()).expect("it can be written");
     // As SQLite sees it: the next page cannot be had.
     connection.pragma_update(None, "max_page_count", 100).expect("it is a limit");
-    let mut writer = Writer::launch(&path, connection).expect("a thread can be had");
+    let mut writer = Writer::launch(&path, connection, || {}).expect("a thread can be had");
     let began = Instant::now();
     let mut index = 0;
     let error = loop {
         for _ in 0..100 {
-            writer.record(&endless(index), None);
+            writer.record(endless(index), None);
             index += 1;
         }
         writer.flush(progress(index));
@@ -29,7 +29,7 @@ fn a_full_disk_ends_the_recording_and_leaves_what_was_written() {
         sleep(Duration::from_micros(100));
     };
     assert_eq!(error, TraceError::Full(path.clone()));
-    writer.record(&endless(index), None);
+    writer.record(endless(index), None);
     writer.flush(progress(index + 1));
     assert_eq!(writer.status(), None);
     assert_eq!(writer.finish(progress(index + 1)), Ok(()));
@@ -46,8 +46,8 @@ fn a_failure_that_nobody_asked_for_is_told_at_the_end() {
     let connection = writer::create_file(&path).expect("it can be created");
     writer::prepare(&connection, &header()).expect("it can be written");
     connection.pragma_update(None, "max_page_count", 20).expect("it is a limit");
-    let mut writer = Writer::launch(&path, connection).expect("a thread can be had");
-    (0..500_000).for_each(|index| writer.record(&endless(index), None));
+    let mut writer = Writer::launch(&path, connection, || {}).expect("a thread can be had");
+    (0..500_000).for_each(|index| writer.record(endless(index), None));
     let error = writer.finish(progress(500_000)).expect_err("it is full");
     assert_eq!(
         error.to_string(),

@@ -62,6 +62,7 @@ fn header() -> Header {
         boot_time: 1_767_323_045_000_000_000,
         targets: vec!["/run/master.sock".to_owned(), "*.ctl".to_owned()],
         leak_age: 60_000_000_000,
+        limits: vec!["ma.sock=10".to_owned()],
         hooks: json!([{"hook": "connect", "status": "attached"}]),
         started: 0,
     }
@@ -130,8 +131,8 @@ fn recorded(path: &Path, records: &[Record]) {
 }
 
 fn recorded_until(path: &Path, records: &[Record], now: u64) {
-    let mut writer = Writer::create(path, &header()).expect("it can be created");
-    records.iter().for_each(|record| writer.record(record, None));
+    let mut writer = Writer::create(path, &header(), || {}).expect("it can be created");
+    records.iter().for_each(|record| writer.record(record.clone(), None));
     writer.finish(progress(now)).expect("it can be written");
 }
 

@@ -14,7 +14,7 @@ fn refused(path: &Path) -> String {
 }
 
 fn not_created(path: &Path) -> String {
-    Writer::create(path, &header()).map(|_| ()).expect_err("it cannot be created").to_string()
+    Writer::create(path, &header(), || {}).map(|_| ()).expect_err("it cannot be created").to_string()
 }
 
 #[test]
@@ -200,8 +200,8 @@ fn a_directory_that_cannot_be_written_to_is_enough_for_a_closed_trace() {
 fn a_directory_that_cannot_be_written_to_is_not_enough_for_one_that_was_broken_off() {
     let scratch = Scratch::new();
     let path = scratch.file("trace.db");
-    let mut writer = Writer::create(&path, &header()).expect("it can be created");
-    writer.record(&endless(0), None);
+    let mut writer = Writer::create(&path, &header(), || {}).expect("it can be created");
+    writer.record(endless(0), None);
     writer.flush(progress(1));
     while opened(&path).progress().now == 0 {}
     let copy = Scratch::new();

@@ -166,12 +166,12 @@ proptest! {
     fn what_is_written_is_read(records in vec(records(), 0..60), flush in 0..60_usize) {
         let scratch = Scratch::new();
         let path = scratch.file("trace.db");
-        let mut writer = Writer::create(&path, &header()).expect("it can be created");
+        let mut writer = Writer::create(&path, &header(), || {}).expect("it can be created");
         for (index, record) in records.iter().enumerate() {
             if index == flush {
                 writer.flush(progress(9));
             }
-            writer.record(record, None);
+            writer.record(record.clone(), None);
         }
         writer.finish(progress(10)).expect("it can be written");
         prop_assert_eq!(replayed(&opened(&path)), records);
@@ -183,7 +183,7 @@ fn what_surrounds_the_records_is_read() {
     let scratch = Scratch::new();
     let path = scratch.file("trace.db");
     let header = Header { started: u64::MAX, leak_age: u64::MAX, boot_time: i64::MIN, ..header() };
-    let writer = Writer::create(&path, &header).expect("it can be created");
+    let writer = Writer::create(&path, &header, || {}).expect("it can be created");
     let progress = Progress {
         now: u64::MAX,
         losses: vec![Loss {
@@ -219,10 +219,10 @@ fn the_place_of_an_attempt_is_settled_when_it_is_recorded() {
         };
         event(1, 40, what)
     };
-    let mut writer = Writer::create(&path, &header()).expect("it can be created");
-    writer.record(&attempt(Some("/run"), None), Some(b"/run/a.sock"));
-    writer.record(&attempt(Some("/run"), Some(b"/run/b.sock")), None);
-    writer.record(&attempt(None, None), None);
+    let mut writer = Writer::create(&path, &header(), || {}).expect("it can be created");
+    writer.record(attempt(Some("/run"), None), Some(b"/run/a.sock"));
+    writer.record(attempt(Some("/run"), Some(b"/run/b.sock")), None);
+    writer.record(attempt(None, None), None);
     writer.finish(progress(2)).expect("it can be written");
     let places = [Some(&b"/run/a.sock"[..]), Some(b"/run/b.sock"), None];
     assert_eq!(replayed(&opened(&path)), places.map(|place| attempt(None, place)));

@@ -22,12 +22,12 @@ fn wait_for(path: &Path, now: u64) -> Trace {
 fn a_trace_is_read_as_it_was_when_it_was_opened() {
     let scratch = Scratch::new();
     let path = scratch.file("trace.db");
-    let mut writer = Writer::create(&path, &header()).expect("it can be created");
+    let mut writer = Writer::create(&path, &header(), || {}).expect("it can be created");
     let early = opened(&path);
-    (0..100).for_each(|index| writer.record(&endless(index), None));
+    (0..100).for_each(|index| writer.record(endless(index), None));
     writer.flush(progress(100));
     let middle = wait_for(&path, 100);
-    (100..20_000).for_each(|index| writer.record(&endless(index), None));
+    (100..20_000).for_each(|index| writer.record(endless(index), None));
     // Whole batches are written without being asked for.
     let late = wait_for(&path, 8192 + 100);
     assert!(check_front(&late) >= 8192 + 100);
@@ -44,8 +44,8 @@ fn a_trace_is_read_as_it_was_when_it_was_opened() {
 fn a_trace_that_is_dropped_is_complete_but_broken_off() {
     let scratch = Scratch::new();
     let path = scratch.file("trace.db");
-    let mut writer = Writer::create(&path, &header()).expect("it can be created");
-    (0..10).for_each(|index| writer.record(&endless(index), None));
+    let mut writer = Writer::create(&path, &header(), || {}).expect("it can be created");
+    (0..10).for_each(|index| writer.record(endless(index), None));
     drop(writer);
     let trace = opened(&path);
     assert_eq!(check_front(&trace), 10);

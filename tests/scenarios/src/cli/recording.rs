@@ -1,0 +1,134 @@
+//! `capture --output` and `report`: a recording leads to the report of its capture, and survives what may happen to it.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::signal::Signal;
+
+use super::bench::{Bench, Door, Ended, total};
+
+fn report(bench: &Bench<'_>, arguments: &[&str]) -> anyhow::Result<Ended> {
+    bench.run(bench.sockleak().arg("report").args(arguments))
+}
+
+/// The same report, byte for byte, in text and in JSON.
+pub(super) fn replays(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let before = door.connect()?;
+    for as_json in [false, true] {
+        let trace = bench.path(if as_json { "json.db" } else { "text.db" });
+        let format: &[&str] = if as_json { &["--json"] } else { &[] };
+        let arguments = [format, &["--leak-age", "1us", "--output", &trace, &path]].concat();
+        let mut capture = bench.start(&mut bench.capture(&arguments))?;
+        let begun = if as_json { "\"watching\"" } else { "TIME" };
+        capture.child.wait_for_line(|line| line.contains(begun))?;
+        let held = door.connect()?;
+        for _ in 0..20 {
+            door.pass()?;
+        }
+        let live = capture.end_by(Signal::SIGINT)?;
+        live.expect(0)?;
+        drop(held);
+        let replayed = report(bench, &[&["--json"][..usize::from(as_json)], &[&trace]].concat())?;
+        replayed.expect(0)?;
+        ensure!(replayed.err.is_empty(), "it complains: {}", replayed.err);
+        // The report comes last, behind the lines of the events.
+        ensure!(replayed.out.len() > 200, "there is no report: {}", replayed.out);
+        let is_same = live.out.ends_with(&replayed.out);
+        ensure!(is_same, "live:\n{}\nreplayed:\n{}", live.out, replayed.out);
+        ensure!(!Path::new(&format!("{trace}-wal")).exists(), "the log is left beside the trace");
+    }
+    drop(before);
+    Ok(())
+}
+
+/// Killed at any moment, a recording can be read, and lacks at most what the last second brought.
+pub(super) fn killed(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    for round in 0..5 {
+        let trace = bench.path(&format!("killed-{round}.db"));
+        let capture = bench.trace(&["--output", &trace, &path])?;
+        let mut passes = 0;
+        // Until a batch was written, and then some more.
+        workload::wait::until("a first batch", || {
+            door.pass()?;
+            passes += 1;
+            let ended = report(bench, &["--json", &trace])?;
+            Ok(ended.status.success() && total(&ended.report()?, "opened")? > 0)
+        })?;
+        for _ in 0..round * 37 {
+            door.pass()?;
+            passes += 1;
+        }
+        capture.child.signal(Signal::SIGKILL)?;
+        // Its status is that of a killed process.
+        let _ = capture.end();
+        let ended = report(bench, &["--json", &trace])?;
+        ended.expect(0)?;
+        ensure!(ended.err.contains("was broken off"), "it does not say so: {}", ended.err);
+        let report = ended.report()?;
+        let (opened, closed) = (total(&report, "opened")?, total(&report, "closed")?);
+        ensure!(opened > 0 && opened <= passes && closed <= opened, "{opened} of {passes}, {closed} closed");
+        ensure!(opened - closed <= 1, "one connection at a time: {report}");
+    }
+    Ok(())
+}
+
+/// What cannot be recorded is said, and the capture goes on where it can.
+pub(super) fn refused(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let taken = bench.path("taken");
+    fs::write(&taken, "x")?;
+    bench
+        .run(&mut bench.capture(&["--output", &taken, &path]))?
+        .expect_refusal(6, &["taken", "exists already"])?;
+    ensure!(fs::read(&taken)? == b"x", "it was touched");
+    report(bench, &[&taken])?.expect_refusal(6, &["is no trace of sockleak"])?;
+    report(bench, &[&bench.path("none.db")])?.expect_refusal(6, &["none.db does not exist"])?;
+
+    let small = bench.path("small");
+    fs::create_dir(&small)?;
+    mount(Some("tmpfs"), small.as_str(), Some("tmpfs"), MsFlags::empty(), Some("size=4m"))?;
+    let trace = format!("{small}/t.db");
+    // Hundreds of thousands of lines would be no help.
+    let capture = bench.trace(&["--quiet", "--output", &trace, &path])?;
+    let mut passes = 0;
+    workload::wait::until("the disk to be full", || {
+        for _ in 0..200 {
+            door.pass()?;
+            passes += 1;
+        }
+        Ok(fs::read_to_string(&capture.stderr)?.contains("is full"))
+    })?;
+    for _ in 0..10 {
+        door.pass()?;
+        passes += 1;
+    }
+    let live = capture.end_by(Signal::SIGINT)?;
+    live.expect(0)?;
+    ensure!(total(&live.report()?, "opened")? == passes, "the capture did not go on: {}", live.err);
+    let kept = report(bench, &["--json", &trace])?;
+    kept.expect(0)?;
+    ensure!(total(&kept.report()?, "opened")? > 0, "nothing was kept");
+    umount2(small.as_str(), MntFlags::MNT_DETACH).context("the small disk stays")
+}
+
+/// A verdict that is asked about becomes the exit status.
+pub(super) fn fail_on(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let held = door.connect()?;
+    for (verdicts, status) in [("pool,client-leak", 7), ("client-leak", 0)] {
+        let arguments = ["--leak-age", "1us", "--for", "300ms", "--fail-on", verdicts, &path];
+        let ended = bench.run(&mut bench.capture(&arguments))?;
+        ended.expect(status)?;
+        ensure!(ended.out.contains("POOL: "), "{}", ended.out);
+    }
+    drop(held);
+    Ok(())
+}
