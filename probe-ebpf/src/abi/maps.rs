@@ -23,8 +23,8 @@ shared! {
         pub any_file: u32,
         /// 1 if userspace turned a listener down, so that the numbers of those must be looked up.
         pub any_ignored: u32,
-        /// Padding.
-        pub reserved: u32,
+        /// 1 while a round of the iterator looks for listeners alone: ends are known by their listener's address.
+        pub listeners_only: u32,
         /// Lengths of the wanted file names, one bit each: most sockets fail this without a hash.
         pub file_lengths: [u64; 4],
         /// Lengths of the wanted abstract names.

@@ -48,7 +48,7 @@ pub(crate) extern "C" fn held_iter(context: *const u64) -> i32 {
         let descriptor = Descriptor { task, fd };
         match sock.state::<false>() {
             TCP_LISTEN => listening(config, &descriptor, sock),
-            TCP_ESTABLISHED => connected(config, &descriptor, sock),
+            TCP_ESTABLISHED if config.listeners_only == 0 => connected(config, &descriptor, sock),
             _ => {}
         }
     }
@@ -88,15 +88,8 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
     if other.0 == 0 {
         return;
     }
-    // A server end is bound to its listener's address. A client end may be bound too, but to another.
-    let (listener, side) = match listener_of(config, sock) {
-        Some(listener) => (listener, side::SERVER),
-        None => match listener_of(config, other) {
-            Some(listener) => (listener, side::CLIENT),
-            None => return,
-        },
-    };
-    if listener == NOT_FOLLOWED {
+    let Some((listener, side)) = side_of(config, sock, other) else { return };
+    if listener == NOT_FOLLOWED || is_ignored(config, listener) {
         return;
     }
     let is_client = side == side::CLIENT;
@@ -120,6 +113,20 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
         held.peer_inode = if peer == peer::OPEN { other.inode_number::<false>() } else { 0 };
         held.opener = server.peer_pid();
     });
+}
+
+/// Number of the listener that a connection was made to, and the side that an end of it is.
+#[inline(always)]
+fn side_of(config: &Config, sock: Sock, other: Sock) -> Option<(u64, u32)> {
+    // SAFETY: copied at once.
+    if let Some(&End { listener, side, .. }) = unsafe { ENDS.get(&sock.0) } {
+        return Some((listener, side));
+    }
+    // A server end is bound to its listener's address. A client end may be bound too, but to another.
+    match listener_of(config, sock) {
+        Some(listener) => Some((listener, side::SERVER)),
+        None => listener_of(config, other).map(|listener| (listener, side::CLIENT)),
+    }
 }
 
 /// Number of the listener whose address a socket is bound to, if that listener is wanted.

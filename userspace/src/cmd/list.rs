@@ -80,7 +80,7 @@ impl Look {
     }
 
     fn look(mut self) -> Result<Listing, Failure> {
-        // The first learns which listeners there are, the second knows them for every end.
+        // The first learns which listeners there are, the second finds the ends of their connections.
         for round in 0..2 {
             let round = self.probe.round(round == 0).context("the descriptors cannot be looked through")?;
             self.feed(Record::RoundBegins);
@@ -88,6 +88,8 @@ impl Look {
             self.drain();
             self.feed(Record::RoundEnds);
         }
+        // There is no further round that could tell more.
+        self.feed(Record::RoundEnds);
         self.probe.flush_log();
         let lost = self.probe.losses().into_iter();
         let mut gaps: Vec<String> =

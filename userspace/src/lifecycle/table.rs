@@ -81,7 +81,8 @@ impl Table {
 
     fn accept(&mut self, id: u64, accepted: Accepted) -> Result<Change, Anomaly> {
         let connection = self.connections.get_mut(&id).ok_or(Anomaly::Unknown)?;
-        if connection.accepted.is_some() {
+        // A round may have found the server end in a descriptor table before this record came.
+        if connection.accepted.as_ref().is_some_and(|known| known.at.is_some()) {
             return Err(Anomaly::Repeated);
         }
         connection.accepted = Some(accepted);

@@ -45,8 +45,8 @@ impl Control {
         if wanted == self.listed {
             return Ok(());
         }
-        let Config { enabled, any_ignored, .. } = self.current;
-        let mut config = Config { enabled, any_ignored, ..idle() };
+        let Config { enabled, any_ignored, listeners_only, .. } = self.current;
+        let mut config = Config { enabled, any_ignored, listeners_only, ..idle() };
         for wanted in &wanted {
             match wanted {
                 Wanted::AnyFile => config.any_file = 1,
@@ -74,6 +74,14 @@ impl Control {
     /// If the map cannot be written.
     pub fn enable(&mut self, enabled: bool) -> anyhow::Result<()> {
         self.configure(Config { enabled: u32::from(enabled), ..self.current })
+    }
+
+    /// For a round of the iterator: shall it look for listeners alone?
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn listeners_only(&mut self, only: bool) -> anyhow::Result<()> {
+        self.configure(Config { listeners_only: u32::from(only), ..self.current })
     }
 
     fn configure(&mut self, config: Config) -> anyhow::Result<()> {
@@ -116,7 +124,7 @@ const fn idle() -> Config {
         enabled: 0,
         any_file: 0,
         any_ignored: 0,
-        reserved: 0,
+        listeners_only: 0,
         file_lengths: [0; 4],
         abstract_lengths: [0; 4],
     }

@@ -71,8 +71,8 @@ impl Probe {
         })
     }
 
-    /// Prepares a round. The first of a series forgets what earlier ones learned of addresses: the rounds of one series
-    /// complete each other.
+    /// Prepares a round. The first of a series forgets what earlier ones learned of addresses, and learns which listeners
+    /// there are: the ends of connections, which later ones find, are known by that.
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -80,6 +80,7 @@ impl Probe {
         if is_first {
             self.rounds.forget();
         }
+        self.control.listeners_only(is_first)?;
         let program = self.ebpf.program_mut("held_iter").context("the object has no program held_iter")?;
         let program: &mut Iter = program.try_into()?;
         let link = program.attach()?;

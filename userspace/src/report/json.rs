@@ -45,9 +45,15 @@ pub fn found(found: &FoundConnection<'_>, clock: &Clock) -> Value {
     put("connection", connection.id.into());
     put("listener", connection.listener.into());
     put("state", connection.state().name().into());
-    put("client_inode", connection.client_inode.into());
+    put("client_inode", json!(known(connection.client_inode)));
     put("server_inode", json!(accepted.map(|accepted| accepted.inode)));
     who(&mut put, &connection.opener);
+    if connection.opener.actor.id.start == 0 {
+        // Known by its number alone.
+        for name in ["tid", "start_ns", "comm", "thread_comm"] {
+            line.insert(name.to_owned(), Value::Null);
+        }
+    }
     Value::Object(line)
 }
 
@@ -154,6 +160,11 @@ pub fn report(report: &Report, clock: &Clock) -> serde_json::Result<Value> {
         line.insert("time".to_owned(), clock.rfc3339(report.now).into());
     }
     Ok(line)
+}
+
+/// A number that is never 0.
+fn known(number: u64) -> Option<u64> {
+    (number != 0).then_some(number)
 }
 
 fn text(bytes: &[u8]) -> String {

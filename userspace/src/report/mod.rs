@@ -95,8 +95,8 @@ pub struct Open {
     /// The opener.
     #[serde(flatten)]
     pub opener: Opener,
-    /// Inode of the client's socket.
-    pub client_inode: u64,
+    /// Inode of the client's socket; None if it was released before it was seen.
+    pub client_inode: Option<u64>,
     /// Inode of the server's, once accepted.
     pub server_inode: Option<u64>,
     /// Nanoseconds since it was made; of one whose start was not seen, since it was first met: it is older.
@@ -118,8 +118,8 @@ pub struct Open {
 pub struct Opener {
     /// Process id.
     pub pid: u32,
-    /// Start of the process, nanoseconds since boot.
-    pub start_ns: u64,
+    /// Start of the process, nanoseconds since boot; None if it is known by its number alone.
+    pub start_ns: Option<u64>,
     /// Its program.
     pub program: String,
     /// The command line, where known.
@@ -266,12 +266,12 @@ impl Open {
             path: session.sockets()[socket.0].path.clone(),
             opener: Opener {
                 pid: opener.actor.id.pid,
-                start_ns: opener.actor.id.start,
+                start_ns: Some(opener.actor.id.start).filter(|&start| start != 0),
                 program: session.program(opener.program).to_owned(),
                 argv: process.map(|process| process.argv.clone()),
                 comm: process.map_or(opener.actor.comm, |process| process.comm).to_string(),
             },
-            client_inode: connection.client_inode,
+            client_inode: Some(connection.client_inode).filter(|&inode| inode != 0),
             server_inode: accepted.map(|accepted| accepted.inode),
             age_ns: connection.age(now),
             before_trace: connection.origin != Origin::Seen,

@@ -123,7 +123,11 @@ fn connections(open: &[Open]) -> Table {
             opener.pid.to_string(),
             terminal(&command(opener.argv.as_deref(), &opener.program)).into_owned(),
             connection.state.name().to_owned(),
-            end(&connection.client_end, Some(opener.pid), &format!("socket:[{}]", connection.client_inode)),
+            end(
+                &connection.client_end,
+                Some(opener.pid),
+                &format!("socket:[{}]", connection.client_inode.unwrap_or(0)),
+            ),
             end(&connection.server_end, server.map(|party| party.pid), &terminal(&accepted)),
         ]);
     }

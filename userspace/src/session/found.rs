@@ -6,6 +6,14 @@ use crate::{
     lifecycle::{Change, Found, LiveEnds},
 };
 
+/// A connection that a round has found, and that is not counted yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    id: u64,
+    /// It was found in an earlier round.
+    is_old: bool,
+}
+
 impl Session {
     /// A descriptor that a round found.
     pub(super) fn held(&mut self, held: &Held) -> Option<Notice<'_>> {
@@ -39,13 +47,13 @@ impl Session {
             peer,
             holder: holder.clone(),
             opener,
-            may_name_opener: self.found.contains(&id),
+            may_name_opener: self.is_pending(id),
         };
         let before = self.table.get(id).map(Weight::of).unwrap_or_default();
         let Ok((change, is_new)) = self.table.find(&found) else { return Some(self.misfit()) };
         self.holders.add((id, end), Holder { who: holder, fd: held.fd });
         if is_new {
-            self.found.push(id);
+            self.found.push(Pending { id, is_old: false });
             return Some(Notice::Found(id));
         }
         if found.may_name_opener {
@@ -58,7 +66,7 @@ impl Session {
 
     /// An end turned out to be released.
     pub(super) fn gone(&mut self, id: u64, end: End) -> Option<Notice<'_>> {
-        if self.found.contains(&id) {
+        if self.is_pending(id) {
             self.enter_found();
         }
         let known = self.table.get(id)?;
@@ -80,9 +88,28 @@ impl Session {
         }
     }
 
-    /// Counts the connections that the round has found, when all is known that it tells of them.
+    /// Is it a connection that a round has found, and that is not counted yet?
+    pub(super) fn is_pending(&self, id: u64) -> bool {
+        self.found.iter().any(|pending| pending.id == id)
+    }
+
+    /// At the end of a round: counts the connections that it has found. One whose opener is unknown waits for the next round:
+    /// his descriptor may have come by before the other end was entered.
+    pub(super) fn enter_known(&mut self) {
+        let is_known = |pending: &Pending| {
+            let connection = self.table.get(pending.id);
+            pending.is_old || connection.is_none_or(|it| it.opener.process.is_some())
+        };
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.found).into_iter().partition(is_known);
+        self.found = known;
+        self.enter_found();
+        self.found = unknown.into_iter().map(|pending| Pending { is_old: true, ..pending }).collect();
+    }
+
+    /// Counts the connections that rounds have found, with what is known of them.
     pub(super) fn enter_found(&mut self) {
-        for id in std::mem::take(&mut self.found) {
+        for Pending { id, .. } in std::mem::take(&mut self.found) {
             let listener = self.table.get(id).map(|connection| connection.listener);
             let socket = listener.and_then(|listener| Some(self.books.followed(listener)?.socket));
             if let Some(socket) = socket {

@@ -26,6 +26,7 @@ use crate::{
     verdict,
 };
 use books::{Books, Weight};
+use found::Pending;
 use holders::Holders;
 
 /// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new
@@ -99,8 +100,8 @@ pub struct Session {
     table: Table,
     books: Books,
     holders: Holders,
-    /// Connections that the round under way has found.
-    found: Vec<u64>,
+    /// Connections that a round has found, and that are not counted yet.
+    found: Vec<Pending>,
     /// Time of the last record that has one.
     latest: u64,
     /// Time of the last one that concerns a target: what a recording has too.
@@ -145,7 +146,7 @@ impl Session {
                 None
             }
             Record::RoundEnds => {
-                self.enter_found();
+                self.enter_known();
                 self.holders.end();
                 None
             }
@@ -232,7 +233,7 @@ impl Session {
         let id = event.what.connection();
         let mut before = Weight::default();
         if let Some(id) = id {
-            if self.found.contains(&id) {
+            if self.is_pending(id) {
                 self.enter_found();
             }
             before = self.table.get(id).map(Weight::of).unwrap_or_default();

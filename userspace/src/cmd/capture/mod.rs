@@ -107,6 +107,8 @@ struct Run<'a> {
     losses: Vec<Loss>,
     /// Connections that a round found, still to be told.
     found: Vec<u64>,
+    /// How many of them were told.
+    told: u64,
     recording: Option<Writer>,
 }
 
@@ -142,6 +144,7 @@ impl<'a> Run<'a> {
             undecoded: 0,
             losses: Vec::new(),
             found: Vec::new(),
+            told: 0,
             recording,
         };
         run.announce(machine)?;
@@ -318,6 +321,9 @@ impl<'a> Run<'a> {
         // Who holds what is open. With a count, the report is of the moment of its last event, not of now.
         if !self.is_enough() && !self.out.is_closed() {
             self.round(true).await?;
+            self.round(false).await?;
+            // There is no further round that could tell more of what this one found.
+            self.feed(Record::RoundEnds)?;
         }
         // New connections first: one whose release hook is gone already would stay open for ever.
         self.probe.control.enable(false)?;

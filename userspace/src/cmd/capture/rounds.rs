@@ -19,13 +19,13 @@ impl Run<'_> {
     /// Finds the connections that are there already. Every hook is attached and on: one that is made meanwhile is seen by the
     /// hook, and found under the number that it has from there.
     pub(super) async fn seed(&mut self) -> Result<(), Failure> {
-        // The first learns which listeners there are, the second knows them for all ends, and sees what became of
-        // ends that were in no descriptor table.
-        for round in 0..2 {
+        // The first learns which listeners there are, the second finds the ends of their connections, and the third sees
+        // what became of those that were in no descriptor table.
+        for round in 0..3 {
             self.round(round == 0).await?;
         }
-        let found = self.found.len();
         self.tell_found();
+        let found = self.told;
         if self.arguments.json && !self.arguments.quiet {
             self.out.json(&json!({"type": "watching", "boot_ns": clock::now(), "found": found}));
         }
@@ -36,6 +36,7 @@ impl Run<'_> {
     pub(super) fn tell_found(&mut self) {
         for id in std::mem::take(&mut self.found) {
             let Some(found) = self.session.found(id) else { continue };
+            self.told += 1;
             match (self.arguments.quiet, self.arguments.json) {
                 (true, _) => {}
                 (false, true) => self.out.json(&json::found(&found, &self.clock)),
