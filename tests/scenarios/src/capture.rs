@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use workload::truth::State;
 
 /// Who did something.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Process {
     /// Thread group id.
     pub pid: u32,
-    /// Thread id.
-    pub tid: u32,
+    /// Thread id; everything but the pid may be unknown.
+    pub tid: Option<u32>,
     /// Start of the process, nanoseconds since boot.
     pub start_ns: Option<u64>,
     /// Name.
@@ -88,6 +89,35 @@ pub struct Connect {
     pub queue: Option<Queue>,
     /// Connections on the listener, after.
     pub open: u64,
+}
+
+/// A connection was found whose start was not seen.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Found {
+    /// The opener, as far as it is known.
+    #[serde(flatten)]
+    pub process: Process,
+    /// Number of the connection.
+    pub connection: u64,
+    /// Number of the listener.
+    pub listener: u64,
+    /// Path of the listener.
+    pub path: String,
+    /// Inode of the client's socket, if that end is open.
+    pub client_inode: Option<u64>,
+    /// Inode of the server's socket, if it is accepted and open.
+    pub server_inode: Option<u64>,
+    /// Where it stands.
+    pub state: State,
+    /// Connections on the listener, with all that were found.
+    pub open: u64,
+}
+
+/// Connections from before the capture have been looked for.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Watching {
+    /// How many there were.
+    pub found: usize,
 }
 
 /// A connection was accepted.
@@ -175,6 +205,8 @@ pub struct ProgramFigures {
     pub program: String,
     /// Connections opened.
     pub opened: u64,
+    /// Connections found.
+    pub before_trace: u64,
     /// Released at both ends.
     pub closed: u64,
     /// Open client ends.
@@ -183,6 +215,17 @@ pub struct ProgramFigures {
     pub open_server: u64,
     /// Failed connects by error.
     pub failed: BTreeMap<String, u64>,
+}
+
+/// A descriptor of an end.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct HeldBy {
+    /// The process.
+    pub pid: u32,
+    /// Its program.
+    pub program: String,
+    /// The descriptor.
+    pub fd: i32,
 }
 
 /// One end in the report.
@@ -194,6 +237,8 @@ pub struct EndReport {
     pub reason: Option<String>,
     /// By whom.
     pub pid: Option<u32>,
+    /// Whose descriptors referred to it in the last look.
+    pub held_by: Option<Vec<HeldBy>>,
 }
 
 /// A server in the report.
@@ -224,6 +269,8 @@ pub struct OpenReport {
     pub client_inode: Option<u64>,
     /// Inode of the server's.
     pub server_inode: Option<u64>,
+    /// Its start was not seen.
+    pub before_trace: bool,
     /// Where it stands.
     pub state: String,
     /// The client's end.
@@ -254,6 +301,10 @@ pub enum Event {
     Session,
     /// `listener`
     Listener(Listener),
+    /// `found`
+    Found(Box<Found>),
+    /// `watching`
+    Watching(Watching),
     /// `connect`
     Connect(Box<Connect>),
     /// `accept`
@@ -286,6 +337,8 @@ pub fn parse_line(line: &str) -> serde_json::Result<Event> {
     Ok(match r#type.as_str() {
         "session" => Event::Session,
         "listener" => Event::Listener(Listener::deserialize(value)?),
+        "found" => Event::Found(Box::new(Found::deserialize(value)?)),
+        "watching" => Event::Watching(Watching::deserialize(value)?),
         "connect" => Event::Connect(Box::new(Connect::deserialize(value)?)),
         "accept" => Event::Accept(Box::new(Accept::deserialize(value)?)),
         "release" => Event::Release(Box::new(Release::deserialize(value)?)),

@@ -46,6 +46,8 @@ const PLAIN: &[&str] = &[
     "exec",
     "seqpacket",
     "rebind",
+    "handover-holders",
+    "start-up-race",
 ];
 
 #[test]
@@ -94,7 +96,7 @@ fn an_unknown_scenario_is_an_error() {
 fn every_scenario_is_listed() {
     let output = Command::new(env!("CARGO_BIN_EXE_scenarios")).arg("list").output().unwrap();
     let text = text(&output);
-    for name in PLAIN.iter().chain(&["names", "refused", "haproxy-client-leak"]) {
+    for name in PLAIN.iter().chain(&["names", "refused", "before-trace", "haproxy-client-leak"]) {
         assert!(text.lines().any(|line| line == *name), "{name} is not listed");
     }
 }

@@ -1,5 +1,7 @@
 //! The director's book: the actors, the connections between them, and the truth as it unfolds.
 
+mod crowds;
+mod holders;
 mod links;
 
 use std::collections::VecDeque;
@@ -15,6 +17,7 @@ use crate::truth::{Listener, Truth};
 use crate::unix::Kind;
 use crate::{identity, truth};
 
+use holders::Held;
 pub use links::End;
 
 /// An actor on the stage.
@@ -51,6 +54,7 @@ struct Member {
     actor: Actor,
     /// Its present entry among the processes of the truth.
     process: usize,
+    held: Held,
 }
 
 /// Where a scenario plays.
@@ -61,6 +65,8 @@ pub struct Stage {
     members: Vec<Member>,
     /// For each listener the connections that wait in its accept queue, the oldest first.
     queues: Vec<VecDeque<usize>>,
+    /// Ends that no actor holds: the connection, the end, the process.
+    elsewhere: Vec<(usize, End, usize)>,
     forks: usize,
     at_end: Vec<Box<dyn FnOnce()>>,
 }
@@ -74,6 +80,7 @@ impl Stage {
             truth: Truth::default(),
             members: Vec::new(),
             queues: Vec::new(),
+            elsewhere: Vec::new(),
             forks: 0,
             at_end: Vec::new(),
         }
@@ -94,7 +101,8 @@ impl Stage {
     ///
     /// # Errors
     /// When the runner is gone.
-    pub fn wait_for_capture(&self) -> anyhow::Result<()> {
+    pub fn wait_for_capture(&mut self) -> anyhow::Result<()> {
+        self.note_beginning();
         announce("prepared")?;
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line)?;
@@ -131,7 +139,7 @@ impl Stage {
 
     fn enter(&mut self, actor: Actor) -> anyhow::Result<Who> {
         let process = self.know(identity::of(actor.pid())?);
-        self.members.push(Member { actor, process });
+        self.members.push(Member { actor, process, held: Held::default() });
         Ok(Who(self.members.len() - 1))
     }
 
@@ -159,7 +167,9 @@ impl Stage {
         self.forks += 1;
         let fifo = self.dir.join(format!("fork-{}", self.forks));
         let child = self.members[parent.0].actor.fork(&fifo)?;
-        self.enter(child)
+        let child = self.enter(child)?;
+        self.members[child.0].held = self.members[parent.0].held.clone();
+        Ok(child)
     }
 
     /// Pid of an actor.
@@ -174,9 +184,19 @@ impl Stage {
         self.members[who.0].process
     }
 
-    /// The actor itself, for commands that change no connection.
+    /// The actor itself, for commands that change no descriptor of a connection.
     pub fn tell(&mut self, who: Who) -> &mut Actor {
         &mut self.members[who.0].actor
+    }
+
+    /// Gives a command, waits for its answer, and notes what the actor holds afterwards.
+    ///
+    /// # Errors
+    /// When the actor cannot do it.
+    pub fn ask(&mut self, who: Who, command: &Command) -> anyhow::Result<Answer> {
+        let answer = self.tell(who).ask(command)?;
+        self.note_held(who, command, &answer);
+        Ok(answer)
     }
 
     /// Gives a command that has nothing to tell.
@@ -184,7 +204,7 @@ impl Stage {
     /// # Errors
     /// When the actor cannot do it.
     pub fn order(&mut self, who: Who, command: &Command) -> anyhow::Result<()> {
-        match self.tell(who).ask(command)? {
+        match self.ask(who, command)? {
             Answer::Done => Ok(()),
             other => bail!("{command:?} was answered by {other:?}"),
         }
@@ -225,6 +245,7 @@ impl Stage {
             inode,
             owner: self.process(server),
             closed_by: None,
+            closed_before: false,
         });
         Ok(Door { index, fd })
     }
@@ -246,7 +267,8 @@ impl Stage {
     ///
     /// # Errors
     /// When the truth cannot be written.
-    pub fn hold(self, truth: &Path) -> anyhow::Result<()> {
+    pub fn hold(mut self, truth: &Path) -> anyhow::Result<()> {
+        self.note_holders();
         let file = std::fs::File::create(truth).with_context(|| truth.display().to_string())?;
         self.truth.write(std::io::BufWriter::new(file))?;
         announce("ready")?;

@@ -1,6 +1,7 @@
 //! What really happened, as JSON lines: the ground truth a capture is compared with.
 
 use std::io::{BufRead, Write};
+use std::os::fd::RawFd;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,8 @@ pub struct Listener {
     pub owner: usize,
     /// Who dropped the last reference, if anyone did: index of a process.
     pub closed_by: Option<usize>,
+    /// That was before the capture.
+    pub closed_before: bool,
 }
 
 /// Why an end was released.
@@ -96,6 +99,84 @@ pub struct Release {
     pub exit_status: Option<i32>,
 }
 
+/// A descriptor of an end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Index of the process whose it is.
+    pub process: usize,
+    /// Its number, where the process told it.
+    pub fd: Option<RawFd>,
+}
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Not accepted.
+    Queued,
+    /// Not accepted, and released by the client.
+    Abandoned,
+    /// Accepted, and open at both ends.
+    Open,
+    /// The server still holds its end.
+    ClientClosed,
+    /// The client still holds its end.
+    ServerClosed,
+    /// Released at both ends.
+    Closed,
+}
+
+impl State {
+    /// The word that `capture --json` uses.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Abandoned => "abandoned",
+            Self::Open => "open",
+            Self::ClientClosed => "client-closed",
+            Self::ServerClosed => "server-closed",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Whether the client's end is open.
+    #[must_use]
+    pub fn has_client(self) -> bool {
+        matches!(self, Self::Queued | Self::Open | Self::ServerClosed)
+    }
+
+    /// Whether the server's end is open.
+    #[must_use]
+    pub fn has_server(self) -> bool {
+        matches!(self, Self::Queued | Self::Abandoned | Self::Open | Self::ClientClosed)
+    }
+}
+
+/// How a connection was when the capture began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// Where it stood.
+    pub state: State,
+    /// The process that connected, as it was then, if it still held the client's end: index of a process.
+    pub opener: Option<usize>,
+    /// Who held the server's end: indices of processes.
+    pub servers: Vec<usize>,
+}
+
+/// When a connection was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// During the capture, which sees it.
+    #[default]
+    Seen,
+    /// Before the capture.
+    Before(Before),
+    /// Nobody knows: the capture began meanwhile.
+    Either,
+}
+
 /// One successful `connect()`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
@@ -107,6 +188,8 @@ pub struct Connection {
     pub opener: usize,
     /// Its thread.
     pub tid: u32,
+    /// When.
+    pub start: Start,
     /// Length of the accept queue before this connection, where nobody else could change it.
     pub queue_length: Option<u32>,
     /// Index of the process that accepted.
@@ -117,6 +200,25 @@ pub struct Connection {
     pub client: Option<Release>,
     /// How the server's end was released; `None`: it is open.
     pub server: Option<Release>,
+    /// Descriptors of the client's end when everything has happened.
+    pub client_holders: Vec<Holder>,
+    /// Descriptors of the server's end when everything has happened.
+    pub server_holders: Vec<Holder>,
+}
+
+impl Connection {
+    /// Where it stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match (self.client.is_some(), self.server.is_some(), self.accepted_by.is_some()) {
+            (true, true, _) => State::Closed,
+            (false, true, _) => State::ServerClosed,
+            (true, false, true) => State::ClientClosed,
+            (true, false, false) => State::Abandoned,
+            (false, false, true) => State::Open,
+            (false, false, false) => State::Queued,
+        }
+    }
 }
 
 /// Connects of one process that failed in one way.

@@ -1,7 +1,7 @@
-//! The truth is true: at the end of each scenario, what it calls open is in somebody's descriptor table, and what it
-//! calls released is in nobody's.
+//! The truth is true: at the end of each scenario, what it calls open is in the descriptor tables that it names, and what
+//! it calls released is in nobody's.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use workload::scenario::{ALL, First, Group, Scenario};
-use workload::truth::Truth;
+use workload::truth::{Holder, Truth};
 
 /// They mount, enter namespaces, or take another user id.
-const NEED_ROOT: [&str; 2] = ["names", "refused"];
+const NEED_ROOT: [&str; 3] = ["names", "refused", "before-trace"];
 
 struct Playing {
     child: Child,
@@ -54,20 +54,56 @@ fn play(scenario: &Scenario, dir: &Path) -> Playing {
     Playing { child, truth }
 }
 
-/// Inodes of the sockets in all descriptor tables.
-fn held() -> HashSet<u64> {
-    let mut inodes = HashSet::new();
+/// Process and descriptor, for each inode of a socket, in all descriptor tables.
+fn held() -> HashMap<u64, Vec<(u32, i32)>> {
+    let mut held: HashMap<u64, Vec<_>> = HashMap::new();
     for process in fs::read_dir("/proc").unwrap() {
+        let process = process.unwrap();
+        let Ok(pid) = process.file_name().to_string_lossy().parse() else { continue };
         // Processes and descriptors come and go while they are read.
-        let Ok(descriptors) = fs::read_dir(process.unwrap().path().join("fd")) else { continue };
+        let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else { continue };
         for descriptor in descriptors.flatten() {
             let Ok(target) = fs::read_link(descriptor.path()) else { continue };
             let text = target.to_string_lossy();
             let inode = text.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
-            inodes.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));
+            if let Some(inode) = inode.and_then(|inode| inode.parse().ok()) {
+                let fd = descriptor.file_name().to_string_lossy().parse().unwrap();
+                held.entry(inode).or_default().push((pid, fd));
+            }
         }
     }
-    inodes
+    held
+}
+
+/// Is there a socket of this inode at all? One that is under way between processes is in no descriptor table.
+fn exists(inode: u64) -> bool {
+    let inode = inode.to_string();
+    let table = fs::read_to_string("/proc/net/unix").unwrap();
+    table.lines().any(|line| line.split_ascii_whitespace().nth(6) == Some(&inode))
+}
+
+fn check_end(
+    what: &str,
+    truth: &Truth,
+    holders: &[Holder],
+    is_open: bool,
+    held: &HashMap<u64, Vec<(u32, i32)>>,
+    inode: u64,
+) {
+    let mut held = held.get(&inode).cloned().unwrap_or_default();
+    // Some processes do not tell their descriptors.
+    let mut expected: Vec<_> = holders
+        .iter()
+        .map(|holder| {
+            let pid = truth.processes[holder.process].pid;
+            let fd = holder.fd.or_else(|| held.iter().find(|it| it.0 == pid).map(|it| it.1));
+            (pid, fd.unwrap_or(-1))
+        })
+        .collect();
+    held.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(held, expected, "{what} {inode}: holders");
+    assert_eq!(!held.is_empty() || exists(inode), is_open, "{what} {inode}");
 }
 
 fn check(scenario: &Scenario) {
@@ -82,9 +118,12 @@ fn check(scenario: &Scenario) {
     for connection in &truth.connections {
         let inode = connection.client_inode;
         assert!(seen.insert(inode), "{name}: {inode} is there twice");
-        assert_eq!(held.contains(&inode), connection.client.is_none(), "{name}: client's end {inode}");
+        let (clients, servers) = (&connection.client_holders, &connection.server_holders);
+        let what = format!("{name}: client's end");
+        check_end(&what, truth, clients, connection.client.is_none(), &held, inode);
         if let Some(inode) = connection.server_inode {
-            assert_eq!(held.contains(&inode), connection.server.is_none(), "{name}: server's end {inode}");
+            let what = format!("{name}: server's end");
+            check_end(&what, truth, servers, connection.server.is_none(), &held, inode);
         }
         // An end that nobody accepted goes with its listener, and only with it.
         if connection.accepted_by.is_none() {

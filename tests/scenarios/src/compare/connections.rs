@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use workload::truth::{self, Truth};
 
+use super::starts::{self, First, Firsts, Life};
 use super::{Captured, Numbers, identity, same};
 use crate::capture;
 
@@ -15,55 +16,48 @@ struct Rest<'a> {
     server: Vec<&'a capture::Release>,
 }
 
-/// Compares; returns which listener and which connection of the truth each number of the capture stands for.
-pub(super) fn check(
-    truth: &Truth,
-    captured: &Captured,
-    differences: &mut Vec<String>,
-) -> (Numbers, HashMap<u64, usize>) {
-    let mut by_inode: HashMap<u64, Vec<&capture::Connect>> = HashMap::new();
-    for connect in &captured.connects {
-        match connect.client_inode {
-            Some(inode) => by_inode.entry(inode).or_default().push(connect),
-            None => differences.push(format!("connection {} has no client inode", connect.connection)),
-        }
-    }
+/// What the connections of a capture stand for.
+#[derive(Default)]
+pub(super) struct Known {
+    /// For each number of a listener, which one of the truth it is.
+    pub(super) listeners: Numbers,
+    /// For each number of a connection, which one of the truth it is.
+    pub(super) connections: HashMap<u64, usize>,
+    /// For each connection of the truth that was captured, what could be seen of it.
+    pub(super) lives: HashMap<usize, Life>,
+}
+
+pub(super) fn check(truth: &Truth, captured: &Captured, differences: &mut Vec<String>) -> Known {
+    let mut firsts = Firsts::of(captured, differences);
     let mut rests = rests(captured, differences);
-    let (mut numbers, mut connections) = (Numbers::new(), HashMap::new());
+    let mut known = Known::default();
     for (index, connection) in truth.connections.iter().enumerate() {
         let name = name(truth, connection);
-        let connect = match by_inode.remove(&connection.client_inode).as_deref() {
-            Some([connect]) => *connect,
-            Some(several) => {
-                differences.push(format!("{name}: captured {} times", several.len()));
-                several[0]
-            }
-            None => {
-                differences.push(format!("{name}: not captured"));
-                continue;
-            }
-        };
-        connections.insert(connect.connection, index);
-        check_start(truth, connection, connect, &mut numbers, &name, differences);
-        let rest = rests.remove(&connect.connection).unwrap_or_default();
-        check_accept(truth, connection, connect, &rest, &name, differences);
-        for (end, expected, found) in
-            [("client", &connection.client, &rest.client), ("server", &connection.server, &rest.server)]
-        {
+        let Some(first) = firsts.take(truth, connection, &name, differences) else { continue };
+        let life = Life::told(connection, first);
+        known.connections.insert(first.connection(), index);
+        known.lives.insert(index, life);
+        check_listener(truth, connection, first, &mut known.listeners, &name, differences);
+        match first {
+            First::Seen(connect) => check_connect(truth, connection, connect, &name, differences),
+            First::Found(found) => starts::check_found(truth, connection, found, &name, differences),
+        }
+        let rest = rests.remove(&first.connection()).unwrap_or_default();
+        check_accept(truth, connection, first, &rest, &name, differences);
+        for (end, was_open, expected, found) in [
+            ("client", life.from.has_client(), &connection.client, &rest.client),
+            ("server", life.from.has_server(), &connection.server, &rest.server),
+        ] {
             let name = format!("{name}, {end} end");
-            check_release(truth, expected.as_ref(), found, connect.listener, &name, differences);
+            let expected = expected.as_ref().filter(|_| was_open && !(life.has_gap && found.is_empty()));
+            check_release(truth, expected, found, first.listener(), &name, differences);
         }
     }
-    for connect in by_inode.into_values().flatten() {
-        differences.push(format!(
-            "invented: connection of inode {:?} by {} on {}",
-            connect.client_inode, connect.process.pid, connect.path
-        ));
-    }
+    firsts.end(differences);
     for number in rests.into_keys() {
         differences.push(format!("connection {number} goes on without a beginning in the truth"));
     }
-    (numbers, connections)
+    known
 }
 
 fn name(truth: &Truth, connection: &truth::Connection) -> String {
@@ -87,27 +81,37 @@ fn rests<'a>(captured: &'a Captured, differences: &mut Vec<String>) -> HashMap<u
     rests
 }
 
-fn check_start(
+fn check_listener(
+    truth: &Truth,
+    connection: &truth::Connection,
+    first: First<'_>,
+    numbers: &mut Numbers,
+    name: &str,
+    differences: &mut Vec<String>,
+) {
+    let listener = &truth.listeners[connection.listener];
+    same(differences, || format!("{name}, path"), listener.path.as_str(), first.path());
+    // A listener has one number, and a number one listener.
+    let told = first.listener();
+    let meant = *numbers.entry(told).or_insert(connection.listener);
+    same(differences, || format!("{name}, listener"), connection.listener, meant);
+    if numbers.iter().any(|(&number, &it)| it == connection.listener && number != told) {
+        differences.push(format!("{name}: its listener has several numbers, one of them {told}"));
+    }
+}
+
+fn check_connect(
     truth: &Truth,
     connection: &truth::Connection,
     connect: &capture::Connect,
-    numbers: &mut Numbers,
     name: &str,
     differences: &mut Vec<String>,
 ) {
     let opener = format!("{name}, opener");
     identity::check_in_full(differences, &opener, &truth.processes[connection.opener], &connect.process);
-    same(differences, || format!("{opener}, thread"), connection.tid, connect.process.tid);
-    let listener = &truth.listeners[connection.listener];
-    same(differences, || format!("{name}, path"), &listener.path, &connect.path);
-    // A listener has one number, and a number one listener.
-    let meant = *numbers.entry(connect.listener).or_insert(connection.listener);
-    same(differences, || format!("{name}, listener"), connection.listener, meant);
-    if numbers.iter().any(|(&number, &it)| it == connection.listener && number != connect.listener) {
-        differences
-            .push(format!("{name}: its listener has several numbers, one of them {}", connect.listener));
-    }
-    same(differences, || format!("{name}, backlog"), Some(listener.backlog), connect.queue.map(|it| it.max));
+    same(differences, || format!("{opener}, thread"), Some(connection.tid), connect.process.tid);
+    let backlog = truth.listeners[connection.listener].backlog;
+    same(differences, || format!("{name}, backlog"), Some(backlog), connect.queue.map(|it| it.max));
     if let Some(length) = connection.queue_length {
         same(differences, || format!("{name}, queue"), Some(length), connect.queue.map(|it| it.length));
     }
@@ -116,22 +120,25 @@ fn check_start(
 fn check_accept(
     truth: &Truth,
     connection: &truth::Connection,
-    connect: &capture::Connect,
+    first: First<'_>,
     rest: &Rest<'_>,
     name: &str,
     differences: &mut Vec<String>,
 ) {
-    match (connection.accepted_by, rest.accepts.as_slice()) {
+    let life = Life::told(connection, first);
+    let accepted_by = connection.accepted_by.filter(|_| !life.is_accepted());
+    match (accepted_by, rest.accepts.as_slice()) {
         (None, []) => {}
         (Some(acceptor), [accept]) => {
             let what = format!("{name}, acceptor");
             identity::check_in_full(differences, &what, &truth.processes[acceptor], &accept.process);
-            same(differences, || format!("{what}, listener"), connect.listener, accept.listener);
-            same(differences, || format!("{what}, path"), &connect.path, &accept.path);
+            same(differences, || format!("{what}, listener"), first.listener(), accept.listener);
+            same(differences, || format!("{what}, path"), first.path(), accept.path.as_str());
             if connection.server_inode.is_some() || accept.server_inode.is_none() {
                 same(differences, || format!("{what}, inode"), connection.server_inode, accept.server_inode);
             }
         }
+        (Some(_), []) if life.has_gap => {}
         (Some(_), []) => differences.push(format!("{name}: its accept was not captured")),
         (None, found) => differences.push(format!("{name}: invented accept by {}", found[0].process.pid)),
         (Some(_), found) => differences.push(format!("{name}: accepted {} times", found.len())),
@@ -150,8 +157,8 @@ fn check_release(
         (None, []) => {}
         (Some(expected), [release]) => {
             identity::check_which(differences, name, &truth.processes[expected.by], &release.process);
-            if let Some(tid) = expected.tid {
-                same(differences, || format!("{name}, thread"), tid, release.process.tid);
+            if expected.tid.is_some() {
+                same(differences, || format!("{name}, thread"), expected.tid, release.process.tid);
             }
             same(differences, || format!("{name}, reason"), expected.reason.word(), release.reason.as_str());
             same(differences, || format!("{name}, signal"), expected.signal, release.signal);

@@ -50,6 +50,35 @@ pub(super) fn check_which(
     }
 }
 
+/// Somebody of whom only the pid can be known.
+pub(super) fn check_pid_alone(
+    differences: &mut Vec<String>,
+    what: &str,
+    truth: &truth::Process,
+    captured: &capture::Process,
+) {
+    same(differences, || format!("{what}, pid"), truth.pid, captured.pid);
+    let nothing = capture::Process {
+        pid: captured.pid,
+        tid: None,
+        start_ns: None,
+        comm: None,
+        program: None,
+        argv: None,
+        argv_truncated: None,
+        uid: None,
+        gid: None,
+        ppid: None,
+        pid_in_namespace: None,
+        mount_ns: None,
+        network_ns: None,
+        pid_ns: None,
+    };
+    if *captured != nothing {
+        differences.push(format!("{what}: only its pid can be known, captured {captured:?}"));
+    }
+}
+
 /// Start of a process in the unit of `/proc/PID/stat`.
 pub(super) fn ticks(start_ns: u64) -> u64 {
     start_ns / NS_PER_TICK

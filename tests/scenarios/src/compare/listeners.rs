@@ -10,7 +10,7 @@ pub(super) fn check(truth: &Truth, captured: &Captured, numbers: &Numbers, diffe
         let listener = &truth.listeners[index];
         let what = format!("listener {number} on {}", listener.path);
         let closed: Vec<_> = captured.closed.iter().filter(|closed| closed.listener == number).collect();
-        match (listener.closed_by, closed.as_slice()) {
+        match (listener.closed_by.filter(|_| !listener.closed_before), closed.as_slice()) {
             (None, []) => {}
             (Some(by), [closed]) => {
                 let what = format!("{what}, closed");

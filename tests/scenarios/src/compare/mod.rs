@@ -2,15 +2,18 @@
 
 mod attempts;
 mod connections;
+mod figures;
+mod holders;
 mod identity;
 mod listeners;
 mod replay;
 mod report;
+mod starts;
 mod stream;
 
 use std::collections::HashMap;
 
-use workload::truth::Truth;
+use workload::truth::{Start, Truth};
 
 use crate::capture::{self, Event};
 
@@ -19,6 +22,7 @@ use crate::capture::{self, Event};
 struct Captured {
     listeners: Vec<capture::Listener>,
     connects: Vec<capture::Connect>,
+    founds: Vec<capture::Found>,
     accepts: Vec<capture::Accept>,
     releases: Vec<capture::Release>,
     closed: Vec<capture::ListenerClosed>,
@@ -41,13 +45,15 @@ pub fn compare(truth: &Truth, capture: &str) -> Vec<String> {
         }
     }
     stream::check(&events, &mut differences);
-    replay::check(&events, &mut differences);
+    let is_exact = truth.connections.iter().all(|connection| connection.start != Start::Either);
+    replay::check(&events, is_exact, &mut differences);
     let captured = sort(events);
-    let (numbers, connections) = connections::check(truth, &captured, &mut differences);
-    attempts::check(truth, &captured, &numbers, &mut differences);
-    listeners::check(truth, &captured, &numbers, &mut differences);
+    let known = connections::check(truth, &captured, &mut differences);
+    attempts::check(truth, &captured, &known.listeners, &mut differences);
+    listeners::check(truth, &captured, &known.listeners, &mut differences);
     if let [report] = captured.reports.as_slice() {
-        report::check(truth, report, &connections, &mut differences);
+        figures::check(truth, report, &known, &mut differences);
+        report::check(truth, report, &known, &mut differences);
     }
     differences
 }
@@ -58,12 +64,13 @@ fn sort(events: Vec<Event>) -> Captured {
         match event {
             Event::Listener(it) => captured.listeners.push(it),
             Event::Connect(it) => captured.connects.push(*it),
+            Event::Found(it) => captured.founds.push(*it),
             Event::Accept(it) => captured.accepts.push(*it),
             Event::Release(it) => captured.releases.push(*it),
             Event::ListenerClosed(it) => captured.closed.push(*it),
             Event::Attempt(it) => captured.attempts.push(*it),
             Event::Report(it) => captured.reports.push(*it),
-            Event::Session | Event::Loss(_) | Event::Other => {}
+            Event::Session | Event::Watching(_) | Event::Loss(_) | Event::Other => {}
         }
     }
     captured

@@ -1,138 +1,168 @@
-//! The report: its figures per program and its list of open connections follow from the truth.
+//! The report's list of open connections follows from the truth.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use workload::truth::{self, Truth};
+use workload::truth::{self, Start, Truth};
 
-use super::{identity, same};
+use super::connections::Known;
+use super::starts::Life;
+use super::{figures, holders, identity, same};
 use crate::capture;
 
-/// The figures of one program on one socket.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Figures {
-    opened: u64,
-    closed: u64,
-    open_client: u64,
-    open_server: u64,
-    failed: BTreeMap<String, u64>,
-}
-
-pub(super) fn check(
-    truth: &Truth,
-    report: &capture::Report,
-    connections: &HashMap<u64, usize>,
-    differences: &mut Vec<String>,
-) {
-    check_figures(truth, report, differences);
-    let mut expected: HashMap<u64, &truth::Connection> = truth
+pub(super) fn check(truth: &Truth, report: &capture::Report, known: &Known, differences: &mut Vec<String>) {
+    let mut expected: BTreeMap<usize, &truth::Connection> = truth
         .connections
         .iter()
-        .filter(|it| it.client.is_none() || it.server.is_none())
-        .map(|it| (it.client_inode, it))
+        .enumerate()
+        .filter(|(_, connection)| connection.state() != truth::State::Closed)
         .collect();
+    let by_inode = |inode| truth.connections.iter().position(|connection| connection.client_inode == inode);
     for open in &report.open {
         let what = format!("report, open connection of inode {:?} by {}", open.client_inode, open.pid);
-        let Some(connection) = open.client_inode.and_then(|inode| expected.remove(&inode)) else {
+        let by_number = known.connections.get(&open.connection).copied();
+        let index = open.client_inode.map_or(by_number, by_inode);
+        let Some((index, connection)) = index.and_then(|index| Some((index, expected.remove(&index)?)))
+        else {
             differences.push(format!("{what}: it is not open, or listed twice"));
             continue;
         };
-        let index = connections.get(&open.connection).copied();
-        let is_it = index.is_some_and(|index| std::ptr::eq(&raw const truth.connections[index], connection));
-        if !is_it {
+        if by_number != Some(index) {
             differences.push(format!("{what}: its number {} is another's", open.connection));
         }
-        check_open(truth, connection, open, &what, differences);
-    }
-    for inode in expected.into_keys() {
-        differences.push(format!("report: the open connection of inode {inode} is missing"));
-    }
-}
-
-fn check_figures(truth: &Truth, report: &capture::Report, differences: &mut Vec<String>) {
-    let mut expected: BTreeMap<(&str, &str), Figures> = BTreeMap::new();
-    for connection in &truth.connections {
-        let path = truth.listeners[connection.listener].path.as_str();
-        let program = truth.processes[connection.opener].program.as_str();
-        let figures = expected.entry((path, program)).or_default();
-        figures.opened += 1;
-        figures.closed += u64::from(connection.client.is_some() && connection.server.is_some());
-        figures.open_client += u64::from(connection.client.is_none());
-        figures.open_server += u64::from(connection.server.is_none());
-    }
-    for attempts in &truth.attempts {
-        let program = truth.processes[attempts.by].program.as_str();
-        let figures = expected.entry((attempts.path.as_str(), program)).or_default();
-        *figures.failed.entry(attempts.error.clone()).or_default() += attempts.count;
-    }
-    for row in &report.programs {
-        let found = Figures {
-            opened: row.opened,
-            closed: row.closed,
-            open_client: row.open_client,
-            open_server: row.open_server,
-            failed: row.failed.clone(),
-        };
-        let what = || format!("report, {} on {}", row.program, row.path);
-        match expected.remove(&(row.path.as_str(), row.program.as_str())) {
-            Some(figures) => same(differences, what, &figures, &found),
-            None => differences.push(format!("{}: invented, or listed twice: {found:?}", what())),
+        let life = known.lives.get(&index).copied().or_else(|| Life::expected(connection));
+        if let Some(life) = life {
+            check_open(truth, connection, life, open, &what, differences);
         }
     }
-    for ((path, program), figures) in expected {
-        differences.push(format!("report, {program} on {path}: missing: {figures:?}"));
+    for connection in expected.into_values() {
+        let inode = connection.client_inode;
+        differences.push(format!("report: the open connection of inode {inode} is missing"));
     }
 }
 
 fn check_open(
     truth: &Truth,
     connection: &truth::Connection,
+    life: Life,
     open: &capture::OpenReport,
     what: &str,
     differences: &mut Vec<String>,
 ) {
-    let opener = &truth.processes[connection.opener];
     let of = |field: &str| format!("{what}, {field}");
     same(differences, || of("path"), &truth.listeners[connection.listener].path, &open.path);
-    same(differences, || of("pid"), opener.pid, open.pid);
-    same(differences, || of("start"), Some(opener.start_ticks), open.start_ns.map(identity::ticks));
-    same(differences, || of("program"), Some(&opener.program), open.program.as_ref());
-    let first = open.argv.as_ref().and_then(|argv| argv.first());
-    same(differences, || of("first argument"), opener.argv.first(), first);
-    same(differences, || of("state"), state(connection), open.state.as_str());
-    if connection.server_inode.is_some() || connection.accepted_by.is_none() {
-        same(differences, || of("server inode"), connection.server_inode, open.server_inode);
+    same(differences, || of("client inode"), life.client_inode(connection), open.client_inode);
+    same(differences, || of("before the trace"), life.is_found, open.before_trace);
+    check_opener(truth, connection, life, open, what, differences);
+    same(differences, || of("state"), connection.state().word(), open.state.as_str());
+    check_server(truth, connection, life, open, what, differences);
+    for (end, was_open, release, holders, found) in [
+        (
+            "client end",
+            life.from.has_client(),
+            connection.client.as_ref(),
+            &connection.client_holders,
+            &open.client_end,
+        ),
+        (
+            "server end",
+            life.from.has_server(),
+            connection.server.as_ref(),
+            &connection.server_holders,
+            &open.server_end,
+        ),
+    ] {
+        let is_seen = was_open && !(life.has_gap && found.reason.is_none());
+        check_end(truth, release, is_seen, found, &of(end), differences);
+        if release.is_none() {
+            holders::check(truth, holders, found.held_by.as_deref(), &of(end), differences);
+        } else if found.held_by.is_some() {
+            differences.push(format!("{}: it is released, and yet held", of(end)));
+        }
     }
-    let server = connection.accepted_by.map(|acceptor| {
-        let acceptor = &truth.processes[acceptor];
-        (acceptor.pid, Some(&acceptor.program))
-    });
-    let found = open.server.as_ref().map(|server| (server.pid, server.program.as_ref()));
-    same(differences, || of("server"), server, found);
-    check_end(truth, connection.client.as_ref(), &open.client_end, &of("client end"), differences);
-    check_end(truth, connection.server.as_ref(), &open.server_end, &of("server end"), differences);
 }
 
+fn check_opener(
+    truth: &Truth,
+    connection: &truth::Connection,
+    life: Life,
+    open: &capture::OpenReport,
+    what: &str,
+    differences: &mut Vec<String>,
+) {
+    let of = |field: &str| format!("{what}, {field}");
+    let opener = match &connection.start {
+        Start::Before(before) => before.opener,
+        Start::Seen => Some(connection.opener),
+        // Whoever holds it in the end is found in the last look at the latest.
+        Start::Either if life.is_found && connection.client.is_some() => {
+            open.start_ns.map(|_| connection.opener)
+        }
+        Start::Either => Some(connection.opener),
+    };
+    let pid = truth.processes[connection.opener].pid;
+    same(differences, || of("pid"), pid, open.pid);
+    let opener = opener.map(|opener| &truth.processes[opener]);
+    let start = opener.map(|opener| opener.start_ticks);
+    same(differences, || of("start"), start, open.start_ns.map(identity::ticks));
+    let program = match (opener, &connection.start) {
+        (Some(opener), _) => opener.program.as_str(),
+        (None, Start::Either) => "[unknown]",
+        (None, _) => figures::program(truth, connection),
+    };
+    same(differences, || of("program"), Some(program), open.program.as_deref());
+    let first = open.argv.as_ref().and_then(|argv| argv.first());
+    same(differences, || of("first argument"), opener.and_then(|opener| opener.argv.first()), first);
+}
+
+fn check_server(
+    truth: &Truth,
+    connection: &truth::Connection,
+    life: Life,
+    open: &capture::OpenReport,
+    what: &str,
+    differences: &mut Vec<String>,
+) {
+    let of = |field: &str| format!("{what}, {field}");
+    let is_known = !life.is_accepted() || life.from.has_server();
+    let server_inode = connection.server_inode.filter(|_| is_known);
+    if server_inode.is_some() || connection.accepted_by.is_none() || !is_known {
+        same(differences, || of("server inode"), server_inode, open.server_inode);
+    }
+    // Who accepted; if that was not seen, one of those that held the end.
+    let candidates: Vec<usize> = match &connection.start {
+        Start::Before(before) if life.is_accepted() => before.servers.clone(),
+        _ => connection.accepted_by.into_iter().collect(),
+    };
+    let server = |index: &usize| {
+        let process = &truth.processes[*index];
+        (process.pid, Some(process.program.as_str()))
+    };
+    let found = open.server.as_ref().map(|server| (server.pid, server.program.as_deref()));
+    let fits = match found {
+        Some(found) => candidates.iter().any(|index| server(index) == found),
+        None => candidates.is_empty() || life.has_gap,
+    };
+    if !fits {
+        let servers: Vec<_> = candidates.iter().map(server).collect();
+        differences.push(format!("{}: {servers:?}, captured {found:?}", of("server")));
+    }
+}
+
+/// `is_seen`: its release, if there was one, was seen.
 fn check_end(
     truth: &Truth,
     release: Option<&truth::Release>,
+    is_seen: bool,
     found: &capture::EndReport,
     what: &str,
     differences: &mut Vec<String>,
 ) {
     let expected = match release {
         None => ("open", None, None),
-        Some(release) => ("released", Some(release.reason.word()), Some(truth.processes[release.by].pid)),
+        Some(release) if is_seen => {
+            ("released", Some(release.reason.word()), Some(truth.processes[release.by].pid))
+        }
+        Some(_) => ("released", None, None),
     };
     same(differences, || what.to_owned(), expected, (&found.state, found.reason.as_deref(), found.pid));
-}
-
-fn state(connection: &truth::Connection) -> &'static str {
-    match (connection.client.is_some(), connection.server.is_some(), connection.accepted_by.is_some()) {
-        (true, true, _) => "closed",
-        (false, true, _) => "server-closed",
-        (true, false, true) => "client-closed",
-        (true, false, false) => "abandoned",
-        (false, false, true) => "open",
-        (false, false, false) => "queued",
-    }
 }

@@ -1,5 +1,6 @@
 //! The stream as a whole: how it begins and ends, and that nothing was lost on the way.
 
+use super::same;
 use crate::capture::Event;
 
 pub(super) fn check(events: &[Event], differences: &mut Vec<String>) {
@@ -17,9 +18,31 @@ pub(super) fn check(events: &[Event], differences: &mut Vec<String>) {
     if reports > 1 {
         differences.push(format!("there are {reports} reports"));
     }
+    check_found(events, differences);
     for event in events {
         if let Event::Loss(line) = event {
             differences.push(format!("events were lost: {line}"));
         }
+    }
+}
+
+/// What was found is told before it is said that everything was looked at.
+fn check_found(events: &[Event], differences: &mut Vec<String>) {
+    let is_found = |event: &&Event| matches!(event, Event::Found(_));
+    let mut looked = events.iter().enumerate().filter_map(|(place, event)| match event {
+        Event::Watching(watching) => Some((place, watching.found)),
+        _ => None,
+    });
+    let Some((place, count)) = looked.next() else {
+        differences.push("nothing says that connections from before the capture were looked for".to_owned());
+        return;
+    };
+    if looked.next().is_some() {
+        differences.push("it is said twice that the capture is watching".to_owned());
+    }
+    let (before, after) = events.split_at(place);
+    same(differences, || "found, says watching".to_owned(), before.iter().filter(is_found).count(), count);
+    for _ in after.iter().filter(is_found) {
+        differences.push("a connection is found although everything was looked at".to_owned());
     }
 }

@@ -1,7 +1,7 @@
 //! A program under test: in a process group of its own, waited for with a bound, killed with all its children.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
@@ -61,12 +61,22 @@ impl Child {
 
     fn wait_for_line_of(&mut self, file: &Path, fits: impl Fn(&str) -> bool) -> anyhow::Result<()> {
         let start = Instant::now();
+        // It may be long: what was read is not read again.
+        let mut output = BufReader::new(File::open(file)?);
+        let mut line = Vec::new();
         loop {
             // Asked before reading: what it wrote before it ended counts.
             let ended = self.child.try_wait()?;
-            let text = String::from_utf8_lossy(&fs::read(file)?).into_owned();
-            if text.split_inclusive('\n').any(|line| line.strip_suffix('\n').is_some_and(&fits)) {
-                return Ok(());
+            while output.read_until(b'\n', &mut line)? > 0 {
+                if let Some(line) = line.strip_suffix(b"\n")
+                    && fits(&String::from_utf8_lossy(line))
+                {
+                    return Ok(());
+                }
+                // The rest of a line that is not complete comes later.
+                if line.ends_with(b"\n") {
+                    line.clear();
+                }
             }
             if let Some(status) = ended {
                 bail!("{} ended early, {status}: {}", self.name, self.last_words());

@@ -64,20 +64,24 @@ fn act(setup: &Setup, scenario: &Scenario, dir: &Path) -> anyhow::Result<Vec<Str
         command.arg(scenario.name).arg("--dir").arg(&stage).arg("--truth").arg(dir.join(TRUTH));
         Child::start("workload", &mut command, &dir.join(WORKLOAD), &dir.join(WORKLOAD_ERRORS))
     };
-    let start_capture = || -> anyhow::Result<Child> {
+    let start_capture = |until: &str| -> anyhow::Result<Child> {
         let mut command = Command::new(&setup.sockleak);
         command.args(["capture", "--json", "--hooks", &setup.hooks]).args((scenario.targets)(&stage));
         let (out, errors) = (dir.join(CAPTURE), dir.join(CAPTURE_ERRORS));
         let mut capture = Child::start("capture", &mut command, &out, &errors)?;
-        capture.wait_for_line(|line| line.contains("\"session\""))?;
+        let kind = serde_json::json!(until);
+        capture.wait_for_line(|line| {
+            serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["type"] == kind)
+        })?;
         Ok(capture)
     };
     let (mut capture, mut workload) = match scenario.first {
-        First::Capture => (start_capture()?, start_workload()?),
+        // Its look at what is there already may go on meanwhile.
+        First::Capture => (start_capture("session")?, start_workload()?),
         First::Workload => {
             let mut workload = start_workload()?;
             workload.wait_for_line(|line| line == "prepared")?;
-            let capture = start_capture()?;
+            let capture = start_capture("watching")?;
             workload.say("go")?;
             (capture, workload)
         }

@@ -2,12 +2,14 @@
 
 mod fields;
 mod fixture;
+mod found;
 mod lines;
 mod report;
 #[path = "../support/mod.rs"]
 mod support;
+mod uncertain;
 
-use fixture::{differences, truth};
+use fixture::{differences, differences_from, older_truth, truth};
 use scenarios::compare::compare;
 use serde_json::json;
 use support::capture_of;
@@ -16,6 +18,7 @@ use workload::truth::Truth;
 #[test]
 fn a_perfect_capture_has_no_differences() {
     assert_eq!(differences(&capture_of(&truth())), Vec::<String>::new());
+    assert_eq!(differences_from(&older_truth(), &capture_of(&older_truth())), Vec::<String>::new());
 }
 
 #[test]

@@ -33,6 +33,24 @@ fn wrong_figures_of_the_report_are_found() {
         ("/open/2/client_end/reason", json!("exit"), "client end"),
         ("/open/2/client_end/pid", json!(20), "client end"),
         ("/open/2/server_end/state", json!("released"), "server end"),
+        ("/programs/1/before_trace", json!(1), "before_trace"),
+        ("/open/0/before_trace", json!(true), "before the trace"),
+        ("/open/0/client_end/held_by", json!(null), "client end: nobody looked"),
+        ("/open/0/client_end/held_by", json!([]), "client end, held by"),
+        ("/open/0/client_end/held_by/0/pid", json!(30), "client end, held by"),
+        ("/open/0/client_end/held_by/0/program", json!("/bin/ill"), "client end, held by"),
+        ("/open/0/client_end/held_by/0/fd", json!(6), "client end, held by"),
+        (
+            "/open/0/server_end/held_by",
+            json!([{"pid": 10, "program": "/bin/server", "fd": 6}, {"pid": 20, "program": "/bin/good", "fd": 6}]),
+            "server end, held by",
+        ),
+        (
+            "/open/1/server_end/held_by",
+            json!([{"pid": 10, "program": "/bin/server", "fd": 3}]),
+            "server end, held by",
+        ),
+        ("/open/2/client_end/held_by", json!([]), "client end: it is released, and yet held"),
     ] {
         let mut lines = capture_of(&truth());
         let report = lines.last_mut().unwrap();

@@ -12,7 +12,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{ForkResult, Gid, Uid, fork, setgid, setgroups, setuid};
 
-use super::{Answer, Command, Place, bulk, thread};
+use super::{Answer, Command, Place, bulk, restless, thread};
 use crate::{unix, wait};
 
 /// Follows the director until told to exit, or until the director is gone.
@@ -50,11 +50,15 @@ struct Acting {
     reading: Option<JoinHandle<()>>,
 }
 
+fn say(output: &mut File, answer: &Answer) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    Ok(output.write_all(&line)?)
+}
+
 impl Acting {
     fn say(&mut self, answer: &Answer) -> anyhow::Result<()> {
-        let mut line = serde_json::to_vec(answer)?;
-        line.push(b'\n');
-        Ok(self.output.write_all(&line)?)
+        say(&mut self.output, answer)
     }
 
     fn follow(&mut self) -> anyhow::Result<ExitCode> {
@@ -67,6 +71,9 @@ impl Acting {
                     self.say(&Answer::Impossible(format!("exec {program}: {error}")))?;
                 }
                 Command::Fork { fifo } => self.fork(&fifo)?,
+                Command::Restless { address, threads, further } => {
+                    self.restless(&address, threads, further)?;
+                }
                 command => {
                     let answer = self
                         .perform(command)
@@ -86,9 +93,21 @@ impl Acting {
             ForkResult::Child => {
                 self.input = BufReader::new(File::open(format!("{fifo}.in"))?);
                 self.output = File::options().write(true).open(format!("{fifo}.out"))?;
+                // The parent's are no business of the child, nor of a program that it may become.
+                nix::unistd::dup2_stdin(self.input.get_ref())?;
+                nix::unistd::dup2_stdout(&self.output)?;
                 self.say(&Answer::Hello(std::process::id()))
             }
         }
+    }
+
+    /// Answers twice: when it is under way, and when it is over.
+    fn restless(&mut self, address: &str, threads: u32, further: u32) -> anyhow::Result<()> {
+        let Self { input, output, .. } = self;
+        let begun = || say(output, &Answer::Done);
+        let made = restless::clients(address, threads, further, input.get_ref(), begun);
+        let answer = made.map_or_else(|error| Answer::Impossible(format!("{error:#}")), Answer::Made);
+        self.say(&answer)
     }
 
     fn perform(&mut self, command: Command) -> anyhow::Result<Answer> {
@@ -129,6 +148,9 @@ impl Acting {
             }
             Command::Churn { address, threads, connections, greeted } => {
                 bulk::churn(&address, threads, connections, greeted).map(Answer::Pairs)
+            }
+            Command::Host { listener, for_good, room } => {
+                restless::host(listener, for_good, room, self.input.get_ref()).map(Answer::Hosted)
             }
             other => self.perform_silently(other).map(|()| Answer::Done),
         }

@@ -43,7 +43,7 @@ pub(super) fn serve_until_told(listener: RawFd, greet: bool, control: &File) -> 
 }
 
 /// The greeting tells the client who accepted it: without it nobody could say which connection an acceptor got.
-fn farewell(fd: &OwnedFd, greet: bool) -> anyhow::Result<()> {
+pub(super) fn farewell(fd: &OwnedFd, greet: bool) -> anyhow::Result<()> {
     if greet {
         let text = format!("{} {}", std::process::id(), unix::inode(fd)?);
         nix::unistd::write(fd, text.as_bytes())?;
@@ -74,7 +74,7 @@ fn once(address: &str, greeted: bool) -> anyhow::Result<Pair> {
     Ok(Pair { tid: thread::tid(), client_inode, server })
 }
 
-fn greeting(fd: &OwnedFd) -> anyhow::Result<(u32, u64)> {
+pub(super) fn greeting(fd: &OwnedFd) -> anyhow::Result<(u32, u64)> {
     let mut bytes = [0; 64];
     let length = nix::unistd::read(borrowed(fd.as_raw_fd()), &mut bytes)?;
     let text = std::str::from_utf8(&bytes[..length])?;

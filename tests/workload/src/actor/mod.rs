@@ -4,8 +4,9 @@ mod act;
 mod bulk;
 mod handle;
 mod protocol;
+mod restless;
 mod thread;
 
 pub use act::run;
 pub use handle::Actor;
-pub use protocol::{Answer, Command, Pair, Place};
+pub use protocol::{Answer, Command, Made, Pair, Place};

@@ -115,9 +115,28 @@ pub enum Command {
         /// Expect to be told who accepted.
         greeted: bool,
     },
+    /// Accept, and tell each client who accepted it, until the next command comes. Answer: [`Answer::Hosted`].
+    Host {
+        /// The listener.
+        listener: RawFd,
+        /// As many are kept to the end, the first ones.
+        for_good: usize,
+        /// And as many others at a time, until younger ones take their place.
+        room: usize,
+    },
+    /// Connect to such hosts and close again, and keep a few to the end, until the next command comes. Answer:
+    /// [`Answer::Done`] when it is under way, and [`Answer::Made`] in the end.
+    Restless {
+        /// The address.
+        address: String,
+        /// In so many threads.
+        threads: u32,
+        /// So many times each after the next command came.
+        further: u32,
+    },
     /// Go somewhere. Answer: [`Answer::Done`].
     Go(Place),
-    /// Ends a [`Command::Serve`] without a count. Answer: [`Answer::Done`].
+    /// Ends what goes on until the next command comes. Answer: [`Answer::Done`].
     Stop,
     /// Exit without closing anything. No answer.
     Exit(i32),
@@ -132,6 +151,21 @@ pub struct Pair {
     pub client_inode: u64,
     /// Pid of the acceptor and inode of its socket, if it greeted.
     pub server: Option<(u32, u64)>,
+}
+
+/// A connection that [`Command::Restless`] made.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Made {
+    /// The thread that connected, and closed if it is closed.
+    pub tid: u32,
+    /// The client's socket.
+    pub client_inode: u64,
+    /// Pid of the acceptor.
+    pub server: u32,
+    /// The server's socket.
+    pub server_inode: u64,
+    /// Descriptor of the client's end, if it is open.
+    pub fd: Option<RawFd>,
 }
 
 /// An actor's answer.
@@ -158,6 +192,10 @@ pub enum Answer {
     Failed(i32),
     /// What the churn made.
     Pairs(Vec<Pair>),
+    /// What the restless made.
+    Made(Vec<Made>),
+    /// Inode and descriptor of the server ends that are kept.
+    Hosted(Vec<(u64, RawFd)>),
     /// The command itself could not be done.
     Impossible(String),
 }

@@ -19,10 +19,7 @@ pub(super) fn play(stage: &mut Stage) -> anyhow::Result<()> {
         for link in [closed, kept] {
             stage.order(client, &Command::KeepAcrossExec(link.client))?;
         }
-        let program = program.to_string_lossy().into_owned();
-        stage.tell(client).tell(&Command::Exec { program, role: format!("{role}-renewed") })?;
-        stage.tell(client).hello()?;
-        stage.look_again(client)?;
+        stage.exec(client, &program.to_string_lossy(), &format!("{role}-renewed"))?;
         stage.released(lost, End::Client, client, Reason::Exec);
         stage.close(client, closed, End::Client)?;
         // The same process by pid and start, but what it opens now is the new program's.

@@ -54,9 +54,7 @@ pub(super) fn scm_rights(stage: &mut Stage) -> anyhow::Result<()> {
     let unseen = stage.pair(sender, server, door)?;
     for (link, release) in [(released, true), (kept, false)] {
         stage.order(sender, &Command::SendFd { over: out, fd: link.client })?;
-        let Answer::Socket { fd, .. } = stage.tell(receiver).ask(&Command::ReceiveFd(into))? else {
-            bail!("no descriptor arrived")
-        };
+        let fd = receive(stage, receiver, into)?;
         stage.close_fd(sender, link.client)?;
         if release {
             stage.close_fd(receiver, fd)?;
@@ -73,18 +71,65 @@ pub(super) fn scm_rights(stage: &mut Stage) -> anyhow::Result<()> {
     let (out, into) = channel(stage, server, receiver)?;
     let given = stage.pair(sender, server, door)?;
     stage.order(server, &Command::SendFd { over: out, fd: given.server })?;
-    let Answer::Socket { fd, .. } = stage.tell(receiver).ask(&Command::ReceiveFd(into))? else {
-        bail!("no descriptor arrived")
-    };
+    let fd = receive(stage, receiver, into)?;
     stage.close_fd(server, given.server)?;
     stage.close_fd(receiver, fd)?;
     stage.released(given, End::Server, receiver, Reason::Close);
     Ok(())
 }
 
+/// Several processes hold an end at once, or nobody does.
+pub(super) fn holders(stage: &mut Stage) -> anyhow::Result<()> {
+    let server = stage.actor("server")?;
+    let client = stage.actor("client")?;
+    let path = stage.path(SOCKET);
+    let door = stage.listen(server, &path, 16)?;
+
+    // Parent and child share the client's end of both; one of them lives on in another program.
+    let (shared, left) = (stage.pair(client, server, door)?, stage.pair(client, server, door)?);
+    let child = stage.fork(client)?;
+    let renewed = stage.fork(client)?;
+    stage.order(renewed, &Command::KeepAcrossExec(shared.client))?;
+    let program = stage.copy_program("renewed")?;
+    stage.exec(renewed, &program.to_string_lossy(), "renewed")?;
+    stage.close_fd(client, left.client)?;
+    // Accepted by one process and held by its child too; threads share their process's descriptors.
+    stage.fork(server)?;
+    for who in [child, server] {
+        for _ in 0..2 {
+            stage.ask(who, &Command::Idle)?;
+        }
+    }
+    // One process with two descriptors of an end, and others of none: those are under way.
+    let (out, into) = channel(stage, client, child)?;
+    let (back, home) = channel(stage, child, client)?;
+    let twice = stage.pair(client, server, door)?;
+    stage.order(client, &Command::SendFd { over: out, fd: twice.client })?;
+    let fd = receive(stage, child, into)?;
+    stage.order(child, &Command::SendFd { over: back, fd })?;
+    stage.close_fd(child, fd)?;
+    receive(stage, client, home)?;
+    let (under_way, given) = (stage.pair(client, server, door)?, stage.pair(client, server, door)?);
+    stage.order(client, &Command::SendFd { over: out, fd: under_way.client })?;
+    stage.close_fd(client, under_way.client)?;
+    let (out, _) = channel(stage, server, child)?;
+    stage.order(server, &Command::SendFd { over: out, fd: given.server })?;
+    stage.close_fd(server, given.server)?;
+    stage.connect(child, door)?;
+    Ok(())
+}
+
+/// Takes a descriptor from a channel.
+pub(super) fn receive(stage: &mut Stage, who: Who, channel: i32) -> anyhow::Result<i32> {
+    match stage.ask(who, &Command::ReceiveFd(channel))? {
+        Answer::Socket { fd, .. } => Ok(fd),
+        other => bail!("no descriptor arrived, but {other:?}"),
+    }
+}
+
 /// A connection that is no target: descriptors of its two ends.
-fn channel(stage: &mut Stage, from: Who, to: Who) -> anyhow::Result<(i32, i32)> {
-    let name = stage.path(&format!("channel-of-{}", stage.pid(from)));
+pub(super) fn channel(stage: &mut Stage, from: Who, to: Who) -> anyhow::Result<(i32, i32)> {
+    let name = stage.path(&format!("channel-{}-{}", stage.pid(from), stage.pid(to)));
     let listen = Command::Listen { name: name.clone(), kind: Kind::Stream, backlog: 1, renamed: None };
     let Answer::Socket { fd: listener, .. } = stage.tell(to).ask(&listen)? else { bail!("no listener") };
     let connect = Command::Connect { address: name, kind: Kind::Stream, patience: Patience::Endless };

@@ -30,6 +30,7 @@ fn start(stage: &mut Stage) -> anyhow::Result<(Haproxy, Door, usize)> {
         backlog: SLOTS,
         owner: master,
         closed_by: None,
+        closed_before: false,
     });
     let door = stage.foreign_door(index);
     Ok((haproxy, door, master))

@@ -1,5 +1,6 @@
 //! The scenarios: their names, their capture targets, their scripts.
 
+mod before_trace;
 mod exec;
 mod handover;
 mod haproxy;
@@ -9,6 +10,7 @@ mod queue;
 mod rebind;
 mod refused;
 mod short_lived;
+mod start_up;
 mod threads;
 mod volume;
 
@@ -84,6 +86,13 @@ pub static ALL: &[Scenario] = &[
     kernel("exec", exec::play),
     kernel("seqpacket", plain::seqpacket),
     kernel("rebind", rebind::play),
+    kernel("handover-holders", handover::holders),
+    Scenario {
+        first: First::Workload,
+        targets: before_trace::targets,
+        ..kernel("before-trace", before_trace::play)
+    },
+    Scenario { first: First::Workload, ..kernel("start-up-race", start_up::race) },
     haproxy("haproxy-client-leak", First::Capture, haproxy::client_leak),
     haproxy("haproxy-server-leak", First::Workload, haproxy::server_leak_of_a_running_haproxy),
     haproxy("haproxy-server-leak-from-start", First::Capture, haproxy::server_leak),

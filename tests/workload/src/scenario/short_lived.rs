@@ -10,7 +10,7 @@ use super::SOCKET;
 use crate::actor::Command;
 use crate::identity;
 use crate::stage::{self, Stage};
-use crate::truth::{Connection, Process, Reason, Release};
+use crate::truth::{Connection, Process, Reason, Release, Start};
 use crate::unix::{self, Kind, Patience};
 
 const CLIENTS: u32 = 500;
@@ -87,11 +87,14 @@ pub(super) fn play(stage: &mut Stage) -> anyhow::Result<()> {
             listener: door.index(),
             opener,
             tid: pid,
+            start: Start::Seen,
             queue_length: None,
             accepted_by: Some(server_closes),
             server_inode: None,
             client: Some(client),
             server: Some(closed),
+            client_holders: Vec::new(),
+            server_holders: Vec::new(),
         });
     }
     stage.tell(server).answer()?;

@@ -17,7 +17,7 @@ pub(super) fn play(stage: &mut Stage) -> anyhow::Result<()> {
         let command = Command::ConnectInThread { address: path.clone() };
         let mut link = stage.connect_with(client, door, &command)?;
         stage.accept(server, door, &mut link)?;
-        let Answer::Thread(closer) = stage.tell(client).ask(&Command::CloseInThread(link.client))? else {
+        let Answer::Thread(closer) = stage.ask(client, &Command::CloseInThread(link.client))? else {
             bail!("no thread closed")
         };
         stage.released(link, End::Client, client, Reason::Close).tid = Some(closer);
@@ -26,7 +26,7 @@ pub(super) fn play(stage: &mut Stage) -> anyhow::Result<()> {
 
     // The first thread closes while another reads: the reader is the last to let go.
     let link = stage.pair(client, server, door)?;
-    let Answer::Thread(reader) = stage.tell(client).ask(&Command::CloseWhileRead(link.client))? else {
+    let Answer::Thread(reader) = stage.ask(client, &Command::CloseWhileRead(link.client))? else {
         bail!("no thread read")
     };
     stage.order(server, &Command::Send(link.server, "wake up".to_owned()))?;

@@ -7,8 +7,8 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use super::{Door, Link, Stage, Who};
-use crate::actor::{Answer, Command, Pair};
-use crate::truth::{Attempts, Connection, Reason, Release};
+use crate::actor::{Answer, Command};
+use crate::truth::{Attempts, Connection, Reason, Release, Start};
 use crate::unix::{Kind, Patience};
 
 /// One end of a connection.
@@ -46,7 +46,7 @@ impl Stage {
     /// # Errors
     /// When it cannot.
     pub fn connect_with(&mut self, client: Who, door: Door, command: &Command) -> anyhow::Result<Link> {
-        let (fd, inode, tid) = match self.tell(client).ask(command)? {
+        let (fd, inode, tid) = match self.ask(client, command)? {
             Answer::Socket { fd, inode, tid } => (fd, inode, tid),
             other => bail!("{command:?} gave {other:?}"),
         };
@@ -57,13 +57,17 @@ impl Stage {
             listener: door.index,
             opener,
             tid,
+            start: Start::Seen,
             queue_length,
             accepted_by: None,
             server_inode: None,
             client: None,
             server: None,
+            client_holders: Vec::new(),
+            server_holders: Vec::new(),
         });
         self.queues[door.index].push_back(index);
+        self.holds(client, fd, index, End::Client);
         Ok(Link { index, client: fd, server: -1 })
     }
 
@@ -83,21 +87,27 @@ impl Stage {
     /// # Errors
     /// When it cannot.
     pub fn accept(&mut self, server: Who, door: Door, link: &mut Link) -> anyhow::Result<()> {
-        let Answer::Socket { fd, inode, .. } = self.tell(server).ask(&Command::Accept(door.fd))? else {
+        let Answer::Socket { fd, inode, .. } = self.ask(server, &Command::Accept(door.fd))? else {
             bail!("accept told no socket")
         };
         link.server = fd;
         let process = self.process(server);
-        self.accepted(door, *link, process)?;
+        self.leaves_queue(door, *link, process)?;
         self.truth.connections[link.index].server_inode = Some(inode);
+        self.holds(server, fd, link.index, End::Server);
         Ok(())
     }
 
-    /// Notes that a process accepted a connection, which has to be the oldest that waits.
+    /// Notes that a process which is no actor accepted a connection, and holds it. It has to be the oldest that waits.
     ///
     /// # Errors
     /// When it is not: the script is wrong.
     pub fn accepted(&mut self, door: Door, link: Link, process: usize) -> anyhow::Result<()> {
+        self.elsewhere.push((link.index, End::Server, process));
+        self.leaves_queue(door, link, process)
+    }
+
+    fn leaves_queue(&mut self, door: Door, link: Link, process: usize) -> anyhow::Result<()> {
         let oldest = self.queues[door.index].pop_front().context("nothing waits")?;
         anyhow::ensure!(oldest == link.index, "the script accepts out of order");
         self.truth.connections[link.index].accepted_by = Some(process);
@@ -180,7 +190,7 @@ impl Stage {
         }
     }
 
-    fn release(&self, who: Who, reason: Reason) -> Release {
+    pub(super) fn release(&self, who: Who, reason: Reason) -> Release {
         let tid = Some(self.pid(who));
         Release { by: self.process(who), tid, reason, signal: None, exit_status: None }
     }
@@ -192,6 +202,7 @@ impl Stage {
     pub fn exit(&mut self, who: Who, status: i32, ends: &[(Link, End)]) -> anyhow::Result<()> {
         self.tell(who).tell(&Command::Exit(status))?;
         self.tell(who).wait()?;
+        self.holds_nothing(who);
         for &(link, end) in ends {
             self.released(link, end, who, Reason::Exit).exit_status = Some(status);
         }
@@ -205,6 +216,7 @@ impl Stage {
     pub fn kill(&mut self, who: Who, signal: Signal, ends: &[(Link, End)]) -> anyhow::Result<()> {
         self.tell(who).signal(signal)?;
         self.tell(who).wait()?;
+        self.holds_nothing(who);
         for &(link, end) in ends {
             self.released(link, end, who, Reason::Killed).signal = Some(signal as i32);
         }
@@ -223,7 +235,7 @@ impl Stage {
         expected: Errno,
     ) -> anyhow::Result<()> {
         let command = Command::Connect { address: address.to_owned(), kind: Kind::Stream, patience };
-        match self.tell(who).ask(&command)? {
+        match self.ask(who, &command)? {
             Answer::Failed(errno) if errno == expected as i32 => Ok(()),
             other => bail!("connect to {address}: {other:?}, expected {expected}"),
         }
@@ -240,39 +252,5 @@ impl Stage {
         let (error, errno) = (format!("{error:?}"), error as i32);
         let address = typed.to_owned();
         self.truth.attempts.push(Attempts { by, error, errno, address, path, listener, queue_length, count });
-    }
-
-    /// Notes connections that `client` made and closed by itself, and that one of `servers` accepted and closed.
-    ///
-    /// # Errors
-    /// When an acceptor is not among the servers.
-    pub fn churned(
-        &mut self,
-        client: Who,
-        door: Door,
-        servers: &[Who],
-        pairs: &[Pair],
-    ) -> anyhow::Result<()> {
-        for pair in pairs {
-            let server = match pair.server {
-                None => *servers.first().context("no server")?,
-                Some((pid, _)) => {
-                    *servers.iter().find(|&&who| self.pid(who) == pid).context("a stranger accepted")?
-                }
-            };
-            let closed = Release { tid: Some(pair.tid), ..self.release(client, Reason::Close) };
-            self.know_connection(Connection {
-                client_inode: pair.client_inode,
-                listener: door.index,
-                opener: self.process(client),
-                tid: pair.tid,
-                queue_length: None,
-                accepted_by: Some(self.process(server)),
-                server_inode: pair.server.map(|(_, inode)| inode),
-                client: Some(closed),
-                server: Some(self.release(server, Reason::Close)),
-            });
-        }
-        Ok(())
     }
 }
