@@ -1,8 +1,8 @@
 //! Follows unix-socket connections from connect to the release of both ends, and tells which program opens without
 //! closing.
 //!
-//! Data flows one way: [`probe`] → [`decode`] → [`session`] ([`attribution`] and [`lifecycle`]) → [`report`]. What lies
-//! between the ring buffer and the output is free of I/O.
+//! Data flows one way: [`probe`] → [`decode`] → [`session`] ([`attribution`] and [`lifecycle`]) → [`verdict`] → [`report`].
+//! What lies between the ring buffer, or a [`trace_file`], and the output is free of I/O.
 
 pub mod attribution;
 pub mod cli;
