@@ -81,7 +81,11 @@ impl Control {
     /// # Errors
     /// If the map cannot be written.
     pub fn listeners_only(&mut self, only: bool) -> anyhow::Result<()> {
-        self.configure(Config { listeners_only: u32::from(only), ..self.current })
+        let listeners_only = u32::from(only);
+        if self.current.listeners_only == listeners_only {
+            return Ok(());
+        }
+        self.configure(Config { listeners_only, ..self.current })
     }
 
     fn configure(&mut self, config: Config) -> anyhow::Result<()> {

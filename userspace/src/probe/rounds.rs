@@ -21,6 +21,7 @@ use super::{
 
 /// The maps that hold for one round.
 pub(super) struct Rounds {
+    is_used: bool,
     addresses: HashMap<MapData, u64, u64>,
     seeds: HashMap<MapData, u64, u64>,
 }
@@ -28,13 +29,20 @@ pub(super) struct Rounds {
 impl Rounds {
     pub(super) fn new(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
         Ok(Self {
+            is_used: false,
             addresses: HashMap::try_from(take(ebpf, "ADDRESSES")?).context("ADDRESSES")?,
             seeds: HashMap::try_from(take(ebpf, "SEEDS")?).context("SEEDS")?,
         })
     }
 
     /// Addresses are reused as soon as what was there is freed: what an earlier time learned of them is void.
+    ///
+    /// While a task that is in a map operation is preempted, the kernel skips the kprobes of its processor: what need not be
+    /// done while hooks are on is not done.
     fn forget(&mut self) {
+        if !std::mem::replace(&mut self.is_used, true) {
+            return;
+        }
         for map in [&mut self.addresses, &mut self.seeds] {
             let keys: Vec<u64> = map.keys().flatten().collect();
             for key in keys {

@@ -129,6 +129,8 @@ impl<'a> Run<'a> {
         let recording = recording::begin(arguments, machine, &probe, &selection, &settings, &clock)?;
         privilege::drop_after_attach();
         probe.control.look_for(selection.wanted())?;
+        // As the first round wants it: there are no map operations then that could wait.
+        probe.control.listeners_only(true)?;
         probe.control.enable(true)?;
         let mut run = Self {
             arguments,
@@ -243,6 +245,9 @@ impl<'a> Run<'a> {
 
     /// Takes in what is in the ring; tells whether there was anything.
     fn drain(&mut self) -> Result<bool, Failure> {
+        if self.is_enough() {
+            return Ok(false);
+        }
         let mut any = false;
         for bytes in self.ring.drain() {
             any = true;
