@@ -31,8 +31,6 @@ pub struct Found {
     pub holder: Who,
     /// Who connected, as far as that is known: the holder of a client end if it is the one, else somebody unknown.
     pub opener: Who,
-    /// The connection was found in this very round: whose it is may still be learned.
-    pub may_name_opener: bool,
 }
 
 impl Table {
@@ -103,7 +101,7 @@ impl Connection {
             }
         }
         let is_guess = self.origin != Origin::Seen && self.opener.process.is_none();
-        if is_guess && found.may_name_opener && found.end == End::Client {
+        if is_guess && found.end == End::Client {
             self.opener = found.opener.clone();
         }
     }

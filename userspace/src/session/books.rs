@@ -119,6 +119,22 @@ impl Books {
         self.weigh(socket, connection, Weight { client, ..Weight::default() });
     }
 
+    /// Counts a connection for its opener, who has become known, and no more for `old`. Its client end is open.
+    pub(super) fn rename(&mut self, socket: SocketId, connection: &Connection, old: ProgramId) {
+        let own_slot = Weight::of(connection).own_slot;
+        let was = self.tally(socket, old);
+        was.record.disown();
+        was.before_trace = was.before_trace.saturating_sub(1);
+        was.slots = was.slots.saturating_sub(u64::from(own_slot));
+        if was.record.opened() == 0 && was.record.failed().is_empty() {
+            self.tallies.remove(&(socket, old));
+        }
+        let now = self.tally(socket, connection.opener.program);
+        now.record.open();
+        now.before_trace += 1;
+        now.slots += u64::from(own_slot);
+    }
+
     fn release(&mut self, socket: SocketId, connection: &Connection) {
         let (at, ending) = match &connection.client {
             EndState::Released { at, by, reason } => (*at, ending(&connection.opener, by, *reason)),

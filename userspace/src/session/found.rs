@@ -47,20 +47,26 @@ impl Session {
             peer,
             holder: holder.clone(),
             opener,
-            may_name_opener: self.is_pending(id),
         };
-        let before = self.table.get(id).map(Weight::of).unwrap_or_default();
+        let known = self.table.get(id);
+        let (before, old) =
+            (known.map(Weight::of).unwrap_or_default(), known.map(|connection| connection.opener.program));
         let Ok((change, is_new)) = self.table.find(&found) else { return Some(self.misfit()) };
         self.holders.add((id, end), Holder { who: holder, fd: held.fd });
         if is_new {
             self.found.push(Pending { id, is_old: false });
             return Some(Notice::Found(id));
         }
-        if found.may_name_opener {
+        if self.is_pending(id) {
             // It is entered when the round is over, as it is then.
             return None;
         }
         self.changed(socket, before, change);
+        if let (Some(old), Some(connection)) = (old, self.table.get(id))
+            && connection.opener.program != old
+        {
+            self.books.rename(socket, connection, old);
+        }
         None
     }
 

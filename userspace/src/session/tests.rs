@@ -248,6 +248,30 @@ fn an_heir_is_not_taken_for_the_opener() {
 }
 
 #[test]
+fn an_opener_may_become_known_later() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [process(7, Some("/bin/x")), process(8, Some("/bin/d")), listener(1, "/run/a.sock")]);
+    feed(&mut session, [Record::RoundBegins, held(9, 8, End::Server, Peer::Open(107)), Record::RoundEnds]);
+    // Something happens to another connection, and to a descriptor of this one, before its client is met.
+    feed(&mut session, [event(6, 7, connect(1, 1)), Record::RoundBegins, Record::RoundEnds]);
+    let programs = |session: &Session| {
+        let tallies = session.tallies();
+        tallies
+            .map(|(_, who, tally)| (session.program(who).to_owned(), tally.before_trace, tally.slots))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(programs(&session), [("/bin/x".to_owned(), 0, 0), ("[unknown]".to_owned(), 1, 1)]);
+    feed(&mut session, [Record::RoundBegins, held(9, 7, End::Client, Peer::Open(108)), Record::RoundEnds]);
+    assert_eq!(programs(&session), [("/bin/x".to_owned(), 1, 1)]);
+    feed(&mut session, [event(7, 7, release(9, 1, End::Client)), event(8, 8, release(9, 1, End::Server))]);
+    let counts: Vec<_> = session
+        .tallies()
+        .map(|(_, _, tally)| (tally.record.opened(), tally.record.closed(), tally.slots))
+        .collect();
+    assert_eq!(counts, [(2, 1, 0)]);
+}
+
+#[test]
 fn a_round_broken_off_does_not_replace_the_last() {
     let mut session = session(&["a.sock"]);
     feed(&mut session, [listener(1, "/run/a.sock"), Record::RoundBegins]);

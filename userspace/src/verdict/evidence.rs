@@ -113,6 +113,11 @@ impl Record {
         self.opened += 1;
     }
 
+    /// A connection that was counted turns out to be another program's. Its client end must not be released yet.
+    pub fn disown(&mut self) {
+        self.opened = self.opened.saturating_sub(1);
+    }
+
     /// A client end was released.
     pub fn release(&mut self, release: &ClientRelease) {
         let &ClientRelease { opened, before_trace, at, ending, queued } = release;

@@ -17,7 +17,6 @@ fn found(connection: u64, end: End, peer: Peer) -> Found {
         peer,
         holder: who(7),
         opener: who(7),
-        may_name_opener: true,
     }
 }
 

@@ -247,7 +247,6 @@ fn feed(table: &mut Table, closed: &mut Vec<Connection>, record: &Record) -> boo
                 peer,
                 holder: who(held.holder),
                 opener: who(opener_actor),
-                may_name_opener: true,
             };
             // No end opens again.
             let is_released = |known: &Connection| known.client.is_released() || known.server.is_released();
