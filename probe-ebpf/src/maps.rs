@@ -66,3 +66,7 @@ pub(crate) static SEEDS: HashMap<u64, u64> = HashMap::with_max_entries(65_536, 0
 /// Last number given to such a connection. The iterator runs once at a time.
 #[map]
 pub(crate) static SEED_NUMBER: Array<u64> = Array::with_max_entries(1, 0);
+
+/// Thread group id of whoever runs the iterator, as the kernel has it: in a pid namespace userspace does not know its own.
+#[map]
+pub(crate) static OBSERVER: Array<u32> = Array::with_max_entries(1, 0);

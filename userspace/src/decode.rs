@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use probe_ebpf::abi::{self, kind, peer, side, untracked};
+use probe_ebpf::abi::{self, circumstance, kind, peer, side, untracked};
 use thiserror::Error;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
@@ -170,7 +170,9 @@ fn accept(raw: abi::Accept) -> (abi::Actor, What) {
 }
 
 fn release(raw: abi::Release) -> Result<(abi::Actor, What), DecodeError> {
-    let abi::Release { actor, connection, listener, .. } = raw;
+    let abi::Release { connection, listener, .. } = raw;
+    let is_unseen = raw.circumstances & circumstance::BY_OBSERVER != 0;
+    let actor = if is_unseen { nobody() } else { raw.actor };
     let reason = reason(&raw);
     let what = match raw.side {
         side::CLIENT => What::Release { connection, listener, end: End::Client, reason },
@@ -181,11 +183,19 @@ fn release(raw: abi::Release) -> Result<(abi::Actor, What), DecodeError> {
     Ok((actor, what))
 }
 
+/// In place of somebody who is not known.
+const fn nobody() -> abi::Actor {
+    let process = abi::ProcessKey { tgid: 0, exec_id: 0, start: 0 };
+    abi::Actor { process, tid: 0, task_flags: 0, uid: abi::NO_ID, gid: abi::NO_ID, comm: [0; 2] }
+}
+
 /// The reason of a release, from the state of the task that made it (KERNEL.md, "Who runs unix_release_sock").
 fn reason(raw: &abi::Release) -> Reason {
     let flags = raw.actor.task_flags;
     if raw.embryo != 0 {
         Reason::ListenerClosed
+    } else if raw.circumstances & circumstance::BY_OBSERVER != 0 {
+        Reason::Unseen
     } else if flags & PF_KTHREAD != 0 {
         Reason::Collected
     } else if flags & PF_EXITING != 0 {
@@ -194,7 +204,7 @@ fn reason(raw: &abi::Release) -> Reason {
             0 => Reason::Exit((raw.exit_code >> 8) as u8),
             signal => Reason::Killed(signal),
         }
-    } else if raw.in_exec != 0 {
+    } else if raw.circumstances & circumstance::IN_EXEC != 0 {
         Reason::Exec
     } else {
         Reason::Close

@@ -153,6 +153,9 @@ pub enum Reason {
     ListenerClosed,
     /// A kernel thread dropped it: it was in flight, in nobody's descriptor table.
     Collected,
+    /// Whoever held it let go while a round looked at the descriptor, so that the round was the last to refer to it: who and
+    /// why is not known.
+    Unseen,
 }
 
 impl Reason {
@@ -166,6 +169,7 @@ impl Reason {
             Self::Exec => "exec",
             Self::ListenerClosed => "listener-closed",
             Self::Collected => "collected",
+            Self::Unseen => "unseen",
         }
     }
 }

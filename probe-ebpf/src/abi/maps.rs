@@ -46,7 +46,10 @@ shared! {
         /// Of an end: thread group id of whoever opened or accepted it, a process that userspace knows. Of a listener:
         /// the address of what has its name, which tells it from another socket at the same address.
         pub owner: u64,
-    } size 32
+        /// Inode number of the socket, which tells an end from another socket at its address; 0 for a listener, and for a server
+        /// end that is not accepted.
+        pub inode: u64,
+    } size 40
 }
 
 shared! {

@@ -69,6 +69,14 @@ pub mod failure {
     pub const COUNT: usize = 4;
 }
 
+/// What the program `verify` returns.
+pub mod liveness {
+    /// The end is open.
+    pub const OPEN: i32 = 1;
+    /// It is not, or another one is in its place.
+    pub const RELEASED: i32 = 2;
+}
+
 /// Derives what each side needs: userspace reads and writes the bytes without `unsafe`.
 macro_rules! shared {
     ($(#[$meta:meta])* pub struct $name:ident { $($body:tt)* } size $size:literal) => {

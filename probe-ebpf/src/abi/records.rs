@@ -201,9 +201,18 @@ shared! {
         pub embryo: u32,
         /// `task_struct.exit_code` (wait(2) status) of an exiting task, else 0.
         pub exit_code: u32,
-        /// 1 if the task is in `execve`: the descriptor was close-on-exec.
-        pub in_exec: u32,
+        /// Bits of [`circumstance`].
+        pub circumstances: u32,
     } size 96
+}
+
+/// Bits of [`Release::circumstances`].
+pub mod circumstance {
+    /// The task is in `execve`: the descriptor was close-on-exec.
+    pub const IN_EXEC: u32 = 1;
+    /// The task is the one that looks through the descriptors: whoever held the last of them let go while it was looked at,
+    /// so that the look dropped the last reference.
+    pub const BY_OBSERVER: u32 = 2;
 }
 
 /// What a registered socket is.

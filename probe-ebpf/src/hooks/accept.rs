@@ -41,10 +41,12 @@ fn accepted(server: u64, parent: u64) {
     let task = Task::current();
     let actor = task.actor();
     task.announce(hook::ACCEPT, &actor);
+    let server_inode = sock::socket_inode_number(parent);
     // SAFETY: as above; nobody else writes to the entry.
     unsafe {
         (*end).owner = u64::from(actor.process.tgid);
         (*end).owner_exec_id = actor.process.exec_id;
+        (*end).inode = server_inode;
     }
     let Some(mut entry) = emit::reserve::<Accept>(hook::ACCEPT) else { return };
     entry.write(Accept {
@@ -52,7 +54,7 @@ fn accepted(server: u64, parent: u64) {
         actor,
         connection,
         listener,
-        server_inode: sock::socket_inode_number(parent),
+        server_inode,
     });
     emit::submit(entry);
 }

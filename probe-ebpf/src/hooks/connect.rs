@@ -78,12 +78,14 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
     task.announce(hook::CONNECT, &actor);
     let Some(mut entry) = emit::reserve::<Connect>(hook::CONNECT) else { return };
     let connection = next_number();
+    let client_inode = client.inode_number::<TYPED>();
     let mut end = End {
         connection,
         listener: number,
         side: side::CLIENT,
         owner: u64::from(actor.process.tgid),
         owner_exec_id: actor.process.exec_id,
+        inode: client_inode,
     };
     let mut missing = 0;
     if ENDS.insert(&client.0, &end, 0).is_err() {
@@ -91,6 +93,7 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
     }
     end.side = side::SERVER;
     end.owner = 0;
+    end.inode = 0;
     if ENDS.insert(&server.0, &end, 0).is_err() {
         missing |= untracked::SERVER;
     }
@@ -102,7 +105,7 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
         actor,
         connection,
         listener: number,
-        client_inode: client.inode_number::<TYPED>(),
+        client_inode,
         queue: listener.queue::<TYPED>(),
         untracked: missing,
         reserved: 0,

@@ -6,18 +6,20 @@
 //! can, and is entered when its own descriptor comes by. Only a server end that waits to be accepted has none: it is
 //! entered through its client, and the next round tells whether it was released just then.
 
-use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_pid_tgid};
 use probe_ebpf::abi::{Config, End, Held, PROCESSOR_BITS, Queue, SEED, failure, hook, kind, peer, side};
 
 use super::{NOT_FOLLOWED, config, introduce, introduce_bound, is_ignored, known_listener};
 use crate::{
     emit,
-    kernel::{offset, peek, sock, sock::Sock, task},
-    maps::{ADDRESSES, ENDS, SEED_NUMBER, SEEDS},
+    kernel::{
+        offset, peek, sock,
+        sock::{Sock, TCP_ESTABLISHED},
+        task,
+    },
+    maps::{ADDRESSES, ENDS, OBSERVER, SEED_NUMBER, SEEDS},
 };
 
-/// include/net/tcp_states.h
-const TCP_ESTABLISHED: u8 = 1;
 /// include/net/tcp_states.h
 const TCP_LISTEN: u8 = 10;
 
@@ -40,6 +42,7 @@ pub(crate) extern "C" fn held_iter(context: *const u64) -> i32 {
             core::ptr::read_volatile(context.add(3)),
         )
     };
+    observe();
     if task != 0
         && file != 0
         && let Some(config) = config()
@@ -53,6 +56,15 @@ pub(crate) extern "C" fn held_iter(context: *const u64) -> i32 {
         }
     }
     0
+}
+
+/// Notes who looks: the iterator runs in the process that reads it.
+#[inline(always)]
+fn observe() {
+    if let Some(observer) = OBSERVER.get_ptr_mut(0) {
+        // SAFETY: the map's only entry; only the one reader of the iterator writes to it.
+        unsafe { *observer = (bpf_get_current_pid_tgid() >> 32) as u32 };
+    }
 }
 
 #[inline(always)]
@@ -187,8 +199,12 @@ fn number_of(sock: Sock, other: Sock, client: Sock) -> Option<u64> {
 /// Enters an end, unless it is there.
 #[inline(always)]
 fn enter(sock: Sock, connection: u64, listener: u64, side: u32) {
-    let end = End { connection, listener, side, owner_exec_id: 0, owner: 0 };
-    if ENDS.get_ptr(&sock.0).is_none() && ENDS.insert(&sock.0, &end, u64::from(BPF_NOEXIST)).is_err() {
+    if ENDS.get_ptr(&sock.0).is_some() {
+        return;
+    }
+    let inode = sock.inode_number::<false>();
+    let end = End { connection, listener, side, owner_exec_id: 0, owner: 0, inode };
+    if ENDS.insert(&sock.0, &end, u64::from(BPF_NOEXIST)).is_err() {
         emit::count(hook::ITERATE, failure::ENDS);
     }
 }

@@ -8,6 +8,7 @@ mod attempt;
 mod connect;
 mod iterate;
 mod release;
+mod verify;
 
 use aya_ebpf::{bindings::BPF_NOEXIST, maps::ring_buf::RingBufEntry};
 use probe_ebpf::abi::{self, Config, End, NAME_LEN, failure, kind, side};
@@ -70,8 +71,14 @@ fn known_listener(listener: Sock, identity: u64) -> Option<u64> {
 fn introduce(hook: usize, listener: Sock, identity: u64, known: Option<u64>) -> Option<u64> {
     let entry = emit::reserve::<abi::Listener>(hook)?;
     let number = known.unwrap_or_else(new_listener_number);
-    let end =
-        End { connection: 0, listener: number, side: side::LISTENER, owner_exec_id: 0, owner: identity };
+    let end = End {
+        connection: 0,
+        listener: number,
+        side: side::LISTENER,
+        owner_exec_id: 0,
+        owner: identity,
+        inode: 0,
+    };
     if let Err(error) = ENDS.insert(&listener.0, &end, u64::from(BPF_NOEXIST)) {
         entry.discard(0);
         const EEXIST: i32 = -17;

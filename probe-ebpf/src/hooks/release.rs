@@ -1,15 +1,22 @@
 //! The last reference to a socket is dropped.
 //!
-//! A kprobe loses nothing here. fentry is skipped now and then on preemptible kernels, where it serves only if there
-//! are no kprobes. The function also runs for the unused embryo of a failed connect, which is in no map.
+//! Preemptible kernels skip either kind of program at times: fentry while it runs already on the processor, kprobes while a
+//! task there was preempted in the middle of a change to a BPF map. Both together miss next to nothing: whichever comes
+//! first takes the entry, and the other finds none. What both missed is found by `verify`.
+//!
+//! The function also runs for the unused embryo of a failed connect, which is in no map.
 
 use aya_ebpf::{
     macros::{fentry, kprobe},
     programs::{FEntryContext, ProbeContext},
 };
-use probe_ebpf::abi::{End, Release, hook, kind};
+use probe_ebpf::abi::{Actor, End, Release, circumstance, hook, kind};
 
-use crate::{emit, kernel::task::Task, maps::ENDS};
+use crate::{
+    emit,
+    kernel::task::Task,
+    maps::{ENDS, OBSERVER},
+};
 
 // proto: void unix_release_sock(struct sock *sk, int embrion)
 #[fentry(function = "unix_release_sock")]
@@ -49,7 +56,14 @@ fn released(sock: u64, embryo: i32) {
         side,
         embryo: u32::from(embryo != 0),
         exit_code: task.exit_code(actor.task_flags),
-        in_exec: u32::from(task.is_in_exec(actor.task_flags)),
+        circumstances: circumstances(task, &actor),
     });
     emit::submit(entry);
+}
+
+#[inline(always)]
+fn circumstances(task: Task, actor: &Actor) -> u32 {
+    let in_exec = u32::from(task.is_in_exec(actor.task_flags)) * circumstance::IN_EXEC;
+    let by_observer = OBSERVER.get(0).is_some_and(|&observer| observer == actor.process.tgid);
+    in_exec | (u32::from(by_observer) * circumstance::BY_OBSERVER)
 }

@@ -13,6 +13,9 @@ use crate::maps::WANTED;
 /// `sizeof(sa_family_t)`: what an address has before its name.
 const FAMILY_LEN: u32 = 2;
 
+/// State of a connected socket; include/net/tcp_states.h.
+pub(crate) const TCP_ESTABLISHED: u8 = 1;
+
 /// A `struct sock *` of the unix family.
 #[derive(Clone, Copy)]
 pub(crate) struct Sock(pub(crate) u64);

@@ -9,7 +9,8 @@ use workload::truth::State;
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Process {
-    /// Thread group id.
+    /// Thread group id; 0 for somebody who is not known.
+    #[serde(deserialize_with = "or_zero")]
     pub pid: u32,
     /// Thread id; everything but the pid may be unknown.
     pub tid: Option<u32>,
@@ -37,6 +38,10 @@ pub struct Process {
     pub network_ns: Option<u64>,
     /// Pid namespace.
     pub pid_ns: Option<u64>,
+}
+
+fn or_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// An accept queue.
@@ -292,6 +297,8 @@ pub struct Report {
     pub programs: Vec<ProgramFigures>,
     /// Per open connection.
     pub open: Vec<OpenReport>,
+    /// Ends of which it is known that they are released, but not when and by whom.
+    pub unseen_releases: u64,
 }
 
 /// One line.

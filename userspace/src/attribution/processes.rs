@@ -54,6 +54,9 @@ impl Processes {
 
     /// The thread together with its program and what is known of its process.
     pub fn identify(&mut self, actor: Actor) -> Who {
+        if actor.id.pid == 0 {
+            return self.unknown(None);
+        }
         if let Some((process, program)) = self.known.get(&actor.id) {
             return Who { actor, program: *program, process: Some(Arc::clone(process)) };
         }

@@ -12,7 +12,7 @@ fn actor(flags: u32) -> abi::Actor {
     abi::Actor { process, tid: 8, task_flags: flags, uid: 1, gid: 2, comm }
 }
 
-fn raw_release(flags: u32, exit_code: u32, embryo: u32, in_exec: u32) -> abi::Release {
+fn raw_release(flags: u32, exit_code: u32, embryo: u32, circumstances: u32) -> abi::Release {
     abi::Release {
         header: header::<abi::Release>(kind::RELEASE),
         actor: actor(flags),
@@ -21,7 +21,7 @@ fn raw_release(flags: u32, exit_code: u32, embryo: u32, in_exec: u32) -> abi::Re
         side: side::SERVER,
         embryo,
         exit_code,
-        in_exec,
+        circumstances,
     }
 }
 
@@ -36,14 +36,18 @@ fn reasons_follow_the_task_s_state() {
         (raw_release(PF_EXITING, 0x8b, 0, 0), Reason::Killed(11)),
         (raw_release(0, 0, 0, 1), Reason::Exec),
         (raw_release(PF_KTHREAD, 0, 0, 0), Reason::Collected),
+        // Whoever closed it is not the one who dropped the last reference.
+        (raw_release(0, 0, 0, 2), Reason::Unseen),
+        (raw_release(0, 0, 1, 2), Reason::ListenerClosed),
         // A process that exits with its listener open drops the queued connections.
         (raw_release(PF_EXITING, 9, 1, 0), Reason::ListenerClosed),
     ];
     for (raw, expected) in cases {
-        let Ok(Record::Event(Event { at: 42, what, .. })) = decode(raw.as_bytes()) else {
+        let Ok(Record::Event(Event { at: 42, what, actor })) = decode(raw.as_bytes()) else {
             panic!("{raw:?} does not decode")
         };
         assert_eq!(what, What::Release { connection: 5, listener: 6, end: End::Server, reason: expected });
+        assert_eq!(actor.id.pid == 0, raw.circumstances & circumstance::BY_OBSERVER != 0);
     }
 }
 

@@ -96,6 +96,9 @@ pub struct Connection {
     pub client: EndState,
     /// The other.
     pub server: EndState,
+    /// Which ends the kernel side follows, as far as they are open: the client's, the server's. One that was only met as the
+    /// other end of a descriptor is not.
+    pub followed: [bool; 2],
 }
 
 /// How a connection came to be known.
@@ -128,6 +131,16 @@ impl Connection {
             End::Client => &self.client,
             End::Server => &self.server,
         }
+    }
+
+    /// Does the kernel side follow an end, as far as it is open?
+    #[must_use]
+    pub const fn is_followed(&self, end: End) -> bool {
+        self.followed[end as usize]
+    }
+
+    pub(super) const fn follow(&mut self, end: End) {
+        self.followed[end as usize] = true;
     }
 
     pub(super) const fn end_mut(&mut self, end: End) -> &mut EndState {

@@ -78,6 +78,7 @@ impl Connection {
             accepted: None,
             client,
             server,
+            followed: [false; 2],
         };
         connection.learn(found);
         connection
@@ -85,6 +86,11 @@ impl Connection {
 
     /// What a descriptor tells beyond the state of the ends.
     fn learn(&mut self, found: &Found) {
+        self.follow(found.end);
+        if found.peer == Peer::Queued {
+            // It is entered with its client: no descriptor leads to it.
+            self.follow(other(found.end));
+        }
         let peer_inode = if let Peer::Open(inode) = found.peer { inode } else { 0 };
         let (client_inode, server_inode) = match found.end {
             End::Client => (found.inode, peer_inode),
@@ -107,7 +113,9 @@ impl Connection {
     }
 }
 
-const fn other(end: End) -> End {
+/// The end that is not this one.
+#[must_use]
+pub const fn other(end: End) -> End {
     match end {
         End::Client => End::Server,
         End::Server => End::Client,

@@ -6,6 +6,6 @@ mod reconcile;
 mod table;
 
 pub use connection::{Accepted, Connection, EndState, Origin, State};
-pub use found::Found;
+pub use found::{Found, other};
 pub use reconcile::LiveEnds;
 pub use table::{Anomaly, Change, Table};

@@ -9,15 +9,15 @@ use crate::event::End;
 pub type LiveEnds = HashSet<(u64, End)>;
 
 impl Table {
-    /// The ends that are taken for open although the kernel side no longer follows them: an end leaves its map at the
-    /// release, whether or not the record found room. `taken` is when `live` was begun to be read (nanoseconds since
+    /// The ends that are taken for open although the kernel side, which followed them, does so no longer: an end leaves its map
+    /// at the release, whether or not the record found room. `taken` is when `live` was begun to be read (nanoseconds since
     /// boot); all records up to then must have been applied. In order of their numbers.
     #[must_use]
     pub fn gone_by(&self, live: &LiveEnds, taken: u64) -> Vec<(u64, End)> {
         let old = self.iter().filter(|connection| connection.opened < taken);
         let mut gone: Vec<_> = old
             .flat_map(|connection| [End::Client, End::Server].map(|end| (connection, end)))
-            .filter(|(connection, end)| connection.end(*end).is_open())
+            .filter(|(connection, end)| connection.end(*end).is_open() && connection.is_followed(*end))
             .map(|(connection, end)| (connection.id, end))
             .filter(|end| !live.contains(end))
             .collect();

@@ -75,6 +75,7 @@ impl Table {
             accepted: None,
             client,
             server,
+            followed: [!client_untracked, !server_untracked],
         });
         Ok(())
     }
@@ -86,6 +87,7 @@ impl Table {
             return Err(Anomaly::Repeated);
         }
         connection.accepted = Some(accepted);
+        connection.follow(End::Server);
         Ok(Change::Live(id))
     }
 
@@ -95,7 +97,10 @@ impl Table {
         if state.is_released() {
             return Err(Anomaly::Repeated);
         }
-        *state = EndState::Released { at, by, reason };
+        *state = match reason {
+            Reason::Unseen => EndState::ReleasedUnseen { known: Some(at) },
+            _ => EndState::Released { at, by, reason },
+        };
         self.settle(id)
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use aya::{
     Btf, Ebpf, EbpfLoader,
     maps::{MapData, PerCpuArray, RingBuf},
@@ -23,6 +23,7 @@ use super::{
     rounds::Rounds,
     shared::Shared,
     status::{HookStatus, Outcome},
+    verify,
 };
 use crate::failure::Failure;
 
@@ -51,6 +52,8 @@ pub struct Probe {
     /// How each hook came out.
     pub hooks: Vec<HookStatus>,
     pub(super) attached: Vec<(Hook, &'static str)>,
+    /// Can it be asked whether an end is open still?
+    pub(super) verifies: bool,
     /// Entries of the map of ends.
     pub(super) capacity: usize,
     /// What the kernel side looks for.
@@ -109,6 +112,7 @@ impl Probe {
             attached.extend(programs.into_iter().map(|program| (hook, program)));
             hooks.push(status);
         }
+        let verifies = verify::load(&mut ebpf);
         Ok(Self {
             control: Control::new(&mut ebpf)?,
             rounds: Rounds::new(&mut ebpf)?,
@@ -118,6 +122,7 @@ impl Probe {
             ebpf,
             hooks,
             attached,
+            verifies,
         })
     }
 
@@ -267,6 +272,7 @@ fn attach_program(ebpf: &mut Ebpf, btf: &Btf, function: &str, name: &str, kind: 
             let program: &mut Iter = program.try_into()?;
             program.load("task_file", btf)?;
         }
+        Kind::Twins => bail!("twins are two programs"),
         Kind::Kprobe | Kind::Kretprobe => {
             let program: &mut KProbe = program.try_into()?;
             program.load()?;

@@ -4,7 +4,12 @@ use anyhow::{Context as _, ensure};
 use aya::maps::HashMap;
 use probe_ebpf::abi::{self, failure};
 
-use super::{attach::Probe, plan::Hook, shared::Shared, status::recursion_misses};
+use super::{
+    attach::Probe,
+    plan::{Hook, Kind},
+    shared::Shared,
+    status::recursion_misses,
+};
 use crate::{event::End, lifecycle::LiveEnds, report::Loss};
 
 impl Probe {
@@ -26,8 +31,10 @@ impl Probe {
                 }
             }
         }
-        for (hook, _, misses) in self.misses().filter(|(hook, ..)| !hook.is_about_attempts()) {
-            if let Some(count) = misses.filter(|&count| count > 0) {
+        for hook in [Hook::Connect, Hook::Accept, Hook::Release] {
+            // What became of the ends whose release was missed is asked of the kernel.
+            let count = if hook == Hook::Release && self.can_verify() { 0 } else { self.missed(hook) };
+            if count > 0 {
                 let what = "runs (skipped by the kernel)".into();
                 losses.push(Loss { hook: hook.name().into(), what, count });
             }
@@ -35,7 +42,15 @@ impl Probe {
         losses
     }
 
-    /// The ends that the kernel side follows now.
+    /// How often, at most, the kernel skipped all programs of a hook: of twins each run has to be skipped twice.
+    #[must_use]
+    pub fn missed(&self, hook: Hook) -> u64 {
+        let misses = self.misses().filter(|(its, ..)| *its == hook).map(|(.., misses)| misses.unwrap_or(0));
+        let is_twins = self.hooks.iter().any(|it| it.hook == hook && it.kind == Some(Kind::Twins));
+        if is_twins { misses.min().unwrap_or(0) } else { misses.sum() }
+    }
+
+    /// The ends that the kernel side follows now, and that are open.
     ///
     /// # Errors
     /// If the map cannot be read.
@@ -46,12 +61,15 @@ impl Probe {
         for (walked, entry) in ends.iter().enumerate() {
             // While entries come and go a walk may begin again, but not for ever.
             ensure!(walked < 4 * self.capacity, "the map of ends changes faster than it can be read");
-            let (_, Shared(end)) = entry?;
-            match end.side {
-                abi::side::CLIENT => live.insert((end.connection, End::Client)),
-                abi::side::SERVER => live.insert((end.connection, End::Server)),
-                _ => false,
+            let (address, Shared(end)) = entry?;
+            let side = match end.side {
+                abi::side::CLIENT => End::Client,
+                abi::side::SERVER => End::Server,
+                _ => continue,
             };
+            if self.is_open(address, end.connection) {
+                live.insert((end.connection, side));
+            }
         }
         Ok(live)
     }

@@ -12,3 +12,4 @@ pub mod ring;
 pub mod rounds;
 mod shared;
 pub mod status;
+mod verify;

@@ -106,6 +106,9 @@ pub enum Kind {
     Kretprobe,
     /// Runs for each descriptor of each process.
     Iter,
+    /// A kprobe, and an fentry program beside it.
+    #[serde(rename = "kprobe+fentry")]
+    Twins,
 }
 
 impl fmt::Display for Kind {
@@ -116,6 +119,7 @@ impl fmt::Display for Kind {
             Self::Kprobe => "kprobe",
             Self::Kretprobe => "kretprobe",
             Self::Iter => "iter",
+            Self::Twins => "kprobe+fentry",
         })
     }
 }
@@ -198,7 +202,7 @@ fn plan_hook(hook: Hook, facts: &Facts, choice: Choice) -> HookPlan {
         Choice::Auto => true,
         Choice::Fentry => way.kind.is_tracing(),
         // There is no other kind of iterator.
-        Choice::Kprobe => !way.kind.is_tracing() || way.kind == Kind::Iter,
+        Choice::Kprobe => matches!(way.kind, Kind::Kprobe | Kind::Kretprobe | Kind::Iter),
     });
     ways.retain(|way| facts.kprobes || way.kind.is_tracing());
     if ways.is_empty() {
@@ -211,17 +215,12 @@ fn plan_hook(hook: Hook, facts: &Facts, choice: Choice) -> HookPlan {
 fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
     use Kind::{Fentry, Fexit, Iter, Kprobe, Kretprobe};
 
-    let way =
-        |kind, programs: &[(&'static str, Kind)]| Way { kind, programs: programs.to_vec(), warning: None };
     let mut ways = match hook {
         Hook::Connect => vec![
             way(Fexit, &[("connect_fexit", Fexit)]),
             way(Kretprobe, &[("connect_kretprobe", Kretprobe), ("connect_kprobe", Kprobe)]),
         ],
-        // The order is reversed: fentry loses releases on preemptible kernels, kprobes nowhere.
-        Hook::Release => {
-            vec![way(Kprobe, &[("release_kprobe", Kprobe)]), way(Fentry, &[("release_fentry", Fentry)])]
-        }
+        Hook::Release => release_ways(facts),
         Hook::Accept => {
             vec![way(Fentry, &[("accept_fentry", Fentry)]), way(Kprobe, &[("accept_kprobe", Kprobe)])]
         }
@@ -245,6 +244,20 @@ fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
         way.warning = warning(hook, way.kind, facts);
     }
     ways
+}
+
+/// A way without a warning.
+fn way(kind: Kind, programs: &[(&'static str, Kind)]) -> Way {
+    Way { kind, programs: programs.to_vec(), warning: None }
+}
+
+/// kprobes first: fentry loses many releases on preemptible kernels, kprobes few there and none elsewhere. What one of
+/// them misses, the other sees.
+fn release_ways(facts: &Facts) -> Vec<Way> {
+    let kprobe = ("release_kprobe", Kind::Kprobe);
+    let fentry = ("release_fentry", Kind::Fentry);
+    let twins = (facts.preemption != Preemption::No).then(|| way(Kind::Twins, &[kprobe, fentry]));
+    twins.into_iter().chain([way(Kind::Kprobe, &[kprobe]), way(Kind::Fentry, &[fentry])]).collect()
 }
 
 fn warning(hook: Hook, kind: Kind, facts: &Facts) -> Option<&'static str> {
@@ -293,6 +306,20 @@ mod tests {
         }
         assert_eq!(first(&facts, Choice::Fentry, Hook::Release).as_deref(), Ok("release_fentry"));
         assert_eq!(first(&facts, Choice::Kprobe, Hook::Connect).as_deref(), Ok("connect_kretprobe"));
+    }
+
+    #[test]
+    fn preemptible_kernels_get_twins_for_releases() {
+        let kind = |preemption, choice| {
+            let plan = plan(&Facts { preemption, ..facts(4) }, choice);
+            let release = plan.into_iter().find(|(hook, _)| *hook == Hook::Release);
+            release.and_then(|(_, ways)| ways.ok()).map(|ways| ways[0].kind)
+        };
+        assert_eq!(kind(Preemption::No, Choice::Auto), Some(Kind::Kprobe));
+        assert_eq!(kind(Preemption::Yes, Choice::Auto), Some(Kind::Twins));
+        assert_eq!(kind(Preemption::Unknown, Choice::Auto), Some(Kind::Twins));
+        assert_eq!(kind(Preemption::Yes, Choice::Kprobe), Some(Kind::Kprobe));
+        assert_eq!(kind(Preemption::Yes, Choice::Fentry), Some(Kind::Fentry));
     }
 
     #[test]

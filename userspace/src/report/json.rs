@@ -48,12 +48,6 @@ pub fn found(found: &FoundConnection<'_>, clock: &Clock) -> Value {
     put("client_inode", json!(known(connection.client_inode)));
     put("server_inode", json!(accepted.map(|accepted| accepted.inode)));
     who(&mut put, &connection.opener);
-    if connection.opener.actor.id.start == 0 {
-        // Known by its number alone.
-        for name in ["tid", "start_ns", "comm", "thread_comm"] {
-            line.insert(name.to_owned(), Value::Null);
-        }
-    }
     Value::Object(line)
 }
 
@@ -114,18 +108,21 @@ fn put_reason(put: &mut impl FnMut(&str, Value) -> Option<Value>, reason: Reason
     match reason {
         Reason::Exit(status) => put("exit_status", status.into()),
         Reason::Killed(signal) => put("signal", signal.into()),
-        Reason::Close | Reason::Exec | Reason::ListenerClosed | Reason::Collected => None,
+        Reason::Close | Reason::Exec | Reason::ListenerClosed | Reason::Collected | Reason::Unseen => None,
     };
 }
 
 fn who(put: &mut impl FnMut(&str, Value) -> Option<Value>, who: &Who) {
     let actor = who.actor;
     let process = who.process.as_deref();
-    put("pid", actor.id.pid.into());
-    put("tid", actor.tid.into());
-    put("start_ns", actor.id.start.into());
-    put("comm", process.map_or(actor.comm, |process| process.comm).to_string().into());
-    put("thread_comm", actor.comm.to_string().into());
+    // Somebody may be known by his number alone, or not at all.
+    let is_met = actor.id.start != 0;
+    put("pid", json!(Some(actor.id.pid).filter(|&pid| pid != 0)));
+    put("tid", json!(is_met.then_some(actor.tid)));
+    put("start_ns", json!(is_met.then_some(actor.id.start)));
+    let comm = process.map_or(actor.comm, |process| process.comm);
+    put("comm", json!(is_met.then(|| comm.to_string())));
+    put("thread_comm", json!(is_met.then(|| actor.comm.to_string())));
     put("uid", json!(actor.uid.or_else(|| process.map(|process| process.uid))));
     put("gid", json!(actor.gid.or_else(|| process.map(|process| process.gid))));
     put("program", json!(process.and_then(|process| process.program.as_deref())));

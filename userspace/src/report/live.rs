@@ -197,6 +197,7 @@ fn how(reason: Reason, out: &mut Vec<u8>) {
         Reason::Exec => b"closed by exec",
         Reason::ListenerClosed => b"refused",
         Reason::Collected => b"collected",
+        Reason::Unseen => b"released, unseen",
         Reason::Exit(status) => {
             out.extend_from_slice(b"left at exit ");
             return number(status.into(), out);

@@ -56,6 +56,8 @@ pub struct Report {
     pub losses: Vec<Loss>,
     /// Failed attempts that may be missing at most: runs of their hooks that the kernel skipped.
     pub skipped_runs: u64,
+    /// Ends that were open when they were first met and are released now, of which it is not known when and by whom.
+    pub unseen_releases: u64,
 }
 
 /// What a program did on a socket.
@@ -222,6 +224,7 @@ impl Report {
             open,
             losses,
             skipped_runs,
+            unseen_releases: session.unseen_releases(),
         }
     }
 }

@@ -56,6 +56,11 @@ pub fn render(report: &Report) -> String {
             "At most {skipped} failed attempts may be missing: the kernel skipped that many runs."
         );
     }
+    if report.unseen_releases > 0 {
+        let unseen = report.unseen_releases;
+        let ends = if unseen == 1 { "end is" } else { "ends are" };
+        let _ = writeln!(out, "{unseen} {ends} released, but it was not seen when and by whom.");
+    }
     for sentence in &report.incomplete_because {
         let _ = writeln!(out, "INCOMPLETE: {sentence}.");
     }

@@ -178,6 +178,6 @@ fn ending(opener: &Who, by: &Who, reason: Reason) -> Ending {
     match reason {
         Reason::Close | Reason::Exec => Ending::Closed,
         Reason::Exit(_) | Reason::Killed(_) => Ending::Ended,
-        Reason::ListenerClosed | Reason::Collected => Ending::ByAnother,
+        Reason::ListenerClosed | Reason::Collected | Reason::Unseen => Ending::ByAnother,
     }
 }

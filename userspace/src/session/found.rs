@@ -2,8 +2,8 @@
 
 use super::{FoundConnection, Holder, Notice, Session, SocketId, books::Weight};
 use crate::{
-    event::{End, Held, HeldSocket},
-    lifecycle::{Change, Found, LiveEnds},
+    event::{End, Held, HeldSocket, Peer},
+    lifecycle::{Change, Found, LiveEnds, other},
 };
 
 /// A connection that a round has found, and that is not counted yet.
@@ -51,7 +51,9 @@ impl Session {
         let known = self.table.get(id);
         let (before, old) =
             (known.map(Weight::of).unwrap_or_default(), known.map(|connection| connection.opener.program));
+        let was_open = known.is_some_and(|connection| connection.end(other(end)).is_open());
         let Ok((change, is_new)) = self.table.find(&found) else { return Some(self.misfit()) };
+        self.unseen += u64::from(was_open && peer == Peer::Released);
         self.holders.add((id, end), Holder { who: holder, fd: held.fd });
         if is_new {
             self.found.push(Pending { id, is_old: false });
@@ -79,6 +81,7 @@ impl Session {
         let socket = self.books.followed(known.listener)?.socket;
         let before = Weight::of(known);
         let Ok(change) = self.table.gone(id, end, self.moment) else { return Some(self.misfit()) };
+        self.unseen += 1;
         self.changed(socket, before, change);
         None
     }

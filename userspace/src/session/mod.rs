@@ -21,7 +21,7 @@ use crate::{
         selection::Selection,
         who::{ProgramId, Who},
     },
-    event::{End, Event, Listener, ProcessId, Queue, Record, What},
+    event::{End, Event, Listener, ProcessId, Queue, Reason, Record, What},
     lifecycle::{Change, Connection, Table},
     verdict,
 };
@@ -107,6 +107,7 @@ pub struct Session {
     /// Time of the last one that concerns a target: what a recording has too.
     moment: u64,
     misfits: u64,
+    unseen: u64,
     last: Option<(Event, Who, SocketId, Option<Box<Connection>>)>,
     last_listener: Option<Arc<Listener>>,
 }
@@ -126,6 +127,7 @@ impl Session {
             latest: 0,
             moment: 0,
             misfits: 0,
+            unseen: 0,
             last: None,
             last_listener: None,
         }
@@ -241,6 +243,9 @@ impl Session {
         let Ok(change) = self.table.apply(event.at, who.clone(), &event.what) else {
             return Some(self.misfit());
         };
+        if let What::Release { reason: Reason::Unseen, .. } = event.what {
+            self.unseen += 1;
+        }
         self.note(socket, &event, &who);
         let closed = match change {
             Some(Change::Closed(connection)) => {
@@ -373,6 +378,12 @@ impl Session {
         self.table
             .iter()
             .filter_map(|connection| Some((self.books.followed(connection.listener)?.socket, connection)))
+    }
+
+    /// Releases of ends that were open when they were first met, of which it is not known when they happened or by whom.
+    #[must_use]
+    pub const fn unseen_releases(&self) -> u64 {
+        self.unseen
     }
 
     /// Records that did not fit what came before: something was lost in between.

@@ -53,6 +53,7 @@ pub(super) fn reason(reason: Reason) -> (i64, Option<i64>) {
         Reason::Exec => (4, None),
         Reason::ListenerClosed => (5, None),
         Reason::Collected => (6, None),
+        Reason::Unseen => (7, None),
     }
 }
 
@@ -64,6 +65,7 @@ pub(super) const fn reason_of(code: i64, status: Option<u8>) -> Option<Reason> {
         (4, None) => Reason::Exec,
         (5, None) => Reason::ListenerClosed,
         (6, None) => Reason::Collected,
+        (7, None) => Reason::Unseen,
         _ => return None,
     })
 }
@@ -106,12 +108,13 @@ mod tests {
             Reason::Exec,
             Reason::ListenerClosed,
             Reason::Collected,
+            Reason::Unseen,
         ] {
             let (code, status) = reason(given);
             assert_eq!(reason_of(code, status.map(|status| status as u8)), Some(given));
         }
         assert_eq!(reason_of(2, None), None);
-        assert_eq!(reason_of(7, None), None);
+        assert_eq!(reason_of(8, None), None);
     }
 
     #[test]

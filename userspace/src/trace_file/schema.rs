@@ -93,7 +93,7 @@ fn time(at: &str) -> String {
 fn reason(code: &str) -> String {
     format!(
         "CASE {code} WHEN 1 THEN 'close' WHEN 2 THEN 'exit' WHEN 3 THEN 'killed' WHEN 4 THEN 'exec' \
-         WHEN 5 THEN 'listener-closed' WHEN 6 THEN 'collected' END"
+         WHEN 5 THEN 'listener-closed' WHEN 6 THEN 'collected' WHEN 7 THEN 'unseen' END"
     )
 }
 

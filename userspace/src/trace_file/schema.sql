@@ -79,7 +79,7 @@ CREATE TABLE event (
     queue_length INTEGER,
     queue_max INTEGER,
     untracked INTEGER, -- releases that will not be seen: 1 the client end's, 2 the server end's, 3 both
-    reason INTEGER, -- 1 close, 2 exit, 3 killed, 4 exec, 5 listener closed, 6 collected
+    reason INTEGER, -- 1 close, 2 exit, 3 killed, 4 exec, 5 listener closed, 6 collected, 7 unseen
     status INTEGER, -- exit status or signal
     errno INTEGER,
     address TEXT, -- as given to connect

@@ -1,6 +1,6 @@
 //! Connection by connection: opener, acceptor, and the release of each end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use workload::truth::{self, Truth};
 
@@ -25,7 +25,12 @@ pub(super) struct Known {
     pub(super) connections: HashMap<u64, usize>,
     /// For each connection of the truth that was captured, what could be seen of it.
     pub(super) lives: HashMap<usize, Life>,
+    /// Ends that were released without anybody seeing by whom, each by its connection of the truth.
+    pub(super) unseen: HashSet<(usize, &'static str)>,
 }
+
+/// Reason of a release that a look at the descriptor came between.
+pub(super) const UNSEEN: &str = "unseen";
 
 pub(super) fn check(truth: &Truth, captured: &Captured, differences: &mut Vec<String>) -> Known {
     let mut firsts = Firsts::of(captured, differences);
@@ -49,6 +54,9 @@ pub(super) fn check(truth: &Truth, captured: &Captured, differences: &mut Vec<St
             ("server", life.from.has_server(), &connection.server, &rest.server),
         ] {
             let name = format!("{name}, {end} end");
+            if expected.is_some() && found.iter().all(|release| release.reason == UNSEEN) {
+                known.unseen.insert((index, end));
+            }
             let expected = expected.as_ref().filter(|_| was_open && !(life.has_gap && found.is_empty()));
             check_release(truth, expected, found, first.listener(), &name, differences);
         }
@@ -155,6 +163,9 @@ fn check_release(
 ) {
     match (expected, found) {
         (None, []) => {}
+        (Some(_), [release]) if release.reason == UNSEEN => {
+            same(differences, || format!("{name}, by nobody known"), 0, release.process.pid);
+        }
         (Some(expected), [release]) => {
             identity::check_which(differences, name, &truth.processes[expected.by], &release.process);
             if expected.tid.is_some() {

@@ -31,7 +31,8 @@ pub(super) fn check(truth: &Truth, report: &capture::Report, known: &Known, diff
         }
         let life = known.lives.get(&index).copied().or_else(|| Life::expected(connection));
         if let Some(life) = life {
-            check_open(truth, connection, life, open, &what, differences);
+            let unseen = |end| known.unseen.contains(&(index, end));
+            check_open(truth, connection, life, &unseen, open, &what, differences);
         }
     }
     for connection in expected.into_values() {
@@ -44,6 +45,7 @@ fn check_open(
     truth: &Truth,
     connection: &truth::Connection,
     life: Life,
+    unseen: &dyn Fn(&'static str) -> bool,
     open: &capture::OpenReport,
     what: &str,
     differences: &mut Vec<String>,
@@ -57,26 +59,27 @@ fn check_open(
     check_server(truth, connection, life, open, what, differences);
     for (end, was_open, release, holders, found) in [
         (
-            "client end",
+            "client",
             life.from.has_client(),
             connection.client.as_ref(),
             &connection.client_holders,
             &open.client_end,
         ),
         (
-            "server end",
+            "server",
             life.from.has_server(),
             connection.server.as_ref(),
             &connection.server_holders,
             &open.server_end,
         ),
     ] {
-        let is_seen = was_open && !(life.has_gap && found.reason.is_none());
-        check_end(truth, release, is_seen, found, &of(end), differences);
+        let is_seen = was_open && !unseen(end);
+        let what = of(&format!("{end} end"));
+        check_end(truth, release, is_seen, found, &what, differences);
         if release.is_none() {
-            holders::check(truth, holders, found.held_by.as_deref(), &of(end), differences);
+            holders::check(truth, holders, found.held_by.as_deref(), &what, differences);
         } else if found.held_by.is_some() {
-            differences.push(format!("{}: it is released, and yet held", of(end)));
+            differences.push(format!("{what}: it is released, and yet held"));
         }
     }
 }

@@ -1,46 +1,19 @@
 //! What a preemptible kernel may skip: while a task that changes a BPF map is preempted, no kprobe program runs on its processor.
-//! A capture that sets itself up under load meets that at times, and has to say so.
+//! A capture that sets itself up under load meets that at times. It finds out which ends are released nevertheless, and says
+//! how many it learned of in that way.
 
-use serde_json::Value;
+use crate::capture::{Release, Report};
 
-use crate::capture::Event;
+use super::connections::UNSEEN;
 
-/// The last line about losses.
-pub(super) fn losses(events: &[Event]) -> Option<Value> {
-    let mut lines = events.iter().rev().filter_map(|event| match event {
-        Event::Loss(line) => Some(line),
-        _ => None,
-    });
-    lines.next().cloned()
-}
-
-/// How many runs of the release hook were skipped, if that is all that was lost.
-fn skipped_releases(losses: &Value) -> Option<u64> {
-    let lost = losses["lost"].as_array()?;
-    let is_skip = |loss: &Value| {
-        loss["hook"] == "release"
-            && loss["what"].as_str().is_some_and(|what| what.starts_with("runs (skipped"))
-    };
-    if lost.is_empty() || !lost.iter().all(is_skip) {
-        return None;
-    }
-    lost.iter().map(|loss| loss["count"].as_u64()).sum()
-}
-
-/// Takes back the differences that skipped runs explain: that something was lost, and as many releases as were skipped.
-pub(super) fn forgive(losses: Option<&Value>, differences: &mut Vec<String>) {
-    let Some(mut left) = losses.and_then(skipped_releases) else { return };
+/// Takes back as many releases that were not captured as the report says it did not see.
+pub(super) fn forgive(report: &Report, releases: &[Release], differences: &mut Vec<String>) {
+    let told = releases.iter().filter(|release| release.reason == UNSEEN).count() as u64;
+    let mut left = report.unseen_releases.saturating_sub(told);
     differences.retain(|difference| {
-        if difference.starts_with("the report is incomplete: ")
-            || difference.starts_with("events were lost: ")
-        {
-            return false;
-        }
-        if left > 0 && difference.ends_with(" its release was not captured") {
-            left -= 1;
-            return false;
-        }
-        true
+        let is_forgiven = left > 0 && difference.ends_with(" its release was not captured");
+        left -= u64::from(is_forgiven);
+        !is_forgiven
     });
 }
 
@@ -48,23 +21,22 @@ pub(super) fn forgive(losses: Option<&Value>, differences: &mut Vec<String>) {
 mod tests {
     use super::*;
 
-    fn forgiven(loss: &str) -> Vec<String> {
-        let losses = serde_json::from_str(loss).expect("it is JSON");
-        let mut differences = ["the report is incomplete: x", "a, its release was not captured", "another"]
-            .map(str::to_owned)
-            .to_vec();
-        differences.push("b, its release was not captured".to_owned());
-        forgive(Some(&losses), &mut differences);
-        differences
-    }
-
     #[test]
-    fn only_what_was_skipped_is_forgiven() {
-        let skip = r#"{"hook":"release","what":"runs (skipped by the kernel)","count":1}"#;
-        let full = r#"{"hook":"release","what":"events (ring buffer full)","count":1}"#;
-        let left = forgiven(&format!("{{\"lost\":[{skip}]}}"));
-        assert_eq!(left, ["another", "b, its release was not captured"]);
-        assert_eq!(forgiven(&format!("{{\"lost\":[{skip},{full}]}}")).len(), 4);
-        assert_eq!(forgiven("{\"lost\":[]}").len(), 4);
+    fn only_what_was_not_seen_is_forgiven() {
+        let forgiven = |unseen: u64| {
+            let report = format!(
+                r#"{{"complete":true,"incomplete_because":[],"programs":[],"open":[],"unseen_releases":{unseen}}}"#
+            );
+            let report = serde_json::from_str(&report).expect("it is a report");
+            let mut differences =
+                ["a, its release was not captured", "another", "b, its release was not captured"]
+                    .map(str::to_owned)
+                    .to_vec();
+            forgive(&report, &[], &mut differences);
+            differences
+        };
+        assert_eq!(forgiven(1), ["another", "b, its release was not captured"]);
+        assert_eq!(forgiven(2), ["another"]);
+        assert_eq!(forgiven(0).len(), 3);
     }
 }

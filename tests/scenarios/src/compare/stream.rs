@@ -1,6 +1,6 @@
 //! The stream as a whole: how it begins and ends, and that nothing was lost on the way.
 
-use super::same;
+use super::{connections::UNSEEN, same};
 use crate::capture::Event;
 
 pub(super) fn check(events: &[Event], differences: &mut Vec<String>) {
@@ -19,6 +19,7 @@ pub(super) fn check(events: &[Event], differences: &mut Vec<String>) {
         differences.push(format!("there are {reports} reports"));
     }
     check_found(events, differences);
+    check_unseen(events, differences);
     for event in events {
         if let Event::Loss(line) = event {
             differences.push(format!("events were lost: {line}"));
@@ -44,5 +45,22 @@ fn check_found(events: &[Event], differences: &mut Vec<String>) {
     same(differences, || "found, says watching".to_owned(), before.iter().filter(is_found).count(), count);
     for _ in after.iter().filter(is_found) {
         differences.push("a connection is found although everything was looked at".to_owned());
+    }
+}
+
+/// A look at the descriptors may be the last to refer to what its holder lets go just then. No look is under way when the
+/// workload is, once everything has been looked at.
+fn check_unseen(events: &[Event], differences: &mut Vec<String>) {
+    let watching =
+        events.iter().position(|event| matches!(event, Event::Watching(_))).unwrap_or(events.len());
+    for event in &events[watching..] {
+        if let Event::Release(release) = event
+            && release.reason == UNSEEN
+        {
+            differences.push(format!(
+                "connection {}: nobody looked when it was released unseen",
+                release.connection
+            ));
+        }
     }
 }

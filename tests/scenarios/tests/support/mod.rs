@@ -180,7 +180,7 @@ fn report(truth: &Truth) -> Value {
         let row = rows.entry((&attempts.path, program)).or_insert_with(|| fresh(&attempts.path, program));
         add(&mut row["failed"], &attempts.error, attempts.count);
     }
-    json!({"type": "report", "complete": true, "incomplete_because": [], "losses": [], "open": open,
+    json!({"type": "report", "complete": true, "incomplete_because": [], "losses": [], "unseen_releases": 0, "open": open,
         "programs": rows.into_values().collect::<Vec<_>>()})
 }
 

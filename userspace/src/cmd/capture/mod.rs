@@ -105,6 +105,8 @@ struct Run<'a> {
     last_event: u64,
     undecoded: u64,
     losses: Vec<Loss>,
+    /// Runs of the release hook that the kernel skipped.
+    missed: u64,
     /// Connections that a round found, still to be told.
     found: Vec<u64>,
     /// How many of them were told.
@@ -145,6 +147,7 @@ impl<'a> Run<'a> {
             last_event: 0,
             undecoded: 0,
             losses: Vec::new(),
+            missed: 0,
             found: Vec::new(),
             told: 0,
             recording,
@@ -237,6 +240,11 @@ impl<'a> Run<'a> {
                 }
             }
             self.losses = losses;
+            self.repair()?;
+        }
+        let missed = self.probe.missed(Hook::Release);
+        if missed != self.missed {
+            self.missed = missed;
             self.repair()?;
         }
         self.flush_recording();
@@ -335,7 +343,7 @@ impl<'a> Run<'a> {
         // With a count, what came after it is not taken in: the report is of that moment.
         let now = if self.is_enough() { self.last_event } else { clock::now() };
         let (losses, skipped_runs) = (self.probe.losses(), self.probe.skipped_runs());
-        let live = self.live_ends(&losses);
+        let live = if self.is_enough() { None } else { self.live_ends() };
         self.probe.detach();
         while !self.is_enough() && self.drain()? {}
         if let Some(live) = live {

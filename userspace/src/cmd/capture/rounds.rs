@@ -7,13 +7,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::Run;
-use crate::{
-    clock,
-    event::Record,
-    failure::Failure,
-    lifecycle::LiveEnds,
-    report::{Loss, json},
-};
+use crate::{clock, event::Record, failure::Failure, lifecycle::LiveEnds, report::json};
 
 impl Run<'_> {
     /// Finds the connections that are there already. Every hook is attached and on: one that is made meanwhile is seen by the
@@ -78,7 +72,7 @@ impl Run<'_> {
     /// After a loss: makes up for lost releases.
     pub(super) fn repair(&mut self) -> Result<(), Failure> {
         let taken = clock::now();
-        let Some(live) = self.live_ends(&self.losses) else { return Ok(()) };
+        let Some(live) = self.live_ends() else { return Ok(()) };
         self.catch_up(clock::now())?;
         self.make_up(&live, taken)
     }
@@ -91,11 +85,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// After a loss: the ends that are open by the kernel side's own account.
-    pub(super) fn live_ends(&self, losses: &[Loss]) -> Option<LiveEnds> {
-        if losses.is_empty() {
-            return None;
-        }
+    /// The ends that are open by the kernel side's own account.
+    pub(super) fn live_ends(&self) -> Option<LiveEnds> {
         let live = self.probe.live_ends();
         live.inspect_err(|error| tracing::warn!("lost releases cannot be made up for: {error:#}")).ok()
     }

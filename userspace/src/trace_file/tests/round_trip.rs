@@ -50,6 +50,7 @@ fn reasons() -> impl Strategy<Value = Reason> {
         Just(Reason::Exec),
         Just(Reason::ListenerClosed),
         Just(Reason::Collected),
+        Just(Reason::Unseen),
     ]
 }
 
