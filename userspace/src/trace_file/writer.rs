@@ -185,6 +185,7 @@ pub(super) fn prepare(connection: &Connection, header: &Header) -> rusqlite::Res
     // What is committed survives the end of the process, and all but the end of it the host's.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "journal_size_limit", LOG_SIZE)?;
+    let transaction = connection.unchecked_transaction()?;
     schema::create(connection)?;
     let Header { version, host, boot_id, kernel, boot_time, targets, leak_age, limits, hooks, started } =
         header;
@@ -205,7 +206,7 @@ pub(super) fn prepare(connection: &Connection, header: &Header) -> rusqlite::Res
             ":started": unsigned(*started),
         },
     )?;
-    Ok(())
+    transaction.commit()
 }
 
 /// The thread: writes batches until there are no more.
