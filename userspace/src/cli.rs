@@ -70,9 +70,28 @@ pub struct Capture {
     /// Of HAProxy's master socket it is known.
     #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse)]
     pub limits: Vec<GivenLimit>,
+    /// Tell where in the program connections are opened: take the stack of whoever connects.
+    ///
+    /// It costs some microseconds a connection. With `auto`, stacks are taken once half the slots of a socket are used
+    /// whose limit is known.
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+          default_value_t, default_missing_value = "on")]
+    pub stacks: StackPolicy,
     /// How to hook into the kernel.
     #[command(flatten)]
     pub probe: Probe,
+}
+
+/// When stacks are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum StackPolicy {
+    /// Never.
+    #[default]
+    Off,
+    /// Once half the slots of a socket are used.
+    Auto,
+    /// From the start.
+    On,
 }
 
 /// Arguments of `report`.

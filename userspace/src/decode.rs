@@ -7,8 +7,8 @@ use thiserror::Error;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use crate::event::{
-    Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue, Reason,
-    Record, What,
+    Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue,
+    RawStack, Reason, Record, What,
 };
 
 /// `PF_EXITING`, include/linux/sched.h.
@@ -61,6 +61,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, DecodeError> {
         kind::RELEASE => event(header, release(view(header.kind, bytes)?)?),
         kind::ATTEMPT => event(header, attempt(view(header.kind, bytes)?)?),
         kind::HELD => Record::Held(held(&view(header.kind, bytes)?)?),
+        kind::STACK => Record::RawStack(Box::new(stack(bytes)?)),
         unknown => return Err(DecodeError::Kind(unknown)),
     })
 }
@@ -218,6 +219,26 @@ fn attempt(raw: abi::Attempt) -> Result<(abi::Actor, What), DecodeError> {
     let listener = (raw.listener != 0).then_some(raw.listener);
     let queue = listener.map(|_| queue(raw.queue));
     Ok((raw.actor, What::Attempt { listener, errno, address, queue, directory: None, place: None }))
+}
+
+/// Read where it lies: it is large.
+fn stack(bytes: &[u8]) -> Result<RawStack, DecodeError> {
+    let raw = abi::Stack::ref_from_bytes(bytes).map_err(|_| DecodeError::Size {
+        kind: kind::STACK,
+        len: bytes.len(),
+        wanted: size_of::<abi::Stack>(),
+    })?;
+    let used = (raw.used as usize).min(abi::STACK_LEN);
+    Ok(RawStack {
+        connection: raw.connection,
+        process: process_id(raw.process),
+        tid: raw.tid,
+        ip: raw.ip,
+        sp: raw.sp,
+        bp: raw.bp,
+        base: raw.base,
+        bytes: raw.bytes[..used].into(),
+    })
 }
 
 fn held(raw: &abi::Held) -> Result<Held, DecodeError> {

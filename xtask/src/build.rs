@@ -1,6 +1,9 @@
 //! Building what goes into the VMs.
 
-use anyhow::Result;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
 
 use crate::{paths, process};
 
@@ -11,4 +14,31 @@ pub(crate) fn release(packages: &[&str]) -> Result<()> {
         cargo.args(["--package", package]);
     }
     process::run(cargo.current_dir(paths::repo()))
+}
+
+/// Programs that leak from a known line, for the stacks. Built as users build theirs: optimised, with debug information, and in
+/// C without frame pointers.
+pub(crate) fn leaks() -> Result<Vec<PathBuf>> {
+    let sources = paths::repo().join("tests/workload/stacks");
+    let out = paths::release().join("stacks");
+    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    let (c, go) = (out.join("leak-c"), out.join("leak-go"));
+    let mut compiler = process::command("cc", ["-O2", "-g", "-fomit-frame-pointer", "-o"]);
+    process::run(compiler.arg(&c).arg(sources.join("leak.c")))?;
+    let mut compiler = process::command("go", ["build", "-o"]);
+    let compiler = compiler.arg(&go).arg(sources.join("leak.go"));
+    process::run(compiler.env("GO111MODULE", "off").env("GOCACHE", out.join("go-cache")).env("GOFLAGS", ""))?;
+    let python = out.join("leak.py");
+    fs::copy(sources.join("leak.py"), &python)
+        .with_context(|| format!("cannot write {}", python.display()))?;
+    Ok(vec![c, go, python])
+}
+
+/// What Debian's Python needs to run a program that imports nothing but what is built in.
+pub(crate) fn python() -> Result<(PathBuf, PathBuf)> {
+    let program =
+        Path::new(crate::setup::PYTHON).canonicalize().context("Debian's python3 is not on this machine")?;
+    let name = program.file_name().context("python3 has no name")?;
+    let encodings = Path::new("/usr/lib").join(name).join("encodings");
+    Ok((program, encodings))
 }

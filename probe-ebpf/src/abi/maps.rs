@@ -25,11 +25,15 @@ shared! {
         pub any_ignored: u32,
         /// 1 while a round of the iterator looks for listeners alone: ends are known by their listener's address.
         pub listeners_only: u32,
+        /// 1 if the user stack of whoever connects is wanted.
+        pub stacks: u32,
+        /// Padding.
+        pub reserved: u32,
         /// Lengths of the wanted file names, one bit each: most sockets fail this without a hash.
         pub file_lengths: [u64; 4],
         /// Lengths of the wanted abstract names.
         pub abstract_lengths: [u64; 4],
-    } size 80
+    } size 88
 }
 
 shared! {

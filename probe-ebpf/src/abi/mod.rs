@@ -14,6 +14,11 @@ pub const ARGV_LEN: usize = 512;
 /// Steps of a path walk: components plus mount points crossed.
 pub const PATH_STEPS: usize = 32;
 
+/// Bytes of a user stack that are kept, with the piece below it that the first read takes along.
+pub const STACK_LEN: usize = 16 << 10;
+/// A stack is copied in pieces of this size, up to the first that cannot be read.
+pub const STACK_PIECE: usize = 1 << 10;
+
 /// Bytes of a name that the kernel side compares, besides its length. Userspace turns down what only looks alike.
 pub const PREFIX_LEN: usize = 15;
 /// No user or group id: `(uid_t)-1`, which no user has.
@@ -35,6 +40,8 @@ pub mod kind {
     pub const ATTEMPT: u16 = 6;
     /// [`super::Held`]
     pub const HELD: u16 = 7;
+    /// [`super::Stack`]
+    pub const STACK: u16 = 8;
 }
 
 /// The hooks, as indices into [`Counters`].
@@ -65,8 +72,10 @@ pub mod failure {
     pub const PROCESS: usize = 2;
     /// The map of pending lookups is full: an attempt lost its listener.
     pub const PENDING: usize = 3;
+    /// No room in the ring buffer for the stack of whoever connects.
+    pub const STACK: usize = 4;
     /// How many there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 }
 
 /// What the program `verify` returns.

@@ -1,6 +1,6 @@
 //! The records in the ring buffer.
 
-use super::{ARGV_LEN, COMPONENT_LEN, NAME_LEN, PATH_LEN};
+use super::{ARGV_LEN, COMPONENT_LEN, NAME_LEN, PATH_LEN, STACK_LEN};
 
 shared! {
     /// Start of every record.
@@ -166,6 +166,32 @@ pub mod untracked {
     pub const CLIENT: u32 = 1;
     /// Neither the accept nor the release of the server end will be seen.
     pub const SERVER: u32 = 2;
+}
+
+shared! {
+    /// The user stack of whoever makes a connection; comes before the connection's own record, where it is asked for.
+    pub struct Stack {
+        /// [`kind::STACK`](super::kind::STACK)
+        pub header: Header,
+        /// The opener.
+        pub process: ProcessKey,
+        /// Number of the connection.
+        pub connection: u64,
+        /// Thread id of the opener.
+        pub tid: u32,
+        /// Bytes used of `bytes`.
+        pub used: u32,
+        /// Instruction pointer in user mode.
+        pub ip: u64,
+        /// Stack pointer.
+        pub sp: u64,
+        /// Frame pointer.
+        pub bp: u64,
+        /// Address of the first of `bytes`, at or below `sp`.
+        pub base: u64,
+        /// What lies on the stack from there on, towards its beginning.
+        pub bytes: [u8; STACK_LEN],
+    } size 16464
 }
 
 shared! {

@@ -15,7 +15,7 @@ use probe_ebpf::abi::{Config, Connect, End, PROCESSOR_BITS, SEED, failure, hook,
 use super::{NOT_FOLLOWED, attempt, config, listener_number};
 use crate::{
     emit,
-    kernel::{sock::Sock, task::Task},
+    kernel::{sock::Sock, stack, task::Task},
     maps::{CALLS, ENDS, NUMBERS},
 };
 
@@ -76,8 +76,11 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
     let task = Task::current();
     let actor = task.opener();
     task.announce(hook::CONNECT, &actor);
-    let Some(mut entry) = emit::reserve::<Connect>(hook::CONNECT) else { return };
     let connection = next_number();
+    if config.stacks != 0 {
+        stack::emit(task, &actor, connection);
+    }
+    let Some(mut entry) = emit::reserve::<Connect>(hook::CONNECT) else { return };
     let client_inode = client.inode_number::<TYPED>();
     let mut end = End {
         connection,

@@ -89,27 +89,47 @@ impl Task {
 
     /// Is the task in `execve`? Close-on-exec descriptors are dropped in the system call or, as deferred work, at its
     /// end. `task_struct.in_execve` is clear again by then; the saved system call number is not.
-    ///
-    /// The registers of user mode are saved at the top of the kernel stack, below a padding that kernels built for FRED
-    /// have and others have not. A code segment of user mode tells which.
     #[inline(always)]
     pub(crate) fn is_in_exec(self, flags: u32) -> bool {
+        if flags & (PF_EXITING | PF_KTHREAD) != 0 {
+            return false;
+        }
+        self.user_registers().is_some_and(|(_, saved)| is_exec(saved))
+    }
+
+    /// Address of the `struct pt_regs` of user mode, and its `orig_ax`, `ip` and `cs`; None for a task that has none.
+    ///
+    /// The registers are saved at the top of the kernel stack, below a padding that kernels built for FRED have and others
+    /// have not. A code segment of user mode tells which.
+    #[inline(always)]
+    fn user_registers(self) -> Option<(u64, [u64; 3])> {
         /// arch/x86/include/asm/page_64_types.h, without KASAN
         const THREAD_SIZE: u64 = 16 << 10;
         /// `sizeof(struct pt_regs)`
         const REGISTERS: u64 = 168;
         const FRED_PADDING: u64 = 16;
 
-        if flags & (PF_EXITING | PF_KTHREAD) != 0 {
-            return false;
-        }
         let top = member::<u64>(self.0, offset!(task_stack)) + THREAD_SIZE - REGISTERS;
         let saved: [u64; 3] = peek(top + offset!(regs_syscall));
         if is_user_mode(saved) {
-            return is_exec(saved);
+            return Some((top, saved));
         }
         let saved: [u64; 3] = peek(top - FRED_PADDING + offset!(regs_syscall));
-        is_user_mode(saved) && is_exec(saved)
+        is_user_mode(saved).then_some((top - FRED_PADDING, saved))
+    }
+
+    /// The registers in user mode that a stack is walked by, of 64-bit programs: instruction, stack and frame pointer.
+    #[inline(always)]
+    pub(crate) fn stack_registers(self) -> Option<[u64; 3]> {
+        /// `pt_regs.bp` and, after `orig_ax`, `ip`, `cs` and `flags`, `pt_regs.sp`: the order is the ABI of ptrace(2).
+        const FRAME: u64 = 32;
+        const STACK: u64 = 32;
+
+        let (registers, [_, ip, segment]) = self.user_registers()?;
+        if segment & 0xffff != user_segment::NATIVE {
+            return None;
+        }
+        Some([ip, peek(registers + offset!(regs_syscall) + STACK), peek(registers + FRAME)])
     }
 
     /// Describes the process to userspace, once for each program that it runs. An exiting task has no memory left to

@@ -4,5 +4,6 @@ pub mod container;
 pub mod limits;
 pub mod processes;
 pub mod selection;
+pub mod stacks;
 pub mod targets;
 pub mod who;

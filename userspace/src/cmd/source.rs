@@ -4,13 +4,19 @@ use std::{collections::HashMap, fs, os::unix::fs::MetadataExt as _, sync::Arc};
 
 use nix::unistd::{Uid, User};
 
-use crate::event::{Actor, Namespaces, Process, ProcessId, Record, What};
+use crate::{
+    event::{Actor, Namespaces, Process, ProcessId, Record, What},
+    proc,
+    stacks::Resolver,
+};
 
 /// Adds what records lack.
 #[derive(Debug, Default)]
 pub(super) struct Source {
     users: HashMap<u32, Option<Arc<str>>>,
     cgroups: HashMap<u64, Option<Arc<str>>>,
+    stacks: Resolver,
+    nameless: u64,
 }
 
 impl Source {
@@ -29,8 +35,20 @@ impl Source {
                     self.name(process);
                 }
             }
+            Record::RawStack(raw) => {
+                if let Some(stack) = self.stacks.resolve(raw) {
+                    *record = Record::Stack(stack);
+                } else {
+                    self.nameless += 1;
+                }
+            }
             _ => {}
         }
+    }
+
+    /// Stacks that could not be read, as their processes were gone already.
+    pub(super) const fn nameless(&self) -> u64 {
+        self.nameless
     }
 
     /// Describes from /proc a process that the kernel side could not describe, or not in time.
@@ -76,7 +94,7 @@ fn read_control_group(pid: u32) -> Option<(Arc<str>, u64)> {
 /// number may be another's by now: then nothing is known, and nothing is said.
 fn read_process(actor: &Actor) -> Option<Process> {
     let ProcessId { pid, start, .. } = actor.id;
-    if !is_same(pid, start) {
+    if !proc::is_same(pid, start) {
         return None;
     }
     let owner = fs::metadata(format!("/proc/{pid}")).ok()?;
@@ -90,7 +108,7 @@ fn read_process(actor: &Actor) -> Option<Process> {
     let argv = argv.strip_suffix(&[0]).unwrap_or(&argv);
     let argv = if argv.is_empty() { Vec::new() } else { argv.split(|&byte| byte == 0).map(text).collect() };
     // Read again: the number may have changed hands in between.
-    is_same(pid, start).then(|| Process {
+    proc::is_same(pid, start).then(|| Process {
         id: actor.id,
         program: Some(program.to_string_lossy().into_owned()),
         argv,
@@ -98,7 +116,7 @@ fn read_process(actor: &Actor) -> Option<Process> {
         comm: actor.comm,
         uid: actor.uid.unwrap_or(owner.uid()),
         gid: actor.gid.unwrap_or(owner.gid()),
-        parent: stat_field(pid, 4).unwrap_or(0) as u32,
+        parent: proc::stat_field(pid, 4).unwrap_or(0) as u32,
         cgroup: read_control_group(pid).map_or(0, |(_, id)| id),
         cgroup_path: None,
         user: None,
@@ -109,22 +127,6 @@ fn read_process(actor: &Actor) -> Option<Process> {
             pid: namespace(pid, "pid"),
         },
     })
-}
-
-/// Is it the process that started then? /proc has its start in clock ticks.
-fn is_same(pid: u32, start: u64) -> bool {
-    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten();
-    let per_tick = ticks.and_then(|ticks| 1_000_000_000_u64.checked_div(ticks as u64));
-    let Some((per_tick, ticks)) = per_tick.zip(stat_field(pid, 22)) else { return false };
-    start.checked_div(per_tick) == Some(ticks)
-}
-
-/// A field of /proc/PID/stat by its number in proc(5), from the fourth on.
-fn stat_field(pid: u32, field: usize) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in parentheses, which may hold anything.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    rest.split(' ').nth(field - 3)?.parse().ok()
 }
 
 /// Inode number of a namespace, from a link such as `mnt:[4026531840]`; 0 if it cannot be read.

@@ -2,6 +2,10 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
+mod stack;
+
+pub use stack::{Frame, RawStack, Stack};
+
 /// A process and the program that it ran: a reused pid has another start, and `exec` starts another program in the
 /// same process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -287,6 +291,10 @@ pub enum Record {
     RoundBegins,
     /// The round is over. Whoever was not named holds nothing.
     RoundEnds,
+    /// The stack of whoever makes the connection whose record follows, as bytes.
+    RawStack(Box<RawStack>),
+    /// The same, with names.
+    Stack(Stack),
     /// An end turned out to be released, although no record said so.
     Gone {
         /// Of which connection.

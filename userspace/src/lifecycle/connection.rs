@@ -1,7 +1,7 @@
 //! One connection: a client end and a server end, each followed until it is released.
 
 use crate::{
-    attribution::who::Who,
+    attribution::{stacks::StackId, who::Who},
     event::{End, Reason},
 };
 
@@ -96,6 +96,8 @@ pub struct Connection {
     pub client: EndState,
     /// The other.
     pub server: EndState,
+    /// The opener's stack when it connected, where that was taken.
+    pub stack: Option<StackId>,
     /// Which ends the kernel side follows, as far as they are open: the client's, the server's. One that was only met as the
     /// other end of a descriptor is not.
     pub followed: [bool; 2],

@@ -78,6 +78,7 @@ impl Connection {
             accepted: None,
             client,
             server,
+            stack: None,
             followed: [false; 2],
         };
         connection.learn(found);

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::connection::{Accepted, Connection, EndState, Origin};
 use crate::{
-    attribution::who::Who,
+    attribution::{stacks::StackId, who::Who},
     event::{End, Reason, What},
 };
 
@@ -75,6 +75,7 @@ impl Table {
             accepted: None,
             client,
             server,
+            stack: None,
             followed: [!client_untracked, !server_untracked],
         });
         Ok(())
@@ -134,6 +135,13 @@ impl Table {
 
     pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut Connection> {
         self.connections.get_mut(&id).map(Box::as_mut)
+    }
+
+    /// Notes the stack of a connection's opener.
+    pub fn tell_stack(&mut self, id: u64, stack: StackId) {
+        if let Some(connection) = self.get_mut(id) {
+            connection.stack = Some(stack);
+        }
     }
 
     /// A connection that is not closed.

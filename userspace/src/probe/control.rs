@@ -45,8 +45,8 @@ impl Control {
         if wanted == self.listed {
             return Ok(());
         }
-        let Config { enabled, any_ignored, listeners_only, .. } = self.current;
-        let mut config = Config { enabled, any_ignored, listeners_only, ..idle() };
+        let Config { enabled, any_ignored, listeners_only, stacks, .. } = self.current;
+        let mut config = Config { enabled, any_ignored, listeners_only, stacks, ..idle() };
         for wanted in &wanted {
             match wanted {
                 Wanted::AnyFile => config.any_file = 1,
@@ -86,6 +86,20 @@ impl Control {
             return Ok(());
         }
         self.configure(Config { listeners_only, ..self.current })
+    }
+
+    /// Shall the stack of whoever connects be taken?
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn take_stacks(&mut self, taken: bool) -> anyhow::Result<()> {
+        self.configure(Config { stacks: u32::from(taken), ..self.current })
+    }
+
+    /// Is it?
+    #[must_use]
+    pub const fn takes_stacks(&self) -> bool {
+        self.current.stacks != 0
     }
 
     fn configure(&mut self, config: Config) -> anyhow::Result<()> {
@@ -129,6 +143,8 @@ const fn idle() -> Config {
         any_file: 0,
         any_ignored: 0,
         listeners_only: 0,
+        stacks: 0,
+        reserved: 0,
         file_lengths: [0; 4],
         abstract_lengths: [0; 4],
     }

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::errno_name;
+use super::{
+    errno_name,
+    stacks::{self, OpenedAt},
+};
 use crate::{
     attribution::{limits, who::ProgramId},
     event::End,
@@ -50,6 +53,9 @@ pub struct FindingReport {
     pub seconds_until_full: Option<u64>,
     /// What a starved program suffers.
     pub hardship: Option<HardshipReport>,
+    /// The stacks that the program's old connections come from which are open at its end; most first. Empty where no stacks
+    /// were taken.
+    pub opened_at: Vec<OpenedAt>,
     /// Why the verdict may be wrong, a sentence each.
     pub uncertain: Vec<String>,
     /// What to do about it.
@@ -91,6 +97,7 @@ pub(super) fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<Fin
     let tallies: BTreeMap<_, _> =
         session.tallies().map(|(socket, program, tally)| ((socket, program), tally)).collect();
     let roles = roles(session);
+    let mut stacks = stacks::opened_at(session, now);
     let all: BTreeSet<_> = tallies.keys().chain(roles.keys()).copied().collect();
     let mut findings = Vec::new();
     for key in all {
@@ -104,7 +111,13 @@ pub(super) fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<Fin
         };
         let facts = facts(session, socket, &tallies);
         let judged = judge(&case, &facts, &observation, &settings.verdict());
-        findings.extend(judged.into_iter().map(|finding| FindingReport::new(session, key, finding)));
+        let opened_at = stacks.remove(&(socket, program.0)).unwrap_or_default();
+        findings.extend(judged.into_iter().map(|finding| {
+            // Those are the program's own ends, of which a leak at the server's says nothing.
+            let is_server = finding.verdict == Verdict::ServerLeak;
+            let opened_at = if is_server { Vec::new() } else { opened_at.clone() };
+            FindingReport { opened_at, ..FindingReport::new(session, key, finding) }
+        }));
     }
     findings.sort_by(|a, b| {
         let key = |it: &FindingReport| (std::cmp::Reverse(it.verdict), std::cmp::Reverse(it.count));
@@ -229,6 +242,7 @@ impl FindingReport {
                     .collect(),
                 held_by_server: hardship.held_by_server,
             }),
+            opened_at: Vec::new(),
             uncertain: finding.uncertain.iter().map(doubt).collect(),
             advice,
         }

@@ -5,6 +5,7 @@ pub mod findings;
 pub mod json;
 pub mod list;
 pub mod live;
+pub mod stacks;
 pub mod text;
 pub mod words;
 
@@ -52,6 +53,8 @@ pub struct Report {
     pub findings: Vec<findings::FindingReport>,
     /// The connections that are not released at both ends, oldest first.
     pub open: Vec<Open>,
+    /// The stacks that those come from, where stacks were taken.
+    pub stacks: Vec<stacks::StackReport>,
     /// What was lost.
     pub losses: Vec<Loss>,
     /// Failed attempts that may be missing at most: runs of their hooks that the kernel skipped.
@@ -105,6 +108,8 @@ pub struct Open {
     pub age_ns: u64,
     /// Its start was not seen.
     pub before_trace: bool,
+    /// Number of the stack that it was opened from, where that was taken.
+    pub stack: Option<u32>,
     /// Where it stands.
     pub state: State,
     /// The client end.
@@ -222,6 +227,7 @@ impl Report {
             incomplete_because,
             programs: rows.into_values().collect(),
             open,
+            stacks: stacks::stacks(session),
             losses,
             skipped_runs,
             unseen_releases: session.unseen_releases(),
@@ -278,6 +284,7 @@ impl Open {
             server_inode: accepted.map(|accepted| accepted.inode),
             age_ns: connection.age(now),
             before_trace: connection.origin != Origin::Seen,
+            stack: connection.stack.map(|stack| stack.0),
             state: connection.state(),
             client_end: EndReport::new(session, connection, End::Client, now),
             server_end: EndReport::new(session, connection, End::Server, now),

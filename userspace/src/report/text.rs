@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::words::statement;
-use super::{EndReport, Open, Program, Report, escape::terminal};
+use super::{EndReport, Open, Program, Report, escape::terminal, findings::FindingReport, stacks};
 use crate::{clock::human, verdict::Verdict};
 
 /// Lists at most this many open connections of a program; the rest is counted.
@@ -189,12 +189,33 @@ fn findings(report: &Report, out: &mut String) {
         for doubt in &finding.uncertain {
             prose(&format!("Uncertain: {doubt}."), "  ", out);
         }
+        opened_at(report, finding, out);
         prose(finding.advice, "  ", out);
     }
     if none {
         let age = human(report.leak_age_ns);
         let _ = writeln!(out, "HEALTHY: no end has been kept for {age} or longer, and nobody was starved.");
     }
+}
+
+/// Where in its program the connections of a finding were opened.
+fn opened_at(report: &Report, finding: &FindingReport, out: &mut String) {
+    /// The places with the most connections.
+    const SHOWN: usize = 3;
+    for place in finding.opened_at.iter().take(SHOWN) {
+        let Some(stack) = report.stacks.iter().find(|stack| stack.id == place.stack) else { continue };
+        let site = stacks::site(&stack.frames).map_or_else(String::new, |site| format!(" in {site}"));
+        let _ = writeln!(out, "  Opened {}{site}:", times(place.count));
+        stacks::lines(&stack.frames, out);
+    }
+    if let Some(rest) = finding.opened_at.get(SHOWN..).filter(|rest| !rest.is_empty()) {
+        let count: u64 = rest.iter().map(|place| place.count).sum();
+        let _ = writeln!(out, "  And {} at {} other places.", times(count), rest.len());
+    }
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// Text in lines of 80 columns.

@@ -19,9 +19,10 @@ use crate::{
         limits::{self, GivenLimit, Limit},
         processes::Processes,
         selection::Selection,
+        stacks::{StackId, Stacks},
         who::{ProgramId, Who},
     },
-    event::{End, Event, Listener, ProcessId, Queue, Reason, Record, What},
+    event::{End, Event, Frame, Listener, ProcessId, Queue, Reason, Record, What},
     lifecycle::{Change, Connection, Table},
     verdict,
 };
@@ -100,6 +101,7 @@ pub struct Session {
     table: Table,
     books: Books,
     holders: Holders,
+    stacks: Stacks,
     /// Connections that a round has found, and that are not counted yet.
     found: Vec<Pending>,
     /// Time of the last record that has one.
@@ -123,6 +125,7 @@ impl Session {
             table: Table::default(),
             books: Books::new(settings),
             holders: Holders::default(),
+            stacks: Stacks::default(),
             found: Vec::new(),
             latest: 0,
             moment: 0,
@@ -152,6 +155,11 @@ impl Session {
                 self.holders.end();
                 None
             }
+            Record::Stack(stack) => {
+                self.stacks.insert(&stack);
+                None
+            }
+            Record::RawStack(_) => None,
             Record::Gone { connection, end } => self.gone(connection, end),
         }
     }
@@ -243,6 +251,11 @@ impl Session {
         let Ok(change) = self.table.apply(event.at, who.clone(), &event.what) else {
             return Some(self.misfit());
         };
+        if let What::Connect { connection, .. } = event.what
+            && let Some(stack) = self.stacks.take(connection)
+        {
+            self.table.tell_stack(connection, stack);
+        }
         if let What::Release { reason: Reason::Unseen, .. } = event.what {
             self.unseen += 1;
         }
@@ -348,6 +361,12 @@ impl Session {
     pub fn listener_holders(&self) -> impl Iterator<Item = (SocketId, &Holder)> {
         let holders = self.holders.listeners();
         holders.filter_map(|(listener, holder)| Some((self.books.followed(listener)?.socket, holder)))
+    }
+
+    /// The functions of a stack, the innermost first.
+    #[must_use]
+    pub fn frames(&self, stack: StackId) -> &[Frame] {
+        self.stacks.frames(stack)
     }
 
     /// What was chosen.

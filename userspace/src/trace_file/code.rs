@@ -14,6 +14,8 @@ pub(super) mod kind {
     pub(in crate::trace_file) const GONE: i64 = 6;
     pub(in crate::trace_file) const ROUND_BEGINS: i64 = 7;
     pub(in crate::trace_file) const ROUND_ENDS: i64 = 8;
+    /// 9 stands for a row of `held` in the views.
+    pub(in crate::trace_file) const STACK: i64 = 10;
 }
 
 /// States of the other end.

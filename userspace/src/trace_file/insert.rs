@@ -1,17 +1,18 @@
 //! Records to rows.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use lru::LruCache;
 use rusqlite::{Connection, Result, Statement, ToSql, types::Null};
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{
     code::{self, kind, peer, unsigned, untracked},
     schema::{self, COLUMNS},
 };
 use crate::event::{
-    Actor, Comm, End, Event, Held, HeldSocket, Listener, Peer, Process, ProcessId, Queue, Record, What,
+    Actor, Comm, End, Event, Frame, Held, HeldSocket, Listener, Peer, Process, ProcessId, Queue, Record,
+    Stack, What,
 };
 
 /// Processes whose names are remembered, so as not to repeat them with each event.
@@ -31,6 +32,9 @@ pub(super) struct Inserts<'c> {
     listener: Statement<'c>,
     event: Statement<'c>,
     held: Statement<'c>,
+    stack: Statement<'c>,
+    /// Numbers of the stacks that are written.
+    stacks: FxHashMap<Arc<[Frame]>, i64>,
     names: Names,
     seq: i64,
 }
@@ -44,6 +48,8 @@ impl<'c> Inserts<'c> {
             listener: prepare("listener", COLUMNS.listener)?,
             event: prepare("event", COLUMNS.event)?,
             held: prepare("held", COLUMNS.held)?,
+            stack: connection.prepare("INSERT INTO stack (id, frames) VALUES (?, ?)")?,
+            stacks: FxHashMap::default(),
             names: names(),
             seq: 0,
         })
@@ -59,6 +65,9 @@ impl<'c> Inserts<'c> {
             Record::Held(held) => self.held(held),
             Record::RoundBegins => self.mark(kind::ROUND_BEGINS, None),
             Record::RoundEnds => self.mark(kind::ROUND_ENDS, None),
+            Record::Stack(stack) => self.stack(stack),
+            // Nobody but this process's machine could make anything of it.
+            Record::RawStack(_) => Ok(()),
             Record::Gone { connection, end } => self.mark(kind::GONE, Some((*connection, *end))),
         }
     }
@@ -116,15 +125,36 @@ impl<'c> Inserts<'c> {
 
     /// A record without time and actor.
     fn mark(&mut self, kind: i64, end: Option<(u64, End)>) -> Result<()> {
-        const ACTOR: usize = 7;
-        let mut row = Row::new(&mut self.event, self.seq)?;
-        row.put(kind)?;
-        row.nulls(1 + ACTOR)?;
-        let fields = Fields {
+        self.bare(&Fields {
+            kind,
             connection: end.map(|(connection, _)| connection),
             side: end.map(|(_, end)| code::side(end)),
             ..Fields::default()
-        };
+        })
+    }
+
+    fn stack(&mut self, stack: &Stack) -> Result<()> {
+        let known = self.stacks.get(&stack.frames).copied();
+        let id = known.map_or_else(|| self.new_stack(&stack.frames), Ok)?;
+        let connection = Some(stack.connection);
+        self.bare(&Fields { kind: kind::STACK, connection, stack: Some(id), ..Fields::default() })
+    }
+
+    fn new_stack(&mut self, frames: &Arc<[Frame]>) -> Result<i64> {
+        let text = serde_json::to_string(&frames[..]);
+        let text = text.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let id = self.stacks.len() as i64 + 1;
+        self.stack.execute((id, text))?;
+        self.stacks.insert(Arc::clone(frames), id);
+        Ok(id)
+    }
+
+    /// A row without time and actor.
+    fn bare(&mut self, fields: &Fields<'_>) -> Result<()> {
+        const ACTOR: usize = 7;
+        let mut row = Row::new(&mut self.event, self.seq)?;
+        row.put(fields.kind)?;
+        row.nulls(1 + ACTOR)?;
         fields.put(&mut row)?;
         row.insert()
     }
@@ -180,6 +210,7 @@ struct Fields<'e> {
     errno: Option<i32>,
     address: Option<&'e [u8]>,
     place: Option<&'e [u8]>,
+    stack: Option<i64>,
 }
 
 impl<'e> Fields<'e> {
@@ -244,7 +275,7 @@ impl<'e> Fields<'e> {
     }
 
     /// All but the kind.
-    fn put(self, row: &mut Row<'_, '_>) -> Result<()> {
+    fn put(&self, row: &mut Row<'_, '_>) -> Result<()> {
         row.put(self.connection.map(unsigned))?;
         row.put(self.listener.map(unsigned))?;
         row.put(self.side)?;
@@ -255,7 +286,8 @@ impl<'e> Fields<'e> {
         row.put(self.status)?;
         row.put(self.errno)?;
         row.put(self.address.map(code::name))?;
-        row.put(self.place.map(code::name))
+        row.put(self.place.map(code::name))?;
+        row.put(self.stack)
     }
 }
 

@@ -1,11 +1,12 @@
 //! The tables of a trace, merged back into the order in which their rows were written.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use rusqlite::{
     Connection, OptionalExtension as _, Row, Rows, Statement,
     fallible_streaming_iterator::FallibleStreamingIterator as _,
 };
+use rustc_hash::FxHashMap;
 
 use super::{
     code,
@@ -13,7 +14,7 @@ use super::{
     rows::{self, RowError},
     schema::{self, Columns},
 };
-use crate::event::{Comm, ProcessId, Record};
+use crate::event::{Comm, Frame, ProcessId, Record, Stack};
 
 /// After the last row.
 const END: i64 = i64::MAX;
@@ -37,10 +38,14 @@ pub(super) fn replay(
     let mut held = Cursor::new(held.raw_query())?;
     let mut events = Cursor::new(event.raw_query())?;
     let mut known = Known::new(connection)?;
+    let mut stacks = Stacks::new(connection)?;
     loop {
         let rare = processes.seq.min(listeners.seq).min(held.seq);
         let (record, cursor) = if events.seq < rare {
-            let record = rows::event(events.row()?, |id| known.name(id, events.seq))?;
+            let record = match rows::stack(events.row()?)? {
+                Some((connection, id)) => Record::Stack(Stack { connection, frames: stacks.frames(id)? }),
+                None => rows::event(events.row()?, |id| known.name(id, events.seq))?,
+            };
             (record, &mut events)
         } else if rare == END {
             return Ok(());
@@ -111,5 +116,29 @@ impl<'c> Known<'c> {
         let comm = found.optional()?.flatten().ok_or(RowError::Value("comm"))?;
         self.names.put(*id, comm);
         Ok(comm)
+    }
+}
+
+/// The stacks, each read when it is first named.
+struct Stacks<'c> {
+    known: FxHashMap<i64, Arc<[Frame]>>,
+    look_up: Statement<'c>,
+}
+
+impl<'c> Stacks<'c> {
+    fn new(connection: &'c Connection) -> Result<Self, RowError> {
+        let look_up = connection.prepare("SELECT frames FROM stack WHERE id = ?")?;
+        Ok(Self { known: FxHashMap::default(), look_up })
+    }
+
+    fn frames(&mut self, id: i64) -> Result<Arc<[Frame]>, RowError> {
+        if let Some(frames) = self.known.get(&id) {
+            return Ok(Arc::clone(frames));
+        }
+        let text: Option<String> = self.look_up.query_row([id], |row| row.get(0)).optional()?;
+        let frames: Option<Vec<Frame>> = text.and_then(|text| serde_json::from_str(&text).ok());
+        let frames: Arc<[Frame]> = frames.ok_or(RowError::Value("frames"))?.into();
+        self.known.insert(id, Arc::clone(&frames));
+        Ok(frames)
     }
 }

@@ -213,6 +213,21 @@ pub(super) fn event(row: &Row<'_>, name: impl FnOnce(&ProcessId) -> Result<Comm>
     Ok(Record::Event(Event { at, actor, what: what(kind, &mut cells)? }))
 }
 
+/// A row of `event`: the number of its connection and of its stack, if it tells a stack.
+pub(super) fn stack(row: &Row<'_>) -> Result<Option<(u64, i64)>> {
+    /// Columns between connection and stack.
+    const BETWEEN: usize = 11;
+    let mut cells = Cells::new(row);
+    cells.skip(1);
+    if cells.number::<i64>("kind")? != kind::STACK {
+        return Ok(None);
+    }
+    cells.skip(8);
+    let connection = cells.unsigned("connection")?;
+    cells.skip(BETWEEN);
+    Ok(Some((connection, cells.number("stack")?)))
+}
+
 /// From the column `connection` on.
 fn what(kind: i64, cells: &mut Cells<'_>) -> Result<What> {
     if kind == kind::ATTEMPT {

@@ -29,7 +29,7 @@ pub(super) const COLUMNS: Columns = Columns {
     listener: "seq, listener, path, path_truncated, bind_name, is_abstract, device, inode, directory_inode, \
                mount_namespace, network_namespace, pid, backlog, is_seqpacket",
     event: "seq, kind, at, pid, start, exec_id, tid, uid, gid, comm, connection, listener, side, inode, queue_length, \
-            queue_max, untracked, reason, status, errno, address, place",
+            queue_max, untracked, reason, status, errno, address, place, stack",
     held: "seq, at, pid, start, exec_id, tid, uid, gid, comm, connection, listener, side, fd, inode, is_seed, peer, \
            peer_inode, opener, queue_length, queue_max",
 };
@@ -53,11 +53,12 @@ pub(super) fn insert(table: &str, columns: &str) -> String {
     format!("INSERT INTO {table} ({columns}) VALUES ({})", places.join(", "))
 }
 
-/// Makes everything, in one transaction with the marks that tell a trace.
+/// Makes everything, with the marks that tell a trace. Belongs into one transaction with the session's row, without which it is
+/// none.
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     let tables = include_str!("schema.sql");
     connection.execute_batch(&format!(
-        "BEGIN;\n{tables}\n{};\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {VERSION};\nCOMMIT;",
+        "{tables}\n{};\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {VERSION};",
         views()
     ))
 }

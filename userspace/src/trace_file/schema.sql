@@ -63,7 +63,7 @@ CREATE INDEX listener_by_number ON listener (listener);
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL, -- 1 connect, 2 accept, 3 release, 4 listener closed, 5 failed attempt,
-                           -- 6 found gone, 7 round begins, 8 round ends
+                           -- 6 found gone, 7 round begins, 8 round ends, 10 stack of the opener to come
     at INTEGER,
     connection INTEGER,
     listener INTEGER,
@@ -113,5 +113,5 @@ CREATE TABLE held (
 
 CREATE TABLE stack (
     id INTEGER PRIMARY KEY,
-    frames TEXT NOT NULL -- JSON array
+    frames TEXT NOT NULL -- JSON array, the innermost function first
 );

@@ -8,6 +8,8 @@ mod packages;
 mod qemu;
 pub(crate) mod toolchain;
 
+pub(crate) use packages::PYTHON;
+
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};

@@ -26,7 +26,10 @@ fn has_keyring() -> bool {
     Path::new(KEYRING).exists()
 }
 
-/// Packages whose programs go into the VMs and this machine lacks.
+/// Debian's own: another one on the search path may be built in another way.
+pub(crate) const PYTHON: &str = "/usr/bin/python3";
+
+/// Packages whose programs go into the VMs, or build such, and this machine lacks.
 pub(crate) fn missing_for_guest() -> Vec<&'static str> {
     let has = |program| paths::program(program).is_some();
     let static_busybox = paths::program("busybox").is_some_and(|path| libs::is_static(&path));
@@ -35,6 +38,9 @@ pub(crate) fn missing_for_guest() -> Vec<&'static str> {
         ("haproxy", has("haproxy")),
         ("socat", has("socat")),
         ("debian-archive-keyring", has_keyring()),
+        ("gcc", has("cc")),
+        ("golang-go", has("go")),
+        ("python3", Path::new(PYTHON).exists()),
     ]
     .into_iter()
     .filter(|(_, present)| !present)

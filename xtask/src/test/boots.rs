@@ -27,6 +27,7 @@ pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> R
     for program in ["sockleak", "workload", "scenarios"] {
         guest.add(&paths::release().join(program), &Path::new("/usr/bin").join(program))?;
     }
+    add_leaks(&mut guest)?;
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let jobs = jobs.unwrap_or(processors.min(MOST)).clamp(1, boots.len());
     let next = Mutex::new(boots.iter().enumerate());
@@ -48,6 +49,18 @@ pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> R
     let mut results = results.into_inner().map_err(|_| anyhow!("a test thread panicked"))?;
     results.sort_by_key(|(index, _)| *index);
     Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+/// Programs whose stacks are told apart.
+fn add_leaks(guest: &mut Guest) -> Result<()> {
+    const FOLDER: &str = "/opt/stacks";
+    for program in build::leaks()? {
+        let name = program.file_name().map(Path::new).unwrap_or(&program).to_owned();
+        guest.add(&program, &Path::new(FOLDER).join(name))?;
+    }
+    let (python, encodings) = build::python()?;
+    guest.add(&python, &python)?;
+    guest.add(&encodings, &encodings)
 }
 
 fn run_one(boot: &Boot, guest: &Guest, only: &[String]) -> BootResult {

@@ -11,6 +11,7 @@ mod output;
 mod pipes;
 mod recording;
 mod refusals;
+mod stacks;
 mod targets;
 
 use std::fs;
@@ -81,6 +82,9 @@ pub const ALL: &[Case] = &[
     case!("recording-killed", recording::killed),
     case!("recording-refused", recording::refused),
     case!("fail-on", recording::fail_on),
+    case!("stacks-c", stacks::c),
+    case!("stacks-go", stacks::go),
+    case!("stacks-auto", stacks::auto),
     case!("forced-kind-warns", check::forced_kind_warns),
     case!("hostile-names", names::hostile_names),
     case!("small-ring", limits::small_ring),

@@ -17,7 +17,7 @@ use recording::{Kind, is_worth_keeping};
 use super::{output::Output, report::fail_on, source::Source};
 use crate::{
     attribution::{selection::Selection, targets::Target},
-    cli::Capture,
+    cli::{Capture, StackPolicy},
     clock::{self, Clock},
     console::say,
     decode::decode,
@@ -32,11 +32,13 @@ use crate::{
         status::Outcome,
     },
     report::{
-        Frame, Loss, Report, json,
+        Frame, Loss, Report,
+        escape::terminal,
+        json,
         live::{HEADINGS, Lines},
         text,
     },
-    session::{Notice, Session, Settings},
+    session::{Notice, Session, Settings, Socket},
     trace_file::Writer,
 };
 
@@ -133,6 +135,9 @@ impl<'a> Run<'a> {
         probe.control.look_for(selection.wanted())?;
         // As the first round wants it: there are no map operations then that could wait.
         probe.control.listeners_only(true)?;
+        if arguments.stacks == StackPolicy::On {
+            probe.control.take_stacks(true)?;
+        }
         probe.control.enable(true)?;
         let mut run = Self {
             arguments,
@@ -247,7 +252,24 @@ impl<'a> Run<'a> {
             self.missed = missed;
             self.repair()?;
         }
+        self.arm_stacks()?;
         self.flush_recording();
+        Ok(())
+    }
+
+    /// With `--stacks=auto`: has stacks taken from when half the slots of a socket are used.
+    fn arm_stacks(&mut self) -> Result<(), Failure> {
+        if self.arguments.stacks != StackPolicy::Auto || self.probe.control.takes_stacks() {
+            return Ok(());
+        }
+        let is_half_used = |socket: &&Socket| {
+            socket.limit.is_some_and(|limit| socket.slots.saturating_mul(2) >= limit.slots)
+        };
+        if let Some(socket) = self.session.sockets().iter().find(is_half_used) {
+            let (path, slots) = (terminal(&socket.path), socket.slots);
+            say(format_args!("{slots} slots of {path} are in use: stacks are taken from now on"));
+            self.probe.control.take_stacks(true)?;
+        }
         Ok(())
     }
 
@@ -373,6 +395,10 @@ impl<'a> Run<'a> {
         let mut gaps: Vec<_> = hooks
             .map(|hook| format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()))
             .collect();
+        if self.source.nameless() > 0 {
+            let count = self.source.nameless();
+            tracing::info!("{count} stacks could not be read: their processes were gone");
+        }
         if self.undecoded > 0 {
             gaps.push(format!("{} records could not be decoded", self.undecoded));
         }

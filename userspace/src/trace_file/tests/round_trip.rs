@@ -1,7 +1,7 @@
 use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
-use crate::event::{End, Held, HeldSocket, Listener, Peer, Reason};
+use crate::event::{End, Frame, Held, HeldSocket, Listener, Peer, Reason, Stack};
 
 fn number() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), Just(u64::MAX), Just(1 << 63), Just((1 << 63) - 1), any::<u64>()]
@@ -144,6 +144,22 @@ fn held_sockets() -> BoxedStrategy<HeldSocket> {
     .boxed()
 }
 
+/// Few different ones, so that some are the same.
+fn frames() -> impl Strategy<Value = Frame> {
+    let name = || option::of("[a\"é]{0,2}".prop_map(|name| name.into()));
+    (name(), name(), option::of(any::<u32>()), option::of(any::<u64>()), any::<bool>()).prop_map(
+        |(function, module, line, offset, inlined)| Frame {
+            file: function.clone(),
+            function,
+            line,
+            build_id: module.clone(),
+            module,
+            offset,
+            inlined,
+        },
+    )
+}
+
 fn records() -> impl Strategy<Value = Record> {
     prop_oneof![
         2 => processes().prop_map(|process| Record::Process(process.into())).boxed(),
@@ -157,6 +173,9 @@ fn records() -> impl Strategy<Value = Record> {
         1 => Just(Record::RoundBegins),
         1 => Just(Record::RoundEnds),
         1 => (number(), ends()).prop_map(|(connection, end)| Record::Gone { connection, end }),
+        1 => (number(), vec(frames(), 0..3)).prop_map(|(connection, frames)| {
+            Record::Stack(Stack { connection, frames: frames.into() })
+        }),
     ]
 }
 

@@ -1,0 +1,174 @@
+//! Executables and libraries of other processes, copied before they are read: whoever owns one may cut it short at any
+//! moment, and reading what is no longer there would end this process.
+
+use std::{
+    fmt::Write as _,
+    fs::{self, File, OpenOptions},
+    io,
+    os::{
+        fd::AsRawFd as _,
+        unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    },
+    path::PathBuf,
+    sync::Arc,
+};
+
+use framehop::ExplicitModuleSectionInfo;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use object::{Object as _, ObjectSection as _, ObjectSegment as _, ReadCache, read::elf::ElfFile64};
+use rustc_hash::FxHashMap;
+
+use super::maps::Mapping;
+
+/// Files that are kept. Further ones stay without names.
+const MOST: usize = 256;
+/// Larger ones stay without names.
+const LARGEST: u64 = 512 << 20;
+
+/// A segment that is loaded.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    address: u64,
+    offset: u64,
+    len: u64,
+}
+
+/// An executable or a library.
+#[derive(Debug)]
+pub(super) struct ElfFile {
+    /// Its path, as its process has it.
+    pub(super) path: Arc<str>,
+    /// Build id in hexadecimal.
+    pub(super) build_id: Option<Arc<str>>,
+    copy: File,
+    segments: Vec<Segment>,
+    sections: ExplicitModuleSectionInfo<Arc<[u8]>>,
+}
+
+impl ElfFile {
+    /// A path under which this process can open it.
+    pub(super) fn open_path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.copy.as_raw_fd()).into()
+    }
+
+    /// What to subtract from an address in a mapping for the address that the file's tables have.
+    pub(super) fn bias(&self, mapping: &Mapping) -> Option<u64> {
+        let segment = self.segments.iter().find(|segment| {
+            (segment.offset & !0xfff..segment.offset + segment.len).contains(&mapping.offset)
+        })?;
+        let address = segment.address.wrapping_sub(segment.offset).wrapping_add(mapping.offset);
+        Some(mapping.range.start.wrapping_sub(address))
+    }
+
+    /// What unwinding needs.
+    pub(super) fn sections(&self) -> ExplicitModuleSectionInfo<Arc<[u8]>> {
+        self.sections.clone()
+    }
+}
+
+/// All of them, by number.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    by_identity: FxHashMap<(u64, u64, i64), Option<usize>>,
+    files: Vec<ElfFile>,
+}
+
+impl Files {
+    /// The number of a mapping's file; None if it cannot be read, or is not the one that was mapped.
+    pub(super) fn open(&mut self, pid: u32, mapping: &Mapping, is_executable: bool) -> Option<usize> {
+        let file = open(pid, mapping, is_executable).ok()?;
+        let metadata = file.metadata().ok()?;
+        let identity = (metadata.dev(), metadata.ino(), metadata.ctime_nsec() ^ metadata.ctime());
+        if let Some(&known) = self.by_identity.get(&identity) {
+            return known;
+        }
+        if self.files.len() >= MOST || metadata.len() > LARGEST {
+            return None;
+        }
+        let parsed = copy(file).ok().and_then(|copy| parse(&mapping.path, copy));
+        let number = parsed.map(|parsed| {
+            self.files.push(parsed);
+            self.files.len() - 1
+        });
+        self.by_identity.insert(identity, number);
+        number
+    }
+
+    /// A file by its number.
+    pub(super) fn get(&self, number: usize) -> Option<&ElfFile> {
+        self.files.get(number)
+    }
+}
+
+/// Opens what a process has mapped. A path is the process's own choice: it must lead to a regular file, and to the one that
+/// the mapping is of.
+fn open(pid: u32, mapping: &Mapping, is_executable: bool) -> io::Result<File> {
+    let path = if is_executable {
+        // Leads to the file itself, replaced or not.
+        format!("/proc/{pid}/exe")
+    } else {
+        format!("/proc/{pid}/root{}", mapping.path)
+    };
+    let is_regular = fs::metadata(&path)?.is_file();
+    if !is_regular {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(&path)?;
+    let metadata = file.metadata()?;
+    // An overlay file system may show another inode in the map.
+    let is_mapped = is_executable || metadata.ino() == mapping.inode || is_overlay(&file);
+    if metadata.is_file() && is_mapped { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+fn is_overlay(file: &File) -> bool {
+    nix::sys::statfs::fstatfs(file)
+        .is_ok_and(|info| info.filesystem_type() == nix::sys::statfs::OVERLAYFS_SUPER_MAGIC)
+}
+
+/// A copy in memory that nobody else can change.
+fn copy(mut file: File) -> io::Result<File> {
+    let mut copy = File::from(memfd_create("module", MFdFlags::MFD_CLOEXEC)?);
+    let copied = io::copy(&mut io::Read::take(&mut file, LARGEST), &mut copy)?;
+    if copied == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(copy)
+}
+
+fn parse(path: &str, copy: File) -> Option<ElfFile> {
+    let cache = ReadCache::new(copy.try_clone().ok()?);
+    let elf: ElfFile64<'_, object::Endianness, _> = ElfFile64::parse(&cache).ok()?;
+    let segments = elf
+        .segments()
+        .map(|segment| {
+            let (offset, len) = segment.file_range();
+            Segment { address: segment.address(), offset, len }
+        })
+        .collect();
+    let range = |name| {
+        let section = elf.section_by_name(name)?;
+        Some(section.address()..section.address().checked_add(section.size())?)
+    };
+    let data = |name| Some(elf.section_by_name(name)?.uncompressed_data().ok()?.into());
+    let sections = ExplicitModuleSectionInfo {
+        base_svma: 0,
+        text_svma: range(".text"),
+        eh_frame_svma: range(".eh_frame"),
+        eh_frame: data(".eh_frame"),
+        eh_frame_hdr_svma: range(".eh_frame_hdr"),
+        eh_frame_hdr: data(".eh_frame_hdr"),
+        debug_frame: data(".debug_frame"),
+        got_svma: range(".got"),
+        ..ExplicitModuleSectionInfo::default()
+    };
+    let build_id = elf.build_id().ok().flatten().map(|bytes| hexadecimal(bytes).into());
+    Some(ElfFile { path: path.trim_end_matches(" (deleted)").into(), build_id, copy, segments, sections })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

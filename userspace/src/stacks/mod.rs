@@ -1,0 +1,109 @@
+//! Stacks as bytes become lists of functions: unwound by the programs' own tables, named by their symbols. Reads other
+//! processes' memory maps and files, so this is part of the source: what comes out goes into the recording.
+
+mod file;
+mod maps;
+mod space;
+mod symbols;
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use framehop::{FrameAddress, Unwinder as _, x86_64};
+use lru::LruCache;
+use rustc_hash::FxBuildHasher;
+
+use crate::event::{Frame, ProcessId, RawStack, Stack};
+use file::Files;
+use space::Space;
+use symbols::Symbols;
+
+/// Processes whose memory maps are remembered.
+const PROCESSES: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// Stacks whose functions are remembered.
+const KNOWN: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+/// Functions of a stack that are kept.
+const DEEPEST: usize = 64;
+
+/// Where a function's instruction lies: number of the file, and the offset in it. Without a file, the address.
+type Place = (Option<usize>, u64);
+
+/// Unwinds stacks and names their functions.
+pub struct Resolver {
+    spaces: LruCache<ProcessId, Space, FxBuildHasher>,
+    files: Files,
+    symbols: Symbols,
+    rules: x86_64::CacheX86_64,
+    known: LruCache<Vec<Place>, Arc<[Frame]>, FxBuildHasher>,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self {
+            spaces: LruCache::with_hasher(PROCESSES, FxBuildHasher),
+            files: Files::default(),
+            symbols: Symbols::default(),
+            rules: x86_64::CacheX86_64::new(),
+            known: LruCache::with_hasher(KNOWN, FxBuildHasher),
+        }
+    }
+}
+
+impl std::fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resolver").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+impl Resolver {
+    /// Names the functions of a stack; None if the process was gone before its memory map could be read.
+    pub fn resolve(&mut self, raw: &RawStack) -> Option<Stack> {
+        let mut is_fresh = false;
+        if !self.spaces.contains(&raw.process) {
+            is_fresh = true;
+            self.read(raw.process)?;
+        }
+        let mut places = self.places(raw)?;
+        // It may have loaded a library since.
+        if !is_fresh && places.iter().any(|(file, _)| file.is_none()) && self.read(raw.process).is_some() {
+            places = self.places(raw)?;
+        }
+        if let Some(frames) = self.known.get(&places) {
+            return Some(Stack { connection: raw.connection, frames: Arc::clone(frames) });
+        }
+        let frames: Vec<Frame> = places.iter().flat_map(|&place| self.name(place)).take(DEEPEST).collect();
+        let frames: Arc<[Frame]> = frames.into();
+        self.known.put(places, Arc::clone(&frames));
+        Some(Stack { connection: raw.connection, frames })
+    }
+
+    fn read(&mut self, process: ProcessId) -> Option<()> {
+        let space = Space::read(process, &mut self.files)?;
+        self.spaces.put(process, space);
+        Some(())
+    }
+
+    /// The instructions that a stack leads through, the innermost first.
+    fn places(&mut self, raw: &RawStack) -> Option<Vec<Place>> {
+        let space = self.spaces.get(&raw.process)?;
+        let mut read = |address| raw.word(address).ok_or(());
+        let registers = x86_64::UnwindRegsX86_64::new(raw.ip, raw.sp, raw.bp);
+        let mut frames = space.unwinder.iter_frames(raw.ip, registers, &mut self.rules, &mut read);
+        let mut places = Vec::new();
+        // An error ends what can be told: the stack goes on beyond what was copied, or has no tables.
+        while let Ok(Some(frame)) = frames.next() {
+            let frame: FrameAddress = frame;
+            places.push(space.place(frame.address_for_lookup()));
+            if places.len() >= DEEPEST {
+                break;
+            }
+        }
+        Some(places)
+    }
+
+    fn name(&mut self, (file, offset): Place) -> Vec<Frame> {
+        match file.and_then(|file| self.files.get(file)) {
+            Some(file) => self.symbols.name(file, offset),
+            None => vec![Frame { offset: Some(offset), ..Frame::default() }],
+        }
+    }
+}
