@@ -9,6 +9,7 @@ mod books;
 mod found;
 mod holders;
 mod notice;
+mod view;
 
 pub use books::Tally;
 pub use holders::Holder;
@@ -19,10 +20,10 @@ use crate::{
         limits::{self, GivenLimit, Limit},
         processes::Processes,
         selection::Selection,
-        stacks::{StackId, Stacks},
-        who::{ProgramId, Who},
+        stacks::Stacks,
+        who::Who,
     },
-    event::{End, Event, Frame, Listener, ProcessId, Queue, Reason, Record, What},
+    event::{Event, Listener, ProcessId, Queue, Reason, Record, What},
     lifecycle::{Change, Connection, Table},
     verdict,
 };
@@ -349,66 +350,6 @@ impl Session {
                 .map_or(0, |followed| followed.occupied),
             connection,
         })
-    }
-
-    /// Who held an end in the last complete round; None if there was none.
-    #[must_use]
-    pub fn holders(&self, connection: u64, end: End) -> Option<&[Holder]> {
-        self.holders.of((connection, end))
-    }
-
-    /// Who held a listener in the last complete round.
-    pub fn listener_holders(&self) -> impl Iterator<Item = (SocketId, &Holder)> {
-        let holders = self.holders.listeners();
-        holders.filter_map(|(listener, holder)| Some((self.books.followed(listener)?.socket, holder)))
-    }
-
-    /// The functions of a stack, the innermost first.
-    #[must_use]
-    pub fn frames(&self, stack: StackId) -> &[Frame] {
-        self.stacks.frames(stack)
-    }
-
-    /// What was chosen.
-    #[must_use]
-    pub const fn settings(&self) -> &Settings {
-        &self.books.settings
-    }
-
-    /// A program's name.
-    #[must_use]
-    pub fn program(&self, program: ProgramId) -> &str {
-        self.processes.name(program)
-    }
-
-    /// The sockets, in the order of their ids.
-    #[must_use]
-    pub fn sockets(&self) -> &[Socket] {
-        &self.books.sockets
-    }
-
-    /// What each program did on each socket.
-    pub fn tallies(&self) -> impl Iterator<Item = (SocketId, ProgramId, &Tally)> {
-        self.books.tallies.iter().map(|(&(socket, program), tally)| (socket, program, tally))
-    }
-
-    /// The connections that are not released at both ends, each with its socket.
-    pub fn open(&self) -> impl Iterator<Item = (SocketId, &Connection)> {
-        self.table
-            .iter()
-            .filter_map(|connection| Some((self.books.followed(connection.listener)?.socket, connection)))
-    }
-
-    /// Releases of ends that were open when they were first met, of which it is not known when they happened or by whom.
-    #[must_use]
-    pub const fn unseen_releases(&self) -> u64 {
-        self.unseen
-    }
-
-    /// Records that did not fit what came before: something was lost in between.
-    #[must_use]
-    pub fn misfits(&self) -> u64 {
-        self.misfits
     }
 }
 

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::Path};
 use super::*;
 use crate::{
     attribution::targets::Target,
-    event::{Actor, Comm, Held, HeldSocket, Namespaces, Peer, Process, ProcessId, Queue, Reason},
+    event::{Actor, Comm, End, Held, HeldSocket, Namespaces, Peer, Process, ProcessId, Queue, Reason},
     lifecycle::LiveEnds,
 };
 

@@ -11,6 +11,7 @@ use tokio::{
 
 mod recording;
 mod rounds;
+mod upkeep;
 
 use recording::{Kind, is_worth_keeping};
 
@@ -32,13 +33,11 @@ use crate::{
         status::Outcome,
     },
     report::{
-        Frame, Loss, Report,
-        escape::terminal,
-        json,
+        Frame, Loss, Report, json,
         live::{HEADINGS, Lines},
         text,
     },
-    session::{Notice, Session, Settings, Socket},
+    session::{Notice, Session, Settings},
     trace_file::Writer,
 };
 
@@ -227,50 +226,6 @@ impl<'a> Run<'a> {
 
     fn is_enough(&self) -> bool {
         self.arguments.count.is_some_and(|count| self.events >= count)
-    }
-
-    /// What changes slowly: which files exist, what was lost, what the kernel side logged.
-    fn look(&mut self) -> Result<(), Failure> {
-        self.session.selection.refresh();
-        self.probe.control.look_for(self.session.selection.wanted())?;
-        self.probe.flush_log();
-        let losses = self.probe.losses();
-        if losses != self.losses {
-            if self.arguments.json {
-                self.out.json(&json::losses(&losses));
-                self.out.flush()?;
-            } else {
-                for Loss { hook, what, count } in &losses {
-                    say(format_args!("{what} lost at hook {hook}, {count} so far"));
-                }
-            }
-            self.losses = losses;
-            self.repair()?;
-        }
-        let missed = self.probe.missed(Hook::Release);
-        if missed != self.missed {
-            self.missed = missed;
-            self.repair()?;
-        }
-        self.arm_stacks()?;
-        self.flush_recording();
-        Ok(())
-    }
-
-    /// With `--stacks=auto`: has stacks taken from when half the slots of a socket are used.
-    fn arm_stacks(&mut self) -> Result<(), Failure> {
-        if self.arguments.stacks != StackPolicy::Auto || self.probe.control.takes_stacks() {
-            return Ok(());
-        }
-        let is_half_used = |socket: &&Socket| {
-            socket.limit.is_some_and(|limit| socket.slots.saturating_mul(2) >= limit.slots)
-        };
-        if let Some(socket) = self.session.sockets().iter().find(is_half_used) {
-            let (path, slots) = (terminal(&socket.path), socket.slots);
-            say(format_args!("{slots} slots of {path} are in use: stacks are taken from now on"));
-            self.probe.control.take_stacks(true)?;
-        }
-        Ok(())
     }
 
     /// Takes in what is in the ring; tells whether there was anything.

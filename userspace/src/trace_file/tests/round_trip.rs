@@ -146,7 +146,7 @@ fn held_sockets() -> BoxedStrategy<HeldSocket> {
 
 /// Few different ones, so that some are the same.
 fn frames() -> impl Strategy<Value = Frame> {
-    let name = || option::of("[a\"é]{0,2}".prop_map(|name| name.into()));
+    let name = || option::of("[a\"é]{0,2}".prop_map(Arc::from));
     (name(), name(), option::of(any::<u32>()), option::of(any::<u64>()), any::<bool>()).prop_map(
         |(function, module, line, offset, inlined)| Frame {
             file: function.clone(),
