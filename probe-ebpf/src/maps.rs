@@ -4,7 +4,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
-use probe_ebpf::abi::{Config, Counters, End, Name, Pending, ProcessKey};
+use probe_ebpf::abi::{Config, Counters, End, Name, Pending, ProcessKey, Python};
 
 /// Records on their way to userspace.
 #[map]
@@ -70,3 +70,7 @@ pub(crate) static SEED_NUMBER: Array<u64> = Array::with_max_entries(1, 0);
 /// Thread group id of whoever runs the iterator, as the kernel has it: in a pid namespace userspace does not know its own.
 #[map]
 pub(crate) static OBSERVER: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Python interpreters: by their executable's inode number, or by process where they are in a library.
+#[map]
+pub(crate) static PYTHONS: LruHashMap<u64, Python> = LruHashMap::with_max_entries(1024, 0);

@@ -78,6 +78,7 @@ offsets! {
     file_path = "file.f_path",
     file_inode = "file.f_inode",
     mm_exe_file = "mm_struct.exe_file",
+    mm_start_code = "mm_struct.start_code",
     mm_arg_start = "mm_struct.arg_start",
     mm_arg_end = "mm_struct.arg_end",
     task_flags = "task_struct.flags",

@@ -237,6 +237,7 @@ fn stack(bytes: &[u8]) -> Result<RawStack, DecodeError> {
         sp: raw.sp,
         bp: raw.bp,
         base: raw.base,
+        script: raw.script[..(raw.script_used as usize).min(abi::SCRIPT_LEN)].into(),
         bytes: raw.bytes[..used].into(),
     })
 }

@@ -68,5 +68,40 @@ shared! {
     } size 24
 }
 
+shared! {
+    /// Value of the map of Python interpreters: where they keep what they run. All but the first are offsets in structures,
+    /// which differ from version to version.
+    pub struct Python {
+        /// Address of `_PyRuntime`; in an entry for a file from the beginning of the process's code on.
+        pub runtime: u64,
+        /// `_PyRuntimeState.interpreters.head`
+        pub interpreter: u32,
+        /// `PyInterpreterState.threads.head`
+        pub thread: u32,
+        /// `PyThreadState.next`
+        pub next_thread: u32,
+        /// `PyThreadState.native_thread_id`
+        pub thread_id: u32,
+        /// `PyThreadState.cframe`
+        pub c_frame: u32,
+        /// `_PyCFrame.current_frame`
+        pub frame: u32,
+        /// `_PyInterpreterFrame.f_code`
+        pub code: u32,
+        /// `_PyInterpreterFrame.previous`
+        pub previous: u32,
+        /// `_PyInterpreterFrame.prev_instr`
+        pub instruction: u32,
+        /// Padding.
+        pub reserved: u32,
+    } size 48
+}
+
+/// Key of a process in the map of interpreters.
+#[must_use]
+pub const fn interpreter_process(tgid: u32) -> u64 {
+    (tgid as u64) | 1 << 63
+}
+
 /// How often something failed, by [`hook`] and [`failure`].
 pub type Counters = [[u64; failure::COUNT]; hook::COUNT];

@@ -19,6 +19,9 @@ pub const STACK_LEN: usize = 16 << 10;
 /// A stack is copied in pieces of this size, up to the first that cannot be read.
 pub const STACK_PIECE: usize = 1 << 10;
 
+/// Frames of an interpreter that are kept.
+pub const SCRIPT_LEN: usize = 32;
+
 /// Bytes of a name that the kernel side compares, besides its length. Userspace turns down what only looks alike.
 pub const PREFIX_LEN: usize = 15;
 /// No user or group id: `(uid_t)-1`, which no user has.

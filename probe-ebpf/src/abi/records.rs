@@ -1,6 +1,6 @@
 //! The records in the ring buffer.
 
-use super::{ARGV_LEN, COMPONENT_LEN, NAME_LEN, PATH_LEN, STACK_LEN};
+use super::{ARGV_LEN, COMPONENT_LEN, NAME_LEN, PATH_LEN, SCRIPT_LEN, STACK_LEN};
 
 shared! {
     /// Start of every record.
@@ -189,9 +189,15 @@ shared! {
         pub bp: u64,
         /// Address of the first of `bytes`, at or below `sp`.
         pub base: u64,
+        /// Entries used of `script`.
+        pub script_used: u32,
+        /// Padding.
+        pub reserved: u32,
+        /// Of an interpreter: the addresses of each function's code object and of the instruction in it, the innermost first.
+        pub script: [[u64; 2]; SCRIPT_LEN],
         /// What lies on the stack from there on, towards its beginning.
         pub bytes: [u8; STACK_LEN],
-    } size 16464
+    } size 16984
 }
 
 shared! {

@@ -1,6 +1,7 @@
 //! Readers of kernel structures. They follow offsets that userspace took from BTF; nothing here knows a version.
 
 pub(crate) mod dentry;
+pub(crate) mod python;
 pub(crate) mod sock;
 pub(crate) mod stack;
 pub(crate) mod task;

@@ -4,7 +4,7 @@
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use probe_ebpf::abi::{Actor, STACK_LEN, STACK_PIECE, Stack, failure, hook, kind};
 
-use super::task::Task;
+use super::{python, task::Task};
 use crate::{emit, maps::EVENTS};
 
 /// Hands over the stack of the current task. Without room, or for a task without a user mode of 64 bits, there is none.
@@ -28,6 +28,8 @@ pub(crate) fn emit(task: Task, actor: &Actor, connection: u64) {
         (*record).sp = sp;
         (*record).bp = bp;
         (*record).base = base;
+        (*record).reserved = 0;
+        (*record).script_used = python::walk(task, (&raw mut (*record).script).cast());
         (*record).used = copy(base, (&raw mut (*record).bytes).cast());
     }
     emit::submit(entry);

@@ -43,6 +43,9 @@ fn member<T: Plain>(task: u64, offset: u64) -> T {
     }
 }
 
+/// `sizeof(struct upid)`: a number and a pointer.
+const UPID: u64 = 16;
+
 /// The task that a program runs in.
 #[derive(Clone, Copy)]
 pub(crate) struct Task(u64);
@@ -132,6 +135,20 @@ impl Task {
         Some([ip, peek(registers + offset!(regs_syscall) + STACK), peek(registers + FRAME)])
     }
 
+    /// What has the process's memory; 0 for one without.
+    #[inline(always)]
+    pub(crate) fn memory(self) -> u64 {
+        peek(self.0 + offset!(task_mm))
+    }
+
+    /// Thread id in the thread's own pid namespace: what gettid(2) tells it.
+    #[inline(always)]
+    pub(crate) fn own_thread_id(self) -> u32 {
+        let pid: u64 = peek(self.0 + offset!(task_pid));
+        let level: u32 = peek(pid + offset!(pid_level));
+        peek(pid + offset!(pid_numbers) + u64::from(level) * UPID + offset!(upid_nr))
+    }
+
     /// Describes the process to userspace, once for each program that it runs. An exiting task has no memory left to
     /// read and was described when it connected, or cannot be.
     #[inline(always)]
@@ -149,7 +166,7 @@ impl Task {
             unsafe { *last = actor.process };
             return;
         }
-        let mm: u64 = peek(self.0 + offset!(task_mm));
+        let mm = self.memory();
         if mm == 0 {
             return;
         }
@@ -192,8 +209,6 @@ impl Task {
         let leader: u64 = peek(self.0 + offset!(task_leader));
         let pid: u64 = peek(leader + offset!(task_pid));
         let level: u32 = peek(pid + offset!(pid_level));
-        /// `sizeof(struct upid)`: a number and a pointer.
-        const UPID: u64 = 16;
         let own = pid + offset!(pid_numbers) + u64::from(level) * UPID;
         let pid_namespace: u64 = peek(own + offset!(upid_namespace));
         // SAFETY: by this function's contract.

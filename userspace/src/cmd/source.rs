@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fs, os::unix::fs::MetadataExt as _, sync::Arc};
 
 use nix::unistd::{Uid, User};
+use probe_ebpf::abi;
 
 use crate::{
     event::{Actor, Namespaces, Process, ProcessId, Record, What},
@@ -44,6 +45,16 @@ impl Source {
             }
             _ => {}
         }
+    }
+
+    /// Prepares to name stacks.
+    pub(super) fn look_for_interpreters(&mut self) {
+        self.stacks.look_around();
+    }
+
+    /// Interpreters for the kernel side to know, each with its key, that were found since this was asked last.
+    pub(super) fn take_interpreters(&mut self) -> Vec<(u64, abi::Python)> {
+        self.stacks.take_interpreters()
     }
 
     /// Stacks that could not be read, as their processes were gone already.

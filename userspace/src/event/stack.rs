@@ -23,6 +23,8 @@ pub struct RawStack {
     pub bp: u64,
     /// Address of the first byte.
     pub base: u64,
+    /// Of an interpreter: addresses of the code object and the instruction of each function that it runs, the innermost first.
+    pub script: Box<[[u64; 2]]>,
     /// What lies on the stack from there on.
     pub bytes: Box<[u8]>,
 }

@@ -7,7 +7,7 @@ use aya::{
     Ebpf,
     maps::{Array, HashMap, Map, MapData},
 };
-use probe_ebpf::abi::{Config, Name, PREFIX_LEN};
+use probe_ebpf::abi::{Config, Name, PREFIX_LEN, Python};
 
 use super::shared::Shared;
 use crate::attribution::targets::Wanted;
@@ -17,6 +17,7 @@ pub struct Control {
     config: Array<MapData, Shared<Config>>,
     wanted: HashMap<MapData, Shared<Name>, u8>,
     ignored: HashMap<MapData, u64, u8>,
+    interpreters: HashMap<MapData, u64, Shared<Python>>,
     current: Config,
     listed: BTreeSet<Wanted>,
 }
@@ -32,6 +33,7 @@ impl Control {
             config: Array::try_from(take(ebpf, "CONFIG")?).context("CONFIG")?,
             wanted: HashMap::try_from(take(ebpf, "WANTED")?).context("WANTED")?,
             ignored: HashMap::try_from(take(ebpf, "IGNORED")?).context("IGNORED")?,
+            interpreters: HashMap::try_from(take(ebpf, "PYTHONS")?).context("PYTHONS")?,
             current: idle(),
             listed: BTreeSet::new(),
         })
@@ -94,6 +96,12 @@ impl Control {
     /// If the map cannot be written.
     pub fn take_stacks(&mut self, taken: bool) -> anyhow::Result<()> {
         self.configure(Config { stacks: u32::from(taken), ..self.current })
+    }
+
+    /// Tells the kernel side where a Python interpreter keeps what it runs.
+    pub fn tell_interpreter(&mut self, key: u64, interpreter: Python) {
+        // Without it, the stacks of its scripts are those of the interpreter.
+        let _ = self.interpreters.insert(key, Shared(interpreter), 0);
     }
 
     /// Is it?

@@ -1,7 +1,7 @@
 //! Types that the kernel side defines, marked as aya wants them.
 
 use probe_ebpf::{
-    abi::{Config, Counters, End, Name},
+    abi::{Config, Counters, End, Name, Python},
     offsets::Offsets,
 };
 
@@ -16,6 +16,8 @@ unsafe impl aya::Pod for Shared<Config> {}
 unsafe impl aya::Pod for Shared<Name> {}
 // SAFETY: as above.
 unsafe impl aya::Pod for Shared<End> {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Shared<Python> {}
 // SAFETY: an array of integers.
 unsafe impl aya::Pod for Shared<Counters> {}
 // SAFETY: `repr(C)` and made of u32 alone.

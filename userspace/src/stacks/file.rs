@@ -9,16 +9,21 @@ use std::{
         fd::AsRawFd as _,
         unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use framehop::ExplicitModuleSectionInfo;
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use object::{Object as _, ObjectSection as _, ObjectSegment as _, ReadCache, read::elf::ElfFile64};
+use object::{
+    Endianness, Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol as _, ReadCache, ReadRef,
+    elf::{PF_X, PT_LOAD},
+    read::elf::{ElfFile64, ProgramHeader as _},
+};
+use probe_ebpf::abi;
 use rustc_hash::FxHashMap;
 
-use super::maps::Mapping;
+use super::{maps::Mapping, python::Layout};
 
 /// Files that are kept. Further ones stay without names.
 const MOST: usize = 256;
@@ -33,6 +38,16 @@ struct Segment {
     len: u64,
 }
 
+/// A Python interpreter in a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interpreter {
+    pub(super) layout: &'static Layout,
+    /// Address of `_PyRuntime` by the file's tables.
+    runtime: u64,
+    /// And from where the code begins.
+    from_code: u64,
+}
+
 /// An executable or a library.
 #[derive(Debug)]
 pub(super) struct ElfFile {
@@ -40,6 +55,9 @@ pub(super) struct ElfFile {
     pub(super) path: Arc<str>,
     /// Build id in hexadecimal.
     pub(super) build_id: Option<Arc<str>>,
+    /// If it has a Python interpreter that is known: where.
+    pub(super) python: Option<Interpreter>,
+    inode: u64,
     copy: File,
     segments: Vec<Segment>,
     sections: ExplicitModuleSectionInfo<Arc<[u8]>>,
@@ -58,6 +76,17 @@ impl ElfFile {
         })?;
         let address = segment.address.wrapping_sub(segment.offset).wrapping_add(mapping.offset);
         Some(mapping.range.start.wrapping_sub(address))
+    }
+
+    /// What the kernel side has to know of the interpreter in it, under which key: of an executable for all its processes, of a
+    /// library for the one that has it at `bias`.
+    pub(super) fn interpreter(&self, pid: u32, bias: u64, is_executable: bool) -> Option<(u64, abi::Python)> {
+        let Interpreter { layout, runtime, from_code } = self.python?;
+        Some(if is_executable {
+            (self.inode, layout.with_runtime(from_code))
+        } else {
+            (abi::interpreter_process(pid), layout.with_runtime(runtime.wrapping_add(bias)))
+        })
     }
 
     /// What unwinding needs.
@@ -85,13 +114,21 @@ impl Files {
         if self.files.len() >= MOST || metadata.len() > LARGEST {
             return None;
         }
-        let parsed = copy(file).ok().and_then(|copy| parse(&mapping.path, copy));
+        let parsed = copy(file).ok().and_then(|copy| parse(&mapping.path, metadata.ino(), copy));
         let number = parsed.map(|parsed| {
             self.files.push(parsed);
             self.files.len() - 1
         });
         self.by_identity.insert(identity, number);
         number
+    }
+
+    /// The interpreter in an executable of this machine.
+    pub(super) fn installed_interpreter(&mut self, path: &Path) -> Option<(u64, abi::Python)> {
+        let file = File::open(path).ok()?;
+        let inode = file.metadata().ok()?.ino();
+        let parsed = parse(&path.to_string_lossy(), inode, copy(file).ok()?)?;
+        parsed.interpreter(0, 0, true)
     }
 
     /// A file by its number.
@@ -135,9 +172,9 @@ fn copy(mut file: File) -> io::Result<File> {
     Ok(copy)
 }
 
-fn parse(path: &str, copy: File) -> Option<ElfFile> {
+fn parse(path: &str, inode: u64, copy: File) -> Option<ElfFile> {
     let cache = ReadCache::new(copy.try_clone().ok()?);
-    let elf: ElfFile64<'_, object::Endianness, _> = ElfFile64::parse(&cache).ok()?;
+    let elf: ElfFile64<'_, Endianness, _> = ElfFile64::parse(&cache).ok()?;
     let segments = elf
         .segments()
         .map(|segment| {
@@ -162,7 +199,27 @@ fn parse(path: &str, copy: File) -> Option<ElfFile> {
         ..ExplicitModuleSectionInfo::default()
     };
     let build_id = elf.build_id().ok().flatten().map(|bytes| hexadecimal(bytes).into());
-    Some(ElfFile { path: path.trim_end_matches(" (deleted)").into(), build_id, copy, segments, sections })
+    let python = interpreter(&elf);
+    let path = path.trim_end_matches(" (deleted)").into();
+    Some(ElfFile { path, build_id, python, inode, copy, segments, sections })
+}
+
+/// The Python interpreter in a file, if there is one of a version that is known.
+fn interpreter<'data, R: ReadRef<'data>>(elf: &ElfFile64<'data, Endianness, R>) -> Option<Interpreter> {
+    let address = |name: &str| {
+        let symbol = elf.dynamic_symbols().find(|symbol| symbol.name() == Ok(name))?;
+        (symbol.address() != 0).then(|| symbol.address())
+    };
+    let (runtime, version) = (address("_PyRuntime")?, address("Py_Version")?);
+    let version = elf.sections().find_map(|section| section.data_range(version, 8).ok().flatten())?;
+    let layout = Layout::of(u64::from_le_bytes(version.try_into().ok()?))?;
+    let endian = elf.endian();
+    let code = elf
+        .elf_program_headers()
+        .iter()
+        .filter(|header| header.p_type(endian) == PT_LOAD && header.p_flags(endian) & PF_X == PF_X);
+    let code = code.map(|header| header.p_vaddr(endian)).min()?;
+    Some(Interpreter { layout, runtime, from_code: runtime.wrapping_sub(code) })
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

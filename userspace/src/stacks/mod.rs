@@ -2,7 +2,9 @@
 //! processes' memory maps and files, so this is part of the source: what comes out goes into the recording.
 
 mod file;
+mod lines;
 mod maps;
+mod python;
 mod space;
 mod symbols;
 
@@ -14,7 +16,9 @@ use rustc_hash::FxBuildHasher;
 
 use crate::event::{Frame, ProcessId, RawStack, Stack};
 use file::Files;
-use space::Space;
+use probe_ebpf::abi;
+use python::Scripts;
+use space::{Interpreters, Space};
 use symbols::Symbols;
 
 /// Processes whose memory maps are remembered.
@@ -32,6 +36,9 @@ pub struct Resolver {
     spaces: LruCache<ProcessId, Space, FxBuildHasher>,
     files: Files,
     symbols: Symbols,
+    scripts: Scripts,
+    /// Found since they were asked for last.
+    interpreters: Interpreters,
     rules: x86_64::CacheX86_64,
     known: LruCache<Vec<Place>, Arc<[Frame]>, FxBuildHasher>,
 }
@@ -42,6 +49,8 @@ impl Default for Resolver {
             spaces: LruCache::with_hasher(PROCESSES, FxBuildHasher),
             files: Files::default(),
             symbols: Symbols::default(),
+            scripts: Scripts::default(),
+            interpreters: Interpreters::new(),
             rules: x86_64::CacheX86_64::new(),
             known: LruCache::with_hasher(KNOWN, FxBuildHasher),
         }
@@ -67,17 +76,52 @@ impl Resolver {
         if !is_fresh && places.iter().any(|(file, _)| file.is_none()) && self.read(raw.process).is_some() {
             places = self.places(raw)?;
         }
+        let frames = self.frames(places);
+        let frames = self.script(raw, &frames).unwrap_or(frames);
+        Some(Stack { connection: raw.connection, frames })
+    }
+
+    fn frames(&mut self, places: Vec<Place>) -> Arc<[Frame]> {
         if let Some(frames) = self.known.get(&places) {
-            return Some(Stack { connection: raw.connection, frames: Arc::clone(frames) });
+            return Arc::clone(frames);
         }
         let frames: Vec<Frame> = places.iter().flat_map(|&place| self.name(place)).take(DEEPEST).collect();
         let frames: Arc<[Frame]> = frames.into();
         self.known.put(places, Arc::clone(&frames));
-        Some(Stack { connection: raw.connection, frames })
+        frames
+    }
+
+    /// Of a script: its functions in place of the interpreter's. None if there are none, or none that can be read.
+    fn script(&mut self, raw: &RawStack, frames: &[Frame]) -> Option<Arc<[Frame]>> {
+        let file = self.files.get(self.spaces.get(&raw.process)?.python?)?;
+        let layout = file.python?.layout;
+        let script = self.scripts.name(layout, &file.path, raw.process, &raw.script);
+        if script.is_empty() {
+            return None;
+        }
+        let called = frames.iter().take_while(|frame| frame.module.as_ref() != Some(&file.path));
+        Some(called.cloned().chain(script).take(DEEPEST).collect())
+    }
+
+    /// Looks for Python interpreters among the running processes and where they are installed, so that the first connect of a
+    /// script is told too.
+    pub fn look_around(&mut self) {
+        for path in python::installed() {
+            self.interpreters.extend(self.files.installed_interpreter(&path));
+        }
+        for process in python::running() {
+            // One that is gone needs nothing.
+            let _ = self.read(process);
+        }
+    }
+
+    /// What the kernel side has to know of the Python interpreters that were found since this was asked last.
+    pub fn take_interpreters(&mut self) -> Vec<(u64, abi::Python)> {
+        std::mem::take(&mut self.interpreters)
     }
 
     fn read(&mut self, process: ProcessId) -> Option<()> {
-        let space = Space::read(process, &mut self.files)?;
+        let space = Space::read(process, &mut self.files, &mut self.interpreters)?;
         self.spaces.put(process, space);
         Some(())
     }

@@ -60,6 +60,7 @@ fn add_leaks(guest: &mut Guest) -> Result<()> {
     }
     let (python, encodings) = build::python()?;
     guest.add(&python, &python)?;
+    guest.link(Path::new("/usr/bin/python3"), &python)?;
     guest.add(&encodings, &encodings)
 }
 

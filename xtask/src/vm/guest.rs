@@ -120,6 +120,12 @@ impl Guest {
         Ok(())
     }
 
+    /// Adds a symbolic link.
+    pub(crate) fn link(&mut self, place: &Path, target: &Path) -> Result<()> {
+        self.put(inside(place)?, Entry::Link(target.to_string_lossy().into_owned()));
+        Ok(())
+    }
+
     /// Adds a file of our own making.
     pub(crate) fn bytes(&mut self, place: &str, bytes: Vec<u8>, mode: u32) {
         self.put(place.trim_start_matches('/').into(), Entry::Bytes(bytes, mode));

@@ -84,6 +84,7 @@ pub const ALL: &[Case] = &[
     case!("fail-on", recording::fail_on),
     case!("stacks-c", stacks::c),
     case!("stacks-go", stacks::go),
+    case!("stacks-python", stacks::python),
     case!("stacks-auto", stacks::auto),
     case!("forced-kind-warns", check::forced_kind_warns),
     case!("hostile-names", names::hostile_names),

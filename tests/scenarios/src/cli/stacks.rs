@@ -19,6 +19,11 @@ const C: Leak =
 const GO: Leak =
     Leak { command: &["/opt/stacks/leak-go"], source: include_str!("../../../workload/stacks/leak.go") };
 
+const PYTHON: Leak = Leak {
+    command: &["/usr/bin/python3", "-S", "-E", "-I", "/opt/stacks/leak.py"],
+    source: include_str!("../../../workload/stacks/leak.py"),
+};
+
 impl Leak {
     /// The functions that are marked in the source, each with its line, the innermost first.
     fn marks(&self) -> Vec<(&'static str, usize)> {
@@ -40,6 +45,13 @@ pub(super) fn c(bench: &Bench<'_>) -> anyhow::Result<()> {
 pub(super) fn go(bench: &Bench<'_>) -> anyhow::Result<()> {
     let text = names_the_line(bench, &GO)?;
     ensure!(text.contains("  Opened 3 times in main.queryStatus ("), "{text}");
+    Ok(())
+}
+
+pub(super) fn python(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let text = names_the_line(bench, &PYTHON)?;
+    ensure!(text.contains("  Opened 3 times in Client.query_status (/opt/stacks/leak.py:"), "{text}");
+    ensure!(text.contains("    main ") && text.contains("    connect "), "{text}");
     Ok(())
 }
 

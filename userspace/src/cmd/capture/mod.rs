@@ -134,15 +134,20 @@ impl<'a> Run<'a> {
         probe.control.look_for(selection.wanted())?;
         // As the first round wants it: there are no map operations then that could wait.
         probe.control.listeners_only(true)?;
-        if arguments.stacks == StackPolicy::On {
-            probe.control.take_stacks(true)?;
+        let mut source = Source::default();
+        if arguments.stacks != StackPolicy::Off {
+            source.look_for_interpreters();
         }
+        for (key, interpreter) in source.take_interpreters() {
+            probe.control.tell_interpreter(key, interpreter);
+        }
+        probe.control.take_stacks(arguments.stacks == StackPolicy::On)?;
         probe.control.enable(true)?;
         let mut run = Self {
             arguments,
             probe,
             ring,
-            source: Source::default(),
+            source,
             session: Session::new(selection, settings),
             lines: Lines::new(clock.clone()),
             clock,
@@ -250,6 +255,9 @@ impl<'a> Run<'a> {
             if self.is_enough() {
                 break;
             }
+        }
+        for (key, interpreter) in self.source.take_interpreters() {
+            self.probe.control.tell_interpreter(key, interpreter);
         }
         self.out.flush()?;
         Ok(any)
