@@ -14,7 +14,8 @@ use crate::{
     lifecycle::{Connection, EndState, Origin, State},
     session::{Session, SocketId},
     verdict::{
-        self, Case, Doubt, Finding, HeldEnd, Observation, OpenConnection, Record, SocketFacts, Verdict, judge,
+        self, Case, Doubt, Finding, HeldEnd, Observation, OpenConnection, Parties, Record, SocketFacts,
+        Verdict, judge,
     },
 };
 
@@ -59,7 +60,7 @@ pub struct FindingReport {
     /// Why the verdict may be wrong, a sentence each.
     pub uncertain: Vec<String>,
     /// What to do about it.
-    pub advice: &'static str,
+    pub advice: String,
 }
 
 /// What a starved program suffers.
@@ -208,13 +209,19 @@ fn facts(
 
 impl FindingReport {
     fn new(session: &Session, (socket, program): (SocketId, ProgramId), finding: Finding) -> Self {
-        let advice = verdict::advice(&finding);
         let known = &session.sockets()[socket.0];
+        let name = session.program(program);
+        let parties = Parties {
+            is_haproxy: name.rsplit('/').next() == Some("haproxy"),
+            // Of no other socket the limit is known without being given.
+            at_haproxy_master: known.limit.is_some_and(|limit| limit.source == limits::Source::Assumed),
+        };
+        let advice = verdict::advice(&finding, parties);
         let figures = finding.figures;
         Self {
             verdict: finding.verdict,
             path: known.path.clone(),
-            program: session.program(program).to_owned(),
+            program: name.to_owned(),
             count: finding.count,
             oldest_ns: figures.oldest_ns,
             opened: figures.opened,

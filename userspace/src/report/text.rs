@@ -190,7 +190,7 @@ fn findings(report: &Report, out: &mut String) {
             prose(&format!("Uncertain: {doubt}."), "  ", out);
         }
         opened_at(report, finding, out);
-        prose(finding.advice, "  ", out);
+        prose(&finding.advice, "  ", out);
     }
     if none {
         let age = human(report.leak_age_ns);

@@ -2,9 +2,37 @@
 
 use super::{Doubt, Finding, Verdict};
 
-/// A few sentences, the same for every program.
+/// What is known of those whom a finding concerns, beyond its evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parties {
+    /// The program that the finding is about is HAProxy.
+    pub is_haproxy: bool,
+    /// The socket is the master CLI socket of HAProxy.
+    pub at_haproxy_master: bool,
+}
+
+/// A few sentences, the same for every program; and what is known of the one at hand.
 #[must_use]
-pub fn advice(finding: &Finding) -> &'static str {
+pub fn advice(finding: &Finding, parties: Parties) -> String {
+    let note = match finding.verdict {
+        Verdict::ServerLeak if parties.is_haproxy => HAPROXY_KEEPS,
+        Verdict::ClientLeak | Verdict::ExitOnly if parties.at_haproxy_master => MASTER_CLIENT,
+        _ => "",
+    };
+    format!("{}{note}", general(finding))
+}
+
+/// The versions are those in which each was reproduced.
+const HAPROXY_KEEPS: &str = " HAProxy is known to keep its ends in three cases. A worker that does not answer holds \
+     those of `@1 ...` commands until it does, or until a reload (its issue 3351; 2.6.12 to 3.4.0). A large answer \
+     that is read slowly through the master is kept for good (issue 3070; 2.6.12 and 3.0.11, not 3.2.26). On a \
+     worker's own stats socket, clients that leave without a command are (issue 2727; 3.0.0, not 3.0.11).";
+
+const MASTER_CLIENT: &str = " HAProxy's master socket never times a connection out: close after each command. With \
+     client-native (Go), see that it is v2.3.0 or later, which closes after a failed write too, and that each \
+     EventListener is closed: it keeps a connection for as long as it lives (see HAProxy's issue 2863).";
+
+fn general(finding: &Finding) -> &'static str {
     match finding.verdict {
         Verdict::ClientLeak => {
             "The program opens connections and does not close them. Close each one when its exchange is over, on \
@@ -57,5 +85,29 @@ fn starved(finding: &Finding) -> &'static str {
             "The program is the victim: the server does not accept its connections, though nobody is seen to hold a \
              slot. See whether the server is stuck."
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Figures;
+
+    fn told(verdict: Verdict, parties: Parties) -> String {
+        let finding =
+            Finding { verdict, count: 1, figures: Figures::default(), hardship: None, uncertain: Vec::new() };
+        advice(&finding, parties)
+    }
+
+    #[test]
+    fn haproxy_s_issues_are_named_where_they_may_be_the_cause() {
+        let haproxy = Parties { is_haproxy: true, at_haproxy_master: true };
+        for issue in ["3351", "3070", "2727"] {
+            assert!(told(Verdict::ServerLeak, haproxy).contains(issue));
+            assert!(!told(Verdict::ServerLeak, Parties::default()).contains(issue));
+        }
+        let client = Parties { is_haproxy: false, at_haproxy_master: true };
+        assert!(told(Verdict::ClientLeak, client).contains("2863"));
+        assert!(!told(Verdict::Pool, client).contains("2863"));
     }
 }

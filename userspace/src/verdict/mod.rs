@@ -14,7 +14,7 @@ mod starvation;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-pub use advice::advice;
+pub use advice::{Parties, advice};
 pub use evidence::{
     Case, ClientRelease, Crowding, End, Ending, Endings, HeldEnd, Holder, Observation, OpenConnection,
     Record, Settings, SocketFacts,

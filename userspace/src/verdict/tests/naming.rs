@@ -126,11 +126,12 @@ fn any_settings_and_times_are_judged() {
 #[test]
 fn there_is_advice_on_everything() {
     let finding = Desk::new().found(HOUR, Healthy);
-    let advised = Verdict::ALL.map(|verdict| advice(&Finding { verdict, ..finding.clone() }));
+    let advised =
+        Verdict::ALL.map(|verdict| advice(&Finding { verdict, ..finding.clone() }, Parties::default()));
     assert!(advised.iter().all(|advice| advice.ends_with('.')));
     let starved = |holders: Vec<Holder>, held_by_server, goes_on| {
         let hardship = Hardship { refused: 1, goes_on, holders, held_by_server, ..Hardship::default() };
-        advice(&Finding { verdict: Starved, hardship: Some(hardship), ..finding.clone() })
+        advice(&Finding { verdict: Starved, hardship: Some(hardship), ..finding.clone() }, Parties::default())
     };
     assert!(starved(holders(&[(THEM, 10)]), 0, true).contains("others hold the slots"));
     assert!(starved(vec![], 10, true).contains("whose clients have gone"));
