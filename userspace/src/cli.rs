@@ -128,6 +128,9 @@ pub struct List {
     /// Of HAProxy's master socket it is known.
     #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse)]
     pub limits: Vec<GivenLimit>,
+    /// Ask sock_diag(7) and /proc instead of a program in the kernel, as where the kernel allows none. Finds less.
+    #[arg(long)]
+    pub sock_diag: bool,
     /// Size of the buffer between kernel and sockleak, a power of two of at least 4096, for example 8388608.
     #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = ring_size)]
     pub ring_size: u32,

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod cmd;
 pub mod console;
 pub mod decode;
+pub mod diag;
 pub mod event;
 pub mod failure;
 pub mod lifecycle;

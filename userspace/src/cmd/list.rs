@@ -11,6 +11,7 @@ use crate::{
     clock,
     console::say,
     decode::decode,
+    diag::{self, Found},
     event::Record,
     failure::Failure,
     privilege,
@@ -43,7 +44,17 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
         for awaited in selection.awaited() {
             say(format_args!("{awaited} does not exist"));
         }
-        Look::new(arguments, selection, &machine)?.look()
+        if arguments.sock_diag {
+            return without_program(arguments, selection);
+        }
+        match Look::new(arguments, selection.clone(), &machine) {
+            Ok(look) => look.look(),
+            Err(Failure::Kernel(reason)) => {
+                say(format_args!("{reason}; asking sock_diag instead"));
+                without_program(arguments, selection)
+            }
+            Err(failure) => Err(failure),
+        }
     })?;
     let mut out = Output::default();
     if arguments.json {
@@ -52,6 +63,35 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
         out.buffer.extend_from_slice(render(&listing).as_bytes());
     }
     out.flush()
+}
+
+/// One look without a program in the kernel.
+fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Failure> {
+    let mut session = Session::new(selection, settings(arguments));
+    let mut source = Source::default();
+    let Found { records, gaps } = diag::look().map_err(|error| {
+        Failure::Kernel(format!(
+            "the kernel does not list unix sockets ({error}); load its module unix_diag (modprobe unix_diag)"
+        ))
+    })?;
+    session.feed(Record::RoundBegins);
+    for record in records {
+        if let Record::Held(held) = &record
+            && !session.knows(&held.holder.id)
+            && let Some(process) = source.describe(&held.holder)
+        {
+            session.feed(Record::Process(Arc::new(process)));
+        }
+        session.feed(record);
+    }
+    // There is no further round that could tell more.
+    session.feed(Record::RoundEnds);
+    session.feed(Record::RoundEnds);
+    Ok(Listing::new(&session, gaps))
+}
+
+fn settings(arguments: &List) -> Settings {
+    Settings { started: clock::now(), limits: arguments.limits.clone(), ..Settings::default() }
 }
 
 /// One look at everything.
@@ -73,9 +113,7 @@ impl Look {
         privilege::drop_after_attach();
         probe.control.look_for(selection.wanted())?;
         probe.control.enable(true)?;
-        let settings =
-            Settings { started: clock::now(), limits: arguments.limits.clone(), ..Settings::default() };
-        let session = Session::new(selection, settings);
+        let session = Session::new(selection, settings(arguments));
         Ok(Self { probe, ring, source: Source::default(), session, undecoded: 0 })
     }
 

@@ -46,8 +46,8 @@ pub struct ListedSocket {
 pub struct ListedConnection {
     /// Where it stands.
     pub state: State,
-    /// Who connected, by the credentials that the server sees.
-    pub opener_pid: u32,
+    /// Who connected, by the credentials that the server sees; None if those cannot be asked for.
+    pub opener_pid: Option<u32>,
     /// Inode of the client's socket; 0 if it is released.
     pub client_inode: u64,
     /// Inode of the server's, if it was accepted.
@@ -125,7 +125,7 @@ impl ListedConnection {
         };
         Self {
             state: connection.state(),
-            opener_pid: connection.opener.actor.id.pid,
+            opener_pid: Some(connection.opener.actor.id.pid).filter(|&pid| pid != 0),
             client_inode: connection.client_inode,
             server_inode: connection.accepted.as_ref().map(|accepted| accepted.inode),
             client: holdings(End::Client),
@@ -222,11 +222,11 @@ fn connections(socket: &ListedSocket) -> comfy_table::Table {
         let server_fd = server.map_or_else(|| "-".to_owned(), |it| it.fd.to_string());
         let state = connection.state.name();
         if connection.client.is_empty() {
-            let gone = match connection.state {
-                State::ClientClosed | State::Abandoned => {
-                    format!("(client left; it was {})", connection.opener_pid)
-                }
-                _ => format!("(in flight; opened by {})", connection.opener_pid),
+            let gone = match (connection.state, connection.opener_pid) {
+                (State::ClientClosed | State::Abandoned, Some(pid)) => format!("(client left; it was {pid})"),
+                (State::ClientClosed | State::Abandoned, None) => "(client left)".to_owned(),
+                (_, Some(pid)) => format!("(in flight; opened by {pid})"),
+                (_, None) => "(in flight)".to_owned(),
             };
             table.add_row(["-", "-", "-", &gone, "-", state, &server_name, &server_fd]);
         }

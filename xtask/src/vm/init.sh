@@ -18,6 +18,9 @@ mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
 ln -s /proc/self/fd /dev/fd
+for module in /usr/lib/modules/*.ko*; do
+    [ -e "$module" ] && insmod "$module"
+done
 ip link set lo up
 hostname sockleak-vm
 ulimit -n 65536

@@ -44,6 +44,18 @@ pub(crate) struct Kernel {
     pub(crate) vmlinuz: PathBuf,
 }
 
+impl Kernel {
+    /// The module by which unix sockets can be listed, where the package has it.
+    pub(crate) fn unix_diag(&self) -> Option<PathBuf> {
+        let folders = ["usr/lib/modules", "lib/modules"].map(|folder| self.folder.join(folder));
+        let versions = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+        let names = ["unix_diag.ko", "unix_diag.ko.xz"];
+        let places =
+            versions.flat_map(|version| names.map(|name| version.path().join("kernel/net/unix").join(name)));
+        places.into_iter().find(|path| path.is_file())
+    }
+}
+
 /// The series of that name, or an error that lists the names there are.
 pub(crate) fn series(name: &str) -> Result<&'static Series> {
     SERIES.iter().find(|series| series.name == name).ok_or_else(|| {

@@ -238,7 +238,17 @@ impl Door {
     pub(super) fn connect(&self) -> anyhow::Result<Pair> {
         let client = connect_to(&self.name, Kind::Stream, Patience::None)
             .with_context(|| format!("cannot connect to {:?}", self.name))?;
-        Ok((client, accept_from(self.listener.as_raw_fd())?))
+        Ok((client, self.accept()?))
+    }
+
+    /// Accepts whoever comes.
+    pub(super) fn accept(&self) -> anyhow::Result<OwnedFd> {
+        Ok(accept_from(self.listener.as_raw_fd())?)
+    }
+
+    /// The same under another name.
+    pub(super) fn renamed(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
     }
 
     /// Connects, accepts and closes: four events.

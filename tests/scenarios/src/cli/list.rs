@@ -1,11 +1,13 @@
 //! `list`: every connection that is there, whatever its state, with whoever holds its ends.
 
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::bench::{Bench, Door};
+use crate::run::child::Child;
 
 /// One connection in each state in which somebody holds something.
 pub(super) fn list(bench: &Bench<'_>) -> anyhow::Result<()> {
@@ -69,4 +71,60 @@ fn check_holders(connection: &Value) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Without a program in the kernel: the socket by its present name, clients in other network namespaces, and what cannot be
+/// told.
+pub(super) fn by_sock_diag(bench: &Bench<'_>) -> anyhow::Result<Option<String>> {
+    let lacking = bench.run(bench.sockleak().args(["list", "--sock-diag", &bench.path("none.sock")]))?;
+    if lacking.status.code() == Some(4) {
+        ensure!(lacking.err.contains("modprobe unix_diag"), "{}", lacking.err);
+        return Ok(Some("this guest's kernel has no unix_diag".to_owned()));
+    }
+    let (bound, path) = (bench.path("t.sock.1.tmp"), bench.path("t.sock"));
+    let door = Door::open(&bound)?;
+    std::fs::rename(&bound, &path)?;
+    let door = door.renamed(&path);
+    let open = door.connect()?;
+    let (client, client_closed) = door.connect()?;
+    drop(client);
+    let mut command = Command::new("unshare");
+    command.args(["-n", "socat", "-", &format!("UNIX-CONNECT:{path}")]);
+    let (out, err) = bench.files();
+    let far = Child::start("socat", &mut command, &out, &err)?;
+    let far_end = door.accept()?;
+    let queued = UnixStream::connect(&path)?;
+
+    let mut told = Vec::new();
+    for how in [&["--json", &path][..], &["--json", "--sock-diag", &path]] {
+        let ended = bench.run(bench.sockleak().arg("list").args(how))?;
+        ended.expect(0)?;
+        ensure!(ended.err.is_empty(), "it complains: {}", ended.err);
+        told.push(ended.lines()?.pop().context("it printed nothing")?);
+    }
+    let [program, sock_diag] = told.as_slice() else { anyhow::bail!("two listings") };
+    for listing in [program, sock_diag] {
+        let socket = &listing["sockets"][0];
+        ensure!(socket["path"] == path.as_str() && socket["slots_used"] == 3, "{listing}");
+        ensure!(socket["connections"].as_array().is_some_and(|it| it.len() == 4), "{listing}");
+        ensure!(
+            socket["queue"]["length"] == 1 && socket["listeners"].as_array().is_some_and(|it| it.len() == 1)
+        );
+    }
+    // The same of everything that both can know.
+    let known = |listing: &Value| {
+        let connections = listing["sockets"][0]["connections"].as_array().into_iter().flatten();
+        let mut known: Vec<_> = connections
+            .map(|it| {
+                ["state", "client_inode", "server_inode", "client", "server"].map(|key| it[key].to_string())
+            })
+            .collect();
+        known.sort();
+        known
+    };
+    ensure!(known(program) == known(sock_diag), "{program}\n{sock_diag}");
+    let gaps = sock_diag["incomplete_because"].as_array().context("no gaps")?;
+    ensure!(gaps.len() == 1 && gaps[0].to_string().contains("released its end"), "{gaps:?}");
+    drop((open, client_closed, far, far_end, queued));
+    Ok(None)
 }

@@ -78,6 +78,7 @@ pub const ALL: &[Case] = &[
     case!("few-capabilities", refusals::few_capabilities),
     case!("check", check::check),
     case!("list", list::list),
+    Case { name: "list-sock-diag", run: list::by_sock_diag },
     case!("recording-replays", recording::replays),
     case!("recording-killed", recording::killed),
     case!("recording-refused", recording::refused),

@@ -1,0 +1,87 @@
+//! Who has which socket open, from /proc.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::dump::Namespace;
+use crate::{
+    event::{Actor, Comm, ProcessId},
+    proc,
+};
+
+/// A descriptor of a socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holder {
+    /// Whose.
+    pub(super) actor: Actor,
+    /// The descriptor.
+    pub(super) fd: u32,
+}
+
+/// All descriptors of sockets, by the sockets' inodes.
+#[derive(Debug, Default)]
+pub(super) struct Holders(HashMap<u64, Vec<Holder>>);
+
+impl Holders {
+    /// Those of a socket.
+    pub(super) fn of(&self, inode: u64) -> &[Holder] {
+        self.0.get(&inode).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Reads all of /proc: the network namespaces, our own first, and the descriptors of sockets.
+pub(super) fn read() -> (Vec<Namespace>, Holders) {
+    let own = Path::new("/proc/self/ns/net");
+    let mut namespaces = BTreeMap::new();
+    let mut holders = Holders::default();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+        let file = PathBuf::from(format!("/proc/{pid}/ns/net"));
+        if let Some(number) = number(&file) {
+            namespaces.entry(number).or_insert(file);
+        }
+        // One that ends meanwhile holds nothing.
+        let _ = descriptors(pid, &mut holders);
+    }
+    let first = number(own);
+    namespaces.remove(&first.unwrap_or_default());
+    (first.map(|number| (number, own.to_owned())).into_iter().chain(namespaces).collect(), holders)
+}
+
+fn number(file: &Path) -> Option<u32> {
+    fs::metadata(file).ok()?.ino().try_into().ok()
+}
+
+fn descriptors(pid: u32, holders: &mut Holders) -> Option<()> {
+    let mut actor = None;
+    for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
+        let Ok(target) = fs::read_link(entry.path()) else { continue };
+        let Some(inode) = target.to_str().and_then(inode) else { continue };
+        let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let actor = match actor {
+            Some(actor) => actor,
+            None => *actor.insert(describe(pid)?),
+        };
+        holders.0.entry(inode).or_default().push(Holder { actor, fd });
+    }
+    Some(())
+}
+
+/// `socket:[123]`
+fn inode(target: &str) -> Option<u64> {
+    target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+fn describe(pid: u32) -> Option<Actor> {
+    let mut comm = [0; 16];
+    let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    let name = name.strip_suffix(b"\n").unwrap_or(&name);
+    let len = name.len().min(15);
+    comm[..len].copy_from_slice(&name[..len]);
+    let id = ProcessId { pid, start: proc::start(pid)?, exec_id: 0 };
+    Some(Actor { id, tid: pid, uid: None, gid: None, comm: Comm(comm) })
+}

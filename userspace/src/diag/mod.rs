@@ -1,0 +1,119 @@
+//! Who holds which end, without a program in the kernel: by sock_diag(7) in every network namespace, and /proc. Less than a round
+//! of the iterator: no connection whose server end is released can be told to be one of a target's, and names are those that
+//! directories have now.
+
+mod dump;
+mod holders;
+mod listeners;
+mod message;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+};
+
+use probe_ebpf::abi::{PROCESSOR_BITS, SEED};
+
+use crate::{
+    clock,
+    event::{End, Held, HeldSocket, Listener, Peer, Queue, Record},
+};
+use holders::{Holder, Holders};
+use message::{Socket, State};
+
+/// What was found, as a round of the iterator would tell it.
+#[derive(Debug)]
+pub struct Found {
+    /// The records, for one round.
+    pub records: Vec<Record>,
+    /// What is missing, a sentence each.
+    pub gaps: Vec<String>,
+}
+
+/// Looks at all sockets and all descriptors.
+///
+/// # Errors
+/// If the kernel does not list unix sockets.
+pub fn look() -> io::Result<Found> {
+    let (namespaces, holders) = holders::read();
+    let mut gaps = Vec::new();
+    let (sockets, refused) = dump::all(&namespaces)?;
+    if let Some(error) = refused {
+        gaps.push(format!("the sockets of other network namespaces cannot be asked for: {error}"));
+    }
+    gaps.push(
+        "without a program in the kernel, connections whose server has released its end are not found"
+            .to_owned(),
+    );
+    let mut look =
+        Look { at: clock::now(), sockets: &sockets, holders: &holders, records: Vec::new(), count: 0 };
+    look.tell();
+    Ok(Found { records: look.records, gaps })
+}
+
+struct Look<'a> {
+    at: u64,
+    sockets: &'a [Socket],
+    holders: &'a Holders,
+    records: Vec<Record>,
+    count: u64,
+}
+
+impl Look<'_> {
+    fn tell(&mut self) {
+        let by_inode: HashMap<u64, &Socket> =
+            self.sockets.iter().map(|socket| (socket.inode, socket)).collect();
+        // A server end is bound to what its listener is bound to.
+        let mut listeners = BTreeMap::new();
+        for (number, socket) in
+            (1..).zip(self.sockets.iter().filter(|socket| socket.state == State::Listening))
+        {
+            let holders = self.holders.of(socket.inode);
+            let Some(listener) = listeners::describe(number, socket, holders) else { continue };
+            self.listener(&listener, socket, holders);
+            listeners.entry(socket.bound()).or_insert(number);
+            for &client in &socket.waiting {
+                if client != 0 {
+                    let number = self.number();
+                    self.end(number, listener.id, End::Client, client, Peer::Queued);
+                }
+            }
+        }
+        for server in self.sockets.iter().filter(|socket| socket.state == State::Connected) {
+            let Some(&listener) = listeners.get(&server.bound()).filter(|_| server.is_bound()) else {
+                continue;
+            };
+            let client = server.peer.filter(|peer| by_inode.contains_key(peer));
+            let number = self.number();
+            self.end(number, listener, End::Server, server.inode, client.map_or(Peer::Released, Peer::Open));
+            if let Some(client) = client {
+                self.end(number, listener, End::Client, client, Peer::Open(server.inode));
+            }
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.count += 1;
+        (self.count << PROCESSOR_BITS) | SEED
+    }
+
+    fn listener(&mut self, listener: &Listener, socket: &Socket, holders: &[Holder]) {
+        self.records.push(Record::Listener(listener.clone().into()));
+        let (length, max) = socket.queue;
+        for holder in holders {
+            let socket = HeldSocket::Listener { queue: Queue { length, max } };
+            self.records.push(self.held(holder, listener.id, listener.id, socket));
+        }
+    }
+
+    fn end(&mut self, connection: u64, listener: u64, end: End, inode: u64, peer: Peer) {
+        for holder in self.holders.of(inode) {
+            let socket = HeldSocket::End { connection, is_seed: true, end, peer, opener: None };
+            self.records.push(self.held(holder, listener, inode, socket));
+        }
+    }
+
+    fn held(&self, holder: &Holder, listener: u64, inode: u64, socket: HeldSocket) -> Record {
+        Record::Held(Held { at: self.at, holder: holder.actor, fd: holder.fd, inode, listener, socket })
+    }
+}
