@@ -131,12 +131,6 @@ pub struct List {
     /// Ask sock_diag(7) and /proc instead of a program in the kernel, as where the kernel allows none. Finds less.
     #[arg(long)]
     pub sock_diag: bool,
-    /// Size of the buffer between kernel and sockleak, a power of two of at least 4096, for example 8388608.
-    #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = ring_size)]
-    pub ring_size: u32,
-    /// How many connections there may be, at least.
-    #[arg(long, value_name = "N", default_value_t = 32_768, value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
-    pub max_connections: u32,
 }
 
 /// Arguments of `check`.

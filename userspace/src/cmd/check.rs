@@ -40,7 +40,11 @@ struct Findings {
 /// The conclusion, if it is that nothing can be traced here.
 pub fn run(arguments: &Check) -> Result<(), Failure> {
     let machine = Machine::inspect();
-    let sizes = Sizes { ring: arguments.probe.ring_size, connections: arguments.probe.max_connections };
+    let sizes = Sizes {
+        ring: arguments.probe.ring_size,
+        connections: arguments.probe.max_connections,
+        is_look: false,
+    };
     let probe = Probe::attach(&machine, arguments.probe.hooks, sizes, |_| true);
     let (hooks, misses, failure) = match probe {
         Ok(probe) => match probe.require(&machine, Hook::is_required) {

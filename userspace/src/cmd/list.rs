@@ -1,6 +1,6 @@
 //! `sockleak list`: who holds which end right now. One look at all descriptors, without waiting.
 
-use std::{env, sync::Arc};
+use std::{env, fs, sync::Arc};
 
 use anyhow::Context as _;
 
@@ -94,6 +94,16 @@ fn settings(arguments: &List) -> Settings {
     Settings { started: clock::now(), limits: arguments.limits.clone(), ..Settings::default() }
 }
 
+/// How many connections there may be at most: each has an end that is an open file. Room for more would take time to make.
+fn open_files() -> u32 {
+    const UNKNOWN: u32 = 32_768;
+    const MOST: u32 = 1 << 22;
+    let text = fs::read_to_string("/proc/sys/fs/file-nr").unwrap_or_default();
+    let open = text.split_whitespace().next().and_then(|open| open.parse::<u32>().ok());
+    // More may be opened meanwhile.
+    open.map_or(UNKNOWN, |open| open.saturating_add(open / 4).saturating_add(1024)).min(MOST)
+}
+
 /// One look at everything.
 struct Look {
     probe: Probe,
@@ -105,7 +115,9 @@ struct Look {
 
 impl Look {
     fn new(arguments: &List, selection: Selection, machine: &Machine) -> Result<Self, Failure> {
-        let sizes = Sizes { ring: arguments.ring_size, connections: arguments.max_connections };
+        /// Holds a few thousand descriptors; there are as many pauses as it takes.
+        const RING: u32 = 1 << 20;
+        let sizes = Sizes { ring: RING, connections: open_files(), is_look: true };
         let is_needed = |hook| hook == Hook::Iterate;
         let mut probe = Probe::attach(machine, Choice::Auto, sizes, is_needed)?;
         probe.require(machine, is_needed)?;

@@ -37,6 +37,8 @@ pub struct Sizes {
     pub ring: u32,
     /// Connections that can be followed at a time.
     pub connections: u32,
+    /// Only the iterator will run.
+    pub is_look: bool,
 }
 
 impl Sizes {
@@ -104,6 +106,7 @@ impl Probe {
         let typed_task = types.argument_count("bpf_get_current_task_btf").is_some();
         let mut ebpf =
             load(&btf, &Shared(offsets), typed_task, sizes).map_err(|error| refusal(machine, &error))?;
+        tracing::debug!("maps made");
         let mut hooks = Vec::new();
         let mut attached = Vec::new();
         let plan = plan(&machine.facts(), choice).into_iter().filter(|(hook, _)| in_question(*hook));
@@ -184,7 +187,14 @@ fn load(
     // Early enough that the rest of the ring takes what comes while userspace wakes up.
     let wake_at = (sizes.ring / 4).min(256 << 10);
     let typed_task = u32::from(typed_task);
-    EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    // Making a map takes time for each entry that it may have.
+    for map in ["ANNOUNCED", "CALLS", "PENDING", "PYTHONS"] {
+        if sizes.is_look {
+            loader.map_max_entries(map, 1);
+        }
+    }
+    loader
         .btf(Some(btf))
         .override_global("OFFSETS", offsets, true)
         .override_global("WAKE_AT", &wake_at, true)
@@ -243,6 +253,7 @@ fn attach_way(ebpf: &mut Ebpf, btf: &Btf, hook: Hook, way: &Way) -> anyhow::Resu
     let mut done = Vec::new();
     for &(name, kind) in &way.programs {
         let result = attach_program(ebpf, btf, hook.function(), name, kind);
+        tracing::debug!(program = name, "tried");
         if let Err(error) = result {
             for name in done {
                 let _ = ebpf.program_mut(name).map(unload);

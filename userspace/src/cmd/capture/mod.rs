@@ -118,7 +118,11 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     /// Attaches everything, then switches it on.
     fn start(arguments: &'a Capture, targets: Vec<Target>, machine: &Machine) -> Result<Self, Failure> {
-        let sizes = Sizes { ring: arguments.probe.ring_size, connections: arguments.probe.max_connections };
+        let sizes = Sizes {
+            ring: arguments.probe.ring_size,
+            connections: arguments.probe.max_connections,
+            is_look: false,
+        };
         let mut probe = Probe::attach(machine, arguments.probe.hooks, sizes, |_| true)?;
         probe.require(machine, Hook::is_required)?;
         let selection = Selection::new(targets, machine.mount_namespace);
