@@ -1,5 +1,6 @@
 //! Stands in for sockleak where no kernel can be traced, to test the runner: waits for SIGINT, and then prints the
-//! perfect capture of the truth that the workload has written, or fails as `FAKE_SOCKLEAK` says.
+//! perfect capture of the truth that the workload has written, or fails as `FAKE_SOCKLEAK` says. Its recording is the
+//! report, which `report` shows again.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -18,6 +19,10 @@ fn main() -> anyhow::Result<ExitCode> {
         eprintln!("tracing is refused here");
         return Ok(ExitCode::from(3));
     }
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).is_some_and(|command| command == "report") {
+        return replay(&arguments, fault == "replays-otherwise");
+    }
     let mut interrupt = SigSet::empty();
     interrupt.add(Signal::SIGINT);
     interrupt.thread_block()?;
@@ -25,8 +30,8 @@ fn main() -> anyhow::Result<ExitCode> {
     println!("{{\"type\":\"session\"}}\n{{\"type\":\"watching\",\"found\":0}}");
     interrupt.wait()?;
     // The runner keeps the truth in a directory above the targets.
-    let target = std::env::args().rfind(|argument| argument.starts_with('/')).context("no target")?;
-    let truth = Path::new(&target)
+    let target = arguments.iter().rfind(|argument| argument.starts_with('/')).context("no target")?;
+    let truth = Path::new(target)
         .ancestors()
         .map(|above| above.join("truth.jsonl"))
         .find(|path| path.exists())
@@ -37,9 +42,18 @@ fn main() -> anyhow::Result<ExitCode> {
     if fault == "loses-a-line" {
         lines.remove(lines.len() / 2);
     }
+    let output = arguments.iter().skip_while(|argument| *argument != "--output").nth(1);
+    std::fs::write(output.context("no --output")?, format!("{}\n", lines.last().context("no report")?))?;
     let mut out = std::io::stdout().lock();
     for line in lines {
         writeln!(out, "{line}")?;
     }
     Ok(if fault == "fails-at-the-end" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn replay(arguments: &[String], otherwise: bool) -> anyhow::Result<ExitCode> {
+    let recorded = std::fs::read_to_string(arguments.get(2).context("no trace")?)?;
+    let shown = if otherwise { recorded.replace(":true", ":false") } else { recorded };
+    print!("{shown}");
+    Ok(ExitCode::SUCCESS)
 }

@@ -286,6 +286,39 @@ pub struct OpenReport {
     pub server: Option<ServerReport>,
 }
 
+/// A verdict in the report.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FindingReport {
+    /// Its name.
+    pub verdict: String,
+    /// The socket.
+    pub path: String,
+    /// The program.
+    pub program: String,
+    /// What carries it.
+    pub count: u64,
+    /// What a starved program suffers.
+    pub hardship: Option<Hardship>,
+    /// Why it may be wrong.
+    pub uncertain: Vec<String>,
+}
+
+/// What a starved program suffers.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Hardship {
+    /// Who holds the slots.
+    pub holders: Vec<SlotHolder>,
+}
+
+/// A program that holds slots.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SlotHolder {
+    /// The program.
+    pub program: String,
+    /// How many.
+    pub slots: u64,
+}
+
 /// The report.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Report {
@@ -295,6 +328,8 @@ pub struct Report {
     pub incomplete_because: Vec<String>,
     /// Per program.
     pub programs: Vec<ProgramFigures>,
+    /// The verdicts.
+    pub findings: Vec<FindingReport>,
     /// Per open connection.
     pub open: Vec<OpenReport>,
     /// Ends of which it is known that they are released, but not when and by whom.

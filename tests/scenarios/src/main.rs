@@ -31,9 +31,9 @@ struct Run {
     /// Kind of kernel hooks, passed to sockleak.
     #[arg(long, value_enum, default_value_t = Hooks::Auto)]
     hooks: Hooks,
-    /// Which group to run.
-    #[arg(long, value_enum, default_value_t = GroupName::Kernel)]
-    group: GroupName,
+    /// Which group to run; may be repeated.
+    #[arg(long, value_enum, default_value = "kernel")]
+    group: Vec<GroupName>,
     /// Run only this scenario of the group; may be repeated.
     #[arg(long)]
     only: Vec<String>,
@@ -58,6 +58,8 @@ enum Hooks {
 #[derive(Clone, Copy, ValueEnum)]
 enum GroupName {
     Kernel,
+    /// What the report concludes.
+    Verdicts,
     Haproxy,
     /// What the command line promises.
     Cli,
@@ -89,11 +91,16 @@ fn run(arguments: Run) -> anyhow::Result<ExitCode> {
     let Run { sockleak, workload, out, group, only, .. } = arguments;
     let setup = Setup { sockleak, workload, hooks: hooks.to_owned(), out };
     let is_wanted = |name: &str| only.is_empty() || only.iter().any(|it| it == name);
-    let (passed, failed) = match group {
-        GroupName::Kernel => run_scenarios(&setup, Group::Kernel, is_wanted),
-        GroupName::Haproxy => run_scenarios(&setup, Group::Haproxy, is_wanted),
-        GroupName::Cli => run_cli(&setup, is_wanted),
-    };
+    let (mut passed, mut failed) = (0, 0);
+    for group in group {
+        let counts = match group {
+            GroupName::Kernel => run_scenarios(&setup, Group::Kernel, is_wanted),
+            GroupName::Verdicts => run_scenarios(&setup, Group::Verdicts, is_wanted),
+            GroupName::Haproxy => run_scenarios(&setup, Group::Haproxy, is_wanted),
+            GroupName::Cli => run_cli(&setup, is_wanted),
+        };
+        (passed, failed) = (passed + counts.0, failed + counts.1);
+    }
     println!("scenarios: {passed} passed, {failed} failed");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

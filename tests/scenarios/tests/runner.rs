@@ -66,9 +66,17 @@ fn a_lost_line_fails_and_leaves_its_evidence() {
     assert!(text(&output).starts_with("FAIL open-hold: "), "{}", text(&output));
     assert!(text(&output).ends_with("scenarios: 0 passed, 1 failed\n"));
     assert_eq!(output.status.code(), Some(1));
-    for name in ["capture.json", "capture.stderr", "truth.jsonl"] {
+    for name in ["capture.json", "capture.stderr", "truth.jsonl", "trace.db", "replayed.json"] {
         assert!(out.join("open-hold").join(name).exists(), "{name} was not kept");
     }
+}
+
+#[test]
+fn a_recording_that_replays_otherwise_fails() {
+    let (output, _) = run("replays-otherwise", &["open-hold"]);
+    let text = text(&output);
+    assert!(text.contains("the replayed report differs: first difference at byte "), "{text}");
+    assert!(text.ends_with("scenarios: 0 passed, 1 failed\n"), "{text}");
 }
 
 #[test]
@@ -96,7 +104,9 @@ fn an_unknown_scenario_is_an_error() {
 fn every_scenario_is_listed() {
     let output = Command::new(env!("CARGO_BIN_EXE_scenarios")).arg("list").output().unwrap();
     let text = text(&output);
-    for name in PLAIN.iter().chain(&["names", "refused", "before-trace", "haproxy-client-leak"]) {
+    for name in
+        PLAIN.iter().chain(&["names", "refused", "before-trace", "verdict-pool", "haproxy-client-leak"])
+    {
         assert!(text.lines().any(|line| line == *name), "{name} is not listed");
     }
 }

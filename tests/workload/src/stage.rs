@@ -1,6 +1,7 @@
 //! The director's book: the actors, the connections between them, and the truth as it unfolds.
 
 mod crowds;
+mod findings;
 mod holders;
 mod links;
 

@@ -242,6 +242,23 @@ pub struct Attempts {
     pub count: u64,
 }
 
+/// A verdict that is due: what a report must find, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    /// Path of the socket.
+    pub path: String,
+    /// Path of the program.
+    pub program: String,
+    /// The verdict's name, as `capture --json` has it.
+    pub verdict: String,
+    /// Connections that carry it; of a starved program, attempts and connections.
+    pub count: u64,
+    /// The report must say beside it that some of these connections are older than the capture.
+    pub is_from_before: bool,
+    /// Of a starved program: the programs that hold the slots, and how many each.
+    pub holders: Vec<(String, u64)>,
+}
+
 /// Everything that happened in a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Truth {
@@ -253,6 +270,8 @@ pub struct Truth {
     pub connections: Vec<Connection>,
     /// The failed connects.
     pub attempts: Vec<Attempts>,
+    /// What a report must find, but for what is healthy; `None` where the scenario is not about verdicts.
+    pub findings: Option<Vec<Finding>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -262,6 +281,7 @@ enum Line {
     Listener(Listener),
     Connection(Connection),
     Attempts(Attempts),
+    Findings { findings: Vec<Finding> },
 }
 
 impl Truth {
@@ -274,7 +294,8 @@ impl Truth {
         let listeners = self.listeners.iter().cloned().map(Line::Listener);
         let connections = self.connections.iter().cloned().map(Line::Connection);
         let attempts = self.attempts.iter().cloned().map(Line::Attempts);
-        for line in processes.chain(listeners).chain(connections).chain(attempts) {
+        let findings = self.findings.clone().map(|findings| Line::Findings { findings });
+        for line in processes.chain(listeners).chain(connections).chain(attempts).chain(findings) {
             serde_json::to_writer(&mut out, &line)?;
             out.write_all(b"\n")?;
         }
@@ -295,6 +316,7 @@ impl Truth {
                 Line::Listener(it) => truth.listeners.push(it),
                 Line::Connection(it) => truth.connections.push(it),
                 Line::Attempts(it) => truth.attempts.push(it),
+                Line::Findings { findings } => truth.findings = Some(findings),
             }
         }
         Ok(truth)

@@ -105,7 +105,10 @@ fn keep_if_failed(label: &str, outcome: &Outcome, failed: bool) {
 }
 
 fn command(boot: &Boot, only: &[String]) -> Vec<OsString> {
-    let mut command = vec!["scenarios", "run", "--hooks", boot.hooks.name(), "--group", boot.group];
+    let mut command = vec!["scenarios", "run", "--hooks", boot.hooks.name()];
+    for group in boot.groups {
+        command.extend(["--group", group]);
+    }
     for name in only {
         command.extend(["--only", name]);
     }

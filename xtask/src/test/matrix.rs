@@ -35,13 +35,13 @@ pub(super) struct Boot {
     pub(super) hooks: Hooks,
     /// A further argument for the kernel.
     pub(super) append: Option<&'static str>,
-    /// The group of scenarios.
-    pub(super) group: &'static str,
+    /// The groups of scenarios.
+    pub(super) groups: &'static [&'static str],
 }
 
 impl Boot {
     fn plain(kernel: &'static str, hooks: Hooks) -> Self {
-        Self { kernel, hooks, append: None, group: "kernel" }
+        Self { kernel, hooks, append: None, groups: &["kernel"] }
     }
 
     /// What tells this boot from the others: `6.1 auto`.
@@ -56,7 +56,9 @@ impl Boot {
 
     fn details(&self) -> String {
         let mut label = self.hooks.name().to_owned();
-        for part in self.append.into_iter().chain(Some(self.group).filter(|group| *group != "kernel")) {
+        for part in
+            self.append.into_iter().chain(self.groups.first().copied().filter(|group| *group != "kernel"))
+        {
             label.push(' ');
             label.push_str(part);
         }
@@ -81,7 +83,8 @@ pub(super) fn boots(wanted: &[String], hooks: Option<Hooks>) -> Result<Vec<Boot>
 fn all() -> Vec<Boot> {
     let mut boots = Vec::new();
     for series in &SERIES {
-        boots.push(Boot::plain(series.name, Hooks::Auto));
+        // What a report concludes does not depend on the kind of hook: once for each kernel is enough.
+        boots.push(Boot { groups: &["kernel", "verdicts"], ..Boot::plain(series.name, Hooks::Auto) });
         boots.push(Boot::plain(series.name, Hooks::Kprobe));
         // On preemptible kernels fentry programs are skipped now and then: nothing exact can be asked of them.
         if series.name != "7.2" {
@@ -91,9 +94,9 @@ fn all() -> Vec<Boot> {
     for kernel in ["6.12", "7.2"] {
         boots.push(Boot { append: Some("preempt=full"), ..Boot::plain(kernel, Hooks::Auto) });
     }
-    boots.push(Boot { group: "haproxy", ..Boot::plain("6.1", Hooks::Auto) });
+    boots.push(Boot { groups: &["haproxy"], ..Boot::plain("6.1", Hooks::Auto) });
     for series in &SERIES {
-        boots.push(Boot { group: "cli", ..Boot::plain(series.name, Hooks::Auto) });
+        boots.push(Boot { groups: &["cli"], ..Boot::plain(series.name, Hooks::Auto) });
     }
     boots
 }

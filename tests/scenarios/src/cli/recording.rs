@@ -1,6 +1,7 @@
 //! `capture --output` and `report`: a recording leads to the report of its capture, and survives what may happen to it.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
@@ -15,30 +16,41 @@ fn report(bench: &Bench<'_>, arguments: &[&str]) -> anyhow::Result<Ended> {
 
 /// The same report, byte for byte, in text and in JSON.
 pub(super) fn replays(bench: &Bench<'_>) -> anyhow::Result<()> {
-    let path = bench.path("t.sock");
+    let (path, missing) = (bench.path("t.sock"), bench.path("missing.sock"));
     let door = Door::open(&path)?;
     let before = door.connect()?;
-    for as_json in [false, true] {
-        let trace = bench.path(if as_json { "json.db" } else { "text.db" });
-        let format: &[&str] = if as_json { &["--json"] } else { &[] };
-        let arguments = [format, &["--leak-age", "1us", "--output", &trace, &path]].concat();
+    for format in [&[][..], &["--quiet"], &["--json"]] {
+        let trace = bench.path(&format!("trace{}.db", format.concat()));
+        let arguments = [format, &["--leak-age", "1us", "--output", &trace, &path, &missing]].concat();
         let mut capture = bench.start(&mut bench.capture(&arguments))?;
-        let begun = if as_json { "\"watching\"" } else { "TIME" };
-        capture.child.wait_for_line(|line| line.contains(begun))?;
-        let held = door.connect()?;
+        // The one thing that is said in every format, when tracing has begun.
+        capture.child.wait_for_message(|line| line.contains("missing.sock does not exist yet"))?;
+        // In each state, and for each verdict that a moment suffices for.
+        let (held, (stale, server), (client, kept)) = (door.connect()?, door.connect()?, door.connect()?);
+        drop((server, client));
         for _ in 0..20 {
             door.pass()?;
         }
+        let queued = UnixStream::connect(&path)?;
+        ensure!(UnixStream::connect(&missing).is_err(), "somebody listens on {missing}");
         let live = capture.end_by(Signal::SIGINT)?;
         live.expect(0)?;
-        drop(held);
-        let replayed = report(bench, &[&["--json"][..usize::from(as_json)], &[&trace]].concat())?;
+        drop((held, stale, kept, queued));
+        door.accept()?;
+        let is_json = format.contains(&"--json");
+        let replayed = report(bench, &[&["--json"][..usize::from(is_json)], &[&trace]].concat())?;
         replayed.expect(0)?;
         ensure!(replayed.err.is_empty(), "it complains: {}", replayed.err);
-        // The report comes last, behind the lines of the events.
         ensure!(replayed.out.len() > 200, "there is no report: {}", replayed.out);
-        let is_same = live.out.ends_with(&replayed.out);
-        ensure!(is_same, "live:\n{}\nreplayed:\n{}", live.out, replayed.out);
+        for verdict in ["server-leak", "stale-client"] {
+            let name = if is_json { verdict.to_owned() } else { verdict.to_uppercase() };
+            ensure!(replayed.out.contains(&name), "no {name}: {}", replayed.out);
+        }
+        // The report comes last, behind the lines of the events if those are wanted.
+        let live = live.out;
+        let is_same =
+            if format == ["--quiet"] { live == replayed.out } else { live.ends_with(&replayed.out) };
+        ensure!(is_same, "live:\n{live}\nreplayed:\n{}", replayed.out);
         ensure!(!Path::new(&format!("{trace}-wal")).exists(), "the log is left beside the trace");
     }
     drop(before);

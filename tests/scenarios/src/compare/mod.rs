@@ -3,6 +3,7 @@
 mod attempts;
 mod connections;
 mod figures;
+mod findings;
 mod holders;
 mod identity;
 mod listeners;
@@ -55,6 +56,7 @@ pub fn compare(truth: &Truth, capture: &str) -> Vec<String> {
     if let [report] = captured.reports.as_slice() {
         figures::check(truth, report, &known, &mut differences);
         report::check(truth, report, &known, &mut differences);
+        findings::check(truth.findings.as_deref(), report, &mut differences);
     }
     if let ([report], false) = (captured.reports.as_slice(), is_exact) {
         // Its clients are at it while the capture sets itself up.

@@ -25,7 +25,7 @@ mod tests {
     fn only_what_was_not_seen_is_forgiven() {
         let forgiven = |unseen: u64| {
             let report = format!(
-                r#"{{"complete":true,"incomplete_because":[],"programs":[],"open":[],"unseen_releases":{unseen}}}"#
+                r#"{{"complete":true,"incomplete_because":[],"programs":[],"findings":[],"open":[],"unseen_releases":{unseen}}}"#
             );
             let report = serde_json::from_str(&report).expect("it is a report");
             let mut differences =

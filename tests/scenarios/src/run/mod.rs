@@ -1,6 +1,7 @@
 //! Plays one scenario under a capture.
 
 pub(crate) mod child;
+mod replay;
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -51,6 +52,11 @@ pub fn play(setup: &Setup, scenario: &Scenario) -> Vec<String> {
 /// Files of a run, and those that are kept.
 const CAPTURE: &str = "capture.json";
 const CAPTURE_ERRORS: &str = "capture.stderr";
+const TRACE: &str = "trace.db";
+/// What a capture that ended badly leaves beside its recording.
+const TRACE_LOG: &str = "trace.db-wal";
+const REPLAYED: &str = "replayed.json";
+const REPLAYED_ERRORS: &str = "replayed.stderr";
 const WORKLOAD: &str = "workload.stdout";
 const WORKLOAD_ERRORS: &str = "workload.stderr";
 const TRUTH: &str = "truth.jsonl";
@@ -66,7 +72,9 @@ fn act(setup: &Setup, scenario: &Scenario, dir: &Path) -> anyhow::Result<Vec<Str
     };
     let start_capture = |until: &str| -> anyhow::Result<Child> {
         let mut command = Command::new(&setup.sockleak);
-        command.args(["capture", "--json", "--hooks", &setup.hooks]).args((scenario.targets)(&stage));
+        command.args(["capture", "--json", "--hooks", &setup.hooks]);
+        command.arg("--output").arg(dir.join(TRACE)).args(scenario.arguments);
+        command.args((scenario.targets)(&stage));
         let (out, errors) = (dir.join(CAPTURE), dir.join(CAPTURE_ERRORS));
         let mut capture = Child::start("capture", &mut command, &out, &errors)?;
         let kind = serde_json::json!(until);
@@ -94,12 +102,15 @@ fn act(setup: &Setup, scenario: &Scenario, dir: &Path) -> anyhow::Result<Vec<Str
     let truth = File::open(dir.join(TRUTH)).context("no truth")?;
     let truth = Truth::read(BufReader::new(truth))?;
     let captured = fs::read(dir.join(CAPTURE))?;
-    Ok(compare(&truth, &String::from_utf8_lossy(&captured)))
+    let mut differences = compare(&truth, &String::from_utf8_lossy(&captured));
+    replay::check(setup, dir, &captured, &mut differences)?;
+    Ok(differences)
 }
 
 fn keep(dir: &Path, out: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    for name in [CAPTURE, CAPTURE_ERRORS, TRUTH, WORKLOAD_ERRORS] {
+    let replayed = [TRACE, TRACE_LOG, REPLAYED, REPLAYED_ERRORS];
+    for name in [CAPTURE, CAPTURE_ERRORS, TRUTH, WORKLOAD_ERRORS].into_iter().chain(replayed) {
         let file = dir.join(name);
         // A run that failed early has not made all of them.
         if file.exists() {

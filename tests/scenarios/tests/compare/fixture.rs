@@ -83,6 +83,7 @@ pub(crate) fn truth() -> Truth {
         ..connection(1004, 2, 30)
     };
     Truth {
+        findings: None,
         processes: vec![process(10, "/bin/server"), process(20, "/bin/good"), process(30, "/bin/ill")],
         listeners: vec![listener()],
         connections: vec![closed, connection(1002, 1, 20), queued, killed],
@@ -129,6 +130,7 @@ pub(crate) fn older_truth() -> Truth {
         ..closed()
     };
     Truth {
+        findings: None,
         connections: vec![
             before(connection(2001, 1, 20), State::Open),
             before(Connection { client: close(1, 21), ..closed() }, State::Open),

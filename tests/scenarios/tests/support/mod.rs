@@ -181,7 +181,7 @@ fn report(truth: &Truth) -> Value {
         add(&mut row["failed"], &attempts.error, attempts.count);
     }
     json!({"type": "report", "complete": true, "incomplete_because": [], "losses": [], "unseen_releases": 0, "open": open,
-        "programs": rows.into_values().collect::<Vec<_>>()})
+        "findings": [], "programs": rows.into_values().collect::<Vec<_>>()})
 }
 
 fn open_connection(truth: &Truth, index: usize, connection: &Connection) -> Value {

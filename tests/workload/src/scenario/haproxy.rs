@@ -1,6 +1,7 @@
 //! A real HAProxy whose master socket runs full, in both ways it is known to.
 
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -13,6 +14,10 @@ use crate::{identity, wait};
 
 /// How many connections the master serves at a time; its backlog too.
 const SLOTS: u32 = 10;
+
+pub(super) const ARGUMENTS: &[&str] = &["--leak-age", "500ms"];
+/// The same.
+const LEAK_AGE: Duration = Duration::from_millis(500);
 
 pub(super) fn targets(dir: &Path) -> Vec<String> {
     vec![dir.join("ma.sock").to_string_lossy().into_owned()]
@@ -44,6 +49,8 @@ pub(super) fn client_leak(stage: &mut Stage) -> anyhow::Result<()> {
         let link = stage.connect(holder, door)?;
         wait::until("the master to accept", || Ok(haproxy.slots_taken()? == number))?;
         stage.accepted(door, link, master)?;
+        // One after the other, each in another stretch of time: not a pool.
+        std::thread::sleep(LEAK_AGE);
     }
     let starved = stage.actor_named("starved")?;
     for _ in 0..=SLOTS {
@@ -52,7 +59,13 @@ pub(super) fn client_leak(stage: &mut Stage) -> anyhow::Result<()> {
     let path = haproxy.socket.to_string_lossy().into_owned();
     stage.fail(starved, &path, Patience::None, Errno::EAGAIN)?;
     stage.failed(starved, &path, Ok(door), Errno::EAGAIN, 1);
+    std::thread::sleep(LEAK_AGE);
     anyhow::ensure!(haproxy.slots_taken()? == SLOTS as usize, "the master accepted more than its slots");
+    let slots = u64::from(SLOTS);
+    stage.due("client-leak", holder, door, slots);
+    let program = stage.program(holder);
+    // All that wait, and the one that was turned away.
+    stage.due("starved", starved, door, slots + 2).holders.push((program, slots));
     stage.at_end(move || drop(haproxy));
     Ok(())
 }
@@ -84,7 +97,12 @@ fn leak_all_slots(stage: &mut Stage, (haproxy, door, master): (Haproxy, Door, us
             stage.exit(client, 0, &[(link, End::Client)])?;
         }
     }
+    let victim = stage.actor_named("victim")?;
+    stage.connect(victim, door)?;
+    std::thread::sleep(LEAK_AGE);
     anyhow::ensure!(haproxy.slots_taken()? == SLOTS as usize, "the master let go of connections");
+    stage.due_of("server-leak", master, door, SLOTS.into());
+    stage.due("starved", victim, door, 1);
     stage.at_end(move || drop(haproxy));
     Ok(())
 }

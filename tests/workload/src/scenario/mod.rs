@@ -12,6 +12,7 @@ mod refused;
 mod short_lived;
 mod start_up;
 mod threads;
+mod verdicts;
 mod volume;
 
 use std::path::Path;
@@ -28,6 +29,8 @@ const SOCKET: &str = "t.sock";
 pub enum Group {
     /// A kernel is enough.
     Kernel,
+    /// So it is, and no kind of hook makes a difference: what matters is what the report concludes.
+    Verdicts,
     /// HAProxy has to be installed.
     Haproxy,
 }
@@ -51,16 +54,24 @@ pub struct Scenario {
     pub first: First,
     /// The targets to capture when it plays in a directory.
     pub targets: fn(&Path) -> Vec<String>,
+    /// What else the capture is told.
+    pub arguments: &'static [&'static str],
     /// The script.
     pub play: fn(&mut Stage) -> anyhow::Result<()>,
 }
 
 const fn kernel(name: &'static str, play: fn(&mut Stage) -> anyhow::Result<()>) -> Scenario {
-    Scenario { name, group: Group::Kernel, first: First::Capture, targets: the_socket, play }
+    let (group, first) = (Group::Kernel, First::Capture);
+    Scenario { name, group, first, targets: the_socket, arguments: &[], play }
+}
+
+const fn verdict(name: &'static str, play: fn(&mut Stage) -> anyhow::Result<()>) -> Scenario {
+    Scenario { group: Group::Verdicts, arguments: verdicts::ARGUMENTS, ..kernel(name, play) }
 }
 
 const fn haproxy(name: &'static str, first: First, play: fn(&mut Stage) -> anyhow::Result<()>) -> Scenario {
-    Scenario { name, group: Group::Haproxy, first, targets: haproxy::targets, play }
+    let (group, targets) = (Group::Haproxy, haproxy::targets);
+    Scenario { name, group, first, targets, arguments: haproxy::ARGUMENTS, play }
 }
 
 /// All scenarios.
@@ -93,6 +104,15 @@ pub static ALL: &[Scenario] = &[
         ..kernel("before-trace", before_trace::play)
     },
     Scenario { first: First::Workload, ..kernel("start-up-race", start_up::race) },
+    verdict("verdict-client-leak", verdicts::client_leak),
+    verdict("verdict-slow-leak", verdicts::slow_leak),
+    verdict("verdict-pool", verdicts::pool),
+    verdict("verdict-server-leak", verdicts::server_leak),
+    verdict("verdict-stale-client", verdicts::stale_client),
+    verdict("verdict-inherited", verdicts::inherited),
+    verdict("verdict-exit-only", verdicts::exit_only),
+    Scenario { arguments: verdicts::ARGUMENTS_WITH_LIMIT, ..verdict("verdict-starved", verdicts::starved) },
+    Scenario { first: First::Workload, ..verdict("verdict-before-trace", verdicts::before_trace) },
     haproxy("haproxy-client-leak", First::Capture, haproxy::client_leak),
     haproxy("haproxy-server-leak", First::Workload, haproxy::server_leak_of_a_running_haproxy),
     haproxy("haproxy-server-leak-from-start", First::Capture, haproxy::server_leak),

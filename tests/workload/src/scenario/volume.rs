@@ -4,7 +4,7 @@ use anyhow::bail;
 
 use super::SOCKET;
 use crate::actor::{Answer, Command, Pair};
-use crate::stage::{Stage, Who};
+use crate::stage::{Door, Stage, Who};
 
 const CLIENT_THREADS: u32 = 4;
 const CONNECTIONS_EACH: u32 = 500;
@@ -22,9 +22,21 @@ pub(super) fn accept_close_race(stage: &mut Stage) -> anyhow::Result<()> {
     let client = stage.actor("client")?;
     let address = stage.path(SOCKET);
     let door = stage.listen(server, &address, 128)?;
-    let count = Some(CLIENT_THREADS * CONNECTIONS_EACH);
+    traffic(stage, client, server, door, CLIENT_THREADS, CONNECTIONS_EACH)
+}
+
+/// So many threads of a client connect and close so many times each; the server accepts and closes.
+pub(super) fn traffic(
+    stage: &mut Stage,
+    client: Who,
+    server: Who,
+    door: Door,
+    threads: u32,
+    connections: u32,
+) -> anyhow::Result<()> {
+    let address = stage.path(SOCKET);
+    let count = Some(threads * connections);
     stage.tell(server).tell(&Command::Serve { listener: door.fd, count, greet: false })?;
-    let (threads, connections) = (CLIENT_THREADS, CONNECTIONS_EACH);
     let pairs = churn(stage, client, &Command::Churn { address, threads, connections, greeted: false })?;
     stage.tell(server).answer()?;
     stage.churned(client, door, &[server], &pairs)
