@@ -27,6 +27,22 @@ pub(crate) fn count(hook: usize, what: usize) {
     }
 }
 
+/// What [`count`] counted on this processor.
+#[inline(always)]
+pub(crate) fn counted(hook: usize, what: usize) -> u64 {
+    // SAFETY: as there.
+    COUNTERS.get_ptr(0).map_or(0, |counters| unsafe { (*counters)[hook][what] })
+}
+
+/// Takes back one that was counted on this processor, because it is tried again.
+#[inline(always)]
+pub(crate) fn uncount(hook: usize, what: usize) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(0) {
+        // SAFETY: as in `count`.
+        unsafe { (*counters)[hook][what] -= 1 };
+    }
+}
+
 /// Room for a record in the ring; a lack of it is counted.
 #[inline(always)]
 pub(crate) fn reserve<T: 'static>(hook: usize) -> Option<RingBufEntry<T>> {

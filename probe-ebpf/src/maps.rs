@@ -74,3 +74,7 @@ pub(crate) static OBSERVER: Array<u32> = Array::with_max_entries(1, 0);
 /// Python interpreters: by their executable's inode number, or by process where they are in a library.
 #[map]
 pub(crate) static PYTHONS: LruHashMap<u64, Python> = LruHashMap::with_max_entries(1024, 0);
+
+/// How often in a row the iterator found the ring full.
+#[map]
+pub(crate) static FULL_IN_A_ROW: Array<u32> = Array::with_max_entries(1, 0);

@@ -17,11 +17,15 @@ use crate::{
         sock::{Sock, TCP_ESTABLISHED},
         task,
     },
-    maps::{ADDRESSES, ENDS, OBSERVER, SEED_NUMBER, SEEDS},
+    maps::{ADDRESSES, ENDS, FULL_IN_A_ROW, OBSERVER, SEED_NUMBER, SEEDS},
 };
 
 /// include/net/tcp_states.h
 const TCP_LISTEN: u8 = 10;
+
+/// So often in a row a descriptor is looked at again because the ring is full. Userspace empties it in between, a
+/// millisecond later; should it ever not do so, the round ends nevertheless, and what is missing is counted.
+const PATIENCE: u32 = 1000;
 
 /// A descriptor, from the iterator's context.
 struct Descriptor {
@@ -43,6 +47,7 @@ pub(crate) extern "C" fn held_iter(context: *const u64) -> i32 {
         )
     };
     observe();
+    let before = emit::counted(hook::ITERATE, failure::RING);
     if task != 0
         && file != 0
         && let Some(config) = config()
@@ -55,7 +60,27 @@ pub(crate) extern "C" fn held_iter(context: *const u64) -> i32 {
             _ => {}
         }
     }
-    0
+    again(before)
+}
+
+/// 1 if the ring had no room for what there is to say of a descriptor: the iterator stops here, and begins with this
+/// descriptor when it is read again.
+#[inline(always)]
+fn again(before: u64) -> i32 {
+    let Some(full) = FULL_IN_A_ROW.get_ptr_mut(0) else { return 0 };
+    // SAFETY: the map's only entry; only the one reader of the iterator writes to it.
+    unsafe {
+        if emit::counted(hook::ITERATE, failure::RING) == before {
+            *full = 0;
+            return 0;
+        }
+        if *full >= PATIENCE {
+            return 0;
+        }
+        *full += 1;
+    }
+    emit::uncount(hook::ITERATE, failure::RING);
+    1
 }
 
 /// Notes who looks: the iterator runs in the process that reads it.

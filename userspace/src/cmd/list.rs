@@ -134,7 +134,7 @@ impl Look {
         for round in 0..2 {
             let round = self.probe.round(round == 0).context("the descriptors cannot be looked through")?;
             self.feed(Record::RoundBegins);
-            round.walk().context("looking through the descriptors")?;
+            round.walk(|| self.drain()).context("looking through the descriptors")?;
             self.drain();
             self.feed(Record::RoundEnds);
         }

@@ -57,16 +57,25 @@ impl Rounds {
 pub struct Round(File);
 
 impl Round {
-    /// Walks over all descriptors; what is found is in the ring. Blocks for milliseconds on a small host, and for longer the
-    /// more descriptors there are.
+    /// Walks over all descriptors; what is found is in the ring. Where the ring is full, the walk stops, calls `make_room`
+    /// and goes on: the kernel side gives up after a thousand times in a row, and counts what is missing. Blocks for
+    /// milliseconds on a small host, and for longer the more descriptors there are.
     ///
     /// # Errors
     /// If the kernel breaks it off.
-    pub fn walk(mut self) -> io::Result<()> {
-        // The program writes nothing to the file, so one read covers everything; and the end is an end.
+    pub fn walk(mut self, mut make_room: impl FnMut()) -> io::Result<()> {
+        // The program writes nothing to the file, so one read covers everything up to the end, or to a full ring; and the end
+        // is an end.
         let mut nothing = [0; 64];
-        while self.0.read(&mut nothing)? > 0 {}
-        Ok(())
+        loop {
+            match self.0.read(&mut nothing) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => make_room(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rounds over all descriptors, and repairs after losses.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -41,14 +41,14 @@ impl Run<'_> {
 
     /// Looks at all descriptors of the host.
     pub(super) async fn round(&mut self, is_first: bool) -> Result<(), Failure> {
-        /// Often enough that a small ring does not fill up.
+        /// Often enough that a ring of the usual size does not fill up. A small one does, and the walk waits for room.
         const PAUSE: Duration = Duration::from_millis(1);
         if !self.probe.makes_rounds() {
             return Ok(());
         }
         let round = self.probe.round(is_first).context("the descriptors cannot be looked through")?;
         self.feed(Record::RoundBegins)?;
-        let mut walk = tokio::task::spawn_blocking(move || round.walk());
+        let mut walk = tokio::task::spawn_blocking(move || round.walk(|| thread::sleep(PAUSE)));
         let walked = loop {
             tokio::select! {
                 biased;
