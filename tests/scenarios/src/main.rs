@@ -127,9 +127,10 @@ fn run_cli(setup: &Setup, is_wanted: impl Fn(&str) -> bool) -> (usize, usize) {
     let (mut passed, mut failed) = (0, 0);
     for case in cli::ALL.iter().filter(|case| is_wanted(case.name)) {
         match cli::play(setup, case) {
-            Verdict::Passed => {
+            Verdict::Passed(figures) => {
                 passed += 1;
-                println!("ok {}", case.name);
+                let figures = figures.map(|figures| format!(": {figures}")).unwrap_or_default();
+                println!("ok {}{figures}", case.name);
             }
             Verdict::Skipped(reason) => println!("skipped {}: {reason}", case.name),
             Verdict::Failed(why) => {

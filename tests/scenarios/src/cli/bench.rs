@@ -85,13 +85,14 @@ impl<'a> Bench<'a> {
         self.start(command)?.end()
     }
 
-    /// Keeps what the programs said.
+    /// Keeps what the programs said and recorded.
     pub(super) fn keep(&self, out: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(out)?;
         for entry in fs::read_dir(self.dir)? {
             let path = entry?.path();
-            let is_output = path.extension().is_some_and(|kind| kind == "stdout" || kind == "stderr");
-            if let (true, Some(name)) = (is_output, path.file_name()) {
+            let kept = ["stdout", "stderr", "db", "db-wal"];
+            let is_kept = path.extension().is_some_and(|kind| kept.iter().any(|one| kind == *one));
+            if let (true, Some(name)) = (is_kept, path.file_name()) {
                 fs::copy(&path, out.join(name))?;
             }
         }

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
+use super::Verdict;
 use super::bench::{Bench, Door};
 use crate::run::child::Child;
 
@@ -75,11 +76,11 @@ fn check_holders(connection: &Value) -> anyhow::Result<()> {
 
 /// Without a program in the kernel: the socket by its present name, clients in other network namespaces, and what cannot be
 /// told.
-pub(super) fn by_sock_diag(bench: &Bench<'_>) -> anyhow::Result<Option<String>> {
+pub(super) fn by_sock_diag(bench: &Bench<'_>) -> anyhow::Result<Verdict> {
     let lacking = bench.run(bench.sockleak().args(["list", "--sock-diag", &bench.path("none.sock")]))?;
     if lacking.status.code() == Some(4) {
         ensure!(lacking.err.contains("modprobe unix_diag"), "{}", lacking.err);
-        return Ok(Some("this guest's kernel has no unix_diag".to_owned()));
+        return Ok(Verdict::Skipped("this guest's kernel has no unix_diag".to_owned()));
     }
     let (bound, path) = (bench.path("t.sock.1.tmp"), bench.path("t.sock"));
     let door = Door::open(&bound)?;
@@ -126,5 +127,5 @@ pub(super) fn by_sock_diag(bench: &Bench<'_>) -> anyhow::Result<Option<String>> 
     let gaps = sock_diag["incomplete_because"].as_array().context("no gaps")?;
     ensure!(gaps.len() == 1 && gaps[0].to_string().contains("released its end"), "{gaps:?}");
     drop((open, client_closed, far, far_end, queued));
-    Ok(None)
+    Ok(Verdict::Passed(None))
 }

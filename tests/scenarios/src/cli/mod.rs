@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod confine;
 mod ends;
+mod killed;
 mod limits;
 mod list;
 mod names;
@@ -24,16 +25,16 @@ use bench::Bench;
 /// How a case ended.
 #[derive(Debug)]
 pub enum Verdict {
-    /// All promises were kept.
-    Passed,
+    /// All promises were kept. Some cases measure something on the way, and tell it.
+    Passed(Option<String>),
     /// It cannot be tried on this machine, for this reason.
     Skipped(String),
     /// One was not.
     Failed(String),
 }
 
-/// Tries one thing; an error is a broken promise, a text a reason why it cannot be tried here.
-type Try = fn(&Bench<'_>) -> anyhow::Result<Option<String>>;
+/// Tries one thing; an error is a broken promise.
+type Try = fn(&Bench<'_>) -> anyhow::Result<Verdict>;
 
 /// One case.
 pub struct Case {
@@ -48,9 +49,16 @@ macro_rules! case {
             name: $name,
             run: |bench| {
                 $run(bench)?;
-                Ok(None)
+                Ok(Verdict::Passed(None))
             },
         }
+    };
+}
+
+/// A case that tells what it measured.
+macro_rules! measuring_case {
+    ($name:literal, $run:path) => {
+        Case { name: $name, run: |bench| Ok(Verdict::Passed(Some($run(bench)?))) }
     };
 }
 
@@ -80,7 +88,7 @@ pub const ALL: &[Case] = &[
     case!("list", list::list),
     Case { name: "list-sock-diag", run: list::by_sock_diag },
     case!("recording-replays", recording::replays),
-    case!("recording-killed", recording::killed),
+    measuring_case!("recording-killed", killed::killed),
     case!("recording-refused", recording::refused),
     case!("fail-on", recording::fail_on),
     case!("stacks-c", stacks::c),
@@ -115,8 +123,7 @@ pub fn play(setup: &Setup, case: &Case) -> Verdict {
     // The directory is a temporary one; what it holds has been looked at.
     let _ = fs::remove_dir_all(&dir);
     match tried {
-        Ok(None) => Verdict::Passed,
-        Ok(Some(reason)) => Verdict::Skipped(reason),
+        Ok(verdict) => verdict,
         Err(error) => Verdict::Failed(format!("{error:#}")),
     }
 }

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use super::bench::{Bench, Door, Ended, total};
 
-fn report(bench: &Bench<'_>, arguments: &[&str]) -> anyhow::Result<Ended> {
+pub(super) fn report(bench: &Bench<'_>, arguments: &[&str]) -> anyhow::Result<Ended> {
     bench.run(bench.sockleak().arg("report").args(arguments))
 }
 
@@ -54,39 +54,6 @@ pub(super) fn replays(bench: &Bench<'_>) -> anyhow::Result<()> {
         ensure!(!Path::new(&format!("{trace}-wal")).exists(), "the log is left beside the trace");
     }
     drop(before);
-    Ok(())
-}
-
-/// Killed at any moment, a recording can be read, and lacks at most what the last second brought.
-pub(super) fn killed(bench: &Bench<'_>) -> anyhow::Result<()> {
-    let path = bench.path("t.sock");
-    let door = Door::open(&path)?;
-    for round in 0..5 {
-        let trace = bench.path(&format!("killed-{round}.db"));
-        let capture = bench.trace(&["--output", &trace, &path])?;
-        let mut passes = 0;
-        // Until a batch was written, and then some more.
-        workload::wait::until("a first batch", || {
-            door.pass()?;
-            passes += 1;
-            let ended = report(bench, &["--json", &trace])?;
-            Ok(ended.status.success() && total(&ended.report()?, "opened")? > 0)
-        })?;
-        for _ in 0..round * 37 {
-            door.pass()?;
-            passes += 1;
-        }
-        capture.child.signal(Signal::SIGKILL)?;
-        // Its status is that of a killed process.
-        let _ = capture.end();
-        let ended = report(bench, &["--json", &trace])?;
-        ended.expect(0)?;
-        ensure!(ended.err.contains("was broken off"), "it does not say so: {}", ended.err);
-        let report = ended.report()?;
-        let (opened, closed) = (total(&report, "opened")?, total(&report, "closed")?);
-        ensure!(opened > 0 && opened <= passes && closed <= opened, "{opened} of {passes}, {closed} closed");
-        ensure!(opened - closed <= 1, "one connection at a time: {report}");
-    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use caps::Capability;
 use nix::sys::signal::Signal;
 
 use super::bench::{Bench, Door, Ended, total};
-use super::confine;
+use super::{Verdict, confine};
 
 /// Runs `capture` and `check`, each confined, and expects the same sentence of both. Only `check` writes something.
 fn expect_refusal(
@@ -127,14 +127,14 @@ fn trace_as_nobody(bench: &Bench<'_>, capabilities: &'static [Capability]) -> an
 
 /// Lockdown forbids to read kernel memory: the refusal names it, unless the kernel traces all the same. It cannot be
 /// lifted before the next boot.
-pub(super) fn lockdown(bench: &Bench<'_>) -> anyhow::Result<Option<String>> {
+pub(super) fn lockdown(bench: &Bench<'_>) -> anyhow::Result<Verdict> {
     const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
     let locked = fs::File::options()
         .write(true)
         .open(LOCKDOWN)
         .and_then(|mut file| file.write_all(b"confidentiality"));
     if let Err(error) = locked {
-        return Ok(Some(format!("{LOCKDOWN} cannot be written: {error}")));
+        return Ok(Verdict::Skipped(format!("{LOCKDOWN} cannot be written: {error}")));
     }
     let mode = fs::read_to_string(LOCKDOWN)?;
     ensure!(mode.contains("[confidentiality]"), "the mode is {mode}");
@@ -145,8 +145,8 @@ pub(super) fn lockdown(bench: &Bench<'_>) -> anyhow::Result<Option<String>> {
     if ended.status.success() {
         let report = ended.report()?;
         ensure!(total(&report, "opened")? > 0 && report["complete"] == true, "{report}");
-        return Ok(None);
+        return Ok(Verdict::Passed(None));
     }
     expect_refusal(bench, |_| {}, 4, &["lockdown", "confidentiality"])?;
-    Ok(None)
+    Ok(Verdict::Passed(None))
 }
