@@ -10,7 +10,20 @@ use nix::unistd::Pid;
 
 use crate::{identity, wait};
 
-const PROGRAM: &str = "/usr/sbin/haproxy";
+/// A HAProxy that is installed.
+#[derive(Clone, Copy, Debug)]
+pub struct Installation {
+    /// Path of the program.
+    program: &'static str,
+    /// Where its libraries are, unless they are the system's.
+    libraries: Option<&'static str>,
+}
+
+/// The system's.
+pub const SYSTEM: Installation = Installation { program: "/usr/sbin/haproxy", libraries: None };
+/// Version 3.0, beside it.
+pub const VERSION_3_0: Installation =
+    Installation { program: "/opt/haproxy-3.0/haproxy", libraries: Some("/opt/haproxy-3.0/lib") };
 
 /// A running HAProxy. Ends with this value.
 pub struct Haproxy {
@@ -25,7 +38,7 @@ impl Haproxy {
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn start(dir: &Path) -> anyhow::Result<Self> {
+    pub fn start(installation: Installation, dir: &Path) -> anyhow::Result<Self> {
         let (socket, config) = (dir.join("ma.sock"), dir.join("haproxy.cfg"));
         let frontend = dir.join("frontend.sock");
         let text = format!(
@@ -35,7 +48,9 @@ impl Haproxy {
         );
         fs::write(&config, text)?;
         let log = fs::File::create(dir.join("haproxy.log"))?;
-        let master = Command::new(PROGRAM)
+        let Installation { program, libraries } = installation;
+        let master = Command::new(program)
+            .envs(libraries.map(|libraries| ("LD_LIBRARY_PATH", libraries)))
             .arg("-W")
             .arg("-S")
             .arg(&socket)
@@ -45,7 +60,7 @@ impl Haproxy {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .context(PROGRAM)?;
+            .context(program)?;
         let mut haproxy = Self { master, worker: 0, socket };
         let pid = haproxy.pid();
         wait::until("HAProxy to serve its master socket", || {
@@ -96,7 +111,7 @@ impl Drop for Haproxy {
     }
 }
 
-/// After forking its worker the master of 2.6 executes itself again and binds a second time; what it listens on
+/// After forking its worker the master of 2.6 and 3.0 executes itself again and binds a second time; what it listens on
 /// before that is thrown away.
 fn serves(master: u32) -> anyhow::Result<bool> {
     let environment = fs::read(format!("/proc/{master}/environ"))?;

@@ -12,7 +12,7 @@ use workload::scenario::{ALL, First, Group, Scenario};
 use workload::truth::{Holder, Truth};
 
 /// They mount, enter namespaces, or take another user id.
-const NEED_ROOT: [&str; 3] = ["names", "refused", "before-trace"];
+const NEED_ROOT: [&str; 4] = ["names", "refused", "before-trace", "verdict-before-trace"];
 
 struct Playing {
     child: Child,
@@ -137,21 +137,33 @@ fn check(scenario: &Scenario) {
     }
 }
 
+fn possible(group: Group) -> impl Iterator<Item = &'static Scenario> {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+    ALL.iter()
+        .filter(move |scenario| scenario.group == group && (is_root || !NEED_ROOT.contains(&scenario.name)))
+}
+
 #[test]
 fn what_is_open_is_held_and_what_is_released_is_not() {
-    let is_root = fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
-    for scenario in ALL.iter().filter(|scenario| scenario.group == Group::Kernel) {
-        if is_root || !NEED_ROOT.contains(&scenario.name) {
-            check(scenario);
+    possible(Group::Kernel).for_each(check);
+}
+
+#[test]
+fn so_it_is_where_verdicts_are_due() {
+    // They mostly wait.
+    std::thread::scope(|scope| {
+        for scenario in possible(Group::Verdicts) {
+            scope.spawn(|| check(scenario));
         }
-    }
+    });
 }
 
 #[test]
 fn a_real_haproxy_behaves_as_the_scenarios_say() {
-    if Path::new("/usr/sbin/haproxy").exists() {
-        for scenario in ALL.iter().filter(|scenario| scenario.group == Group::Haproxy) {
-            check(scenario);
+    for (installed, is_3_0) in [("/usr/sbin/haproxy", false), ("/opt/haproxy-3.0/haproxy", true)] {
+        if Path::new(installed).exists() {
+            let fits = |scenario: &&Scenario| scenario.name.starts_with("haproxy-3.0") == is_3_0;
+            possible(Group::Haproxy).filter(fits).for_each(check);
         }
     }
 }

@@ -15,6 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::process::Log;
+use crate::vm::haproxy;
 use crate::vm::kernels::{self, Series};
 
 /// What a task needs of the machine.
@@ -28,6 +29,8 @@ pub(crate) struct Wants<'a> {
     pub(crate) guest: bool,
     /// What sockleak is compared with. Large, so that only the bench asks for it.
     pub(crate) bench: bool,
+    /// A second HAProxy, newer than the machine's may be.
+    pub(crate) haproxy: bool,
     /// Kernels to boot, by series.
     pub(crate) kernels: &'a [&'a str],
 }
@@ -47,13 +50,14 @@ enum Action {
     Qemu,
     Guest,
     Bench,
+    Haproxy,
     Kernel(&'static Series),
 }
 
 impl Action {
     fn possible(&self) -> bool {
         match self {
-            Self::Kernel(_) => packages::can_fetch(),
+            Self::Haproxy | Self::Kernel(_) => packages::can_fetch(),
             Self::Toolchain | Self::Clippy | Self::Linker | Self::Qemu | Self::Guest | Self::Bench => {
                 packages::can_install()
             }
@@ -68,6 +72,7 @@ impl Action {
             Self::Qemu => qemu::install(log),
             Self::Guest => packages::install(&packages::missing_for_guest(), log),
             Self::Bench => packages::install(&packages::missing_for_bench(), log),
+            Self::Haproxy => haproxy::fetch(log),
             Self::Kernel(series) => kernels::fetch(series, log),
         }
     }
@@ -76,7 +81,8 @@ impl Action {
 /// The `setup` task: everything, with a closing line.
 pub(crate) fn run() -> Result<()> {
     let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
-    ensure(Wants { build: true, clippy: true, guest: true, kernels: &all, ..Wants::default() })?;
+    let wants = Wants { build: true, clippy: true, guest: true, haproxy: true, ..Wants::default() };
+    ensure(Wants { kernels: &all, ..wants })?;
     let toolchain = toolchain::find().context("the compiler for the kernel side vanished")?;
     println!(
         "set-up complete: kernel side with toolchain `{}` (rustc {}, LLVM {})",
@@ -133,14 +139,18 @@ fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
     if wants.guest && !qemu::is_there() {
         steps.push(Step { title: qemu::title(), by_hand: vec![qemu::by_hand()], action: Action::Qemu });
     }
+    let by_hand =
+        || vec!["run this on Debian, or where apt-get, dpkg and debian-archive-keyring exist".to_owned()];
+    if wants.haproxy && haproxy::cached().is_none() {
+        let title = "HAProxy 3.0 with its libraries (Debian's packages, unpacked into the cache)".to_owned();
+        steps.push(Step { title, by_hand: by_hand(), action: Action::Haproxy });
+    }
     for name in wants.kernels {
         let series = kernels::series(name)?;
         if kernels::cached(series).is_none() {
             steps.push(Step {
                 title: format!("kernel {name} (Debian's package, unpacked into the cache)"),
-                by_hand: vec![
-                    "run this on Debian, or where apt-get, dpkg and debian-archive-keyring exist".into(),
-                ],
+                by_hand: by_hand(),
                 action: Action::Kernel(series),
             });
         }

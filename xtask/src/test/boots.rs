@@ -8,11 +8,11 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
-use super::matrix::Boot;
+use super::matrix::{Boot, HAPROXY};
 use super::report::{BootResult, Tally};
-use crate::vm::{self, Guest, Outcome, VmSpec, kernels};
+use crate::vm::{self, Guest, Outcome, VmSpec, haproxy, kernels};
 use crate::{build, paths};
 
 /// All scenarios take a few minutes, half of them on the kernel where fifty recordings are killed; with other VMs beside it, a
@@ -70,7 +70,12 @@ fn run_one(boot: &Boot, guest: &Guest, only: &[String]) -> BootResult {
     let started = Instant::now();
     let mut sink = Prefixed { label: &label, line: Vec::new(), tally: Tally::default() };
     let ended = kernels::get(boot.kernel).and_then(|kernel| {
-        let mut spec = VmSpec::new(boot.slug(), kernel, guest.clone(), command(boot, only));
+        let mut guest = guest.clone();
+        if boot.groups.contains(&HAPROXY) {
+            let folder = haproxy::cached().context("HAProxy 3.0 is not here: run `cargo xtask setup`")?;
+            guest.add_as_is(&folder, Path::new(haproxy::PLACE))?;
+        }
+        let mut spec = VmSpec::new(boot.slug(), kernel, guest, command(boot, only));
         spec.append = boot.append.map(str::to_owned).into_iter().collect();
         spec.env = vec![("NO_COLOR".into(), "1".into())];
         spec.timeout = LIMIT;

@@ -5,6 +5,9 @@ use clap::ValueEnum;
 
 use crate::vm::kernels::{self, SERIES};
 
+/// The group of scenarios that play with a real HAProxy.
+pub(super) const HAPROXY: &str = "haproxy";
+
 /// The kind of hooks that sockleak is told to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Hooks {
@@ -94,7 +97,7 @@ fn all() -> Vec<Boot> {
     for kernel in ["6.12", "7.2"] {
         boots.push(Boot { append: Some("preempt=full"), ..Boot::plain(kernel, Hooks::Auto) });
     }
-    boots.push(Boot { groups: &["haproxy"], ..Boot::plain("6.1", Hooks::Auto) });
+    boots.push(Boot { groups: &[HAPROXY], ..Boot::plain("6.1", Hooks::Auto) });
     for series in &SERIES {
         boots.push(Boot { groups: &["cli"], ..Boot::plain(series.name, Hooks::Auto) });
     }

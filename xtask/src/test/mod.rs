@@ -41,7 +41,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .map(|series| series.name)
         .filter(|name| wanted.iter().any(|b| b.kernel == *name))
         .collect();
-    setup::ensure(Wants { build: true, guest: !wanted.is_empty(), kernels: &kernels, ..Wants::default() })?;
+    let haproxy = wanted.iter().any(|boot| boot.groups.contains(&matrix::HAPROXY));
+    let guest = !wanted.is_empty();
+    setup::ensure(Wants { build: true, guest, haproxy, kernels: &kernels, ..Wants::default() })?;
 
     // A loop on one scenario is quick only without the rest.
     let mut total = if args.scenario.is_empty() { units::run()? } else { report::Counts::default() };

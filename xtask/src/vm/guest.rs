@@ -107,6 +107,20 @@ impl Guest {
         Ok(())
     }
 
+    /// Adds a folder with all that it holds, and no libraries of this machine.
+    pub(crate) fn add_as_is(&mut self, host: &Path, place: &Path) -> Result<()> {
+        for entry in fs::read_dir(host).with_context(|| format!("cannot read {}", host.display()))? {
+            let entry = entry?;
+            let (host, place) = (entry.path(), place.join(entry.file_name()));
+            if host.is_dir() {
+                self.add_as_is(&host, &place)?;
+            } else {
+                self.put(inside(&place)?, Entry::File(host));
+            }
+        }
+        Ok(())
+    }
+
     fn library(&mut self, host: &Path) -> Result<()> {
         let place = inside(host)?;
         let known =

@@ -3,6 +3,7 @@
 mod boot;
 pub(crate) mod cli;
 pub(crate) mod guest;
+pub(crate) mod haproxy;
 mod initramfs;
 pub(crate) mod kernels;
 pub(crate) mod libs;

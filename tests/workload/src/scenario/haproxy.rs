@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::actor::Command;
-use crate::haproxy::Haproxy;
+use crate::haproxy::{Haproxy, Installation, SYSTEM, VERSION_3_0};
 use crate::stage::{Door, End, Stage, inode_of_file};
 use crate::truth::Listener;
 use crate::unix::Patience;
@@ -23,8 +23,8 @@ pub(super) fn targets(dir: &Path) -> Vec<String> {
     vec![dir.join("ma.sock").to_string_lossy().into_owned()]
 }
 
-fn start(stage: &mut Stage) -> anyhow::Result<(Haproxy, Door, usize)> {
-    let haproxy = Haproxy::start(Path::new(&stage.path("")))?;
+fn start(stage: &mut Stage, installation: Installation) -> anyhow::Result<(Haproxy, Door, usize)> {
+    let haproxy = Haproxy::start(installation, Path::new(&stage.path("")))?;
     let master = stage.know(identity::of(haproxy.pid())?);
     let path = haproxy.socket.to_string_lossy().into_owned();
     let index = stage.know_listener(Listener {
@@ -43,7 +43,16 @@ fn start(stage: &mut Stage) -> anyhow::Result<(Haproxy, Door, usize)> {
 
 /// Ten idle clients hold every slot; eleven more wait in the queue; the next is turned away.
 pub(super) fn client_leak(stage: &mut Stage) -> anyhow::Result<()> {
-    let (haproxy, door, master) = start(stage)?;
+    take_all_slots(stage, SYSTEM)
+}
+
+/// The same with a newer HAProxy.
+pub(super) fn client_leak_3_0(stage: &mut Stage) -> anyhow::Result<()> {
+    take_all_slots(stage, VERSION_3_0)
+}
+
+fn take_all_slots(stage: &mut Stage, installation: Installation) -> anyhow::Result<()> {
+    let (haproxy, door, master) = start(stage, installation)?;
     let holder = stage.actor_named("idle-holder")?;
     for number in 1..=SLOTS as usize {
         let link = stage.connect(holder, door)?;
@@ -72,13 +81,19 @@ pub(super) fn client_leak(stage: &mut Stage) -> anyhow::Result<()> {
 
 /// The worker hangs, clients send it a command and leave: the master keeps their connections.
 pub(super) fn server_leak(stage: &mut Stage) -> anyhow::Result<()> {
-    let started = start(stage)?;
+    let started = start(stage, SYSTEM)?;
+    leak_all_slots(stage, started)
+}
+
+/// The same with a newer HAProxy.
+pub(super) fn server_leak_3_0(stage: &mut Stage) -> anyhow::Result<()> {
+    let started = start(stage, VERSION_3_0)?;
     leak_all_slots(stage, started)
 }
 
 /// The same where the listener is older than the capture.
 pub(super) fn server_leak_of_a_running_haproxy(stage: &mut Stage) -> anyhow::Result<()> {
-    let started = start(stage)?;
+    let started = start(stage, SYSTEM)?;
     stage.wait_for_capture()?;
     leak_all_slots(stage, started)
 }

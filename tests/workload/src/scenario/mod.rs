@@ -116,6 +116,8 @@ pub static ALL: &[Scenario] = &[
     haproxy("haproxy-client-leak", First::Capture, haproxy::client_leak),
     haproxy("haproxy-server-leak", First::Workload, haproxy::server_leak_of_a_running_haproxy),
     haproxy("haproxy-server-leak-from-start", First::Capture, haproxy::server_leak),
+    haproxy("haproxy-3.0-client-leak", First::Capture, haproxy::client_leak_3_0),
+    haproxy("haproxy-3.0-server-leak", First::Capture, haproxy::server_leak_3_0),
 ];
 
 /// The scenario of this name.
