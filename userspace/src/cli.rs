@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{attribution::limits::GivenLimit, probe::plan::Choice, verdict::Verdict};
+use crate::{attribution::limits::GivenLimit, export, probe::plan::Choice, verdict::Verdict};
 
 /// Finds the program that opens unix-socket connections without closing them.
 #[derive(Debug, Parser)]
@@ -27,6 +27,9 @@ pub enum Command {
     /// Report from recordings what a capture reported, or would have by then.
     #[command(after_help = EXIT_CODES)]
     Report(Report),
+    /// Write a recording as rows for other tools: CSV, JSON lines or Parquet.
+    #[command(after_help = EXIT_CODES)]
+    Export(Export),
     /// Tell who holds which end of a socket's connections right now.
     #[command(after_help = EXIT_CODES)]
     List(List),
@@ -112,6 +115,23 @@ pub struct Report {
     /// End with status 7 if one of these verdicts is found, for example client-leak,server-leak.
     #[arg(long, value_name = "VERDICT,...", value_delimiter = ',')]
     pub fail_on: Vec<Verdict>,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// A recording of `sockleak capture --output`, finished or not.
+    #[arg(value_name = "TRACE")]
+    pub trace: PathBuf,
+    /// How rows are written (described in docs/export.md).
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: export::Format,
+    /// What a row stands for.
+    #[arg(long, value_enum, default_value_t, value_name = "ROWS")]
+    pub what: export::What,
+    /// Write to this file, which is replaced when everything is written, instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Arguments of `list`.

@@ -1,6 +1,6 @@
 //! What can go wrong for a user, and the exit status that says so: this is the one place that maps them.
 
-use std::{io, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use crate::{attribution::targets::TargetError, trace_file::TraceError};
 
@@ -10,6 +10,18 @@ pub enum Failure {
     /// An argument cannot be used.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Arguments do not go together.
+    #[error("{0}")]
+    Usage(String),
+    /// A file could not be written.
+    #[error("{} cannot be written ({cause}); free or change it and run again", path.display())]
+    OutputFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// Root or a capability is missing.
     #[error("sockleak must run as root, or with {missing}; run it with sudo")]
     Privilege {
@@ -40,10 +52,10 @@ impl Failure {
         ExitCode::from(match self {
             Self::Other(_) => 1,
             // clap's own for usage errors
-            Self::Target(_) => 2,
+            Self::Target(_) | Self::Usage(_) => 2,
             Self::Privilege { .. } => 3,
             Self::Kernel(_) => 4,
-            Self::Output(_) => 5,
+            Self::Output(_) | Self::OutputFile { .. } => 5,
             Self::Trace(_) => 6,
             Self::Found(_) => 7,
         })

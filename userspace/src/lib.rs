@@ -12,6 +12,7 @@ pub mod console;
 pub mod decode;
 pub mod diag;
 pub mod event;
+pub mod export;
 pub mod failure;
 pub mod lifecycle;
 pub mod privilege;

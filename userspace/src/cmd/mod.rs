@@ -2,6 +2,8 @@
 
 pub mod capture;
 pub mod check;
+mod destination;
+pub mod export;
 pub mod list;
 mod output;
 pub mod report;

@@ -63,12 +63,7 @@ fn replay(file: &Path, arguments: &cli::Report) -> Result<(Report, Clock, String
         session.feed(record);
         ControlFlow::Continue(())
     })?;
-    if !trace.is_ended() {
-        say(format_args!(
-            "{} is still being written, or was broken off: the report is of its last moment",
-            file.display()
-        ));
-    }
+    note_end(&trace, file, "the report is");
     let progress = trace.progress().clone();
     let frame = Frame {
         now: progress.now,
@@ -78,6 +73,14 @@ fn replay(file: &Path, arguments: &cli::Report) -> Result<(Report, Clock, String
     };
     let clock = Clock::booted_at(header.boot_time);
     Ok((Report::new(&session, frame), clock, header.host.clone()))
+}
+
+/// Says if a trace goes on, or was broken off; `what` is what comes of it.
+pub(super) fn note_end(trace: &Trace, file: &Path, what: &str) {
+    if !trace.is_ended() {
+        let file = file.display();
+        say(format_args!("{file} is still being written, or was broken off: {what} of its last moment"));
+    }
 }
 
 /// Fails if a finding has one of the verdicts.

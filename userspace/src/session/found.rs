@@ -3,7 +3,7 @@
 use super::{FoundConnection, Holder, Notice, Session, SocketId, books::Weight};
 use crate::{
     event::{End, Held, HeldSocket, Peer},
-    lifecycle::{Change, Found, LiveEnds, other},
+    lifecycle::{Change, Connection, Found, LiveEnds, other},
 };
 
 /// A connection that a round has found, and that is not counted yet.
@@ -63,7 +63,7 @@ impl Session {
             // It is entered when the round is over, as it is then.
             return None;
         }
-        self.changed(socket, before, change);
+        self.changed(socket, before, change, false);
         if let (Some(old), Some(connection)) = (old, self.table.get(id))
             && connection.opener.program != old
         {
@@ -82,19 +82,26 @@ impl Session {
         let before = Weight::of(known);
         let Ok(change) = self.table.gone(id, end, self.moment) else { return Some(self.misfit()) };
         self.unseen += 1;
-        self.changed(socket, before, change);
+        self.changed(socket, before, change, false);
         None
     }
 
-    /// Counts what became of a connection without an event.
-    fn changed(&mut self, socket: SocketId, before: Weight, change: Change) {
+    /// Counts what became of a connection.
+    pub(super) fn changed(&mut self, socket: SocketId, before: Weight, change: Change, is_new: bool) {
         match change {
-            Change::Live(id) => self.weigh_live(socket, id, before, false),
+            Change::Live(id) => self.weigh_live(socket, id, before, is_new),
             Change::Closed(connection) => {
                 self.books.weigh(socket, &connection, before);
                 self.holders.forget(connection.id);
+                self.closed = Some((socket, connection));
             }
         }
+    }
+
+    /// The connection that the last record closed, with its socket: from now on it is forgotten.
+    #[must_use]
+    pub fn closed(&self) -> Option<(SocketId, &Connection)> {
+        self.closed.as_ref().map(|(socket, connection)| (*socket, connection.as_ref()))
     }
 
     /// Is it a connection that a round has found, and that is not counted yet?

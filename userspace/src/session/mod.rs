@@ -24,7 +24,7 @@ use crate::{
         who::Who,
     },
     event::{Event, Listener, ProcessId, Queue, Reason, Record, What},
-    lifecycle::{Change, Connection, Table},
+    lifecycle::{Connection, Table},
     verdict,
 };
 use books::{Books, Weight};
@@ -111,7 +111,9 @@ pub struct Session {
     moment: u64,
     misfits: u64,
     unseen: u64,
-    last: Option<(Event, Who, SocketId, Option<Box<Connection>>)>,
+    last: Option<(Event, Who, SocketId)>,
+    /// What the last record closed.
+    closed: Option<(SocketId, Box<Connection>)>,
     last_listener: Option<Arc<Listener>>,
 }
 
@@ -133,12 +135,14 @@ impl Session {
             misfits: 0,
             unseen: 0,
             last: None,
+            closed: None,
             last_listener: None,
         }
     }
 
     /// Takes in a record.
     pub fn feed(&mut self, record: Record) -> Option<Notice<'_>> {
+        self.closed = None;
         match record {
             Record::Process(process) => {
                 self.processes.insert(process);
@@ -261,19 +265,10 @@ impl Session {
             self.unseen += 1;
         }
         self.note(socket, &event, &who);
-        let closed = match change {
-            Some(Change::Closed(connection)) => {
-                self.books.weigh(socket, &connection, before);
-                self.holders.forget(connection.id);
-                Some(connection)
-            }
-            Some(Change::Live(id)) => {
-                self.weigh_live(socket, id, before, matches!(event.what, What::Connect { .. }));
-                None
-            }
-            None => None,
-        };
-        self.last = Some((event, who, socket, closed));
+        if let Some(change) = change {
+            self.changed(socket, before, change, matches!(event.what, What::Connect { .. }));
+        }
+        self.last = Some((event, who, socket));
         self.last_seen().map(Notice::Seen)
     }
 
@@ -333,9 +328,9 @@ impl Session {
     }
 
     fn last_seen(&self) -> Option<Seen<'_>> {
-        let (event, who, socket, closed) = self.last.as_ref()?;
-        let connection =
-            closed.as_deref().or_else(|| event.what.connection().and_then(|id| self.table.get(id)));
+        let (event, who, socket) = self.last.as_ref()?;
+        let closed = self.closed.as_ref().map(|(_, connection)| connection.as_ref());
+        let connection = closed.or_else(|| event.what.connection().and_then(|id| self.table.get(id)));
         Some(Seen {
             at: event.at,
             who,

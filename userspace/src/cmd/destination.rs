@@ -1,0 +1,125 @@
+//! Where the output of a command goes: standard output, a file that is there when it is complete, or a device or pipe.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use tempfile::NamedTempFile;
+
+use crate::failure::Failure;
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 256 << 10;
+
+/// Where it goes.
+#[derive(Debug)]
+pub(super) struct Destination {
+    out: Out,
+    /// As the user gave it.
+    path: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+enum Out {
+    Stdout(BufWriter<io::Stdout>),
+    /// What is no file: it is written to, never replaced.
+    Stream(BufWriter<File>),
+    /// Beside the file that it will become.
+    File {
+        out: BufWriter<NamedTempFile>,
+        target: PathBuf,
+    },
+}
+
+impl Destination {
+    /// Makes ready to write; `source` is what is read, and never written over.
+    ///
+    /// # Errors
+    /// If it cannot be written to.
+    pub(super) fn open(path: Option<&Path>, source: &Path) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            return Ok(Self { out: Out::Stdout(BufWriter::with_capacity(BUFFER, io::stdout())), path: None });
+        };
+        if is_same(path, source) {
+            let path = path.display();
+            return Err(Failure::Usage(format!(
+                "{path} is the trace itself; name another file for the output"
+            )));
+        }
+        let out = open(path).map_err(|cause| named(path, cause))?;
+        Ok(Self { out, path: Some(path.to_owned()) })
+    }
+
+    /// What to write to.
+    pub(super) fn writer(&mut self) -> &mut (dyn Write + Send) {
+        match &mut self.out {
+            Out::Stdout(out) => out,
+            Out::Stream(out) => out,
+            Out::File { out, .. } => out,
+        }
+    }
+
+    /// Says of a failed output which it is.
+    pub(super) fn name(&self, failure: Failure) -> Failure {
+        match (failure, &self.path) {
+            (Failure::Output(cause), Some(path)) => named(path, cause),
+            (failure, _) => failure,
+        }
+    }
+
+    /// Writes what is left, and gives a file its name.
+    ///
+    /// # Errors
+    /// If that fails.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        let Self { out, path } = self;
+        let outcome = match out {
+            Out::Stdout(mut out) => out.flush(),
+            Out::Stream(mut out) => out.flush(),
+            Out::File { out, target } => keep(out, &target),
+        };
+        outcome.map_err(|error| match path {
+            Some(path) => named(&path, error),
+            None => Failure::Output(error),
+        })
+    }
+}
+
+fn open(path: &Path) -> io::Result<Out> {
+    // Where a link leads to is replaced, not the link.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&target).is_ok_and(|there| !there.is_file()) {
+        let stream = OpenOptions::new().write(true).open(&target)?;
+        return Ok(Out::Stream(BufWriter::with_capacity(BUFFER, stream)));
+    }
+    let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = target.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    let mut prefix = std::ffi::OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
+    // Only its owner may read it, unless others could before: command lines are in it.
+    let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
+    if let Ok(there) = fs::metadata(&target) {
+        file.as_file().set_permissions(there.permissions())?;
+    }
+    Ok(Out::File { out: BufWriter::with_capacity(BUFFER, file), target })
+}
+
+fn keep(out: BufWriter<NamedTempFile>, target: &Path) -> io::Result<()> {
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.as_file().sync_all()?;
+    file.persist(target).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn is_same(path: &Path, other: &Path) -> bool {
+    let id = |path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    id(path).is_some_and(|path| Some(path) == id(other))
+}
+
+fn named(path: &Path, cause: io::Error) -> Failure {
+    Failure::OutputFile { path: path.to_owned(), cause }
+}
