@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: what tracing costs, in instructions of an emulated processor, beside bpftrace. Prints, and
-//! judges nothing.
+//! `cargo xtask bench`: what tracing costs, in instructions of an emulated processor, beside bpftrace; `replay`: what a
+//! report of a recording costs. Prints, and judges nothing.
 
 mod figures;
+mod replay;
 mod table;
 
 use std::ffi::OsString;
@@ -26,7 +27,10 @@ const PROGRAMS: [&str; 5] = ["sockleak", "floor", "bpf-stats", "pairs", "timed"]
 
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// The kernel to boot: 5.10, 6.1, 6.12 or 7.2
     #[arg(long, value_name = "SERIES", default_value = "6.1")]
     kernel: String,
@@ -38,8 +42,18 @@ pub(crate) struct Args {
     runs: u32,
 }
 
+/// Something else to measure.
+#[derive(clap::Subcommand)]
+enum What {
+    /// Measure how fast a recording is replayed to its report, beside DuckDB
+    Replay(replay::Args),
+}
+
 /// Measures and prints.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(What::Replay(args)) = &args.what {
+        return replay::run(args).map(|()| ExitCode::SUCCESS);
+    }
     let series = kernels::series(&args.kernel)?;
     setup::ensure(Wants {
         build: true,

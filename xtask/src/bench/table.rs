@@ -174,7 +174,7 @@ mod tests {
             };
             assert!(figures.take(&format!("figure pairs case={case} pairs=1 elapsed={elapsed} after=0")));
         }
-        let args = Args { kernel: "6.1".into(), pairs: 1, runs: 1 };
+        let args = Args { what: None, kernel: "6.1".into(), pairs: 1, runs: 1 };
         let text = render(&figures, "linux-image", &args).expect("everything was measured");
         let line = |name: &str| text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
         let floor = line("empty programs").expect("a line of the table");
