@@ -18,6 +18,7 @@ pub mod lifecycle;
 pub mod privilege;
 pub mod probe;
 pub mod proc;
+mod recent;
 pub mod report;
 pub mod session;
 pub mod stacks;

@@ -1,16 +1,16 @@
 //! What the kernel said of each process, kept as long as it may be named again.
 
-use std::{collections::HashMap, num::NonZeroUsize, sync::Arc};
-
-use lru::LruCache;
-use rustc_hash::FxBuildHasher;
+use std::{collections::HashMap, sync::Arc};
 
 use super::who::{ProgramId, Who};
-use crate::event::{Actor, Comm, Process, ProcessId};
+use crate::{
+    event::{Actor, Comm, Process, ProcessId},
+    recent::Recent,
+};
 
-/// Processes kept besides those that open connections refer to. The kernel side remembers a quarter as many as
+/// Processes kept, at least, besides those that open connections refer to. The kernel side remembers a quarter as many as
 /// described, so what it thinks is known here is.
-const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+const CAPACITY: usize = 65_536;
 
 /// Name of the program of a process of which nothing is known.
 const UNKNOWN: &str = "[unknown]";
@@ -18,14 +18,14 @@ const UNKNOWN: &str = "[unknown]";
 /// Processes by id, the ones not named for longest make room; and the names of programs.
 #[derive(Debug)]
 pub struct Processes {
-    known: LruCache<ProcessId, (Arc<Process>, ProgramId), FxBuildHasher>,
+    known: Recent<ProcessId, (Arc<Process>, ProgramId)>,
     programs: Vec<String>,
     by_name: HashMap<String, ProgramId>,
 }
 
 impl Default for Processes {
     fn default() -> Self {
-        let known = LruCache::with_hasher(CAPACITY, FxBuildHasher);
+        let known = Recent::new(CAPACITY);
         Self { known, programs: Vec::new(), by_name: HashMap::new() }
     }
 }

@@ -1,7 +1,5 @@
 //! What programs did on sockets, and how crowded those are: kept up to date with every change of a connection.
 
-use std::collections::BTreeMap;
-
 use rustc_hash::FxHashMap;
 
 use super::{Followed, Settings, Socket, SocketId};
@@ -67,12 +65,13 @@ pub(super) struct Books {
     pub(super) sockets: Vec<Socket>,
     /// None for the listeners that nobody asked for. An entry outlives its listener: connections do too.
     pub(super) listeners: FxHashMap<u64, Option<Followed>>,
-    pub(super) tallies: BTreeMap<(SocketId, ProgramId), Tally>,
+    /// In no order; boxed, for most of them are larger than a table should move.
+    pub(super) tallies: FxHashMap<(SocketId, ProgramId), Box<Tally>>,
 }
 
 impl Books {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, sockets: Vec::new(), listeners: FxHashMap::default(), tallies: BTreeMap::new() }
+        Self { settings, sockets: Vec::new(), listeners: FxHashMap::default(), tallies: FxHashMap::default() }
     }
 
     /// A listener that is followed.
@@ -83,7 +82,7 @@ impl Books {
     /// The tally of a program on a socket.
     pub(super) fn tally(&mut self, socket: SocketId, program: ProgramId) -> &mut Tally {
         let (started, settings) = (self.settings.started, self.settings.verdict());
-        self.tallies.entry((socket, program)).or_insert_with(|| Tally::new(started, &settings))
+        self.tallies.entry((socket, program)).or_insert_with(|| Box::new(Tally::new(started, &settings)))
     }
 
     /// Weighs a connection after a change. `before` is nothing for a new one.

@@ -44,9 +44,13 @@ impl Session {
         &self.books.sockets
     }
 
-    /// What each program did on each socket.
+    /// What each program did on each socket, in the order of their numbers.
     pub fn tallies(&self) -> impl Iterator<Item = (SocketId, ProgramId, &Tally)> {
-        self.books.tallies.iter().map(|(&(socket, program), tally)| (socket, program, tally))
+        let tallies = self.books.tallies.iter();
+        let mut tallies: Vec<_> =
+            tallies.map(|(&(socket, program), it)| (socket, program, it.as_ref())).collect();
+        tallies.sort_unstable_by_key(|&(socket, program, _)| (socket, program));
+        tallies.into_iter()
     }
 
     /// The connections that are not released at both ends, each with its socket.

@@ -19,9 +19,9 @@ use crate::event::{
 pub(super) const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Names of the processes that were described last.
-pub(super) type Names = LruCache<ProcessId, Comm, FxBuildHasher>;
+type Names = LruCache<ProcessId, Comm, FxBuildHasher>;
 
-pub(super) fn names() -> Names {
+fn names() -> Names {
     LruCache::with_hasher(REMEMBERED, FxBuildHasher)
 }
 

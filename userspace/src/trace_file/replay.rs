@@ -10,11 +10,14 @@ use rustc_hash::FxHashMap;
 
 use super::{
     code,
-    insert::{Names, names},
+    insert::REMEMBERED,
     rows::{self, RowError},
     schema::{self, Columns},
 };
-use crate::event::{Comm, Frame, ProcessId, Record, Stack};
+use crate::{
+    event::{Comm, Frame, ProcessId, Record, Stack},
+    recent::Recent,
+};
 
 /// After the last row.
 const END: i64 = i64::MAX;
@@ -92,7 +95,7 @@ impl<'s> Cursor<'s> {
 
 /// Names of processes, for threads that have the same.
 struct Known<'c> {
-    names: Names,
+    names: Recent<ProcessId, Comm>,
     /// For those that are remembered no more.
     look_up: Statement<'c>,
 }
@@ -101,7 +104,7 @@ impl<'c> Known<'c> {
     fn new(connection: &'c Connection) -> Result<Self, RowError> {
         let look_up = "SELECT comm FROM process WHERE pid = ? AND start = ? AND exec_id = ? AND seq < ? \
                        ORDER BY seq DESC LIMIT 1";
-        Ok(Self { names: names(), look_up: connection.prepare(look_up)? })
+        Ok(Self { names: Recent::new(REMEMBERED.get()), look_up: connection.prepare(look_up)? })
     }
 
     /// As it was described last before `seq`.

@@ -1,0 +1,79 @@
+//! A memory of bounded size: what was neither entered nor asked for lately is forgotten.
+
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+
+/// Remembers at least the last `capacity` keys that were entered or asked for, and at most twice as many. Of what an exact
+/// order of use costs it saves the most: a look-up that finds a key among the young changes nothing.
+#[derive(Debug)]
+pub(crate) struct Recent<K, V> {
+    young: FxHashMap<K, V>,
+    /// Those that were young before: whoever is asked for is young again.
+    old: FxHashMap<K, V>,
+    capacity: usize,
+}
+
+impl<K: Hash + Eq + Copy, V> Recent<K, V> {
+    /// An empty one.
+    #[must_use]
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { young: FxHashMap::default(), old: FxHashMap::default(), capacity }
+    }
+
+    /// What is remembered of a key. It is remembered anew.
+    pub(crate) fn get(&mut self, key: &K) -> Option<&V> {
+        if !self.young.contains_key(key) {
+            let value = self.old.remove(key)?;
+            self.enter(*key, value);
+        }
+        self.young.get(key)
+    }
+
+    /// What is remembered of a key.
+    #[must_use]
+    pub(crate) fn peek(&self, key: &K) -> Option<&V> {
+        self.young.get(key).or_else(|| self.old.get(key))
+    }
+
+    /// Is it remembered?
+    #[must_use]
+    pub(crate) fn contains(&self, key: &K) -> bool {
+        self.peek(key).is_some()
+    }
+
+    /// Remembers it, instead of what was remembered of this key.
+    pub(crate) fn put(&mut self, key: K, value: V) {
+        self.old.remove(&key);
+        self.enter(key, value);
+    }
+
+    fn enter(&mut self, key: K, value: V) {
+        if self.young.len() >= self.capacity && !self.young.contains_key(&key) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_ones_are_remembered() {
+        let mut recent = Recent::new(4);
+        for key in 0..100 {
+            recent.put(key, key * 2);
+            // One that is asked for stays.
+            assert_eq!(recent.get(&0), Some(&0));
+            for last in (key - 2).max(0)..=key {
+                assert_eq!(recent.peek(&last), Some(&(last * 2)), "after {key}");
+            }
+            assert!(recent.young.len() + recent.old.len() <= 8);
+        }
+        assert!(!recent.contains(&50));
+        recent.put(99, 1);
+        assert_eq!(recent.get(&99), Some(&1));
+    }
+}
