@@ -14,7 +14,7 @@ pub(crate) struct Recent<K, V> {
     capacity: usize,
 }
 
-impl<K: Hash + Eq + Copy, V> Recent<K, V> {
+impl<K: Hash + Eq + Copy, V: Clone> Recent<K, V> {
     /// An empty one.
     #[must_use]
     pub(crate) fn new(capacity: usize) -> Self {
@@ -22,12 +22,13 @@ impl<K: Hash + Eq + Copy, V> Recent<K, V> {
     }
 
     /// What is remembered of a key. It is remembered anew.
-    pub(crate) fn get(&mut self, key: &K) -> Option<&V> {
-        if !self.young.contains_key(key) {
-            let value = self.old.remove(key)?;
-            self.enter(*key, value);
+    pub(crate) fn get(&mut self, key: &K) -> Option<V> {
+        if let Some(value) = self.young.get(key) {
+            return Some(value.clone());
         }
-        self.young.get(key)
+        let value = self.old.remove(key)?;
+        self.enter(*key, value.clone());
+        Some(value)
     }
 
     /// What is remembered of a key.
@@ -66,7 +67,7 @@ mod tests {
         for key in 0..100 {
             recent.put(key, key * 2);
             // One that is asked for stays.
-            assert_eq!(recent.get(&0), Some(&0));
+            assert_eq!(recent.get(&0), Some(0));
             for last in (key - 2).max(0)..=key {
                 assert_eq!(recent.peek(&last), Some(&(last * 2)), "after {key}");
             }
@@ -74,6 +75,6 @@ mod tests {
         }
         assert!(!recent.contains(&50));
         recent.put(99, 1);
-        assert_eq!(recent.get(&99), Some(&1));
+        assert_eq!(recent.get(&99), Some(1));
     }
 }

@@ -58,7 +58,7 @@ impl Processes {
             return self.unknown(None);
         }
         if let Some((process, program)) = self.known.get(&actor.id) {
-            return Who { actor, program: *program, process: Some(Arc::clone(process)) };
+            return Who { actor, program, process: Some(process) };
         }
         let program = self.intern(&format!("[{}]", actor.comm));
         Who { actor, program, process: None }

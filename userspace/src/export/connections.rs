@@ -216,8 +216,7 @@ fn whole() -> Vec<Column<Connections>> {
             Cell::number(it.closed_at().map(|at| it.connection.age(at)))
         }),
         column("age_ns", Kind::Number, |it| {
-            let is_closed = it.connection.client.is_released() && it.connection.server.is_released();
-            Cell::number((!is_closed).then(|| it.connection.age(it.now)))
+            Cell::number((!it.connection.is_closed()).then(|| it.connection.age(it.now)))
         }),
     ]
 }

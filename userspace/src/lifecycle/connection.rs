@@ -152,6 +152,12 @@ impl Connection {
         }
     }
 
+    /// Are both ends released?
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.client.is_released() && self.server.is_released()
+    }
+
     /// Where it stands. An end of which nothing is heard counts as open: it is not known to be released.
     #[must_use]
     pub const fn state(&self) -> State {

@@ -1,5 +1,7 @@
 //! All connections that are not closed at both ends.
 
+use std::collections::hash_map::Entry;
+
 use rustc_hash::FxHashMap;
 
 use super::connection::{Accepted, Connection, EndState, Origin};
@@ -60,12 +62,10 @@ impl Table {
         else {
             return Ok(());
         };
-        if self.connections.contains_key(&id) {
-            return Err(Anomaly::Repeated);
-        }
+        let Entry::Vacant(place) = self.connections.entry(id) else { return Err(Anomaly::Repeated) };
         let state = |untracked| if untracked { EndState::Unknown } else { EndState::Open };
         let (client, server) = (state(client_untracked), state(server_untracked));
-        self.insert(Connection {
+        place.insert(Box::new(Connection {
             id,
             listener,
             opened: at,
@@ -77,7 +77,7 @@ impl Table {
             server,
             stack: None,
             followed: [!client_untracked, !server_untracked],
-        });
+        }));
         Ok(())
     }
 
@@ -102,7 +102,10 @@ impl Table {
             Reason::Unseen => EndState::ReleasedUnseen { known: Some(at) },
             _ => EndState::Released { at, by, reason },
         };
-        self.settle(id)
+        if !connection.is_closed() {
+            return Ok(Change::Live(id));
+        }
+        self.connections.remove(&id).map(Change::Closed).ok_or(Anomaly::Unknown)
     }
 
     /// Marks an end as released of which no record said so, which is known since then.
@@ -122,7 +125,7 @@ impl Table {
     /// Forgets a connection that is closed.
     pub(super) fn settle(&mut self, id: u64) -> Result<Change, Anomaly> {
         let connection = self.connections.get(&id).ok_or(Anomaly::Unknown)?;
-        if connection.client.is_released() && connection.server.is_released() {
+        if connection.is_closed() {
             let closed = self.connections.remove(&id).ok_or(Anomaly::Unknown)?;
             return Ok(Change::Closed(closed));
         }

@@ -110,7 +110,7 @@ impl<'c> Known<'c> {
     /// As it was described last before `seq`.
     fn name(&mut self, id: &ProcessId, seq: i64) -> Result<Comm, RowError> {
         if let Some(comm) = self.names.get(id) {
-            return Ok(*comm);
+            return Ok(comm);
         }
         let key = (id.pid, id.start.cast_signed(), id.exec_id, seq);
         let found = self
