@@ -4,7 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{attribution::limits::GivenLimit, export, probe::plan::Choice, verdict::Verdict};
+use crate::{
+    attribution::{by::By, limits::GivenLimit},
+    export,
+    probe::plan::Choice,
+    verdict::Verdict,
+};
 
 /// Finds the program that opens unix-socket connections without closing them.
 #[derive(Debug, Parser)]
@@ -80,6 +85,9 @@ pub struct Capture {
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,
           default_value_t, default_missing_value = "on")]
     pub stacks: StackPolicy,
+    /// What the report shows, and how.
+    #[command(flatten)]
+    pub view: View,
     /// How to hook into the kernel.
     #[command(flatten)]
     pub probe: Probe,
@@ -115,6 +123,24 @@ pub struct Report {
     /// End with status 7 if one of these verdicts is found, for example client-leak,server-leak.
     #[arg(long, value_name = "VERDICT,...", value_delimiter = ',')]
     pub fail_on: Vec<Verdict>,
+    /// What the report shows, and how.
+    #[command(flatten)]
+    pub view: View,
+}
+
+/// What a report shows, and how.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct View {
+    /// What figures and findings are grouped by.
+    ///
+    /// Whose unit, container, user or command line cannot be told belongs to one group of that name, such as [unknown unit].
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub by: By,
+    /// List only connections as old as this among those that are not closed, for example 10m.
+    ///
+    /// Those from before the trace are listed too: their age is not known. Figures and verdicts do not change.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub older_than: Option<Duration>,
 }
 
 /// Arguments of `export`.

@@ -1,5 +1,7 @@
 //! Time since boot, as the kernel side gives it, and time of day.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// Turns nanoseconds since boot into time of day. Fixed at its creation, so that a step of the system's clock does not
@@ -64,6 +66,12 @@ pub fn now() -> u64 {
     let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME);
     // The clock exists since Linux 2.6.39.
     time.map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+}
+
+/// A duration in nanoseconds: at most 584 years.
+#[must_use]
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A duration in the units that make sense, as `20 ms`, `3.21 s`, `4 min 10 s`, `2 h 3 min` or `5 d 1 h`.

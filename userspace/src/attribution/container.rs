@@ -61,6 +61,15 @@ const SCOPES: [(&str, Runtime); 5] = [
     ("nerdctl-", Runtime::Containerd),
 ];
 
+impl Container {
+    /// Its runtime and the first 12 digits of its id, as the runtimes' own tools show it.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let id: String = self.id.chars().take(12).collect();
+        format!("{} {id}", self.runtime.name())
+    }
+}
+
 impl Membership {
     /// Reads a path such as `/system.slice/haproxy.service`.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Who and what: the programs behind process ids, and the listeners that the user asked for.
 
+pub mod by;
 pub mod container;
 pub mod limits;
 pub mod processes;

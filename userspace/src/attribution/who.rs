@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::event::{Actor, Process};
 
-/// A program, by the order in which programs were first met.
+/// The name of a program or of a group, by the order in which names were first met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProgramId(pub u32);
 
@@ -13,8 +13,10 @@ pub struct ProgramId(pub u32);
 pub struct Who {
     /// The thread.
     pub actor: Actor,
-    /// What findings are grouped by.
+    /// Its program.
     pub program: ProgramId,
+    /// The group that figures and findings count it with: the program, unless the user chose otherwise.
+    pub group: ProgramId,
     /// The process; None if the kernel could not describe it.
     pub process: Option<Arc<Process>>,
 }

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use super::output::Output;
 use crate::{
     attribution::{limits::GivenLimit, selection::Selection},
-    cli,
-    clock::Clock,
+    cli::{self, View},
+    clock::{Clock, nanoseconds},
     console::say,
     failure::Failure,
     report::{Frame, Report, escape::terminal, json, text},
@@ -52,11 +52,10 @@ fn replay(file: &Path, arguments: &cli::Report) -> Result<(Report, Clock, String
     let recorded = header.limits.iter().filter_map(|limit| GivenLimit::parse(limit).ok());
     let settings = Settings {
         started: header.started,
-        leak_age: arguments
-            .leak_age
-            .map_or(header.leak_age, |age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
+        leak_age: arguments.leak_age.map_or(header.leak_age, nanoseconds),
         // The last that fits counts.
         limits: recorded.chain(arguments.limits.iter().cloned()).collect(),
+        by: arguments.view.by,
     };
     let mut session = Session::new(Selection::recorded(header.targets.clone()), settings);
     trace.replay(|record| {
@@ -72,7 +71,15 @@ fn replay(file: &Path, arguments: &cli::Report) -> Result<(Report, Clock, String
         gaps: progress.gaps,
     };
     let clock = Clock::booted_at(header.boot_time);
-    Ok((Report::new(&session, frame), clock, header.host.clone()))
+    Ok((view(Report::new(&session, frame), &arguments.view), clock, header.host.clone()))
+}
+
+/// The report as far as the user wants to see it.
+pub(super) fn view(mut report: Report, view: &View) -> Report {
+    if let Some(age) = view.older_than {
+        report.hide_younger(nanoseconds(age));
+    }
+    report
 }
 
 /// Says if a trace goes on, or was broken off; `what` is what comes of it.

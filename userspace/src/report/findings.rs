@@ -26,7 +26,7 @@ pub struct FindingReport {
     pub verdict: Verdict,
     /// The socket.
     pub path: String,
-    /// The program.
+    /// The program, or the group that it was asked for instead.
     pub program: String,
     /// Connections that carry the verdict; of a starved program, attempts and connections.
     pub count: u64,
@@ -117,7 +117,8 @@ pub(super) fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<Fin
             // Those are the program's own ends, of which a leak at the server's says nothing.
             let is_server = finding.verdict == Verdict::ServerLeak;
             let opened_at = if is_server { Vec::new() } else { opened_at.clone() };
-            FindingReport { opened_at, ..FindingReport::new(session, key, finding) }
+            let is_haproxy = role.is_some_and(|role| role.is_haproxy);
+            FindingReport { opened_at, ..FindingReport::new(session, key, is_haproxy, finding) }
         }));
     }
     findings.sort_by(|a, b| {
@@ -132,16 +133,20 @@ pub(super) fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<Fin
 struct Role {
     open: Vec<OpenConnection>,
     held: Vec<HeldEnd>,
+    /// The server among them is HAProxy.
+    is_haproxy: bool,
 }
 
 fn roles(session: &Session) -> BTreeMap<(SocketId, ProgramId), Role> {
     let mut roles: BTreeMap<_, Role> = BTreeMap::new();
     for (socket, connection) in session.open() {
-        let opener = roles.entry((socket, connection.opener.program)).or_default();
+        let opener = roles.entry((socket, connection.opener.group)).or_default();
         opener.open.push(open(session, connection));
         let server = connection.accepted.as_ref().and_then(|accepted| accepted.by.as_ref());
         if let (State::ClientClosed, Some(server)) = (connection.state(), server) {
-            roles.entry((socket, server.program)).or_default().held.push(held(connection));
+            let role = roles.entry((socket, server.group)).or_default();
+            role.held.push(held(connection));
+            role.is_haproxy |= session.program(server.program).rsplit('/').next() == Some("haproxy");
         }
     }
     // The table has no order, and a report must not depend on any.
@@ -208,11 +213,16 @@ fn facts(
 }
 
 impl FindingReport {
-    fn new(session: &Session, (socket, program): (SocketId, ProgramId), finding: Finding) -> Self {
+    fn new(
+        session: &Session,
+        (socket, program): (SocketId, ProgramId),
+        is_haproxy: bool,
+        finding: Finding,
+    ) -> Self {
         let known = &session.sockets()[socket.0];
         let name = session.program(program);
         let parties = Parties {
-            is_haproxy: name.rsplit('/').next() == Some("haproxy"),
+            is_haproxy,
             // Of no other socket the limit is known without being given.
             at_haproxy_master: known.limit.is_some_and(|limit| limit.source == limits::Source::Assumed),
         };

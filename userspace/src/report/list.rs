@@ -136,7 +136,7 @@ impl ListedConnection {
 
 impl Holding {
     fn new(session: &Session, holder: &Holder) -> Self {
-        let Holder { who: Who { actor, program, process }, fd } = holder;
+        let Holder { who: Who { actor, program, process, .. }, fd } = holder;
         let process = process.as_deref();
         Self {
             pid: actor.id.pid,
@@ -156,10 +156,7 @@ impl Holding {
     /// Where it belongs, as short as it can be told: container, else unit.
     fn place(&self) -> String {
         match (&self.membership.container, &self.membership.unit) {
-            (Some(container), _) => {
-                let short: String = container.id.chars().take(12).collect();
-                format!("{} {short}", container.runtime.name())
-            }
+            (Some(container), _) => container.short(),
             (None, Some(unit)) => unit.clone(),
             (None, None) => "-".to_owned(),
         }

@@ -5,6 +5,7 @@ pub mod findings;
 pub mod json;
 pub mod list;
 pub mod live;
+mod open;
 pub mod stacks;
 pub mod text;
 pub mod words;
@@ -13,10 +14,11 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
+pub use open::{EndReport, HeldBy, Open, Opener, Party};
+
 use crate::{
-    attribution::who::Who,
-    event::{End, Reason},
-    lifecycle::{Connection, EndState, Origin, State},
+    attribution::by::By,
+    lifecycle::{Connection, EndState},
     session::{Session, Settings, SocketId, Tally},
 };
 
@@ -31,9 +33,15 @@ pub struct Loss {
     pub count: u64,
 }
 
+/// Version of the report's form in JSON, which `docs/report.schema.json` describes. It grows when a reader has to change:
+/// fields are removed or change their meaning. New ones may come at any time.
+pub const SCHEMA_VERSION: u32 = 1;
+
 /// A report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// See [`SCHEMA_VERSION`].
+    pub schema_version: u32,
     /// Nanoseconds since boot.
     #[serde(skip)]
     pub now: u64,
@@ -47,7 +55,9 @@ pub struct Report {
     pub complete: bool,
     /// What is missing, a sentence each.
     pub incomplete_because: Vec<String>,
-    /// Per socket and program.
+    /// What figures and findings are grouped by.
+    pub by: By,
+    /// Per socket and program, or whatever they are grouped by.
     pub programs: Vec<Program>,
     /// What it comes to, the most severe first.
     pub findings: Vec<findings::FindingReport>,
@@ -55,6 +65,8 @@ pub struct Report {
     pub open: Vec<Open>,
     /// The stacks that those come from, where stacks were taken.
     pub stacks: Vec<stacks::StackReport>,
+    /// Open connections that [`Report::hide_younger`] took out of that list.
+    pub younger_not_shown: u64,
     /// What was lost.
     pub losses: Vec<Loss>,
     /// Failed attempts that may be missing at most: runs of their hooks that the kernel skipped.
@@ -63,12 +75,12 @@ pub struct Report {
     pub unseen_releases: u64,
 }
 
-/// What a program did on a socket.
+/// What a program, or another group, did on a socket.
 #[derive(Clone, Debug, Serialize)]
 pub struct Program {
     /// The socket.
     pub path: String,
-    /// The program.
+    /// The group's name.
     pub program: String,
     /// Connections opened.
     pub opened: u64,
@@ -90,86 +102,6 @@ pub struct Program {
     pub failed: BTreeMap<String, u64>,
 }
 
-/// An open connection.
-#[derive(Clone, Debug, Serialize)]
-pub struct Open {
-    /// Its number.
-    pub connection: u64,
-    /// The socket.
-    pub path: String,
-    /// The opener.
-    #[serde(flatten)]
-    pub opener: Opener,
-    /// Inode of the client's socket; None if it was released before it was seen.
-    pub client_inode: Option<u64>,
-    /// Inode of the server's, once accepted.
-    pub server_inode: Option<u64>,
-    /// Nanoseconds since it was made; of one whose start was not seen, since it was first met: it is older.
-    pub age_ns: u64,
-    /// Its start was not seen.
-    pub before_trace: bool,
-    /// Number of the stack that it was opened from, where that was taken.
-    pub stack: Option<u32>,
-    /// Where it stands.
-    pub state: State,
-    /// The client end.
-    pub client_end: EndReport,
-    /// The server end.
-    pub server_end: EndReport,
-    /// Who accepted it.
-    pub server: Option<Party>,
-}
-
-/// Who opened a connection.
-#[derive(Clone, Debug, Serialize)]
-pub struct Opener {
-    /// Process id.
-    pub pid: u32,
-    /// Start of the process, nanoseconds since boot; None if it is known by its number alone.
-    pub start_ns: Option<u64>,
-    /// Its program.
-    pub program: String,
-    /// The command line, where known.
-    pub argv: Option<Vec<String>>,
-    /// Its name.
-    pub comm: String,
-}
-
-/// A process and its program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Party {
-    /// Process id.
-    pub pid: u32,
-    /// Its program.
-    pub program: String,
-}
-
-/// One end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EndReport {
-    /// `open`, `released` or `unknown`.
-    pub state: &'static str,
-    /// Why it was released.
-    pub reason: Option<&'static str>,
-    /// Nanoseconds since it was released.
-    pub released_ns_ago: Option<u64>,
-    /// Who released it.
-    #[serde(flatten)]
-    pub by: Option<Party>,
-    /// Who held it in the last look at all descriptors; None if there was none, or it is released.
-    pub held_by: Option<Vec<HeldBy>>,
-}
-
-/// A process with a descriptor of an end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct HeldBy {
-    /// The process.
-    #[serde(flatten)]
-    pub party: Party,
-    /// The descriptor.
-    pub fd: u32,
-}
-
 /// What surrounds a session when a report is made.
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -188,7 +120,7 @@ impl Report {
     #[must_use]
     pub fn new(session: &Session, frame: Frame) -> Self {
         let Frame { now, losses, skipped_runs, gaps } = frame;
-        let &Settings { started, leak_age, .. } = session.settings();
+        let &Settings { started, leak_age, by, .. } = session.settings();
         let mut rows: BTreeMap<(SocketId, &str), Program> = BTreeMap::new();
         for (socket, program, tally) in session.tallies() {
             let path = &session.sockets()[socket.0].path;
@@ -197,7 +129,7 @@ impl Report {
         }
         let mut open = Vec::new();
         for (socket, connection) in session.open() {
-            if let Some(row) = rows.get_mut(&(socket, session.program(connection.opener.program))) {
+            if let Some(row) = rows.get_mut(&(socket, session.program(connection.opener.group))) {
                 row.add(connection, now, leak_age);
             }
             open.push(Open::new(session, socket, connection, now));
@@ -218,6 +150,7 @@ impl Report {
             incomplete_because.push(format!("{unknown} connections have an end that could not be followed"));
         }
         Self {
+            schema_version: SCHEMA_VERSION,
             now,
             seconds: (now.saturating_sub(started)) as f64 / 1e9,
             targets: session.selection.given().map(str::to_owned).collect(),
@@ -225,13 +158,29 @@ impl Report {
             findings: findings::findings(session, now, !incomplete_because.is_empty()),
             complete: incomplete_because.is_empty(),
             incomplete_because,
+            by,
             programs: rows.into_values().collect(),
             open,
             stacks: stacks::stacks(session),
+            younger_not_shown: 0,
             losses,
             skipped_runs,
             unseen_releases: session.unseen_releases(),
         }
+    }
+
+    /// Takes connections younger than this, in nanoseconds, out of the list of open ones. Those from before the trace stay:
+    /// they are older than is known. Figures and findings do not change.
+    pub fn hide_younger(&mut self, age: u64) {
+        let before = self.open.len();
+        self.open.retain(|open| open.before_trace || open.age_ns >= age);
+        self.younger_not_shown += (before - self.open.len()) as u64;
+    }
+
+    /// How many connections are not released at both ends, shown or not.
+    #[must_use]
+    pub fn not_closed(&self) -> u64 {
+        self.open.len() as u64 + self.younger_not_shown
     }
 }
 
@@ -263,68 +212,6 @@ impl Program {
         }
         self.oldest_ns = self.oldest_ns.max(Some(age));
     }
-}
-
-impl Open {
-    fn new(session: &Session, socket: SocketId, connection: &Connection, now: u64) -> Self {
-        let opener = &connection.opener;
-        let process = opener.process.as_deref();
-        let accepted = connection.accepted.as_ref();
-        Self {
-            connection: connection.id,
-            path: session.sockets()[socket.0].path.clone(),
-            opener: Opener {
-                pid: opener.actor.id.pid,
-                start_ns: Some(opener.actor.id.start).filter(|&start| start != 0),
-                program: session.program(opener.program).to_owned(),
-                argv: process.map(|process| process.argv.clone()),
-                comm: process.map_or(opener.actor.comm, |process| process.comm).to_string(),
-            },
-            client_inode: Some(connection.client_inode).filter(|&inode| inode != 0),
-            server_inode: accepted.map(|accepted| accepted.inode),
-            age_ns: connection.age(now),
-            before_trace: connection.origin != Origin::Seen,
-            stack: connection.stack.map(|stack| stack.0),
-            state: connection.state(),
-            client_end: EndReport::new(session, connection, End::Client, now),
-            server_end: EndReport::new(session, connection, End::Server, now),
-            server: accepted.and_then(|accepted| accepted.by.as_ref()).map(|by| Party::new(session, by)),
-        }
-    }
-}
-
-impl Party {
-    fn new(session: &Session, who: &Who) -> Self {
-        Self { pid: who.actor.id.pid, program: session.program(who.program).to_owned() }
-    }
-}
-
-impl EndReport {
-    fn new(session: &Session, connection: &Connection, end: End, now: u64) -> Self {
-        let plain = |state| Self { state, reason: None, released_ns_ago: None, by: None, held_by: None };
-        match connection.end(end) {
-            EndState::Open => Self { held_by: held_by(session, connection.id, end), ..plain("open") },
-            EndState::Unknown => plain("unknown"),
-            EndState::ReleasedUnseen { .. } => plain("released"),
-            EndState::Released { at, by, reason } => Self {
-                reason: Some(Reason::name(*reason)),
-                released_ns_ago: Some(now.saturating_sub(*at)),
-                by: Some(Party::new(session, by)),
-                ..plain("released")
-            },
-        }
-    }
-}
-
-/// The holders of an end, each descriptor once, by number.
-fn held_by(session: &Session, connection: u64, end: End) -> Option<Vec<HeldBy>> {
-    let mut holders: Vec<_> = session
-        .holders(connection, end)?
-        .iter()
-        .map(|holder| HeldBy { party: Party::new(session, &holder.who), fd: holder.fd })
-        .collect();
-    holders.sort_by_key(|holder| (holder.party.pid, holder.fd));
-    Some(holders)
 }
 
 /// The symbolic name of an error number, such as `EAGAIN`; `errno 999` for one without.

@@ -46,7 +46,7 @@ pub(super) fn opened_at(session: &Session, now: u64) -> BTreeMap<(SocketId, u32)
     let mut counts: BTreeMap<_, BTreeMap<u32, u64>> = BTreeMap::new();
     for (socket, connection) in session.open().filter(|(_, connection)| is_old(connection)) {
         if let Some(stack) = connection.stack {
-            let of_program = counts.entry((socket, connection.opener.program.0)).or_default();
+            let of_program = counts.entry((socket, connection.opener.group.0)).or_default();
             *of_program.entry(stack.0).or_default() += 1;
         }
     }

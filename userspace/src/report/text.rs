@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::words::statement;
 use super::{EndReport, Open, Program, Report, escape::terminal, findings::FindingReport, stacks};
-use crate::{clock::human, verdict::Verdict};
+use crate::{attribution::by::By, clock::human, verdict::Verdict};
 
 /// Lists at most this many open connections of a program; the rest is counted.
 const SHOWN: usize = 20;
@@ -24,7 +24,7 @@ pub fn render(report: &Report) -> String {
         "{:.1} s on {targets}: {} opened{before}, {} of them not closed at both ends",
         report.seconds,
         connections_in_words(opened),
-        report.open.len()
+        report.not_closed()
     );
     if report.programs.is_empty() {
         out.push_str("\nNo program connected, or tried to.\n");
@@ -37,10 +37,15 @@ pub fn render(report: &Report) -> String {
     }
     for path in paths {
         let rows = report.programs.iter().filter(|program| program.path == path);
-        let _ = write!(out, "\n{}\n{}", terminal(path), lines(&programs(rows)));
+        let _ = write!(out, "\n{}\n{}", terminal(path), lines(&programs(report.by, rows)));
     }
     if !report.open.is_empty() {
         let _ = write!(out, "\nNot closed\n{}", lines(&connections(&report.open)));
+    }
+    if report.younger_not_shown > 0 {
+        let hidden = report.younger_not_shown;
+        let ones = if hidden == 1 { "one is" } else { "ones are" };
+        let _ = writeln!(out, "\n{hidden} younger {ones} not shown.");
     }
     out.push('\n');
     findings(report, &mut out);
@@ -76,9 +81,9 @@ pub(super) fn lines(table: &Table) -> String {
     })
 }
 
-fn programs<'a>(rows: impl Iterator<Item = &'a Program> + Clone) -> Table {
+fn programs<'a>(by: By, rows: impl Iterator<Item = &'a Program> + Clone) -> Table {
     let with_before = rows.clone().any(|row| row.before_trace > 0);
-    let mut headings = vec!["PROGRAM", "OPENED"];
+    let mut headings = vec![by.heading(), "OPENED"];
     headings.extend(with_before.then_some("BEFORE"));
     headings.extend(["CLOSED", "CLIENT END OPEN", "SERVER END OPEN", "OLDEST", "FAILED"]);
     let mut table = table(&headings);
@@ -106,7 +111,7 @@ fn connections(open: &[Open]) -> Table {
     let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut hidden = 0;
     for connection in open {
-        let count = shown.entry((&connection.path, &connection.opener.program)).or_default();
+        let count = shown.entry((&connection.path, &connection.group)).or_default();
         *count += 1;
         if *count > SHOWN {
             hidden += 1;
@@ -139,11 +144,7 @@ fn connections(open: &[Open]) -> Table {
     align_right(&mut table, 0);
     align_right(&mut table, 1);
     if hidden > 0 {
-        table.add_row([
-            "…".to_owned(),
-            String::new(),
-            format!("and {hidden} more, younger ones of the same programs"),
-        ]);
+        table.add_row(["…".to_owned(), String::new(), format!("and {hidden} more, younger ones of theirs")]);
     }
     table
 }

@@ -10,7 +10,7 @@ use crate::{
     verdict::{self, ClientRelease, Crowding, Ending, Record},
 };
 
-/// What a program did on a socket.
+/// What a program, or another group, did on a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// What it did as a client, with those connections whose start was not seen.
@@ -96,7 +96,7 @@ impl Books {
         if before.slot != after.slot {
             step(&mut self.sockets[socket.0].slots, after.slot);
         }
-        let program = connection.opener.program;
+        let program = connection.opener.group;
         if before.own_slot != after.own_slot {
             step(&mut self.tally(socket, program).slots, after.own_slot);
         }
@@ -110,7 +110,7 @@ impl Books {
 
     /// Counts a connection that is new.
     pub(super) fn enter(&mut self, socket: SocketId, connection: &Connection) {
-        let tally = self.tally(socket, connection.opener.program);
+        let tally = self.tally(socket, connection.opener.group);
         tally.record.open();
         tally.before_trace += u64::from(connection.origin != Origin::Seen);
         // One whose client end was gone at first sight is not released now.
@@ -128,7 +128,7 @@ impl Books {
         if was.record.opened() == 0 && was.record.failed().is_empty() {
             self.tallies.remove(&(socket, old));
         }
-        let now = self.tally(socket, connection.opener.program);
+        let now = self.tally(socket, connection.opener.group);
         now.record.open();
         now.before_trace += 1;
         now.slots += u64::from(own_slot);
@@ -140,7 +140,7 @@ impl Books {
             EndState::ReleasedUnseen { known } => (known.unwrap_or(connection.opened), Ending::Unseen),
             EndState::Open | EndState::Unknown => return,
         };
-        let program = connection.opener.program;
+        let program = connection.opener.group;
         let queued = (connection.state() == State::Abandoned).then(|| self.crowding(socket, program, None));
         self.tally(socket, program).record.release(&ClientRelease {
             opened: connection.opened,

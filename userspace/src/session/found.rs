@@ -50,7 +50,7 @@ impl Session {
         };
         let known = self.table.get(id);
         let (before, old) =
-            (known.map(Weight::of).unwrap_or_default(), known.map(|connection| connection.opener.program));
+            (known.map(Weight::of).unwrap_or_default(), known.map(|connection| connection.opener.group));
         let was_open = known.is_some_and(|connection| connection.end(other(end)).is_open());
         let Ok((change, is_new)) = self.table.find(&found) else { return Some(self.misfit()) };
         self.unseen += u64::from(was_open && peer == Peer::Released);
@@ -65,7 +65,7 @@ impl Session {
         }
         self.changed(socket, before, change, false);
         if let (Some(old), Some(connection)) = (old, self.table.get(id))
-            && connection.opener.program != old
+            && connection.opener.group != old
         {
             self.books.rename(socket, connection, old);
         }

@@ -9,11 +9,13 @@ mod books;
 mod found;
 mod holders;
 mod notice;
+mod settings;
 mod view;
 
 pub use books::Tally;
 pub use holders::Holder;
 pub use notice::{FoundConnection, Notice, Seen};
+pub use settings::Settings;
 
 use crate::{
     attribution::{
@@ -25,7 +27,6 @@ use crate::{
     },
     event::{Event, Listener, ProcessId, Queue, Reason, Record, What},
     lifecycle::{Connection, Table},
-    verdict,
 };
 use books::{Books, Weight};
 use found::Pending;
@@ -61,25 +62,6 @@ struct Followed {
 /// Index of a [`Socket`] in its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketId(pub usize);
-
-/// What the user chose, and when the session began.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// When observation began: nanoseconds since boot.
-    pub started: u64,
-    /// Age from which a connection counts as old, in nanoseconds.
-    pub leak_age: u64,
-    /// Slots of sockets.
-    pub limits: Vec<GivenLimit>,
-}
-
-impl Settings {
-    /// Those of them that verdicts depend on.
-    #[must_use]
-    pub const fn verdict(&self) -> verdict::Settings {
-        verdict::Settings { leak_age: self.leak_age }
-    }
-}
 
 /// An event names a listener that no record described.
 struct Unknown;
@@ -123,7 +105,7 @@ impl Session {
     pub fn new(selection: Selection, settings: Settings) -> Self {
         Self {
             selection,
-            processes: Processes::default(),
+            processes: Processes::new(settings.by),
             by_name: HashMap::new(),
             table: Table::default(),
             books: Books::new(settings),
@@ -280,8 +262,8 @@ impl Session {
                 self.learn_limit(*listener, who);
             }
             What::Attempt { errno, queue, .. } => {
-                let crowding = self.books.crowding(socket, who.program, *queue);
-                self.books.tally(socket, who.program).record.fail(event.at, *errno, &crowding);
+                let crowding = self.books.crowding(socket, who.group, *queue);
+                self.books.tally(socket, who.group).record.fail(event.at, *errno, &crowding);
             }
             What::Connect { .. } | What::Release { .. } | What::ListenerClosed { .. } => {}
         }

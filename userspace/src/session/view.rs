@@ -32,7 +32,7 @@ impl Session {
         &self.books.settings
     }
 
-    /// A program's name.
+    /// The name of a program or a group.
     #[must_use]
     pub fn program(&self, program: ProgramId) -> &str {
         self.processes.name(program)
@@ -44,7 +44,7 @@ impl Session {
         &self.books.sockets
     }
 
-    /// What each program did on each socket, in the order of their numbers.
+    /// What each group did on each socket, in the order of their numbers.
     pub fn tallies(&self) -> impl Iterator<Item = (SocketId, ProgramId, &Tally)> {
         let tallies = self.books.tallies.iter();
         let mut tallies: Vec<_> =

@@ -15,11 +15,15 @@ mod upkeep;
 
 use recording::{Kind, is_worth_keeping};
 
-use super::{output::Output, report::fail_on, source::Source};
+use super::{
+    output::Output,
+    report::{fail_on, view},
+    source::Source,
+};
 use crate::{
     attribution::{selection::Selection, targets::Target},
     cli::{Capture, StackPolicy},
-    clock::{self, Clock},
+    clock::{self, Clock, nanoseconds},
     console::say,
     decode::decode,
     event::Record,
@@ -130,8 +134,9 @@ impl<'a> Run<'a> {
         let clock = Clock::read();
         let settings = Settings {
             started: clock::now(),
-            leak_age: u64::try_from(arguments.leak_age.as_nanos()).unwrap_or(u64::MAX),
+            leak_age: nanoseconds(arguments.leak_age),
             limits: arguments.limits.clone(),
+            by: arguments.view.by,
         };
         let recording = recording::begin(arguments, machine, &probe, &selection, &settings, &clock)?;
         privilege::drop_after_attach();
@@ -341,7 +346,7 @@ impl<'a> Run<'a> {
         self.probe.flush_log();
         let frame = Frame { now, losses, skipped_runs, gaps: self.gaps() };
         let recorded = self.end_recording(&frame);
-        let report = Report::new(&self.session, frame);
+        let report = view(Report::new(&self.session, frame), &self.arguments.view);
         if self.arguments.json {
             let line = json::report(&report, &self.clock).context("the report cannot be written as JSON")?;
             self.out.json(&line);

@@ -10,7 +10,7 @@ use crate::{
 pub(in crate::lifecycle) fn who(pid: u32) -> Who {
     let id = ProcessId { pid, start: 1, exec_id: 0 };
     let actor = Actor { id, tid: pid, uid: Some(0), gid: Some(0), comm: Comm([0; 16]) };
-    Who { actor, program: ProgramId(0), process: None }
+    Who { actor, program: ProgramId(0), group: ProgramId(0), process: None }
 }
 
 pub(in crate::lifecycle) fn connect(connection: u64) -> What {

@@ -36,7 +36,7 @@ fn frame() -> Frame {
 
 /// With a leak age in seconds.
 fn rendered(leak_age: u64, frame: Frame) -> String {
-    let settings = Settings { started: 5 * SECOND, leak_age: leak_age * SECOND, limits: Vec::new() };
+    let settings = Settings { started: 5 * SECOND, leak_age: leak_age * SECOND, ..Settings::default() };
     let mut session = session_with(&["/run/ma.sock"], settings);
     feed(&mut session, records());
     render(&Report::new(&session, frame))

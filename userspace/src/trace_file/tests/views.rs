@@ -227,7 +227,7 @@ fn record(at: u64, (connection, step, pid, flag): (u64, u8, u32, bool)) -> Recor
 
 /// Feeds a table as a session does; false if it does not fit.
 fn feed(table: &mut Table, closed: &mut Vec<Connection>, record: &Record) -> bool {
-    let who = |actor| Who { actor, program: ProgramId(0), process: None };
+    let who = |actor| Who { actor, program: ProgramId(0), group: ProgramId(0), process: None };
     let change = match record {
         Record::Event(event) => table.apply(event.at, who(event.actor), &event.what),
         Record::Gone { connection, end } => table.gone(*connection, *end, 0).map(Some),

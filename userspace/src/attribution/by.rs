@@ -1,0 +1,217 @@
+//! What figures and findings are grouped by.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::container::Membership;
+use crate::event::{Actor, Process};
+
+/// Characters of a command line that a group's name keeps.
+const CMDLINE: usize = 120;
+
+/// What figures and findings are grouped by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// Path of the executable.
+    #[default]
+    Program,
+    /// Command line, its first 120 characters.
+    Cmdline,
+    /// Systemd unit.
+    Unit,
+    /// Container.
+    Container,
+    /// User.
+    User,
+    /// Process.
+    Pid,
+}
+
+impl By {
+    /// Heads a column of names.
+    #[must_use]
+    pub const fn heading(self) -> &'static str {
+        match self {
+            Self::Program => "PROGRAM",
+            Self::Cmdline => "COMMAND LINE",
+            Self::Unit => "UNIT",
+            Self::Container => "CONTAINER",
+            Self::User => "USER",
+            Self::Pid => "PROCESS",
+        }
+    }
+
+    /// Within a sentence: no `noun` connected.
+    #[must_use]
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Program => "program",
+            Self::Cmdline => "command line",
+            Self::Unit => "unit",
+            Self::Container => "container",
+            Self::User => "user",
+            Self::Pid => "process",
+        }
+    }
+
+    /// Name of the group of all that came when there were too many groups.
+    pub(super) const fn others(self) -> &'static str {
+        match self {
+            Self::Program => "[other programs]",
+            Self::Cmdline => "[other command lines]",
+            Self::Unit => "[other units]",
+            Self::Container => "[other containers]",
+            Self::User => "[other users]",
+            Self::Pid => "[other processes]",
+        }
+    }
+
+    /// Name of the group that somebody belongs to. Whose group cannot be told belongs to one of that name: nothing is
+    /// guessed.
+    pub(super) fn group(self, member: &Member<'_>) -> String {
+        let process = member.process;
+        match self {
+            Self::Program => member.program.to_owned(),
+            Self::Cmdline => {
+                process.and_then(command_line).unwrap_or_else(|| "[unknown command line]".to_owned())
+            }
+            Self::Unit => match membership(process) {
+                Some(Membership { unit, .. }) => unit.unwrap_or_else(|| "[no unit]".to_owned()),
+                None => "[unknown unit]".to_owned(),
+            },
+            Self::Container => match membership(process).map(|it| it.container) {
+                Some(Some(container)) => container.short(),
+                Some(None) => "[no container]".to_owned(),
+                None => "[unknown container]".to_owned(),
+            },
+            Self::User => match (member.user, member.uid()) {
+                (Some(name), _) => name.to_owned(),
+                (None, Some(uid)) => format!("uid {uid}"),
+                (None, None) => "[unknown user]".to_owned(),
+            },
+            Self::Pid => match member.actor.id.pid {
+                0 => "[unknown process]".to_owned(),
+                pid => format!("{} (pid {pid})", member.program),
+            },
+        }
+    }
+}
+
+/// Somebody whose group is asked for.
+pub(super) struct Member<'a> {
+    /// The thread.
+    pub(super) actor: &'a Actor,
+    /// Its process, where known.
+    pub(super) process: Option<&'a Process>,
+    /// Name of its program.
+    pub(super) program: &'a str,
+    /// Name of its user, where known.
+    pub(super) user: Option<&'a str>,
+}
+
+impl Member<'_> {
+    /// As whom it acted.
+    fn uid(&self) -> Option<u32> {
+        self.actor.uid.or_else(|| self.process.map(|process| process.uid))
+    }
+}
+
+fn membership(process: Option<&Process>) -> Option<Membership> {
+    process?.cgroup_path.as_deref().map(Membership::of)
+}
+
+/// The arguments in a line, cut to a length. None if they could not be read, or the process has wiped them.
+fn command_line(process: &Process) -> Option<String> {
+    let line = process.argv.join(" ");
+    if line.is_empty() {
+        return None;
+    }
+    let is_long = line.chars().nth(CMDLINE).is_some();
+    if is_long || process.argv_truncated {
+        let kept: String = line.chars().take(CMDLINE - 1).collect();
+        return Some(format!("{kept}…"));
+    }
+    Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        event::Record,
+        session::tests::{event, process, release},
+    };
+
+    fn actor(pid: u32) -> Actor {
+        match event(1, pid, release(1, 1, crate::event::End::Client)) {
+            Record::Event(event) => event.actor,
+            _ => panic!("no event"),
+        }
+    }
+
+    fn sample(change: impl FnOnce(&mut Process)) -> Process {
+        let Record::Process(sample) = process(7, Some("/usr/bin/x")) else { panic!("no process") };
+        let mut sample = Arc::unwrap_or_clone(sample);
+        change(&mut sample);
+        sample
+    }
+
+    fn group(by: By, process: Option<&Process>, user: Option<&str>) -> String {
+        by.group(&Member { actor: &actor(7), process, program: "/usr/bin/x", user })
+    }
+
+    #[test]
+    fn everybody_has_a_group() {
+        let id = "8f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a6978";
+        let within = |path: &str| sample(|it| it.cgroup_path = Some(path.into()));
+        let service = within("/system.slice/a.service");
+        let docker = within(&format!("/system.slice/docker-{id}.scope"));
+        let bare = sample(|_| {});
+        for (by, process, user, expected) in [
+            (By::Program, Some(&bare), None, "/usr/bin/x"),
+            (By::Cmdline, Some(&bare), None, "/usr/bin/x -v"),
+            (By::Cmdline, None, None, "[unknown command line]"),
+            (By::Unit, Some(&service), None, "a.service"),
+            (By::Unit, Some(&docker), None, "[no unit]"),
+            (By::Unit, Some(&bare), None, "[unknown unit]"),
+            (By::Unit, None, None, "[unknown unit]"),
+            (By::Container, Some(&docker), None, "docker 8f3c1d2e4b5a"),
+            (By::Container, Some(&service), None, "[no container]"),
+            (By::Container, Some(&bare), None, "[unknown container]"),
+            (By::User, Some(&bare), Some("web"), "web"),
+            (By::User, Some(&bare), None, "uid 0"),
+            (By::Pid, Some(&bare), None, "/usr/bin/x (pid 7)"),
+        ] {
+            assert_eq!(group(by, process, user), expected, "{by:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_in_particular_is_said_to_be_unknown() {
+        let mut nobody = actor(0);
+        nobody.uid = None;
+        for (by, expected) in [(By::User, "[unknown user]"), (By::Pid, "[unknown process]")] {
+            let member = Member { actor: &nobody, process: None, program: "[unknown]", user: None };
+            assert_eq!(by.group(&member), expected);
+        }
+    }
+
+    #[test]
+    fn command_lines_are_cut() {
+        let with = |argv: &[&str], argv_truncated| {
+            let argv = argv.iter().map(|it| (*it).to_owned()).collect();
+            let sample = sample(|it| (it.argv, it.argv_truncated) = (argv, argv_truncated));
+            group(By::Cmdline, Some(&sample), None)
+        };
+        let long = "ä".repeat(200);
+        assert_eq!(with(&["x", &long], false), format!("x {}…", "ä".repeat(117)));
+        assert_eq!(with(&[&"x".repeat(120)], false), "x".repeat(120));
+        assert_eq!(with(&["x", "y"], true), "x y…");
+        // Unreadable, or wiped.
+        assert_eq!(with(&[], true), "[unknown command line]");
+        assert_eq!(with(&[""], false), "[unknown command line]");
+    }
+}

@@ -1,0 +1,357 @@
+//! An hour on two sockets, made up: a leak, a tidy program, a victim, a server that keeps ends, and one that calls itself
+//! what no program should be called.
+
+use std::{
+    collections::HashMap,
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use serde_json::json;
+use sockleak::{
+    attribution::{by::By, limits::GivenLimit, selection::Selection},
+    event::{
+        Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue,
+        Reason, Record, What,
+    },
+    report::{Frame, Loss, Report},
+    session::{Session, Settings},
+    trace_file::{Header, Progress, Trace, Writer},
+};
+
+pub(crate) const SECOND: u64 = 1_000_000_000;
+/// When the trace begins: nanoseconds since boot.
+const START: u64 = 1_000 * SECOND;
+const HAPROXY: u32 = 107;
+const RENEWER: u32 = 203;
+const EXPORTER: u32 = 204;
+const DEPLOY: u32 = 300;
+const EVIL: u32 = 400;
+/// A program that wants to be everything at once.
+pub(crate) const HOSTILE: &str =
+    "=cmd()|'\n# x\u{1b}[31m</td></style><script>alert(1)</script>|`a`[b](http://c)\u{202e}&\"";
+
+/// A directory that is removed in the end.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("sockleak-formats-{}-{number}", process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What happens, to be put in order of time.
+#[derive(Default)]
+pub(crate) struct Scene {
+    first: Vec<Record>,
+    events: Vec<(u64, Record)>,
+    last: Vec<Record>,
+    connections: u64,
+    pub(crate) losses: Vec<Loss>,
+    pub(crate) gaps: Vec<String>,
+    pub(crate) skipped_runs: u64,
+    pub(crate) seconds: u64,
+}
+
+fn comm(name: &str) -> Comm {
+    let mut comm = [0; 16];
+    let name = &name.as_bytes()[..name.len().min(15)];
+    comm[..name.len()].copy_from_slice(name);
+    Comm(comm)
+}
+
+fn actor(pid: u32) -> Actor {
+    let id = ProcessId { pid, start: u64::from(pid), exec_id: 1 };
+    Actor { id, tid: pid, uid: None, gid: None, comm: comm("main") }
+}
+
+impl Scene {
+    pub(crate) fn listener(&mut self, id: u64, path: &str) {
+        self.first.push(Record::Listener(Arc::new(Listener {
+            id,
+            path: path.as_bytes().to_vec(),
+            path_truncated: false,
+            bind_name: path.as_bytes().to_vec(),
+            is_abstract: path.starts_with('@'),
+            device: 1,
+            inode: id,
+            directory_inode: 3,
+            mount_namespace: 10,
+            network_namespace: 11,
+            pid: Some(HAPROXY),
+            backlog: 10,
+            is_seqpacket: false,
+        })));
+    }
+
+    pub(crate) fn process(
+        &mut self,
+        pid: u32,
+        argv: &[&str],
+        user: (u32, Option<&str>),
+        cgroup: Option<&str>,
+    ) {
+        self.first.push(Record::Process(Arc::new(Process {
+            id: actor(pid).id,
+            program: argv.first().map(|program| (*program).to_owned()),
+            argv: argv.iter().map(|argument| (*argument).to_owned()).collect(),
+            argv_truncated: false,
+            comm: comm("main"),
+            uid: user.0,
+            gid: user.0,
+            parent: 1,
+            cgroup: cgroup.map_or(0, |path| path.len() as u64),
+            cgroup_path: cgroup.map(Into::into),
+            user: user.1.map(Into::into),
+            pid_in_namespace: pid,
+            namespaces: Namespaces { mount: 10, network: 11, pid: 12 },
+        })));
+    }
+
+    pub(crate) fn event(&mut self, milliseconds: u64, pid: u32, what: What) {
+        let at = START + milliseconds * 1_000_000;
+        self.events.push((at, Record::Event(Event { at, actor: actor(pid), what })));
+    }
+
+    /// Connected and accepted; returns its number.
+    pub(crate) fn open(&mut self, milliseconds: u64, pid: u32, listener: u64) -> u64 {
+        let connection = self.queue(milliseconds, pid, listener);
+        self.event(
+            milliseconds + 1,
+            HAPROXY,
+            What::Accept { connection, listener, server_inode: 20_000 + connection },
+        );
+        connection
+    }
+
+    /// Connected and not accepted.
+    pub(crate) fn queue(&mut self, milliseconds: u64, pid: u32, listener: u64) -> u64 {
+        self.connections += 1;
+        let connection = self.connections;
+        let what = What::Connect {
+            connection,
+            listener,
+            client_inode: 10_000 + connection,
+            queue: Queue { length: 0, max: 10 },
+            client_untracked: false,
+            server_untracked: false,
+        };
+        self.event(milliseconds, pid, what);
+        connection
+    }
+
+    pub(crate) fn release(&mut self, milliseconds: u64, pid: u32, listener: u64, connection: u64, end: End) {
+        self.event(milliseconds, pid, What::Release { connection, listener, end, reason: Reason::Close });
+    }
+
+    /// Opened and closed at both ends.
+    pub(crate) fn pass(&mut self, milliseconds: u64, pid: u32, listener: u64, lasts: u64) {
+        let connection = self.open(milliseconds, pid, listener);
+        self.release(milliseconds + lasts, pid, listener, connection, End::Client);
+        self.release(milliseconds + lasts + 1, HAPROXY, listener, connection, End::Server);
+    }
+
+    pub(crate) fn refuse(&mut self, milliseconds: u64, pid: u32, listener: u64, path: &str) {
+        let what = What::Attempt {
+            listener: Some(listener),
+            errno: 11,
+            address: path.as_bytes().to_vec(),
+            queue: Some(Queue { length: 11, max: 10 }),
+            directory: None,
+            place: None,
+        };
+        self.event(milliseconds, pid, what);
+    }
+
+    /// A connection from before the trace, found at once: `holder` has its client end.
+    pub(crate) fn found(&mut self, holder: u32, listener: u64) {
+        self.connections += 1;
+        let connection = self.connections;
+        let held = |holder: u32, end, inode, opener| {
+            let socket =
+                HeldSocket::End { connection, is_seed: true, end, peer: Peer::Open(inode + 1), opener };
+            let holder = actor(holder);
+            Record::Held(Held { at: START + 1_000_000, holder, fd: 7, listener, inode, socket })
+        };
+        self.first.extend([
+            Record::RoundBegins,
+            held(holder, End::Client, 9_000, Some(holder)),
+            held(HAPROXY, End::Server, 9_001, Some(holder)),
+            Record::RoundEnds,
+        ]);
+    }
+
+    /// At the end, `holder` alone refers to the client end.
+    pub(crate) fn inherited(&mut self, holder: u32, listener: u64, connection: u64) {
+        let at = START + self.seconds * SECOND - 1;
+        let socket = HeldSocket::End {
+            connection,
+            is_seed: false,
+            end: End::Client,
+            peer: Peer::Open(20_000 + connection),
+            opener: None,
+        };
+        let inode = 10_000 + connection;
+        let held = Held { at, holder: actor(holder), fd: 3, listener, inode, socket };
+        self.last.extend([Record::RoundBegins, Record::Held(held), Record::RoundEnds]);
+    }
+
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let mut events: Vec<_> = self.events.iter().collect();
+        events.sort_by_key(|(at, _)| *at);
+        let events = events.into_iter().map(|(_, record)| record);
+        self.first.iter().chain(events).chain(&self.last).cloned().collect()
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            now: START + self.seconds * SECOND,
+            losses: self.losses.clone(),
+            skipped_runs: self.skipped_runs,
+            gaps: self.gaps.clone(),
+        }
+    }
+
+    /// Recorded as a capture does.
+    pub(crate) fn record(&self, path: &Path, host: &str) {
+        let mut writer = Writer::create(path, &header(host), || {}).unwrap();
+        self.records().into_iter().for_each(|record| writer.record(record, None));
+        writer.finish(self.progress()).unwrap();
+    }
+
+    /// The session of a capture.
+    pub(crate) fn session(&self, by: By) -> Session {
+        let header = header("db1");
+        let limits = header.limits.iter().map(|limit| GivenLimit::parse(limit).unwrap()).collect();
+        let settings = Settings { started: header.started, leak_age: header.leak_age, limits, by };
+        let mut session = Session::new(Selection::recorded(header.targets), settings);
+        for record in self.records() {
+            session.feed(record);
+        }
+        session
+    }
+
+    /// The report of a capture.
+    pub(crate) fn report(&self, by: By) -> Report {
+        Report::new(&self.session(by), self.frame())
+    }
+
+    pub(crate) fn frame(&self) -> Frame {
+        let Progress { now, losses, skipped_runs, gaps } = self.progress();
+        Frame { now, losses, skipped_runs, gaps }
+    }
+}
+
+fn header(host: &str) -> Header {
+    Header {
+        version: "0.1.0".to_owned(),
+        host: host.to_owned(),
+        boot_id: "5f1c".to_owned(),
+        kernel: "6.12.0".to_owned(),
+        // 2026-01-02T03:04:05Z
+        boot_time: 1_767_323_045_000_000_000,
+        targets: vec!["*.sock".to_owned()],
+        leak_age: 60 * SECOND,
+        limits: vec!["ma.sock=10".to_owned()],
+        hooks: json!([]),
+        started: START,
+    }
+}
+
+/// Nothing happened.
+pub(crate) fn quiet() -> Scene {
+    Scene { seconds: 2, ..Scene::default() }
+}
+
+/// Everything happened.
+pub(crate) fn busy() -> Scene {
+    let mut scene = Scene { seconds: 3_600, skipped_runs: 2, ..Scene::default() };
+    let (master, other) = ("/run/haproxy/ma.sock", "/run/app/<b>|app.sock");
+    scene.listener(1, master);
+    scene.listener(2, other);
+    let id = "8f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a6978";
+    let docker = format!("/system.slice/docker-{id}.scope");
+    let haproxy = ["/usr/sbin/haproxy", "-S", "/run/haproxy/ma.sock"];
+    scene.process(HAPROXY, &haproxy, (99, Some("haproxy")), Some("/system.slice/haproxy.service"));
+    let renewer = ["/opt/certificates/bin/cert-renewer", "--watch", "/etc/ssl/private"];
+    scene.process(RENEWER, &renewer, (0, Some("root")), Some("/system.slice/cert-renewer.service"));
+    scene.process(RENEWER + 20, &renewer, (0, Some("root")), Some(&docker));
+    scene.process(EXPORTER, &["/usr/bin/metrics-exporter"], (1000, Some("web")), None);
+    scene.process(DEPLOY, &["/usr/local/bin/deploy"], (1001, None), Some("/user.slice"));
+    scene.process(EVIL, &[HOSTILE], (1002, Some("<i>eve")), Some("/x/=1+1|`.service"));
+    scene.found(EXPORTER, 2);
+    for round in 0..360 {
+        scene.pass(5_000 + round * 10_000, EXPORTER, 1, [3, 12, 40, 900][round as usize % 4]);
+    }
+    let mut last = 0;
+    for nth in 0..8 {
+        last = scene.open(200_000 + nth * 300_000, if nth % 3 == 2 { RENEWER + 20 } else { RENEWER }, 1);
+    }
+    for nth in 0..2 {
+        let kept = scene.open(400_000 + nth * 1_500_000, DEPLOY, 1);
+        scene.release(460_000 + nth * 1_500_000, DEPLOY, 1, kept, End::Client);
+    }
+    for nth in 0..40 {
+        scene.refuse(2_400_000 + nth * 29_000, DEPLOY, 1, master);
+    }
+    for nth in 0..3 {
+        let left = scene.open(100_000 + nth * 60_000, EVIL, 2);
+        if nth == 1 {
+            scene.release(900_000, HAPROXY, 2, left, End::Server);
+        }
+    }
+    scene.queue(3_590_000, EVIL, 2);
+    scene.inherited(DEPLOY, 1, last);
+    scene
+}
+
+/// Everything happened, and something of it was not seen.
+pub(crate) fn incomplete() -> Scene {
+    Scene {
+        losses: vec![Loss { hook: "release".into(), what: "events (ring buffer full)".into(), count: 3 }],
+        gaps: vec!["the accept hook is not attached".to_owned()],
+        ..busy()
+    }
+}
+
+/// What a replay of a recording leads to.
+pub(crate) fn replayed(path: &Path, by: By) -> Report {
+    let trace = Trace::open(path).unwrap();
+    let header = trace.header();
+    let limits = header.limits.iter().map(|limit| GivenLimit::parse(limit).unwrap()).collect();
+    let settings = Settings { started: header.started, leak_age: header.leak_age, limits, by };
+    let mut session = Session::new(Selection::recorded(header.targets.clone()), settings);
+    let fed = trace.replay(|record| {
+        session.feed(record);
+        ControlFlow::Continue(())
+    });
+    fed.unwrap();
+    let Progress { now, losses, skipped_runs, gaps } = trace.progress().clone();
+    Report::new(&session, Frame { now, losses, skipped_runs, gaps })
+}
+
+/// Opened connections by group and socket.
+pub(crate) fn opened(report: &Report) -> HashMap<(&str, &str), u64> {
+    let rows = report.programs.iter();
+    rows.map(|row| ((row.path.as_str(), row.program.as_str()), row.opened)).collect()
+}
