@@ -8,6 +8,7 @@ use crate::{
     attribution::{by::By, limits::GivenLimit},
     export,
     probe::plan::Choice,
+    report::document::{CsvTable, Format},
     verdict::Verdict,
 };
 
@@ -111,9 +112,18 @@ pub struct Report {
     /// Recordings of `sockleak capture --output`, finished or not.
     #[arg(required = true, value_name = "TRACE")]
     pub traces: Vec<PathBuf>,
-    /// Print one JSON object a recording (described in docs/json.md).
-    #[arg(long)]
+    /// Form of the report.
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub format: Format,
+    /// Short for --format json.
+    #[arg(long, conflicts_with = "format")]
     pub json: bool,
+    /// Which table, with --format csv [default: programs]
+    #[arg(long, value_enum, value_name = "TABLE")]
+    pub table: Option<CsvTable>,
+    /// Write the report to this file, whole or not at all.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Judge with this leak age instead of the recorded one.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub leak_age: Option<Duration>,

@@ -13,15 +13,6 @@ pub enum Failure {
     /// Arguments do not go together.
     #[error("{0}")]
     Usage(String),
-    /// A file could not be written.
-    #[error("{} cannot be written ({cause}); free or change it and run again", path.display())]
-    OutputFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        cause: io::Error,
-    },
     /// Root or a capability is missing.
     #[error("sockleak must run as root, or with {missing}; run it with sudo")]
     Privilege {
@@ -34,6 +25,15 @@ pub enum Failure {
     /// Output could not be written.
     #[error("the output cannot be written ({0}); free or change its destination and run again")]
     Output(#[source] io::Error),
+    /// A file could not be written.
+    #[error("{} cannot be written ({cause}); free or change it and run again", path.display())]
+    OutputFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// A trace file cannot be written or read.
     #[error(transparent)]
     Trace(#[from] TraceError),

@@ -29,6 +29,19 @@ pub enum By {
 }
 
 impl By {
+    /// Its name in JSON and arguments.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Program => "program",
+            Self::Cmdline => "cmdline",
+            Self::Unit => "unit",
+            Self::Container => "container",
+            Self::User => "user",
+            Self::Pid => "pid",
+        }
+    }
+
     /// Heads a column of names.
     #[must_use]
     pub const fn heading(self) -> &'static str {

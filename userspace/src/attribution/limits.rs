@@ -27,6 +27,17 @@ pub enum Source {
     Given,
 }
 
+impl Source {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Assumed => "assumed",
+            Self::Given => "given",
+        }
+    }
+}
+
 /// A limit as the user gives it: `ma.sock=10`, `/run/*.sock=20`, `@name=5`.
 #[derive(Clone, Debug)]
 pub struct GivenLimit {

@@ -4,7 +4,11 @@ use std::{env, fs, sync::Arc};
 
 use anyhow::Context as _;
 
-use super::{capture::parse_targets, output::Output, source::Source};
+use super::{
+    capture::parse_targets,
+    output::{Output, terminal_width},
+    source::Source,
+};
 use crate::{
     attribution::selection::Selection,
     cli::List,
@@ -24,6 +28,7 @@ use crate::{
     report::{
         Loss,
         list::{Listing, render},
+        text,
     },
     session::{Notice, Session, Settings},
 };
@@ -60,7 +65,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     if arguments.json {
         out.json(&serde_json::to_value(&listing).context("the listing cannot be written as JSON")?);
     } else {
-        out.buffer.extend_from_slice(render(&listing).as_bytes());
+        out.buffer.extend_from_slice(render(&listing, terminal_width().unwrap_or(text::WIDTH)).as_bytes());
     }
     out.flush()
 }

@@ -7,10 +7,17 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, report::text};
 
 /// Written when this much has gathered, and at the end of each batch.
 const CHUNK: usize = 64 << 10;
+
+/// Columns of the terminal that standard output is; None if it is none.
+pub(super) fn terminal_width() -> Option<usize> {
+    let (terminal_size::Width(width), _) = terminal_size::terminal_size_of(io::stdout())?;
+    // In a narrower one its own wrapping does less harm.
+    Some(usize::from(width).max(text::WIDTH))
+}
 
 /// Gathers lines and writes them.
 #[derive(Debug, Default)]

@@ -4,14 +4,21 @@ use std::{collections::BTreeSet, ops::ControlFlow, path::Path};
 
 use anyhow::Context as _;
 
-use super::output::Output;
+use super::{
+    file,
+    output::{Output, terminal_width},
+};
 use crate::{
     attribution::{limits::GivenLimit, selection::Selection},
     cli::{self, View},
     clock::{Clock, nanoseconds},
     console::say,
     failure::Failure,
-    report::{Frame, Report, escape::terminal, json, text},
+    report::{
+        Frame, Report,
+        document::{self, Format, Section},
+        text,
+    },
     session::{Session, Settings},
     trace_file::Trace,
     verdict::Verdict,
@@ -20,33 +27,30 @@ use crate::{
 /// Runs it.
 ///
 /// # Errors
-/// If a trace cannot be read, or a verdict is found that `--fail-on` names.
+/// If a trace cannot be read, the report not be written, or a verdict is found that `--fail-on` names.
 pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
-    let mut out = Output::default();
-    let mut outcome = Ok(());
-    for (index, file) in arguments.traces.iter().enumerate() {
-        let (report, clock, host) = replay(file, arguments)?;
-        if arguments.traces.len() > 1 && !arguments.json {
-            if index > 0 {
-                out.buffer.push(b'\n');
-            }
-            let title = format!("{host}: {}", file.display());
-            out.buffer.extend_from_slice(terminal(&title).as_bytes());
-            out.buffer.extend_from_slice(b"\n\n");
-        }
-        if arguments.json {
-            out.json(&json::report(&report, &clock).context("the report cannot be written as JSON")?);
-        } else {
-            out.buffer.extend_from_slice(text::render(&report).as_bytes());
-        }
-        outcome = outcome.and(fail_on(&report, &arguments.fail_on));
+    let format = if arguments.json { Format::Json } else { arguments.format };
+    if arguments.table.is_some() && format != Format::Csv {
+        return Err(Failure::Usage("--table is for --format csv; leave it out, or add that".to_owned()));
     }
-    out.flush()?;
-    outcome
+    let sections: Vec<Section> =
+        arguments.traces.iter().map(|file| replay(file, arguments)).collect::<Result<_, _>>()?;
+    let width = terminal_width().filter(|_| arguments.output.is_none()).unwrap_or(text::WIDTH);
+    let document = document::render(&sections, format, arguments.table.unwrap_or_default(), width)
+        .context("the report cannot be put in that form")?;
+    match &arguments.output {
+        Some(path) => file::replace(path, document.as_bytes())?,
+        None => {
+            let mut out = Output::default();
+            out.buffer.extend_from_slice(document.as_bytes());
+            out.flush()?;
+        }
+    }
+    sections.iter().try_for_each(|section| fail_on(&section.report, &arguments.fail_on))
 }
 
 /// Replays a trace to its report.
-fn replay(file: &Path, arguments: &cli::Report) -> Result<(Report, Clock, String), Failure> {
+fn replay(file: &Path, arguments: &cli::Report) -> Result<Section, Failure> {
     let trace = Trace::open(file)?;
     let header = trace.header();
     let recorded = header.limits.iter().filter_map(|limit| GivenLimit::parse(limit).ok());
@@ -70,8 +74,12 @@ fn replay(file: &Path, arguments: &cli::Report) -> Result<(Report, Clock, String
         skipped_runs: progress.skipped_runs,
         gaps: progress.gaps,
     };
-    let clock = Clock::booted_at(header.boot_time);
-    Ok((view(Report::new(&session, frame), &arguments.view), clock, header.host.clone()))
+    Ok(Section {
+        host: header.host.clone(),
+        file: file.display().to_string(),
+        report: view(Report::new(&session, frame), &arguments.view),
+        clock: Clock::booted_at(header.boot_time),
+    })
 }
 
 /// The report as far as the user wants to see it.

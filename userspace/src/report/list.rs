@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::{
     escape::terminal,
-    text::{lines, table},
+    grid::{Cell, Grid, Kind},
+    tables::file_name,
 };
 use crate::{
     attribution::{container::Membership, limits::Limit, who::Who},
@@ -163,9 +164,9 @@ impl Holding {
     }
 }
 
-/// Renders a listing as text.
+/// Renders a listing as text, in so many columns where that can be.
 #[must_use]
-pub fn render(listing: &Listing) -> String {
+pub fn render(listing: &Listing, width: usize) -> String {
     let mut out = String::new();
     if listing.sockets.is_empty() {
         out.push_str("No process listens on a socket that is asked for, and none is connected to one.\n");
@@ -176,7 +177,7 @@ pub fn render(listing: &Listing) -> String {
         }
         let _ = writeln!(out, "{}", headline(socket));
         if !socket.connections.is_empty() {
-            out.push_str(&lines(&connections(socket)));
+            out.push_str(&connections(socket).text(width));
         }
     }
     for sentence in &listing.incomplete_because {
@@ -206,15 +207,27 @@ fn headline(socket: &ListedSocket) -> String {
     text
 }
 
-fn connections(socket: &ListedSocket) -> comfy_table::Table {
-    let mut table = table(&["PID", "FD", "USER", "PROGRAM", "UNIT OR CONTAINER", "STATE", "SERVER", "FD"]);
+fn connections(socket: &ListedSocket) -> Grid {
+    let mut table = Grid::new(&[
+        ("PID", Kind::Number),
+        ("FD", Kind::Number),
+        ("USER", Kind::Word),
+        ("PROGRAM", Kind::Name),
+        ("UNIT OR CONTAINER", Kind::Name),
+        ("STATE", Kind::Word),
+        ("SERVER", Kind::Prose),
+        ("FD", Kind::Number),
+    ]);
     for connection in &socket.connections {
         let server = connection.server.first();
         let server_name = match (server, connection.state) {
-            (Some(it), _) => format!("{} {}", terminal(&it.program), it.pid),
-            (None, State::Queued | State::Abandoned) => "not accepted".to_owned(),
-            (None, State::ServerClosed) => "released".to_owned(),
-            (None, _) => "in nobody's table".to_owned(),
+            (Some(it), _) => Cell {
+                long: format!("{} {}", it.program, it.pid),
+                short: Some(format!("{} {}", file_name(&it.program), it.pid)),
+            },
+            (None, State::Queued | State::Abandoned) => "not accepted".into(),
+            (None, State::ServerClosed) => "released".into(),
+            (None, _) => "in nobody's table".into(),
         };
         let server_fd = server.map_or_else(|| "-".to_owned(), |it| it.fd.to_string());
         let state = connection.state.name();
@@ -225,27 +238,27 @@ fn connections(socket: &ListedSocket) -> comfy_table::Table {
                 (_, Some(pid)) => format!("(in flight; opened by {pid})"),
                 (_, None) => "(in flight)".to_owned(),
             };
-            table.add_row(["-", "-", "-", &gone, "-", state, &server_name, &server_fd]);
+            let nobody = || Cell::from("-");
+            let row = [nobody(), nobody(), nobody(), gone.into(), nobody(), state.into()];
+            table
+                .rows
+                .push(row.into_iter().chain([server_name.clone(), server_fd.as_str().into()]).collect());
         }
         for (index, client) in connection.client.iter().enumerate() {
             let user = client.user.clone().or_else(|| client.uid.map(|uid| uid.to_string()));
-            let program = terminal(&client.program).into_owned();
             // An end that several hold is one connection.
             let shared = if index > 0 { "same end" } else { state };
-            table.add_row([
-                client.pid.to_string(),
-                client.fd.to_string(),
-                user.unwrap_or_else(|| "-".to_owned()),
-                program,
-                terminal(&client.place()).into_owned(),
-                shared.to_owned(),
+            table.rows.push(vec![
+                client.pid.to_string().into(),
+                client.fd.to_string().into(),
+                user.unwrap_or_else(|| "-".to_owned()).into(),
+                client.program.as_str().into(),
+                client.place().into(),
+                shared.into(),
                 server_name.clone(),
-                server_fd.clone(),
+                server_fd.as_str().into(),
             ]);
         }
-    }
-    for column in [0, 1, 7] {
-        super::text::align_right(&mut table, column);
     }
     table
 }

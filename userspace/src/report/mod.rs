@@ -1,14 +1,19 @@
 //! Reports: what is known at one moment, as data ([`Report`]), and its presentations.
 
+mod csv;
+pub mod document;
 pub mod escape;
 pub mod findings;
+mod grid;
 pub mod json;
 pub mod list;
 pub mod live;
+mod markdown;
 mod open;
 pub mod stacks;
+mod tables;
 pub mod text;
-pub mod words;
+mod words;
 
 use std::{borrow::Cow, collections::BTreeMap};
 

@@ -1,15 +1,74 @@
 //! A finding in words.
 
 use super::{
-    escape::terminal,
+    Report,
     findings::{FindingReport, HardshipReport},
 };
 use crate::{clock::human, verdict::Verdict};
 
+/// The line that begins a report: how long was observed, on what, and what came of it.
+pub(super) fn headline(report: &Report, quote: Quote) -> String {
+    let opened: u64 = report.programs.iter().map(|program| program.opened).sum();
+    let before: u64 = report.programs.iter().map(|program| program.before_trace).sum();
+    let before = if before > 0 { format!(" and {before} there before") } else { String::new() };
+    let targets = report.targets.iter().map(|target| quote(target)).collect::<Vec<_>>().join(" ");
+    format!(
+        "{:.1} s on {targets}: {} opened{before}, {} of them not closed at both ends",
+        report.seconds,
+        connections(opened),
+        report.not_closed()
+    )
+}
+
+/// That there is nothing to say, if so.
+pub(super) fn all_is_well(report: &Report) -> Option<String> {
+    let is_well = report.findings.iter().all(|finding| finding.verdict == Verdict::Healthy);
+    let age = human(report.leak_age_ns);
+    is_well.then(|| format!("HEALTHY: no end has been kept for {age} or longer, and nobody was starved."))
+}
+
+/// What a reader has to know about what is shown, a sentence each; what is missing comes last.
+pub(super) fn remarks(report: &Report) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if report.open.iter().any(|open| open.before_trace) {
+        remarks.push(
+            "Connections from before the trace are older than shown here: their start was not seen."
+                .to_owned(),
+        );
+    }
+    if report.skipped_runs > 0 {
+        let skipped = report.skipped_runs;
+        remarks.push(format!(
+            "At most {skipped} failed attempts may be missing: the kernel skipped that many runs."
+        ));
+    }
+    if report.unseen_releases > 0 {
+        let unseen = report.unseen_releases;
+        let ends = if unseen == 1 { "end is" } else { "ends are" };
+        remarks.push(format!("{unseen} {ends} released, but it was not seen when and by whom."));
+    }
+    remarks.extend(report.incomplete_because.iter().map(|sentence| format!("INCOMPLETE: {sentence}.")));
+    remarks
+}
+
+/// That younger connections are not shown, if so.
+pub(super) fn younger(report: &Report) -> Option<String> {
+    let hidden = report.younger_not_shown;
+    let ones = if hidden == 1 { "one is" } else { "ones are" };
+    (hidden > 0).then(|| format!("{hidden} younger {ones} not shown."))
+}
+
+/// That there are more connections than shown, if so.
+pub(super) fn more(hidden: usize) -> Option<String> {
+    (hidden > 0).then(|| format!("… and {hidden} more, younger ones of the same."))
+}
+
+/// How a name from outside is put into a sentence.
+pub(super) type Quote = fn(&str) -> String;
+
 /// The sentence that states a finding. `leak_age` in nanoseconds.
-#[must_use]
-pub fn statement(finding: &FindingReport, leak_age: u64) -> String {
-    let (program, path) = (terminal(&finding.program), terminal(&finding.path));
+pub(super) fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) -> String {
+    let (program, path) = (quote(&finding.program), quote(&finding.path));
     let (count, age) = (finding.count, human(leak_age));
     let oldest = human(finding.oldest_ns.unwrap_or_default());
     let connections = connections(count);
@@ -40,7 +99,7 @@ pub fn statement(finding: &FindingReport, leak_age: u64) -> String {
             "{program} keeps {connections} to {path} open for {age} and longer, the oldest for {oldest}{}.",
             if finding.growth_per_hour.is_some() { "; their number does not grow" } else { "" }
         ),
-        Verdict::Starved => starved(&program, &path, finding),
+        Verdict::Starved => starved(&program, &path, finding, quote),
         Verdict::Healthy => format!("{program} is healthy on {path}."),
     }
 }
@@ -73,7 +132,7 @@ fn rounded(value: f64) -> String {
     if value >= 10.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
-fn starved(program: &str, path: &str, finding: &FindingReport) -> String {
+fn starved(program: &str, path: &str, finding: &FindingReport, quote: Quote) -> String {
     let Some(hardship) = &finding.hardship else {
         return format!("{program} is starved on {path}.");
     };
@@ -89,7 +148,7 @@ fn starved(program: &str, path: &str, finding: &FindingReport) -> String {
         }
     }
     let mut slots: Vec<String> =
-        holders.iter().map(|holder| format!("{} {}", terminal(&holder.program), holder.slots)).collect();
+        holders.iter().map(|holder| format!("{} {}", quote(&holder.program), holder.slots)).collect();
     if *held_by_server > 0 {
         slots.push(format!("ends that the server has not released {held_by_server}"));
     }

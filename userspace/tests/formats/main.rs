@@ -1,7 +1,11 @@
 //! The forms of a report, by the real binary from recordings that are made up here.
 
+mod csv;
+mod document;
 mod groups;
+mod markdown;
 mod scene;
+mod text;
 
 use std::process::{Command, Output, Stdio};
 

@@ -16,7 +16,7 @@ mod upkeep;
 use recording::{Kind, is_worth_keeping};
 
 use super::{
-    output::Output,
+    output::{Output, terminal_width},
     report::{fail_on, view},
     source::Source,
 };
@@ -354,7 +354,8 @@ impl<'a> Run<'a> {
             if !self.arguments.quiet {
                 self.out.buffer.push(b'\n');
             }
-            self.out.buffer.extend_from_slice(text::render(&report).as_bytes());
+            let width = terminal_width().unwrap_or(text::WIDTH);
+            self.out.buffer.extend_from_slice(text::render(&report, width).as_bytes());
         }
         self.out.flush()?;
         recorded?;

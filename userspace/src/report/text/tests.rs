@@ -39,7 +39,7 @@ fn rendered(leak_age: u64, frame: Frame) -> String {
     let settings = Settings { started: 5 * SECOND, leak_age: leak_age * SECOND, ..Settings::default() };
     let mut session = session_with(&["/run/ma.sock"], settings);
     feed(&mut session, records());
-    render(&Report::new(&session, frame))
+    render(&Report::new(&session, frame), 120)
 }
 
 #[test]

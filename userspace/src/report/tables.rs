@@ -1,0 +1,157 @@
+//! The tables of a report.
+
+use std::collections::BTreeMap;
+
+use super::{
+    EndReport, Open, Program, Report,
+    grid::{Cell, Grid, Kind},
+};
+use crate::clock::human;
+
+/// Lists at most this many open connections of a group; the rest is counted.
+const SHOWN: usize = 20;
+
+/// The sockets of a report, in the order of their figures.
+pub(super) fn paths(report: &Report) -> Vec<&str> {
+    let mut paths: Vec<&str> = Vec::new();
+    for program in &report.programs {
+        if !paths.contains(&program.path.as_str()) {
+            paths.push(&program.path);
+        }
+    }
+    paths
+}
+
+/// What each group did on a socket.
+pub(super) fn programs(report: &Report, path: &str) -> Grid {
+    let rows: Vec<&Program> = report.programs.iter().filter(|program| program.path == path).collect();
+    let with_before = rows.iter().any(|row| row.before_trace > 0);
+    let mut columns = vec![(report.by.heading(), Kind::Name), ("OPENED", Kind::Number)];
+    columns.extend(with_before.then_some(("BEFORE", Kind::Number)));
+    columns.extend([
+        ("CLOSED", Kind::Number),
+        ("CLIENT END OPEN", Kind::Number),
+        ("SERVER END OPEN", Kind::Number),
+        ("OLDEST", Kind::Number),
+        ("FAILED", Kind::Prose),
+    ]);
+    let mut grid = Grid::new(&columns);
+    for row in rows {
+        let mut cells: Vec<Cell> = vec![row.program.as_str().into(), row.opened.to_string().into()];
+        cells.extend(with_before.then(|| row.before_trace.to_string().into()));
+        cells.extend([
+            row.closed.to_string().into(),
+            row.open_client.to_string().into(),
+            row.open_server.to_string().into(),
+            row.oldest_ns.map_or_else(|| "-".to_owned(), human).into(),
+            failed(&row.failed, ", ").unwrap_or_else(|| "-".to_owned()).into(),
+        ]);
+        grid.rows.push(cells);
+    }
+    grid
+}
+
+/// `EAGAIN 2, ECONNREFUSED 1`; None without failures.
+pub(super) fn failed(failed: &BTreeMap<String, u64>, between: &str) -> Option<String> {
+    let failed: Vec<_> = failed.iter().map(|(error, count)| format!("{error} {count}")).collect();
+    (!failed.is_empty()).then(|| failed.join(between))
+}
+
+/// Open connections, and how many more there are of the same groups.
+pub(super) fn open<'a>(open: impl IntoIterator<Item = &'a Open>) -> (Grid, usize) {
+    let mut grid = Grid::new(&[
+        ("AGE", Kind::Number),
+        ("PID", Kind::Number),
+        ("PROGRAM", Kind::Command),
+        ("STATE", Kind::Word),
+        ("CLIENT END", Kind::Prose),
+        ("SERVER END", Kind::Prose),
+    ]);
+    let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut hidden = 0;
+    for connection in open {
+        let count = shown.entry((&connection.path, &connection.group)).or_default();
+        *count += 1;
+        if *count > SHOWN {
+            hidden += 1;
+            continue;
+        }
+        let opener = &connection.opener;
+        grid.rows.push(vec![
+            age(connection).into(),
+            opener.pid.to_string().into(),
+            command(opener.argv.as_deref(), &opener.program).into(),
+            connection.state.name().into(),
+            client_end(connection),
+            server_end(connection),
+        ]);
+    }
+    (grid, hidden)
+}
+
+/// How old a connection is, at least.
+pub(super) fn age(connection: &Open) -> String {
+    let age = human(connection.age_ns);
+    if connection.before_trace { format!("> {age}") } else { age }
+}
+
+/// The client's end.
+pub(super) fn client_end(connection: &Open) -> Cell {
+    let inode = connection.client_inode.unwrap_or(0);
+    let detail = (format!("socket:[{inode}]"), format!("open [{inode}]"));
+    end(&connection.client_end, Some(connection.opener.pid), detail)
+}
+
+/// The server's end.
+pub(super) fn server_end(connection: &Open) -> Cell {
+    let server = connection.server.as_ref();
+    let accepted = match (server, connection.server_inode) {
+        (Some(party), _) => {
+            let (program, pid) = (&party.program, party.pid);
+            (format!("accepted by {program} {pid}"), format!("{} {pid}", file_name(program)))
+        }
+        (None, Some(_)) => ("accepted".to_owned(), "open".to_owned()),
+        (None, None) => ("not accepted".to_owned(), "not accepted".to_owned()),
+    };
+    end(&connection.server_end, server.map(|party| party.pid), accepted)
+}
+
+/// The last part of a path.
+pub(super) fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
+}
+
+/// The program with its arguments, cut to a line.
+pub(super) fn command(argv: Option<&[String]>, program: &str) -> String {
+    const WIDTH: usize = 48;
+    let arguments = argv.and_then(|argv| argv.get(1..)).unwrap_or_default().join(" ");
+    let text = if arguments.is_empty() { program.to_owned() } else { format!("{program} {arguments}") };
+    if text.chars().count() <= WIDTH {
+        return text;
+    }
+    text.chars().take(WIDTH - 1).chain(['…']).collect()
+}
+
+/// An end in a cell. `owner` opened or accepted it; if others hold it now, they are named. Of an open one, the texts say
+/// more, and the second all.
+fn end(end: &EndReport, owner: Option<u32>, (long, short): (String, String)) -> Cell {
+    if let (Some(reason), Some(ago)) = (end.reason, end.released_ns_ago) {
+        return format!("{reason} {} ago", human(ago)).into();
+    }
+    let holders = end.held_by.as_deref().unwrap_or_default();
+    let is_owners = holders.iter().any(|holder| Some(holder.party.pid) == owner);
+    match (end.state, holders) {
+        ("unknown", _) => "not followed".into(),
+        ("released", _) => "released, not seen when".into(),
+        (_, [first, rest @ ..]) if !is_owners && owner.is_some() => {
+            let others = rest.iter().filter(|holder| holder.party.pid != first.party.pid).count();
+            let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+            let (program, pid) = (&first.party.program, first.party.pid);
+            Cell {
+                long: format!("open (held by {program} {pid}{others})"),
+                short: Some(format!("held by {} {pid}{others}", file_name(program))),
+            }
+        }
+        _ => Cell { long: format!("open ({long})"), short: Some(short) },
+    }
+}

@@ -1,0 +1,64 @@
+//! Text: what fits where, and that a replay says what the capture said.
+
+use sockleak::{attribution::by::By, report::text};
+use textwrap::core::display_width;
+
+use crate::{
+    printed,
+    scene::{self, Scratch},
+};
+
+#[test]
+fn lines_fit_into_80_columns_where_there_is_no_terminal() {
+    let scratch = Scratch::new();
+    let trace = scratch.file("t.db");
+    scene::incomplete().record(&trace, "db1");
+    for by in ["program", "cmdline", "unit", "container", "user", "pid"] {
+        let text = printed(&["report", "--by", by, trace.to_str().unwrap()]);
+        for line in text.lines() {
+            // The line of the targets is theirs, and a path stands for itself.
+            assert!(display_width(line) <= 80 || !line.contains("  "), "{}: {line}", display_width(line));
+        }
+    }
+}
+
+#[test]
+fn a_replay_says_what_the_capture_said() {
+    let (scratch, scene) = (Scratch::new(), scene::incomplete());
+    let trace = scratch.file("t.db");
+    scene.record(&trace, "db1");
+    for (name, by) in [("program", By::Program), ("unit", By::Unit), ("pid", By::Pid)] {
+        let live = text::render(&scene.report(by), text::WIDTH);
+        assert_eq!(printed(&["report", "--by", name, trace.to_str().unwrap()]), live);
+    }
+}
+
+#[test]
+fn a_table_keeps_its_numbers() {
+    let text = text::render(&scene::busy().report(By::Program), text::WIDTH);
+    for lines in [
+        "\
+PROGRAM                   OPENED  CLOSED  CLIENT  SERVER       OLDEST  FAILED
+                                             END     END
+                                            OPEN    OPEN
+…icates/bin/cert-renewer       8       0       8       8  56 min 40 s  -
+",
+        "
+  51 min 40 s  203  …bin/cert-renewer  open           open [10363]  haproxy 107
+                    --watch /etc…
+",
+        "
+          AGE  PID  PROGRAM            STATE          CLIENT END    SERVER END
+",
+    ] {
+        assert!(text.contains(lines), "{lines} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn wide_terminals_are_used() {
+    let report = scene::busy().report(By::Program);
+    let wide = text::render(&report, 200);
+    assert!(wide.contains("open (accepted by /usr/sbin/haproxy 107)"), "{wide}");
+    assert!(wide.lines().any(|line| display_width(line) > 80));
+}
