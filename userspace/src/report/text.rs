@@ -107,7 +107,7 @@ fn opened_at(report: &Report, finding: &FindingReport, out: &mut String) {
     for place in finding.opened_at.iter().take(SHOWN) {
         let Some(stack) = report.stacks.iter().find(|stack| stack.id == place.stack) else { continue };
         let site = stacks::site(&stack.frames).map_or_else(String::new, |site| format!(" in {site}"));
-        let _ = writeln!(out, "  Opened {}{site}:", times(place.count));
+        prose(&format!("Opened {}{site}:", times(place.count)), "  ", out);
         stacks::lines(&stack.frames, out);
     }
     if let Some(rest) = finding.opened_at.get(SHOWN..).filter(|rest| !rest.is_empty()) {

@@ -5,6 +5,7 @@ mod document;
 mod groups;
 mod markdown;
 mod scene;
+mod schema;
 mod text;
 
 use std::process::{Command, Output, Stdio};

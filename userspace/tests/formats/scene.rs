@@ -17,8 +17,8 @@ use serde_json::json;
 use sockleak::{
     attribution::{by::By, limits::GivenLimit, selection::Selection},
     event::{
-        Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue,
-        Reason, Record, What,
+        self, Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId,
+        Queue, Reason, Record, Stack, What,
     },
     report::{Frame, Loss, Report},
     session::{Session, Settings},
@@ -164,6 +164,26 @@ impl Scene {
         self.event(milliseconds, pid, What::Release { connection, listener, end, reason: Reason::Close });
     }
 
+    /// The same, where stacks are taken.
+    pub(crate) fn open_at(&mut self, milliseconds: u64, pid: u32, listener: u64, function: &str) -> u64 {
+        let connection = self.connections + 1;
+        let frame = |function: &str, line| event::Frame {
+            function: Some(function.into()),
+            file: Some("/src/a.rs".into()),
+            line: Some(line),
+            ..event::Frame::default()
+        };
+        let module = event::Frame {
+            module: Some("/usr/lib/libc.so.6".into()),
+            offset: Some(16),
+            ..event::Frame::default()
+        };
+        let frames = [module, frame(function, 42), frame("main", 7)].into();
+        let stack = Record::Stack(Stack { connection, frames });
+        self.events.push((START + milliseconds * 1_000_000, stack));
+        self.open(milliseconds, pid, listener)
+    }
+
     /// Opened and closed at both ends.
     pub(crate) fn pass(&mut self, milliseconds: u64, pid: u32, listener: u64, lasts: u64) {
         let connection = self.open(milliseconds, pid, listener);
@@ -305,7 +325,8 @@ pub(crate) fn busy() -> Scene {
     }
     let mut last = 0;
     for nth in 0..8 {
-        last = scene.open(200_000 + nth * 300_000, if nth % 3 == 2 { RENEWER + 20 } else { RENEWER }, 1);
+        let opener = if nth % 3 == 2 { RENEWER + 20 } else { RENEWER };
+        last = scene.open_at(200_000 + nth * 300_000, opener, 1, "renew");
     }
     for nth in 0..2 {
         let kept = scene.open(400_000 + nth * 1_500_000, DEPLOY, 1);
@@ -315,7 +336,7 @@ pub(crate) fn busy() -> Scene {
         scene.refuse(2_400_000 + nth * 29_000, DEPLOY, 1, master);
     }
     for nth in 0..3 {
-        let left = scene.open(100_000 + nth * 60_000, EVIL, 2);
+        let left = scene.open_at(100_000 + nth * 60_000, EVIL, 2, HOSTILE);
         if nth == 1 {
             scene.release(900_000, HAPROXY, 2, left, End::Server);
         }
