@@ -17,6 +17,7 @@ use crate::{
     report::{
         Frame, Report,
         document::{self, Format, Section},
+        pictures::pictures,
         text,
     },
     session::{Session, Settings},
@@ -74,11 +75,13 @@ fn replay(file: &Path, arguments: &cli::Report) -> Result<Section, Failure> {
         skipped_runs: progress.skipped_runs,
         gaps: progress.gaps,
     };
+    let pictures = pictures(&session, frame.now);
     Ok(Section {
         host: header.host.clone(),
         file: file.display().to_string(),
         report: view(Report::new(&session, frame), &arguments.view),
         clock: Clock::booted_at(header.boot_time),
+        pictures,
     })
 }
 

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::{Report, csv, json, markdown, text};
+use super::{Report, csv, html, json, markdown, pictures::Picture, text};
 use crate::clock::Clock;
 
 /// A report and where it comes from.
@@ -17,6 +17,8 @@ pub struct Section {
     pub report: Report,
     /// Turns its times into times of day.
     pub clock: Clock,
+    /// What a page draws besides.
+    pub pictures: Vec<Picture>,
 }
 
 /// A form of a report.
@@ -31,6 +33,8 @@ pub enum Format {
     Csv,
     /// For a ticket.
     Markdown,
+    /// A page with pictures, in one file.
+    Html,
 }
 
 /// The table of a CSV file.
@@ -55,12 +59,13 @@ pub fn render(sections: &[Section], format: Format, table: CsvTable, width: usiz
         Format::Json => json_lines(sections)?,
         Format::Csv => csv::render(sections, table)?,
         Format::Markdown => markdown::render(sections),
+        Format::Html => html::render(sections),
     })
 }
 
 fn json_lines(sections: &[Section]) -> serde_json::Result<String> {
     let mut out = String::new();
-    for Section { host, file, report, clock } in sections {
+    for Section { host, file, report, clock, .. } in sections {
         let mut line = json::report(report, clock)?;
         if let Value::Object(line) = &mut line {
             line.insert("host".to_owned(), json!(host));

@@ -5,8 +5,8 @@ use super::{
     document::Section,
     escape::{markdown, markdown_code},
     findings::FindingReport,
-    tables, text,
-    words::{all_is_well, headline, more, remarks, statement, younger},
+    stacks, tables, text,
+    words::{all_is_well, headline, missing, more, remarks, statement, younger},
 };
 use crate::verdict::Verdict;
 
@@ -31,11 +31,11 @@ fn report(report: &Report, blocks: &mut Vec<String>) {
     if report.programs.is_empty() {
         blocks.push(format!("No {} connected, or tried to.", report.by.noun()));
     }
-    for path in by_severity(report) {
+    for path in tables::by_severity(report) {
         blocks.push(format!("## {}", markdown_code(path)));
         let findings = report.findings.iter().filter(|it| it.path == path);
         let told = findings.filter(|it| it.verdict != Verdict::Healthy);
-        blocks.extend(told.map(|it| finding(it, report.leak_age_ns)));
+        blocks.extend(told.map(|it| finding(report, it)));
         let figures = tables::programs(report, path);
         if !figures.rows.is_empty() {
             blocks.push(figures.markdown());
@@ -48,25 +48,23 @@ fn report(report: &Report, blocks: &mut Vec<String>) {
         blocks.extend(more(hidden));
     }
     blocks.extend(younger(report));
-    blocks.extend(remarks(report).iter().map(|sentence| markdown(sentence)));
+    blocks.extend(remarks(report).into_iter().chain(missing(report)).map(|sentence| markdown(&sentence)));
 }
 
-/// The sockets with findings, the most severe first, and then the others.
-pub(super) fn by_severity(report: &Report) -> Vec<&str> {
-    let mut paths: Vec<&str> = Vec::new();
-    let told = report.findings.iter().filter(|it| it.verdict != Verdict::Healthy);
-    for path in told.map(|it| it.path.as_str()).chain(tables::paths(report)) {
-        if !paths.contains(&path) {
-            paths.push(path);
-        }
-    }
-    paths
-}
-
-fn finding(finding: &FindingReport, leak_age: u64) -> String {
+fn finding(report: &Report, finding: &FindingReport) -> String {
     let verdict = finding.verdict.name().to_uppercase();
-    let mut lines = vec![format!("- **{verdict}**: {}", statement(finding, leak_age, markdown_code))];
+    let statement = statement(finding, report.leak_age_ns, markdown_code);
+    let mut lines = vec![format!("- **{verdict}**: {statement}")];
     lines.extend(finding.uncertain.iter().map(|doubt| format!("  - Uncertain: {}.", markdown(doubt))));
+    let (places, rest) = stacks::places(report, finding);
+    for (place, functions) in places {
+        lines.push(format!("  - {}\n", markdown(&place)));
+        // Each line is a function and begins with blanks: none can end the block.
+        lines.push("    ```text".to_owned());
+        lines.extend(functions.lines().map(|function| format!("    {function}")));
+        lines.push("    ```".to_owned());
+    }
+    lines.extend(rest.map(|sentence| format!("  - {sentence}")));
     lines.push(format!("  - {}", markdown(&finding.advice)));
     lines.join("\n")
 }

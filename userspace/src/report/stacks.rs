@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::Serialize;
 
-use super::escape::terminal;
+use super::{Report, escape::terminal, findings::FindingReport};
 use crate::{
     attribution::stacks::StackId,
     event::Frame,
@@ -57,6 +57,28 @@ pub(super) fn opened_at(session: &Session, now: u64) -> BTreeMap<(SocketId, u32)
         (key, places)
     });
     sorted.collect()
+}
+
+/// Where in its program the connections of a finding were opened: the places with the most connections, in words and with
+/// their functions; and how many others there are.
+pub(super) fn places(report: &Report, finding: &FindingReport) -> (Vec<(String, String)>, Option<String>) {
+    const SHOWN: usize = 3;
+    let shown = finding.opened_at.iter().take(SHOWN).filter_map(|place| {
+        let stack = report.stacks.iter().find(|stack| stack.id == place.stack)?;
+        let site = site(&stack.frames).map_or_else(String::new, |site| format!(" in {site}"));
+        let mut functions = String::new();
+        lines(&stack.frames, &mut functions);
+        Some((format!("Opened {}{site}:", times(place.count)), functions))
+    });
+    let rest = finding.opened_at.get(SHOWN..).filter(|rest| !rest.is_empty()).map(|rest| {
+        let count: u64 = rest.iter().map(|place| place.count).sum();
+        format!("And {} at {} other places.", times(count), rest.len())
+    });
+    (shown.collect(), rest)
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// A stack as indented lines: function, and where it is. What leads to `main` is left out.

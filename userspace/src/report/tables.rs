@@ -6,7 +6,7 @@ use super::{
     EndReport, Open, Program, Report,
     grid::{Cell, Grid, Kind},
 };
-use crate::clock::human;
+use crate::{clock::human, verdict::Verdict};
 
 /// Lists at most this many open connections of a group; the rest is counted.
 const SHOWN: usize = 20;
@@ -20,6 +20,18 @@ pub(super) fn paths(report: &Report) -> Vec<&str> {
         }
     }
     paths
+}
+
+/// The sockets with findings, the most severe first, and then the others.
+pub(super) fn by_severity(report: &Report) -> Vec<&str> {
+    let told = report.findings.iter().filter(|it| it.verdict != Verdict::Healthy);
+    let mut sorted: Vec<&str> = Vec::new();
+    for path in told.map(|it| it.path.as_str()).chain(paths(report)) {
+        if !sorted.contains(&path) {
+            sorted.push(path);
+        }
+    }
+    sorted
 }
 
 /// What each group did on a socket.

@@ -6,10 +6,9 @@ use super::{
     Report,
     document::Section,
     escape::terminal,
-    findings::FindingReport,
     grid::{Grid, Kind},
     stacks, tables,
-    words::{all_is_well, headline, more, remarks, statement, younger},
+    words::{all_is_well, headline, missing, more, remarks, statement, younger},
 };
 use crate::verdict::Verdict;
 
@@ -37,7 +36,9 @@ pub fn render(report: &Report, width: usize) -> String {
     }
     out.push('\n');
     findings(report, &mut out);
-    remarks(report).iter().for_each(|sentence| prose(&terminal(sentence), "", &mut out));
+    for sentence in remarks(report).into_iter().chain(missing(report)) {
+        prose(&terminal(&sentence), "", &mut out);
+    }
     out
 }
 
@@ -94,30 +95,15 @@ fn findings(report: &Report, out: &mut String) {
         for doubt in &finding.uncertain {
             prose(&format!("Uncertain: {doubt}."), "  ", out);
         }
-        opened_at(report, finding, out);
+        let (places, rest) = stacks::places(report, finding);
+        for (place, functions) in places {
+            prose(&place, "  ", out);
+            out.push_str(&functions);
+        }
+        rest.into_iter().for_each(|sentence| prose(&sentence, "  ", out));
         prose(&finding.advice, "  ", out);
     }
     all_is_well(report).into_iter().for_each(|sentence| prose(&sentence, "", out));
-}
-
-/// Where in its program the connections of a finding were opened.
-fn opened_at(report: &Report, finding: &FindingReport, out: &mut String) {
-    /// The places with the most connections.
-    const SHOWN: usize = 3;
-    for place in finding.opened_at.iter().take(SHOWN) {
-        let Some(stack) = report.stacks.iter().find(|stack| stack.id == place.stack) else { continue };
-        let site = stacks::site(&stack.frames).map_or_else(String::new, |site| format!(" in {site}"));
-        prose(&format!("Opened {}{site}:", times(place.count)), "  ", out);
-        stacks::lines(&stack.frames, out);
-    }
-    if let Some(rest) = finding.opened_at.get(SHOWN..).filter(|rest| !rest.is_empty()) {
-        let count: u64 = rest.iter().map(|place| place.count).sum();
-        let _ = writeln!(out, "  And {} at {} other places.", times(count), rest.len());
-    }
-}
-
-fn times(count: u64) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// Text in lines of 80 columns: longer ones are hard to read.

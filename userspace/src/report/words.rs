@@ -27,7 +27,7 @@ pub(super) fn all_is_well(report: &Report) -> Option<String> {
     is_well.then(|| format!("HEALTHY: no end has been kept for {age} or longer, and nobody was starved."))
 }
 
-/// What a reader has to know about what is shown, a sentence each; what is missing comes last.
+/// What a reader has to know about what is shown, a sentence each.
 pub(super) fn remarks(report: &Report) -> Vec<String> {
     let mut remarks = Vec::new();
     if report.open.iter().any(|open| open.before_trace) {
@@ -47,8 +47,12 @@ pub(super) fn remarks(report: &Report) -> Vec<String> {
         let ends = if unseen == 1 { "end is" } else { "ends are" };
         remarks.push(format!("{unseen} {ends} released, but it was not seen when and by whom."));
     }
-    remarks.extend(report.incomplete_because.iter().map(|sentence| format!("INCOMPLETE: {sentence}.")));
     remarks
+}
+
+/// What is missing, a sentence each.
+pub(super) fn missing(report: &Report) -> impl Iterator<Item = String> {
+    report.incomplete_because.iter().map(|sentence| format!("INCOMPLETE: {sentence}."))
 }
 
 /// That younger connections are not shown, if so.

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Followed, Settings, Socket, SocketId};
+use super::{Followed, Settings, Socket, SocketId, Timeline};
 use crate::{
     attribution::who::{ProgramId, Who},
     event::{Queue, Reason},
@@ -19,11 +19,24 @@ pub struct Tally {
     pub before_trace: u64,
     /// Slots that its connections take, of those whose client end is open.
     pub slots: u64,
+    /// The same over time.
+    pub timeline: Timeline,
 }
 
 impl Tally {
     pub(super) fn new(started: u64, settings: &verdict::Settings) -> Self {
-        Self { record: Record::new(started, settings), before_trace: 0, slots: 0 }
+        Self {
+            record: Record::new(started, settings),
+            before_trace: 0,
+            slots: 0,
+            timeline: Timeline::new(started),
+        }
+    }
+
+    /// One of its connections takes a slot from now on, or takes none any more.
+    fn step(&mut self, now: u64, up: bool) {
+        step(&mut self.slots, up);
+        self.timeline.set(now, self.slots);
     }
 
     /// Connections that it was seen to make.
@@ -62,6 +75,8 @@ impl Weight {
 #[derive(Debug)]
 pub(super) struct Books {
     pub(super) settings: Settings,
+    /// Time of the last record that concerns a target: what a recording has too.
+    pub(super) moment: u64,
     pub(super) sockets: Vec<Socket>,
     /// None for the listeners that nobody asked for. An entry outlives its listener: connections do too.
     pub(super) listeners: FxHashMap<u64, Option<Followed>>,
@@ -71,7 +86,13 @@ pub(super) struct Books {
 
 impl Books {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, sockets: Vec::new(), listeners: FxHashMap::default(), tallies: FxHashMap::default() }
+        Self {
+            settings,
+            moment: 0,
+            sockets: Vec::new(),
+            listeners: FxHashMap::default(),
+            tallies: FxHashMap::default(),
+        }
     }
 
     /// A listener that is followed.
@@ -94,11 +115,14 @@ impl Books {
             step(&mut followed.occupied, after.place);
         }
         if before.slot != after.slot {
-            step(&mut self.sockets[socket.0].slots, after.slot);
+            let socket = &mut self.sockets[socket.0];
+            step(&mut socket.slots, after.slot);
+            socket.timeline.set(self.moment, socket.slots);
         }
         let program = connection.opener.group;
         if before.own_slot != after.own_slot {
-            step(&mut self.tally(socket, program).slots, after.own_slot);
+            let now = self.moment;
+            self.tally(socket, program).step(now, after.own_slot);
         }
         if before.client && !after.client {
             self.release(socket, connection);
@@ -121,17 +145,22 @@ impl Books {
     /// Counts a connection for its opener, who has become known, and no more for `old`. Its client end is open.
     pub(super) fn rename(&mut self, socket: SocketId, connection: &Connection, old: ProgramId) {
         let own_slot = Weight::of(connection).own_slot;
+        let moment = self.moment;
         let was = self.tally(socket, old);
         was.record.disown();
         was.before_trace = was.before_trace.saturating_sub(1);
-        was.slots = was.slots.saturating_sub(u64::from(own_slot));
+        if own_slot {
+            was.step(moment, false);
+        }
         if was.record.opened() == 0 && was.record.failed().is_empty() {
             self.tallies.remove(&(socket, old));
         }
         let now = self.tally(socket, connection.opener.group);
         now.record.open();
         now.before_trace += 1;
-        now.slots += u64::from(own_slot);
+        if own_slot {
+            now.step(moment, true);
+        }
     }
 
     fn release(&mut self, socket: SocketId, connection: &Connection) {

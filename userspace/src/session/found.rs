@@ -22,7 +22,7 @@ impl Session {
             Some(followed) => followed.as_ref()?.socket,
             None => return Some(self.misfit()),
         };
-        self.moment = held.at;
+        self.books.moment = held.at;
         let holder = self.processes.identify(held.holder);
         let (id, is_seed, end, peer, opener) = match held.socket {
             HeldSocket::End { connection, is_seed, end, peer, opener } => {
@@ -80,7 +80,7 @@ impl Session {
         let known = self.table.get(id)?;
         let socket = self.books.followed(known.listener)?.socket;
         let before = Weight::of(known);
-        let Ok(change) = self.table.gone(id, end, self.moment) else { return Some(self.misfit()) };
+        let Ok(change) = self.table.gone(id, end, self.books.moment) else { return Some(self.misfit()) };
         self.unseen += 1;
         self.changed(socket, before, change, false);
         None

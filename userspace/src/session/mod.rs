@@ -10,12 +10,14 @@ mod found;
 mod holders;
 mod notice;
 mod settings;
+mod timeline;
 mod view;
 
 pub use books::Tally;
 pub use holders::Holder;
 pub use notice::{FoundConnection, Notice, Seen};
 pub use settings::Settings;
+pub use timeline::{Stretch, Timeline};
 
 use crate::{
     attribution::{
@@ -48,6 +50,8 @@ pub struct Socket {
     pub queue: Option<Queue>,
     /// When the last connection was accepted.
     pub last_accept: Option<u64>,
+    /// Slots in use over time.
+    pub timeline: Timeline,
 }
 
 /// A listener that a target means.
@@ -89,8 +93,6 @@ pub struct Session {
     found: Vec<Pending>,
     /// Time of the last record that has one.
     latest: u64,
-    /// Time of the last one that concerns a target: what a recording has too.
-    moment: u64,
     misfits: u64,
     unseen: u64,
     last: Option<(Event, Who, SocketId)>,
@@ -113,7 +115,6 @@ impl Session {
             stacks: Stacks::default(),
             found: Vec::new(),
             latest: 0,
-            moment: 0,
             misfits: 0,
             unseen: 0,
             last: None,
@@ -214,6 +215,7 @@ impl Session {
             backlog: None,
             queue: None,
             last_accept: None,
+            timeline: Timeline::new(self.books.settings.started),
         });
         self.by_name.insert((path.to_vec(), namespace), id);
         id
@@ -225,7 +227,7 @@ impl Session {
             Ok(socket) => socket?,
             Err(Unknown) => return Some(self.misfit()),
         };
-        self.moment = event.at;
+        self.books.moment = event.at;
         let who = self.processes.identify(event.actor);
         let id = event.what.connection();
         let mut before = Weight::default();

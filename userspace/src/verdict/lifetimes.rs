@@ -40,6 +40,23 @@ impl Lifetimes {
         }
     }
 
+    /// Adds all of another's.
+    pub fn merge(&mut self, other: &Self) {
+        for (bucket, &count) in (other.first..).zip(&other.buckets).filter(|(_, count)| **count > 0) {
+            self.reach(bucket);
+            if let Some(own) = self.buckets.get_mut(usize::from(bucket - self.first)) {
+                *own += count;
+            }
+        }
+        self.count += other.count;
+    }
+
+    /// Durations in nanoseconds, to within 1/32, the shortest first, and how many there are of each.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        let counted = (self.first..).zip(&self.buckets).filter(|(_, count)| **count > 0);
+        counted.map(|(bucket, &count)| (middle(bucket), count))
+    }
+
     /// How many were added.
     #[must_use]
     pub const fn count(&self) -> u64 {

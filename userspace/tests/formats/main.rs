@@ -3,6 +3,7 @@
 mod csv;
 mod document;
 mod groups;
+mod html;
 mod markdown;
 mod scene;
 mod schema;
