@@ -76,6 +76,18 @@ fn findings_are_about_groups() {
     assert_eq!(leak.program, "cert-renewer.service");
     let starved = report.findings.iter().find_map(|it| it.hardship.as_ref()).unwrap();
     assert_eq!(starved.holders[0].program, "cert-renewer.service");
+    // Whatever its group is called, it is HAProxy that keeps its ends.
+    let server = report.findings.iter().find(|it| it.verdict.name() == "server-leak").unwrap();
+    assert_eq!(server.program, "haproxy.service");
+    assert!(server.advice.contains("HAProxy is known to keep"), "{}", server.advice);
+    // And no server is taken for it by the name of its group.
+    assert!(
+        report
+            .findings
+            .iter()
+            .filter(|it| it.program != "haproxy.service")
+            .all(|it| !it.advice.contains("in three cases"))
+    );
     // A connection's own program stays what it is.
     let open = report.open.iter().find(|it| it.group == "cert-renewer.service").unwrap();
     assert_eq!(open.opener.program, "/opt/certificates/bin/cert-renewer");

@@ -64,7 +64,12 @@ SERVER-LEAK: /usr/sbin/haproxy does not release its ends on /run/ma.sock: 1
   9 s.
   The clients of these connections have gone, and the server has not released
   its own ends. The fault is the server's, not the clients': look for a newer
-  version of it. Until then, restarting it frees them.
+  version of it. Until then, restarting it frees them. HAProxy is known to keep
+  its ends in three cases. A worker that does not answer holds those of `@1 ...`
+  commands until it does, or until a reload (its issue 3351; 2.6.12 to 3.4.0). A
+  large answer that is read slowly through the master is kept for good (issue
+  3070; 2.6.12 and 3.0.11, not 3.2.26). On a worker's own stats socket, clients
+  that leave without a command are (issue 2727; 3.0.0, not 3.0.11).
 POOL: /usr/bin/leaky keeps 1 connection to /run/ma.sock open for 1 min 0 s and
   longer, the oldest for 1 min 30 s.
   Uncertain: observed too briefly to tell whether the number grows.
