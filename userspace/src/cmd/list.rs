@@ -28,7 +28,6 @@ use crate::{
     report::{
         Loss,
         list::{Listing, render},
-        text,
     },
     session::{Notice, Session, Settings},
 };
@@ -65,7 +64,9 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     if arguments.json {
         out.json(&serde_json::to_value(&listing).context("the listing cannot be written as JSON")?);
     } else {
-        out.buffer.extend_from_slice(render(&listing, terminal_width().unwrap_or(text::WIDTH)).as_bytes());
+        // Elsewhere than on a terminal each connection stays a line, for whoever searches in them.
+        let width = terminal_width().unwrap_or(usize::MAX);
+        out.buffer.extend_from_slice(render(&listing, width).as_bytes());
     }
     out.flush()
 }

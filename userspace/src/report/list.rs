@@ -212,7 +212,7 @@ fn connections(socket: &ListedSocket) -> Grid {
         ("PID", Kind::Number),
         ("FD", Kind::Number),
         ("USER", Kind::Word),
-        ("PROGRAM", Kind::Name),
+        ("PROGRAM", Kind::Command),
         ("UNIT OR CONTAINER", Kind::Name),
         ("STATE", Kind::Word),
         ("SERVER", Kind::Prose),
