@@ -138,8 +138,10 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
     let (client, server) = if is_client { (sock, other) } else { (other, sock) };
     let Some(connection) = number_of(sock, other, client) else { return };
     enter(sock, connection, listener, side);
-    if peer == peer::QUEUED {
-        enter(other, connection, listener, side::SERVER);
+    if peer != peer::RELEASED {
+        // It may be released just now: then `verify` tells, and the release of another socket at its address is none of it.
+        let other_side = if is_client { side::SERVER } else { side::CLIENT };
+        enter(other, connection, listener, other_side);
     }
     emit_held(descriptor, |held| {
         held.connection = connection;

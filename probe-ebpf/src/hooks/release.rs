@@ -14,7 +14,7 @@ use probe_ebpf::abi::{Actor, End, Release, circumstance, hook, kind};
 
 use crate::{
     emit,
-    kernel::task::Task,
+    kernel::{sock::Sock, task::Task},
     maps::{ENDS, OBSERVER},
 };
 
@@ -35,11 +35,15 @@ pub(crate) fn release_kprobe(ctx: ProbeContext) -> u32 {
 #[inline(always)]
 fn released(sock: u64, embryo: i32) {
     // SAFETY: copied before the entry is removed, by the only task that releases this socket.
-    let Some(&End { connection, listener, side, owner, owner_exec_id, .. }) = (unsafe { ENDS.get(&sock) })
+    let Some(&End { connection, listener, side, owner, owner_exec_id, inode }) = (unsafe { ENDS.get(&sock) })
     else {
         return;
     };
     let _ = ENDS.remove(&sock);
+    // What was entered at this address was released without a program, and this is another socket.
+    if inode != 0 && inode != Sock(sock).inode_number::<false>() {
+        return;
+    }
     let task = Task::current();
     let actor = task.actor();
     // Most ends are released by whoever opened or accepted them, and that process was described then. The description

@@ -35,15 +35,15 @@ enum Out {
 }
 
 impl Destination {
-    /// Makes ready to write; `source` is what is read, and never written over.
+    /// Makes ready to write; `sources` are what is read, and never written over.
     ///
     /// # Errors
     /// If it cannot be written to.
-    pub(super) fn open(path: Option<&Path>, source: &Path) -> Result<Self, Failure> {
+    pub(super) fn open(path: Option<&Path>, sources: &[PathBuf]) -> Result<Self, Failure> {
         let Some(path) = path else {
             return Ok(Self { out: Out::Stdout(BufWriter::with_capacity(BUFFER, io::stdout())), path: None });
         };
-        if is_same(path, source) {
+        if sources.iter().any(|source| is_same(path, source)) {
             let path = path.display();
             return Err(Failure::Usage(format!(
                 "{path} is the trace itself; name another file for the output"
@@ -51,6 +51,16 @@ impl Destination {
         }
         let out = open(path).map_err(|cause| named(path, cause))?;
         Ok(Self { out, path: Some(path.to_owned()) })
+    }
+
+    /// Writes all of a document.
+    ///
+    /// # Errors
+    /// If that fails: a file is as it was then.
+    pub(super) fn put(mut self, document: &[u8]) -> Result<(), Failure> {
+        let written = self.writer().write_all(document);
+        written.map_err(|error| self.name(Failure::Output(error)))?;
+        self.finish()
     }
 
     /// What to write to.
@@ -122,4 +132,58 @@ fn is_same(path: &Path, other: &Path) -> bool {
 
 fn named(path: &Path, cause: io::Error) -> Failure {
     Failure::OutputFile { path: path.to_owned(), cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    fn replace(path: &Path, content: &[u8]) -> Result<(), Failure> {
+        Destination::open(Some(path), &[])?.put(content)
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).expect("it is readable").flatten();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_is_left() {
+        let directory = tempfile::tempdir().expect("a directory can be created");
+        let (file, link) = (directory.path().join("r.txt"), directory.path().join("link"));
+        replace(&file, b"one").expect("it is written");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is mine");
+        std::os::unix::fs::symlink("r.txt", &link).expect("it can be linked to");
+        replace(&link, b"two").expect("it is written");
+        assert_eq!(fs::read(&file).expect("it is there"), b"two");
+        assert_eq!(mode(&file), 0o600, "what was private stays so");
+        assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+        assert_eq!(names(directory.path()), ["link", "r.txt"]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_named() {
+        let directory = tempfile::tempdir().expect("a directory can be created");
+        let missing = directory.path().join("none/r.txt");
+        let said = replace(&missing, b"x").expect_err("there is no such directory").to_string();
+        assert!(said.contains("none/r.txt"), "{said}");
+        let said = replace(directory.path(), b"x").expect_err("it is a directory").to_string();
+        assert!(said.contains(&*directory.path().to_string_lossy()), "{said}");
+        assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn a_device_stays_one() {
+        replace(Path::new("/dev/null"), b"x").expect("it takes everything");
+        assert!(!fs::metadata("/dev/null").expect("it is there").is_file());
+    }
 }

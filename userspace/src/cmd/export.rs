@@ -23,7 +23,8 @@ pub fn run(arguments: &cli::Export) -> Result<(), Failure> {
     }
     let trace = Trace::open(&arguments.trace)?;
     note_end(&trace, &arguments.trace, "the rows are");
-    let mut destination = Destination::open(arguments.output.as_deref(), &arguments.trace)?;
+    let mut destination =
+        Destination::open(arguments.output.as_deref(), std::slice::from_ref(&arguments.trace))?;
     let style = Style { format, is_terminal };
     let outcome = export(&trace, what, style, destination.writer()).map_err(|error| destination.name(error));
     match outcome.and_then(|()| destination.finish()) {

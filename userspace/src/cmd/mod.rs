@@ -4,7 +4,6 @@ pub mod capture;
 pub mod check;
 mod destination;
 pub mod export;
-mod file;
 pub mod list;
 mod output;
 pub mod report;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::ControlFlow, path::Path};
 use anyhow::Context as _;
 
 use super::{
-    file,
+    destination::Destination,
     output::{Output, terminal_width},
 };
 use crate::{
@@ -40,7 +40,7 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
     let document = document::render(&sections, format, arguments.table.unwrap_or_default(), width)
         .context("the report cannot be put in that form")?;
     match &arguments.output {
-        Some(path) => file::replace(path, document.as_bytes())?,
+        Some(path) => Destination::open(Some(path), &arguments.traces)?.put(document.as_bytes())?,
         None => {
             let mut out = Output::default();
             out.buffer.extend_from_slice(document.as_bytes());

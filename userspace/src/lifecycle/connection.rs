@@ -98,8 +98,7 @@ pub struct Connection {
     pub server: EndState,
     /// The opener's stack when it connected, where that was taken.
     pub stack: Option<StackId>,
-    /// Which ends the kernel side follows, as far as they are open: the client's, the server's. One that was only met as the
-    /// other end of a descriptor is not.
+    /// Which ends the kernel side follows, as far as they are open: the client's, the server's.
     pub followed: [bool; 2],
 }
 

@@ -88,8 +88,8 @@ impl Connection {
     /// What a descriptor tells beyond the state of the ends.
     fn learn(&mut self, found: &Found) {
         self.follow(found.end);
-        if found.peer == Peer::Queued {
-            // It is entered with its client: no descriptor leads to it.
+        if found.peer != Peer::Released {
+            // It is entered with this one: perhaps no descriptor leads to it.
             self.follow(other(found.end));
         }
         let peer_inode = if let Peer::Open(inode) = found.peer { inode } else { 0 };

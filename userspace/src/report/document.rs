@@ -67,7 +67,10 @@ fn json_lines(sections: &[Section]) -> serde_json::Result<String> {
     let mut out = String::new();
     for Section { host, file, report, clock, .. } in sections {
         let mut line = json::report(report, clock)?;
-        if let Value::Object(line) = &mut line {
+        // A single one is the line that the capture ended with, byte for byte.
+        if sections.len() > 1
+            && let Value::Object(line) = &mut line
+        {
             line.insert("host".to_owned(), json!(host));
             line.insert("file".to_owned(), json!(file));
         }
