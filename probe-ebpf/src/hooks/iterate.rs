@@ -136,14 +136,17 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
         (true, false) => peer::RELEASED,
     };
     let (client, server) = if is_client { (sock, other) } else { (other, sock) };
-    let Some(connection) = number_of(sock, other, client) else { return };
-    enter(sock, connection, listener, side);
-    if peer != peer::RELEASED {
-        // It may be released just now: then `verify` tells, and the release of another socket at its address is none of it.
-        let other_side = if is_client { side::SERVER } else { side::CLIENT };
-        enter(other, connection, listener, other_side);
-    }
+    let Some((connection, is_new)) = number_of(sock, other, client) else { return };
     emit_held(descriptor, |held| {
+        // With the record reserved: the record of a release that follows lies behind it.
+        enter(sock, connection, listener, side);
+        // The other end of one that is known was entered then: if it is not there, its release has begun.
+        if is_new && peer != peer::RELEASED {
+            // It may be released just now: then `verify` tells, and the release of another socket at its address is none
+            // of it.
+            let other_side = if is_client { side::SERVER } else { side::CLIENT };
+            enter(other, connection, listener, other_side);
+        }
         held.connection = connection;
         held.listener = listener;
         held.side = side;
@@ -195,20 +198,21 @@ fn number_of_address(address: u64) -> Option<u64> {
     unsafe { ADDRESSES.get(&address) }.copied()
 }
 
-/// Number of the connection that an end belongs to: the one that either end has, or a new one that both will get.
+/// Number of the connection that an end belongs to: the one that either end has, or a new one that both will get; and whether it
+/// is a new one.
 #[inline(always)]
-fn number_of(sock: Sock, other: Sock, client: Sock) -> Option<u64> {
+fn number_of(sock: Sock, other: Sock, client: Sock) -> Option<(u64, bool)> {
     // SAFETY: copied at once.
     if let Some(&End { connection, .. }) = unsafe { ENDS.get(&sock.0) } {
-        return Some(connection);
+        return Some((connection, false));
     }
     // SAFETY: as above.
     if let Some(&End { connection, .. }) = unsafe { ENDS.get(&other.0) } {
-        return Some(connection);
+        return Some((connection, false));
     }
     // SAFETY: as above.
     if let Some(&number) = unsafe { SEEDS.get(&client.0) } {
-        return Some(number);
+        return Some((number, false));
     }
     let count = SEED_NUMBER.get_ptr_mut(0)?;
     // SAFETY: the iterator runs once at a time, and nobody else writes to the entry.
@@ -220,7 +224,7 @@ fn number_of(sock: Sock, other: Sock, client: Sock) -> Option<u64> {
         emit::count(hook::ITERATE, failure::ENDS);
         return None;
     }
-    Some(number)
+    Some((number, true))
 }
 
 /// Enters an end, unless it is there.
