@@ -26,6 +26,8 @@ pub enum By {
     User,
     /// Process.
     Pid,
+    /// Program, and with --stacks the function of its own that connects.
+    Stack,
 }
 
 impl By {
@@ -39,6 +41,7 @@ impl By {
             Self::Container => "container",
             Self::User => "user",
             Self::Pid => "pid",
+            Self::Stack => "stack",
         }
     }
 
@@ -52,6 +55,7 @@ impl By {
             Self::Container => "CONTAINER",
             Self::User => "USER",
             Self::Pid => "PROCESS",
+            Self::Stack => "PROGRAM: PLACE",
         }
     }
 
@@ -65,6 +69,7 @@ impl By {
             Self::Container => "container",
             Self::User => "user",
             Self::Pid => "process",
+            Self::Stack => "place in a program",
         }
     }
 
@@ -77,6 +82,7 @@ impl By {
             Self::Container => "[other containers]",
             Self::User => "[other users]",
             Self::Pid => "[other processes]",
+            Self::Stack => "[other places]",
         }
     }
 
@@ -85,7 +91,8 @@ impl By {
     pub(super) fn group(self, member: &Member<'_>) -> String {
         let process = member.process;
         match self {
-            Self::Program => member.program.to_owned(),
+            // Where it connects is known with a connection alone: see `Processes::place`.
+            Self::Program | Self::Stack => member.program.to_owned(),
             Self::Cmdline => {
                 process.and_then(command_line).unwrap_or_else(|| "[unknown command line]".to_owned())
             }

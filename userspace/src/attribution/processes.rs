@@ -120,6 +120,12 @@ impl Processes {
         Who { actor, program, group, process: None }
     }
 
+    /// The group of a place in a program, where groups are such.
+    pub fn place(&mut self, program: ProgramId, place: &str) -> Option<ProgramId> {
+        let name = format!("{}: {place}", self.name(program));
+        (self.by == By::Stack).then(|| self.enter(&name))
+    }
+
     fn group(&mut self, actor: &Actor, process: Option<&Process>, program: ProgramId) -> ProgramId {
         if self.by == By::Program {
             return program;
@@ -128,12 +134,16 @@ impl Processes {
         let user = uid.and_then(|uid| self.users.get(&uid)).map(|user| &**user);
         let member = Member { actor, process, program: self.name(program), user };
         let name = self.by.group(&member);
-        let known = self.by_name.get(&name).filter(|id| self.groups.contains(id));
+        self.enter(&name)
+    }
+
+    fn enter(&mut self, name: &str) -> ProgramId {
+        let known = self.by_name.get(name).filter(|id| self.groups.contains(id));
         if let Some(&known) = known {
             return known;
         }
         let is_full = self.groups.len() >= MOST_GROUPS;
-        let id = self.intern(if is_full { self.by.others() } else { &name });
+        let id = self.intern(if is_full { self.by.others() } else { name });
         self.groups.insert(id);
         id
     }

@@ -68,6 +68,41 @@ impl Stacks {
     }
 }
 
+/// The innermost function that is the program's own, in words; None if none is known to be.
+#[must_use]
+pub fn site(frames: &[Frame]) -> Option<String> {
+    let own = frames.iter().find(|frame| frame.function.is_some() && !is_library(frame))?;
+    let function = own.function.as_deref()?;
+    Some(match (&own.file, own.line) {
+        (Some(file), Some(line)) => format!("{function} ({file}:{line})"),
+        _ => function.to_owned(),
+    })
+}
+
+/// Does a function come with the language, so that it does not tell who opened?
+fn is_library(frame: &Frame) -> bool {
+    let function = frame.function.as_deref().unwrap_or_default();
+    let file = frame.file.as_deref().unwrap_or_default();
+    let module = frame.module.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    let is_c =
+        ["libc.so", "libc-", "ld-linux", "ld-musl", "libpthread"].iter().any(|it| module.starts_with(it));
+    let is_rust =
+        ["std::", "core::", "alloc::", "<std::", "<core::"].iter().any(|it| function.starts_with(it));
+    let is_python = file.contains("/lib/python") && !file.contains("-packages/");
+    is_c || is_rust || is_python || is_go_library(function, file)
+}
+
+/// Go's own packages are those without a dot in the first part of their path, and not `main`.
+fn is_go_library(function: &str, file: &str) -> bool {
+    if !file.ends_with(".go") && !file.ends_with(".s") {
+        return false;
+    }
+    let (first, rest) = function.split_once('/').unwrap_or((function, ""));
+    // Without a path, what precedes the dot is the package.
+    let package = if rest.is_empty() { first.split('.').next().unwrap_or(first) } else { first };
+    package != "main" && !package.contains('.')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -147,7 +147,9 @@ impl Report {
             format!("{} of the {} hook lost at least {} times", loss.what, loss.hook, loss.count)
         }));
         if session.misfits() > 0 {
-            incomplete_because.push(format!("{} events did not fit what came before", session.misfits()));
+            let count = session.misfits();
+            let events = if count == 1 { "event" } else { "events" };
+            incomplete_because.push(format!("{count} {events} did not fit what came before"));
         }
         let unknown = open
             .iter()

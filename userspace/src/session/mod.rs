@@ -21,10 +21,11 @@ pub use timeline::{Stretch, Timeline};
 
 use crate::{
     attribution::{
+        by::By,
         limits::{self, GivenLimit, Limit},
         processes::Processes,
         selection::Selection,
-        stacks::Stacks,
+        stacks::{self, StackId, Stacks},
         who::Who,
     },
     event::{Event, Listener, ProcessId, Queue, Reason, Record, What},
@@ -228,7 +229,8 @@ impl Session {
             Err(Unknown) => return Some(self.misfit()),
         };
         self.books.moment = event.at;
-        let who = self.processes.identify(event.actor);
+        let mut who = self.processes.identify(event.actor);
+        let stack = self.stack_of(&event.what, &mut who);
         let id = event.what.connection();
         let mut before = Weight::default();
         if let Some(id) = id {
@@ -240,9 +242,7 @@ impl Session {
         let Ok(change) = self.table.apply(event.at, who.clone(), &event.what) else {
             return Some(self.misfit());
         };
-        if let What::Connect { connection, .. } = event.what
-            && let Some(stack) = self.stacks.take(connection)
-        {
+        if let Some((connection, stack)) = stack {
             self.table.tell_stack(connection, stack);
         }
         if let What::Release { reason: Reason::Unseen, .. } = event.what {
@@ -254,6 +254,18 @@ impl Session {
         }
         self.last = Some((event, who, socket));
         self.last_seen().map(Notice::Seen)
+    }
+
+    /// The stack that a connection comes with; by that its opener may be grouped.
+    fn stack_of(&mut self, what: &What, who: &mut Who) -> Option<(u64, StackId)> {
+        let What::Connect { connection, .. } = *what else { return None };
+        let stack = self.stacks.take(connection)?;
+        if self.books.settings.by == By::Stack {
+            let place = stacks::site(self.stacks.frames(stack));
+            let place = place.as_deref().unwrap_or("[a place without a name]");
+            who.group = self.processes.place(who.program, place).unwrap_or(who.group);
+        }
+        Some((connection, stack))
     }
 
     /// What an event tells beyond the state of a connection.

@@ -3,7 +3,9 @@ use std::{collections::BTreeMap, path::Path};
 use super::*;
 use crate::{
     attribution::targets::Target,
-    event::{Actor, Comm, End, Held, HeldSocket, Namespaces, Peer, Process, ProcessId, Queue, Reason},
+    event::{
+        Actor, Comm, End, Frame, Held, HeldSocket, Namespaces, Peer, Process, ProcessId, Queue, Reason, Stack,
+    },
     lifecycle::LiveEnds,
 };
 
@@ -279,4 +281,28 @@ fn a_round_broken_off_does_not_replace_the_last() {
     assert_eq!(session.holders(9, End::Client).map(<[Holder]>::len), Some(1));
     feed(&mut session, [Record::RoundEnds]);
     assert_eq!(session.holders(9, End::Client).map(<[Holder]>::len), Some(0));
+}
+
+#[test]
+fn places_in_programs_are_groups_where_stacks_were_taken() {
+    let settings = Settings { by: By::Stack, ..Settings::default() };
+    let mut session = session_with(&["/run/a.sock"], settings);
+    let stack = |connection, function: &str| {
+        let named = |function: &str| Frame { function: Some(function.into()), ..Frame::default() };
+        let libc = Frame { module: Some("/lib/libc.so.6".into()), ..named("connect") };
+        Record::Stack(Stack { connection, frames: [libc, named(function), named("main")].into() })
+    };
+    feed(&mut session, [process(7, Some("/bin/x")), listener(1, "/run/a.sock")]);
+    feed(&mut session, [stack(1, "query"), event(1, 7, connect(1, 1)), event(2, 7, accept(1, 1))]);
+    feed(&mut session, [stack(2, "query"), event(3, 7, connect(2, 1))]);
+    feed(
+        &mut session,
+        [stack(3, "watch"), event(4, 7, connect(3, 1)), event(5, 7, release(3, 1, End::Client))],
+    );
+    // No stack was taken of the last one.
+    feed(&mut session, [event(6, 7, connect(4, 1))]);
+    let opened: BTreeMap<_, _> =
+        session.tallies().map(|(_, group, tally)| (session.program(group), tally.opened())).collect();
+    assert_eq!(opened, BTreeMap::from([("/bin/x", 1), ("/bin/x: query", 2), ("/bin/x: watch", 1)]));
+    assert!(session.open().all(|(_, connection)| session.program(connection.opener.program) == "/bin/x"));
 }

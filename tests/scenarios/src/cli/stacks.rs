@@ -85,6 +85,10 @@ fn names_the_line(bench: &Bench<'_>, leak: &Leak) -> anyhow::Result<String> {
     replayed.expect(0)?;
     let last = ended.out.lines().last();
     ensure!(replayed.out.lines().last() == last, "the recording tells another story: {}", replayed.out);
+    let by = bench.run(bench.sockleak().args(["report", "--by", "stack", &trace]))?;
+    by.expect(0)?;
+    let (function, _) = leak.marks().into_iter().next().context("the source marks nothing")?;
+    by.expect_output(&[&format!(": {function} (")])?;
     let text = bench.run(bench.sockleak().args(["report", "--leak-age", "1ms", &trace]))?;
     text.expect(0)?;
     Ok(text.out)

@@ -31,6 +31,10 @@ pub(super) fn label(seconds: f64) -> String {
     if seconds < 1.0 {
         return format!("{:.0} ms", seconds * 1e3);
     }
+    let tenths = (seconds * 10.0).round() as u64;
+    if !tenths.is_multiple_of(10) && tenths < 600 {
+        return format!("{}.{} s", tenths / 10, tenths % 10);
+    }
     let whole = seconds.round() as u64;
     let units = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
     let mut rest = whole;
@@ -63,6 +67,7 @@ mod tests {
         for (seconds, expected) in [
             (0.0, &["0"][..]),
             (0.25, &["0", "50 ms", "100 ms", "150 ms", "200 ms", "250 ms"]),
+            (3.8, &["0", "500 ms", "1 s", "1.5 s", "2 s", "2.5 s", "3 s", "3.5 s"]),
             (14.1, &["0", "2 s", "4 s", "6 s", "8 s", "10 s", "12 s", "14 s"]),
             (90.0, &["0", "15 s", "30 s", "45 s", "1 min", "1 min 15 s", "1 min 30 s"]),
             (3600.0, &["0", "10 min", "20 min", "30 min", "40 min", "50 min", "1 h"]),
