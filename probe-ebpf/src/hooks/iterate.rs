@@ -116,6 +116,7 @@ fn listening(config: &Config, descriptor: &Descriptor, listener: Sock) {
         held.side = side::LISTENER;
         held.inode = listener.inode_number::<false>();
         held.queue = listener.queue::<false>();
+        true
     });
 }
 
@@ -139,13 +140,16 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
     let Some((connection, is_new)) = number_of(sock, other, client) else { return };
     emit_held(descriptor, |held| {
         // With the record reserved: the record of a release that follows lies behind it.
-        enter(sock, connection, listener, side);
+        if !enter(sock, connection, listener, side) && is_new {
+            // With the map full it cannot be followed, and a hook may have told of it under another number.
+            return false;
+        }
         // The other end of one that is known was entered then: if it is not there, its release has begun.
         if is_new && peer != peer::RELEASED {
             // It may be released just now: then `verify` tells, and the release of another socket at its address is none
             // of it.
             let other_side = if is_client { side::SERVER } else { side::CLIENT };
-            enter(other, connection, listener, other_side);
+            let _ = enter(other, connection, listener, other_side);
         }
         held.connection = connection;
         held.listener = listener;
@@ -154,6 +158,7 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
         held.inode = sock.inode_number::<false>();
         held.peer_inode = if peer == peer::OPEN { other.inode_number::<false>() } else { 0 };
         held.opener = server.peer_pid();
+        true
     });
 }
 
@@ -227,21 +232,24 @@ fn number_of(sock: Sock, other: Sock, client: Sock) -> Option<(u64, bool)> {
     Some((number, true))
 }
 
-/// Enters an end, unless it is there.
+/// Enters an end, unless it is there; tells whether it is now.
 #[inline(always)]
-fn enter(sock: Sock, connection: u64, listener: u64, side: u32) {
+fn enter(sock: Sock, connection: u64, listener: u64, side: u32) -> bool {
     if ENDS.get_ptr(&sock.0).is_some() {
-        return;
+        return true;
     }
     let inode = sock.inode_number::<false>();
     let end = End { connection, listener, side, owner_exec_id: 0, owner: 0, inode };
     if ENDS.insert(&sock.0, &end, u64::from(BPF_NOEXIST)).is_err() {
         emit::count(hook::ITERATE, failure::ENDS);
+        return false;
     }
+    true
 }
 
+/// Hands over what `fill` says of a descriptor, unless it returns false.
 #[inline(always)]
-fn emit_held(descriptor: &Descriptor, fill: impl FnOnce(&mut Held)) {
+fn emit_held(descriptor: &Descriptor, fill: impl FnOnce(&mut Held) -> bool) {
     let Some(mut entry) = emit::reserve::<Held>(hook::ITERATE) else { return };
     let leader: u64 = peek(descriptor.task + offset!(task_leader));
     let mut held = Held {
@@ -258,7 +266,10 @@ fn emit_held(descriptor: &Descriptor, fill: impl FnOnce(&mut Held)) {
         fd: descriptor.fd,
         opener: 0,
     };
-    fill(&mut held);
+    if !fill(&mut held) {
+        entry.discard(0);
+        return;
+    }
     entry.write(held);
     emit::submit(entry);
 }

@@ -29,6 +29,8 @@ use super::{maps::Mapping, python::Layout};
 const MOST: usize = 256;
 /// Larger ones stay without names.
 const LARGEST: u64 = 512 << 20;
+/// Bytes of all copies: whoever connects chooses what is copied.
+const ROOM: u64 = 1 << 30;
 
 /// A segment that is loaded.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +102,8 @@ impl ElfFile {
 pub(super) struct Files {
     by_identity: FxHashMap<(u64, u64, i64), Option<usize>>,
     files: Vec<ElfFile>,
+    /// Bytes that were copied.
+    copied: u64,
 }
 
 impl Files {
@@ -111,9 +115,11 @@ impl Files {
         if let Some(&known) = self.by_identity.get(&identity) {
             return known;
         }
-        if self.files.len() >= MOST || metadata.len() > LARGEST {
+        let copied = self.copied.saturating_add(metadata.len());
+        if self.files.len() >= MOST || metadata.len() > LARGEST || copied > ROOM {
             return None;
         }
+        self.copied = copied;
         let parsed = copy(file).ok().and_then(|copy| parse(&mapping.path, metadata.ino(), copy));
         let number = parsed.map(|parsed| {
             self.files.push(parsed);

@@ -121,7 +121,7 @@ fn check_consistency(database: &Connection) -> anyhow::Result<()> {
     for (what, stray) in [
         (
             "events of connections that never began",
-            "SELECT count(*) FROM event WHERE kind <> 1 AND connection NOT IN (SELECT connection FROM event WHERE kind = 1 \
+            "SELECT count(*) FROM event WHERE kind <> 1 AND connection IS NOT NULL AND connection NOT IN (SELECT connection FROM event WHERE kind = 1 \
              UNION SELECT connection FROM held WHERE connection IS NOT NULL)",
         ),
         (
