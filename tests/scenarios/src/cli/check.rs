@@ -10,7 +10,7 @@ use super::bench::Bench;
 pub(super) fn check(bench: &Bench<'_>) -> anyhow::Result<()> {
     const CONCLUSION: &str = "Everything can be traced on this machine.";
     for (choice, kinds) in [
-        ("auto", &["fentry", "fexit", "kprobe", "kretprobe", "iter"][..]),
+        ("auto", &["fentry", "fexit", "kprobe", "kprobe+fentry", "kretprobe", "iter"][..]),
         ("fentry", &["fentry", "fexit", "iter"]),
         ("kprobe", &["kprobe", "kretprobe", "iter"]),
     ] {

@@ -92,7 +92,8 @@ pub(super) fn pool(stage: &mut Stage) -> anyhow::Result<()> {
         stage.close(server, *member, End::Server)?;
         stage.pair(client, server, door)?;
     }
-    sleep(GAP);
+    // While a pool fills it cannot be told from a leak, and on a slow machine it may fill for as long as a leak age.
+    sleep(7 * LEAK_AGE);
     stage.due("pool", client, door, MEMBERS);
     Ok(())
 }
