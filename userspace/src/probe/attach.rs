@@ -115,7 +115,7 @@ impl Probe {
             attached.extend(programs.into_iter().map(|program| (hook, program)));
             hooks.push(status);
         }
-        let verifies = verify::load(&mut ebpf);
+        let verifies = !sizes.is_look && verify::load(&mut ebpf);
         Ok(Self {
             control: Control::new(&mut ebpf)?,
             rounds: Rounds::new(&mut ebpf)?,
