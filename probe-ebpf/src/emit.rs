@@ -46,9 +46,15 @@ pub(crate) fn uncount(hook: usize, what: usize) {
 /// Room for a record in the ring; a lack of it is counted.
 #[inline(always)]
 pub(crate) fn reserve<T: 'static>(hook: usize) -> Option<RingBufEntry<T>> {
+    reserve_or_count(hook, failure::RING)
+}
+
+/// Room for a record in the ring; a lack of it is counted as `what`.
+#[inline(always)]
+pub(crate) fn reserve_or_count<T: 'static>(hook: usize, what: usize) -> Option<RingBufEntry<T>> {
     let entry = EVENTS.reserve::<T>(0);
     if entry.is_none() {
-        count(hook, failure::RING);
+        count(hook, what);
     }
     entry
 }

@@ -3,10 +3,10 @@
 //!
 //! It enters ends that no hook saw, so that connections from before the trace are followed from now on. While the
 //! program looks at a descriptor, the iterator holds its file: the socket in it cannot be released in between. The other end
-//! can, and is entered when its own descriptor comes by. Only a server end that waits to be accepted has none: it is
-//! entered through its client, and the next round tells whether it was released just then.
+//! can, and is entered with it all the same: one that waits to be accepted, or is in flight, has no descriptor of its own. What
+//! was released just then is told by the next round, or by `verify`.
 
-use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_pid_tgid};
+use aya_ebpf::bindings::BPF_NOEXIST;
 use probe_ebpf::abi::{Config, End, Held, PROCESSOR_BITS, Queue, SEED, failure, hook, kind, peer, side};
 
 use super::{NOT_FOLLOWED, config, introduce, introduce_bound, is_ignored, known_listener};
@@ -88,7 +88,7 @@ fn again(before: u64) -> i32 {
 fn observe() {
     if let Some(observer) = OBSERVER.get_ptr_mut(0) {
         // SAFETY: the map's only entry; only the one reader of the iterator writes to it.
-        unsafe { *observer = (bpf_get_current_pid_tgid() >> 32) as u32 };
+        unsafe { *observer = task::current_ids().0 };
     }
 }
 

@@ -5,10 +5,13 @@
 
 use core::mem::MaybeUninit;
 
-use aya_ebpf::helpers::{bpf_get_current_pid_tgid, generated::bpf_probe_read_user};
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use probe_ebpf::abi::{Python, SCRIPT_LEN, interpreter_process};
 
-use super::{dentry, offset, peek, task::Task};
+use super::{
+    dentry, offset, peek,
+    task::{Task, current_ids},
+};
 use crate::maps::PYTHONS;
 
 /// Threads that are looked at.
@@ -42,7 +45,7 @@ pub(crate) unsafe fn walk(task: Task, to: *mut [u64; 2]) -> u32 {
 /// The interpreter that the process is, and the address of its `_PyRuntime`.
 #[inline(always)]
 fn interpreter(task: Task) -> Option<(Python, u64)> {
-    let process = interpreter_process((bpf_get_current_pid_tgid() >> 32) as u32);
+    let process = interpreter_process(current_ids().0);
     // SAFETY: copied at once.
     if let Some(&python) = unsafe { PYTHONS.get(&process) } {
         return Some((python, python.runtime));

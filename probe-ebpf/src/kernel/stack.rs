@@ -5,16 +5,13 @@ use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use probe_ebpf::abi::{Actor, STACK_LEN, STACK_PIECE, Stack, failure, hook, kind};
 
 use super::{python, task::Task};
-use crate::{emit, maps::EVENTS};
+use crate::emit;
 
 /// Hands over the stack of the current task. Without room, or for a task without a user mode of 64 bits, there is none.
 #[inline(always)]
 pub(crate) fn emit(task: Task, actor: &Actor, connection: u64) {
     let Some([ip, sp, bp]) = task.stack_registers() else { return };
-    let Some(mut entry) = EVENTS.reserve::<Stack>(0) else {
-        emit::count(hook::CONNECT, failure::STACK);
-        return;
-    };
+    let Some(mut entry) = emit::reserve_or_count::<Stack>(hook::CONNECT, failure::STACK) else { return };
     let record = entry.as_mut_ptr();
     // Aligned, no piece reaches over the end of the last page.
     let base = sp & !(STACK_PIECE as u64 - 1);

@@ -14,7 +14,7 @@ use probe_ebpf::abi::{ARGV_LEN, Actor, NO_ID, Process, ProcessKey, failure, kind
 use super::{Plain, dentry::Location, injected, load, offset, peek};
 use crate::{
     emit,
-    maps::{ANNOUNCED, EVENTS, LAST_ANNOUNCED},
+    maps::{ANNOUNCED, LAST_ANNOUNCED},
 };
 
 /// `PF_EXITING`, include/linux/sched.h.
@@ -170,10 +170,7 @@ impl Task {
         if mm == 0 {
             return;
         }
-        let Some(mut entry) = EVENTS.reserve::<Process>(0) else {
-            emit::count(hook, failure::PROCESS);
-            return;
-        };
+        let Some(mut entry) = emit::reserve_or_count::<Process>(hook, failure::PROCESS) else { return };
         // Reserved before it is entered: whoever finds the entry reserves its own record behind this one.
         let seen = 1;
         if ANNOUNCED.insert(&actor.process, seen, u64::from(BPF_NOEXIST)).is_err() {

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io,
     os::fd::{AsRawFd as _, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -14,7 +14,10 @@ use nix::{
     sys::socket::{self, AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType},
 };
 
-use super::message::{self, Answer, Socket};
+use super::{
+    holders,
+    message::{self, Answer, Socket},
+};
 
 /// A network namespace, and a file that stands for it.
 pub(super) type Namespace = (u32, PathBuf);
@@ -46,8 +49,7 @@ fn ask(number: u32, file: &PathBuf) -> io::Result<Vec<Socket>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let own = std::fs::metadata("/proc/thread-self/ns/net")?;
-    if std::os::unix::fs::MetadataExt::ino(&own) != u64::from(number) {
+    if holders::number(Path::new("/proc/thread-self/ns/net")) != Some(number) {
         setns(file, CloneFlags::CLONE_NEWNET)?;
     }
     dump(number)

@@ -52,7 +52,8 @@ pub(super) fn read() -> (Vec<Namespace>, Holders) {
     (first.map(|number| (number, own.to_owned())).into_iter().chain(namespaces).collect(), holders)
 }
 
-fn number(file: &Path) -> Option<u32> {
+/// Of a namespace, by a file that stands for it.
+pub(super) fn number(file: &Path) -> Option<u32> {
     fs::metadata(file).ok()?.ino().try_into().ok()
 }
 

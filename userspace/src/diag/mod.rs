@@ -8,7 +8,7 @@ mod listeners;
 mod message;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashSet},
     io,
 };
 
@@ -61,8 +61,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn tell(&mut self) {
-        let by_inode: HashMap<u64, &Socket> =
-            self.sockets.iter().map(|socket| (socket.inode, socket)).collect();
+        let inodes: HashSet<u64> = self.sockets.iter().map(|socket| socket.inode).collect();
         // A server end is bound to what its listener is bound to.
         let mut listeners = BTreeMap::new();
         for (number, socket) in
@@ -83,7 +82,7 @@ impl Look<'_> {
             let Some(&listener) = listeners.get(&server.bound()).filter(|_| server.is_bound()) else {
                 continue;
             };
-            let client = server.peer.filter(|peer| by_inode.contains_key(peer));
+            let client = server.peer.filter(|peer| inodes.contains(peer));
             let number = self.number();
             self.end(number, listener, End::Server, server.inode, client.map_or(Peer::Released, Peer::Open));
             if let Some(client) = client {

@@ -142,6 +142,17 @@ pub enum End {
     Server,
 }
 
+impl End {
+    /// Its name in JSON and exports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
 /// Why the last reference to a socket went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

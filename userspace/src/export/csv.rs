@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{Sink, column::Cell, column::Field};
-use crate::{clock::Clock, report::escape::terminal};
+use crate::{
+    clock::Clock,
+    report::escape::{is_like_formula, terminal},
+};
 
 /// Writes them.
 pub(super) struct Csv<W: Write> {
@@ -58,12 +61,10 @@ impl<W: Write> Sink for Csv<W> {
 /// A text that a spreadsheet does not take for a formula: a program may call itself anything. An apostrophe in front of it
 /// says so; to be able to take it away again, one that begins with an apostrophe gets another.
 fn harmless(text: &str) -> Cow<'_, str> {
-    match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '\'' | '＝' | '＋' | '－' | '＠') => {
-            Cow::Owned(format!("'{text}"))
-        }
-        _ => Cow::Borrowed(text),
+    if is_like_formula(text) || text.starts_with('\'') {
+        return Cow::Owned(format!("'{text}"));
     }
+    Cow::Borrowed(text)
 }
 
 /// The error of the output itself.

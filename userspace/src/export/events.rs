@@ -182,12 +182,7 @@ fn start() -> Vec<Column<Events>> {
         column("path", Text, |it| Cell::text(it.path)),
         column("listener", Number, |it| Cell::number(it.listener)),
         column("connection", Number, |it| Cell::number(it.connection)),
-        column("end", Text, |it| {
-            Cell::text(it.end.map(|end| match end {
-                End::Client => "client",
-                End::Server => "server",
-            }))
-        }),
+        column("end", Text, |it| Cell::text(it.end.map(End::name))),
     ]
 }
 

@@ -68,12 +68,12 @@ pub fn markdown_code(text: &str) -> String {
 /// in front. Control characters are shown in words, so that a row is a line.
 #[must_use]
 pub fn cell(text: &str) -> Cow<'_, str> {
-    match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => {
-            Cow::Owned(format!("'{}", terminal(text)))
-        }
-        _ => terminal(text),
-    }
+    if is_like_formula(text) { Cow::Owned(format!("'{}", terminal(text))) } else { terminal(text) }
+}
+
+/// Could a spreadsheet take it for a formula?
+pub(crate) fn is_like_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::{
     attribution::who::Who,
     clock::Clock,
     decode::abstract_name,
-    event::{End, Listener, Process, Reason, What},
+    event::{Listener, Process, Reason, What},
     session::{FoundConnection, Seen},
 };
 
@@ -82,7 +82,7 @@ pub fn event(seen: &Seen<'_>, clock: &Clock) -> Value {
             put("type", "release".into());
             put("connection", (*connection).into());
             put("listener", (*listener).into());
-            put("end", if *end == End::Client { "client".into() } else { "server".into() });
+            put("end", end.name().into());
             put_reason(&mut put, *reason);
         }
         What::ListenerClosed { listener, reason } => {

@@ -344,6 +344,10 @@ impl<'a> Run<'a> {
             self.make_up(&live, now)?;
         }
         self.probe.flush_log();
+        if self.source.nameless() > 0 {
+            let count = self.source.nameless();
+            tracing::info!("{count} stacks could not be read: their processes were gone");
+        }
         let frame = Frame { now, losses, skipped_runs, gaps: self.gaps() };
         let recorded = self.end_recording(&frame);
         let report = view(Report::new(&self.session, frame), &self.arguments.view);
@@ -368,10 +372,6 @@ impl<'a> Run<'a> {
         let mut gaps: Vec<_> = hooks
             .map(|hook| format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()))
             .collect();
-        if self.source.nameless() > 0 {
-            let count = self.source.nameless();
-            tracing::info!("{count} stacks could not be read: their processes were gone");
-        }
         if self.undecoded > 0 {
             gaps.push(format!("{} records could not be decoded", self.undecoded));
         }

@@ -17,6 +17,9 @@ impl Run<'_> {
         self.probe.control.look_for(self.session.selection.wanted())?;
         self.probe.flush_log();
         let losses = self.probe.losses();
+        let missed = self.probe.missed(Hook::Release);
+        let has_gap = losses != self.losses || missed != self.missed;
+        self.missed = missed;
         if losses != self.losses {
             if self.arguments.json {
                 self.out.json(&json::losses(&losses));
@@ -27,11 +30,8 @@ impl Run<'_> {
                 }
             }
             self.losses = losses;
-            self.repair()?;
         }
-        let missed = self.probe.missed(Hook::Release);
-        if missed != self.missed {
-            self.missed = missed;
+        if has_gap {
             self.repair()?;
         }
         self.arm_stacks()?;
