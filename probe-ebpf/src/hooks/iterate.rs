@@ -140,16 +140,21 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
     let Some((connection, is_new)) = number_of(sock, other, client) else { return };
     emit_held(descriptor, |held| {
         // With the record reserved: the record of a release that follows lies behind it.
-        if !enter(sock, connection, listener, side) && is_new {
-            // With the map full it cannot be followed, and a hook may have told of it under another number.
-            return false;
-        }
+        // With the map full it cannot be followed, and nothing is told of it.
+        let mut is_followed = enter(sock, connection, listener, side);
         // The other end of one that is known was entered then: if it is not there, its release has begun.
-        if is_new && peer != peer::RELEASED {
+        if is_followed && is_new && peer != peer::RELEASED {
             // It may be released just now: then `verify` tells, and the release of another socket at its address is none
             // of it.
             let other_side = if is_client { side::SERVER } else { side::CLIENT };
-            let _ = enter(other, connection, listener, other_side);
+            is_followed = enter(other, connection, listener, other_side);
+        }
+        if !is_followed {
+            if is_new {
+                let _ = ENDS.remove(&sock.0);
+                let _ = SEEDS.remove(&client.0);
+            }
+            return false;
         }
         held.connection = connection;
         held.listener = listener;

@@ -33,14 +33,29 @@ pub struct Found {
     pub opener: Who,
 }
 
+impl Found {
+    /// Inode of the client's socket; None if that is released.
+    pub(super) const fn client_inode(&self) -> Option<u64> {
+        match (self.end, self.peer) {
+            (End::Client, _) => Some(self.inode),
+            (End::Server, Peer::Open(inode)) => Some(inode),
+            (End::Server, _) => None,
+        }
+    }
+}
+
 impl Table {
     /// Takes in what a round found. Returns what became of the connection, and whether it is new.
     ///
     /// # Errors
-    /// If an end is found that was released: an end never opens again.
+    /// If an end is found that was released: an end never opens again. If it may belong to a connection that is known by another
+    /// number (see [`Table::renumber`]), and its client, which would tell, is gone.
     pub fn find(&mut self, found: &Found) -> Result<(Change, bool), Anomaly> {
         let id = found.connection;
         let Some(connection) = self.get_mut(id) else {
+            if found.is_seed && found.client_inode().is_none() && self.has_unfollowed() {
+                return Err(Anomaly::Unknown);
+            }
             self.insert(Connection::found(found));
             return Ok((Change::Live(id), true));
         };

@@ -4,7 +4,10 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
-use super::connection::{Accepted, Connection, EndState, Origin};
+use super::{
+    connection::{Accepted, Connection, EndState, Origin},
+    found::Found,
+};
 use crate::{
     attribution::{stacks::StackId, who::Who},
     event::{End, Reason, What},
@@ -32,6 +35,8 @@ pub enum Change {
 #[derive(Debug, Default)]
 pub struct Table {
     connections: FxHashMap<u64, Box<Connection>>,
+    /// Those whose ends found no room in the kernel side's map, by the client's inode.
+    unfollowed: FxHashMap<u64, u64>,
 }
 
 impl Table {
@@ -65,6 +70,9 @@ impl Table {
         let Entry::Vacant(place) = self.connections.entry(id) else { return Err(Anomaly::Repeated) };
         let state = |untracked| if untracked { EndState::Unknown } else { EndState::Open };
         let (client, server) = (state(client_untracked), state(server_untracked));
+        if client_untracked && server_untracked {
+            self.unfollowed.insert(client_inode, id);
+        }
         place.insert(Box::new(Connection {
             id,
             listener,
@@ -130,6 +138,23 @@ impl Table {
             return Ok(Change::Closed(closed));
         }
         Ok(Change::Live(id))
+    }
+
+    /// A connection whose ends found no room at its start has no number on the kernel side. A round that finds it when there is
+    /// room gives it a new one: from now on it is known by that.
+    pub fn renumber(&mut self, found: &Found) {
+        if found.is_seed
+            && !self.connections.contains_key(&found.connection)
+            && let Some(old) = found.client_inode().and_then(|inode| self.unfollowed.remove(&inode))
+            && let Some(mut connection) = self.connections.remove(&old)
+        {
+            connection.id = found.connection;
+            self.connections.insert(connection.id, connection);
+        }
+    }
+
+    pub(super) fn has_unfollowed(&self) -> bool {
+        !self.unfollowed.is_empty()
     }
 
     pub(super) fn insert(&mut self, connection: Connection) {

@@ -48,6 +48,7 @@ impl Session {
             holder: holder.clone(),
             opener,
         };
+        self.table.renumber(&found);
         let known = self.table.get(id);
         let (before, old) =
             (known.map(Weight::of).unwrap_or_default(), known.map(|connection| connection.opener.group));

@@ -103,7 +103,9 @@ pub(super) fn max_connections(bench: &Bench<'_>) -> anyhow::Result<()> {
         ensure!(ends.iter().any(is_unknown), "closed, and listed as open: {connection}");
     }
     let (opened, closed) = (total(&report, "opened")?, total(&report, "closed")?);
-    ensure!(opened == HELD && closed + open.len() as u64 == HELD, "{opened} opened, {closed} closed");
+    let unknown = open.len() as u64;
+    ensure!(opened == HELD, "{opened} opened of {HELD}");
+    ensure!(closed + unknown == HELD, "{closed} closed and {unknown} unknown of {HELD}: {reasons:?}");
     ensure!(closed >= 16, "not even 16 connections were followed");
     Ok(())
 }

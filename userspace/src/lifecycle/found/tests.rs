@@ -1,4 +1,5 @@
 use super::*;
+use crate::event::What;
 use crate::lifecycle::{
     State,
     table::tests::{accept, connect, release, who},
@@ -68,6 +69,31 @@ fn what_was_seen_is_not_seen_anew() {
     let row = Found { is_seed: false, inode: 101, ..found(1, End::Client, Peer::Open(201)) };
     assert_eq!(table.find(&row), Ok((Change::Live(1), false)));
     assert_eq!(table.get(1).cloned(), before);
+}
+
+#[test]
+fn one_without_room_at_its_start_is_not_met_as_a_second_one() {
+    for (end, peer) in
+        [(End::Client, Peer::Open(201)), (End::Client, Peer::Queued), (End::Server, Peer::Open(101))]
+    {
+        let mut table = Table::default();
+        let mut start = connect(1);
+        if let What::Connect { client_untracked, server_untracked, .. } = &mut start {
+            (*client_untracked, *server_untracked) = (true, true);
+        }
+        assert!(table.apply(5, who(3), &start).is_ok());
+        // Of which connection this is the end nobody can tell.
+        let orphan = found(8, End::Server, Peer::Released);
+        assert_eq!(table.find(&orphan), Err(Anomaly::Unknown));
+        let row = Found { inode: if end == End::Client { 101 } else { 201 }, ..found(9, end, peer) };
+        table.renumber(&row);
+        assert_eq!(table.find(&row), Ok((Change::Live(9), false)));
+        let connection = table.get(9).expect("it has the round's number");
+        assert_eq!((connection.opened, connection.opener.clone()), (5, who(3)));
+        assert_eq!((connection.origin, table.iter().count()), (Origin::Seen, 1));
+        // Nothing is unfollowed any more.
+        assert!(table.find(&orphan).is_ok());
+    }
 }
 
 #[test]
