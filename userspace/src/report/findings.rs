@@ -271,6 +271,10 @@ fn doubt(doubt: &Doubt) -> String {
         Doubt::EventsLost => "events were lost".to_owned(),
         Doubt::BeforeTrace(count) => format!("{count} of the connections are older than the trace"),
         Doubt::OpenerUnknown(count) => format!("of {count} of the connections the opener was not seen"),
+        Doubt::PerhapsFilling => {
+            "what it keeps began a short time ago: a pool that is being filled looks the same so far"
+                .to_owned()
+        }
         Doubt::TooEarly => "observed too briefly to tell whether the number grows".to_owned(),
         Doubt::UnknownEnds(count) => {
             format!(

@@ -43,6 +43,12 @@ impl<'a> Curve<'a> {
         (length >= self.leak_age.saturating_mul(SHORTEST)).then_some(length)
     }
 
+    /// Did the oldest of those that are open join so short a time ago that their number may still come to rest?
+    pub(super) fn is_short(&self, now: u64) -> bool {
+        let shortest = self.leak_age.saturating_mul(SHORTEST_PART);
+        self.joins.first().is_none_or(|&first| now.saturating_sub(first) < shortest)
+    }
+
     /// The slope over the whole observation, per nanosecond. None if that is too short.
     pub(super) fn rate(&self, now: u64) -> Option<f64> {
         self.length(now)?;

@@ -49,6 +49,8 @@ struct Bench<'a> {
     rate: Option<f64>,
     /// That of a client's leak, over the time that shows it.
     leak: Option<f64>,
+    /// The oldest that it keeps became old a short time ago.
+    is_short: bool,
 }
 
 /// A connection that a finding rests on.
@@ -84,6 +86,7 @@ impl<'a> Bench<'a> {
         Self {
             rate: curve.rate(now),
             leak: curve.leak(now, filled),
+            is_short: curve.is_short(now),
             old: old_own,
             inherited: old().filter(|it| it.inherited).collect(),
             held: case.held.iter().filter(|end| is_old(end.since)).collect(),
@@ -102,6 +105,7 @@ impl<'a> Bench<'a> {
             // Stale ends are leaked too, but take no slots.
             let serving = self.old.iter().filter(|it| !matches!(it.server, End::Released { .. })).count();
             self.predict(&mut finding.figures, Some(rate * serving as f64 / self.old.len() as f64));
+            finding.uncertain.extend(self.is_short.then_some(Doubt::PerhapsFilling));
             return Some(finding);
         }
         let members = self.old.iter().filter(|it| !self.is_stale(it));

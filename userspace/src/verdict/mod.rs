@@ -109,6 +109,8 @@ pub enum Doubt {
     OpenerUnknown(u64),
     /// Observed for too short a time to tell whether the number grows.
     TooEarly,
+    /// What was kept began so short a time ago that a pool which is being filled would look the same.
+    PerhapsFilling,
     /// Of so many of the program's connections it is not known whether an end is open, or since when it is not.
     UnknownEnds(u64),
 }

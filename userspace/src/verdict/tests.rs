@@ -101,7 +101,10 @@ fn a_leak_has_three_old_connections_from_three_periods() {
     let finding = leak.found(7 * MINUTE, ClientLeak);
     assert_eq!(finding.count, 6);
     assert_eq!(finding.figures.oldest_ns, Some(7 * MINUTE));
-    assert_eq!(finding.uncertain, []);
+    // So does a pool that is being filled; no longer when the first has been old for eight leak ages.
+    assert_eq!(finding.uncertain, [Doubt::PerhapsFilling]);
+    assert_eq!(leak.found(9 * MINUTE - 1, ClientLeak).uncertain, [Doubt::PerhapsFilling]);
+    assert_eq!(leak.found(9 * MINUTE, ClientLeak).uncertain, []);
     let growth = finding.figures.growth_per_hour.unwrap_or_default();
     assert!((55.0..65.0).contains(&growth), "{growth}");
 
