@@ -23,4 +23,5 @@ pub mod report;
 pub mod session;
 pub mod stacks;
 pub mod trace_file;
+pub mod tracer;
 pub mod verdict;

@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use super::{
     capture::parse_targets,
     output::{Output, terminal_width},
-    source::Source,
 };
 use crate::{
     attribution::selection::Selection,
@@ -30,6 +29,7 @@ use crate::{
         list::{Listing, render},
     },
     session::{Notice, Session, Settings},
+    tracer::source::Source,
 };
 
 /// Runs it.
@@ -127,7 +127,7 @@ impl Look {
         let is_needed = |hook| hook == Hook::Iterate;
         let mut probe = Probe::attach(machine, Choice::Auto, sizes, is_needed)?;
         probe.require(machine, is_needed)?;
-        let ring = Ring::new(probe.ring()?).context("the ring buffer cannot be waited for")?;
+        let ring = probe.ring()?;
         privilege::drop_after_attach();
         probe.control.look_for(selection.wanted())?;
         probe.control.enable(true)?;
@@ -173,6 +173,7 @@ impl Look {
                     }
                 }
             }
+            self.ring.release_all();
             if !any {
                 return;
             }

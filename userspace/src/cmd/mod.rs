@@ -7,4 +7,3 @@ pub mod export;
 pub mod list;
 mod output;
 pub mod report;
-mod source;

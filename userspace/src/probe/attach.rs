@@ -5,7 +5,7 @@ use std::io;
 use anyhow::{Context as _, bail};
 use aya::{
     Btf, Ebpf, EbpfLoader,
-    maps::{MapData, PerCpuArray, RingBuf},
+    maps::{MapData, PerCpuArray},
     programs::{FEntry, FExit, Iter, KProbe, Program, ProgramError},
 };
 use aya_log::EbpfLogger;
@@ -20,6 +20,7 @@ use super::{
     facts::Machine,
     offsets,
     plan::{Choice, Hook, Kind, Way, plan},
+    ring::Ring,
     rounds::Rounds,
     shared::Shared,
     status::{HookStatus, Outcome},
@@ -145,10 +146,10 @@ impl Probe {
     /// Takes the ring buffer, which is there once.
     ///
     /// # Errors
-    /// If it was taken already.
-    pub fn ring(&mut self) -> anyhow::Result<RingBuf<MapData>> {
+    /// If it was taken already, or cannot be mapped.
+    pub fn ring(&mut self) -> anyhow::Result<Ring> {
         let map = self.ebpf.take_map("EVENTS").context("the ring buffer was taken already")?;
-        Ok(RingBuf::try_from(map)?)
+        Ring::new(map).context("the ring buffer cannot be read")
     }
 
     /// Shows what the kernel side logged, which is nothing unless something is wrong.

@@ -1,33 +1,55 @@
 //! The ring buffer: records out of shared memory, as [`Bytes`].
+//!
+//! Reading and giving room back are two steps. A reader that keeps what it reads gives room back when that is safe: if it dies in
+//! between, the next one reads the same records again, and knows by their [`Position`] which it has.
 
-use std::io;
+use std::{
+    io,
+    os::fd::{AsFd as _, AsRawFd, RawFd},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+};
 
-use aya::maps::{MapData, RingBuf};
+use aya::maps::{Map, MapData};
 use bytes::{Bytes, BytesMut};
+use memmap2::{MmapOptions, MmapRaw};
+use nix::unistd::{SysconfVar, sysconf};
 use tokio::io::{Interest, unix::AsyncFd};
 
 /// Copied at most at a time, so that signals are heeded under load.
 const BATCH: usize = 1 << 20;
+/// In front of each record (`BPF_RINGBUF_HDR_SZ`): its length and two flags, and a page number that is the kernel's own.
+const HEADER: usize = 8;
+/// The kernel side has not finished the record (`BPF_RINGBUF_BUSY_BIT`).
+const BUSY: u32 = 1 << 31;
+/// It thought better of it (`BPF_RINGBUF_DISCARD_BIT`).
+const DISCARDED: u32 = 1 << 30;
 
-/// The reader of the ring.
+/// A place in everything that was ever written to a ring: bytes since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position(pub u64);
+
+/// The reader of the ring; there is one at a time.
 ///
 /// The kernel side wakes it only when a good part of the ring is full; [`Ring::drain`] is to be called on a timer too.
 pub struct Ring {
-    buffer: AsyncFd<RingBuf<MapData>>,
+    ready: AsyncFd<Descriptor>,
+    memory: Memory,
     copied: BytesMut,
     ends: Vec<usize>,
 }
 
 impl Ring {
-    /// Takes over the map.
+    /// Takes over the map, and begins where the last reader gave room back.
     ///
     /// # Errors
-    /// If the runtime cannot wait for it.
-    pub fn new(buffer: RingBuf<MapData>) -> io::Result<Self> {
+    /// If it is no ring, cannot be mapped, or the runtime cannot wait for it.
+    pub fn new(map: Map) -> io::Result<Self> {
+        let Map::RingBuf(map) = map else { return Err(io::Error::other("the map is no ring buffer")) };
+        let memory = Memory::map(&map)?;
         // SAFETY: the map owns its descriptor and keeps it open, the same one, until it is dropped with this.
-        let buffer = unsafe { AsyncFd::register_with_interest(buffer, Interest::READABLE) };
-        let buffer = buffer.map_err(|error| io::Error::other(error.to_string()))?;
-        Ok(Self { buffer, copied: BytesMut::new(), ends: Vec::new() })
+        let ready = unsafe { AsyncFd::register_with_interest(Descriptor(map), Interest::READABLE) };
+        let ready = ready.map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(Self { ready, memory, copied: BytesMut::new(), ends: Vec::new() })
     }
 
     /// Waits until the kernel side says that the ring is filling up.
@@ -35,19 +57,18 @@ impl Ring {
     /// # Errors
     /// If waiting fails.
     pub async fn filling(&mut self) -> io::Result<()> {
-        self.buffer.readable_mut().await?.clear_ready();
+        self.ready.readable_mut().await?.clear_ready();
         Ok(())
     }
 
-    /// The records that are there, up to a bound; none means that the ring is empty.
+    /// The next records that are there, up to a bound; none means that all is read.
     pub fn drain(&mut self) -> impl Iterator<Item = Bytes> + use<> {
-        let Self { buffer, copied, ends } = self;
+        let Self { memory, copied, ends, .. } = self;
         ends.clear();
-        let ring = buffer.get_mut();
-        while copied.len() < BATCH {
-            let Some(record) = ring.next() else { break };
-            copied.extend_from_slice(&record);
-            ends.push(copied.len());
+        while copied.len() < BATCH && memory.next(|record| copied.extend_from_slice(record)) {
+            if ends.last().copied().unwrap_or(0) < copied.len() {
+                ends.push(copied.len());
+            }
         }
         let mut rest = copied.split().freeze();
         let mut start = 0;
@@ -56,5 +77,106 @@ impl Ring {
             start = end;
             record
         })
+    }
+
+    /// Up to where it has been read.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position(self.memory.read)
+    }
+
+    /// Passes over what was read up to a position by a reader that did not live to give the room back. False if that is no
+    /// place in what the ring holds: then all of that is to be read.
+    pub fn skip_to(&mut self, position: Position) -> bool {
+        let is_there = (self.memory.read..=self.memory.written()).contains(&position.0);
+        if is_there {
+            self.memory.read = position.0;
+            self.release(position);
+        }
+        is_there
+    }
+
+    /// Gives the room back up to a position.
+    pub fn release(&self, position: Position) {
+        self.memory.release(position.0.min(self.memory.read));
+    }
+
+    /// Gives all room back that was read.
+    pub fn release_all(&self) {
+        self.release(self.position());
+    }
+}
+
+/// The map, to be waited for.
+struct Descriptor(MapData);
+
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.fd().as_fd().as_raw_fd()
+    }
+}
+
+/// The ring's memory: a page with the consumer's position; a page with the producer's, and the data, twice in a row, so that a
+/// record that passes the end is in one piece (kernel/bpf/ringbuf.c).
+struct Memory {
+    consumer: MmapRaw,
+    producer: MmapRaw,
+    page: usize,
+    size: u64,
+    read: u64,
+}
+
+impl Memory {
+    fn map(map: &MapData) -> io::Result<Self> {
+        let size = map.info().map_err(io::Error::other)?.max_entries();
+        let page = sysconf(SysconfVar::PAGE_SIZE)?.and_then(|size| usize::try_from(size).ok());
+        let page = page.ok_or_else(|| io::Error::other("the size of a page is not known"))?;
+        let descriptor = map.fd().as_fd().as_raw_fd();
+        let consumer = MmapOptions::new().len(page).map_raw(descriptor)?;
+        let length = page + 2 * size as usize;
+        let producer = MmapOptions::new().offset(page as u64).len(length).map_raw_read_only(descriptor)?;
+        let mut memory = Self { consumer, producer, page, size: u64::from(size), read: 0 };
+        memory.read = memory.consumed().load(Ordering::Acquire);
+        Ok(memory)
+    }
+
+    fn consumed(&self) -> &AtomicU64 {
+        // SAFETY: the page begins with it, and lives as long as self; kernel and reader access it atomically. 64 bits is an
+        // unsigned long of the kernels that aya loads these programs on.
+        unsafe { AtomicU64::from_ptr(self.consumer.as_mut_ptr().cast()) }
+    }
+
+    #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a page")]
+    fn written(&self) -> u64 {
+        // SAFETY: as above; it is only loaded, for the page is read-only.
+        unsafe { &*self.producer.as_ptr().cast::<AtomicU64>() }.load(Ordering::Acquire)
+    }
+
+    /// Shows the next record, unless it is a discarded one. False if there is none yet.
+    #[expect(clippy::cast_ptr_alignment, reason = "headers are aligned to 8 bytes")]
+    fn next(&mut self, show: impl FnOnce(&[u8])) -> bool {
+        if self.read >= self.written() {
+            return false;
+        }
+        let offset = self.page + (self.read & (self.size - 1)) as usize;
+        // SAFETY: positions below the producer's are within the data, and headers are aligned to 8 bytes.
+        let header = unsafe { &*self.producer.as_ptr().add(offset).cast::<AtomicU32>() };
+        let header = header.load(Ordering::Acquire);
+        if header & BUSY != 0 {
+            return false;
+        }
+        let length = (header & !(BUSY | DISCARDED)) as usize;
+        if header & DISCARDED == 0 {
+            // SAFETY: the record lies behind its header, within the data or its second mapping, and stays as it is until
+            // the room is given back.
+            show(unsafe { std::slice::from_raw_parts(self.producer.as_ptr().add(offset + HEADER), length) });
+        }
+        self.read += (HEADER + length).next_multiple_of(HEADER) as u64;
+        true
+    }
+
+    fn release(&self, position: u64) {
+        // What was read is read before the kernel may write there again.
+        self.consumed().fetch_max(position, Ordering::Release);
     }
 }

@@ -1,18 +1,18 @@
 //! `--output`: everything that the session takes in goes to a trace file too.
 
-use super::Run;
+use super::teller::Teller;
 use crate::{
     attribution::{limits::GivenLimit, selection::Selection},
     cli::Capture,
-    clock::{self, Clock},
+    clock::Clock,
     console::say,
-    event::{Record, What},
     failure::Failure,
     privilege,
     probe::{attach::Probe, facts::Machine},
     report::Frame,
-    session::{Notice, Session, Settings},
+    session::Settings,
     trace_file::{Header, Progress, Writer},
+    tracer::Tracer,
 };
 
 /// Begins a recording, if one is asked for.
@@ -41,65 +41,26 @@ pub(super) fn begin(
     Ok(Some(Writer::create(path, &header, privilege::keep_writing)?))
 }
 
-/// Is this a record that the report depends on? `place` is the path that a failed attempt without a listener meant.
-pub(super) fn is_worth_keeping(kind: Kind, notice: Option<&Notice<'_>>) -> (bool, Option<Vec<u8>>) {
-    match (notice, kind) {
-        (Some(Notice::Ignored(_)), _) | (None, Kind::Event | Kind::Held { is_followed: false }) => {
-            (false, None)
-        }
-        (Some(Notice::Seen(seen)), _) => {
-            let is_placeless = matches!(seen.what, What::Attempt { listener: None, .. });
-            (true, is_placeless.then(|| seen.socket.path.as_bytes().to_vec()))
-        }
-        _ => (true, None),
+/// Has written what there is, and tells if that has failed: then the capture goes on without.
+pub(super) fn flush(tracer: &mut Tracer<Teller>) {
+    if tracer.audience.recording.is_none() {
+        return;
+    }
+    let progress = progress(tracer.frame());
+    let Some(writer) = &mut tracer.audience.recording else { return };
+    writer.flush(progress);
+    if let Some(error) = writer.status() {
+        say(error);
+        tracer.audience.recording = None;
     }
 }
 
-/// What a record is, as far as keeping it depends on that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Something happened.
-    Event,
-    /// A descriptor.
-    Held {
-        /// Of a listener that a target means.
-        is_followed: bool,
-    },
-    /// Anything else.
-    Other,
+/// Ends the recording as the report has it.
+pub(super) fn end(teller: &mut Teller, frame: &Frame) -> Result<(), Failure> {
+    let Some(writer) = teller.recording.take() else { return Ok(()) };
+    Ok(writer.finish(progress(frame.clone()))?)
 }
 
-impl Kind {
-    pub(super) fn of(record: &Record, session: &Session) -> Self {
-        match record {
-            Record::Event(_) => Self::Event,
-            Record::Held(held) => Self::Held { is_followed: session.follows(held.listener) },
-            _ => Self::Other,
-        }
-    }
-}
-
-impl Run<'_> {
-    /// Has written what there is, and tells if that has failed: then the capture goes on without.
-    pub(super) fn flush_recording(&mut self) {
-        let progress = Progress {
-            now: clock::now(),
-            losses: self.losses.clone(),
-            skipped_runs: self.probe.skipped_runs(),
-            gaps: self.gaps(),
-        };
-        let Some(writer) = &mut self.recording else { return };
-        writer.flush(progress);
-        if let Some(error) = writer.status() {
-            say(error);
-            self.recording = None;
-        }
-    }
-
-    /// Ends the recording as the report has it.
-    pub(super) fn end_recording(&mut self, frame: &Frame) -> Result<(), Failure> {
-        let Some(writer) = self.recording.take() else { return Ok(()) };
-        let Frame { now, losses, skipped_runs, gaps } = frame.clone();
-        Ok(writer.finish(Progress { now, losses, skipped_runs, gaps })?)
-    }
+fn progress(Frame { now, losses, skipped_runs, gaps }: Frame) -> Progress {
+    Progress { now, losses, skipped_runs, gaps }
 }

@@ -3,44 +3,51 @@
 use std::{thread, time::Duration};
 
 use anyhow::Context as _;
-use serde_json::json;
 use tokio::time::sleep;
 
-use super::Run;
-use crate::{clock, event::Record, failure::Failure, lifecycle::LiveEnds, report::json};
+use super::{Audience, Tracer};
+use crate::{clock, event::Record, failure::Failure, lifecycle::LiveEnds};
 
-impl Run<'_> {
+impl<A: Audience> Tracer<A> {
     /// Finds the connections that are there already. Every hook is attached and on: one that is made meanwhile is seen by the
     /// hook, and found under the number that it has from there.
-    pub(super) async fn seed(&mut self) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// If the kernel breaks it off, or the audience fails.
+    pub async fn seed(&mut self) -> Result<(), Failure> {
         // The first learns which listeners there are, the second finds the ends of their connections, and the third sees
         // what became of those that were in no descriptor table.
         for round in 0..3 {
             self.round(round == 0).await?;
         }
         self.tell_found();
-        let found = self.told;
-        if self.arguments.json && !self.arguments.quiet {
-            self.out.json(&json!({"type": "watching", "boot_ns": clock::now(), "found": found}));
-        }
-        self.out.flush()
+        Ok(())
+    }
+
+    /// The last rounds before the end: who holds what is open.
+    ///
+    /// # Errors
+    /// As [`Self::seed`].
+    pub async fn last_look(&mut self) -> Result<(), Failure> {
+        self.round(true).await?;
+        self.round(false).await?;
+        // There is no further round that could tell more of what this one found.
+        self.feed(Record::RoundEnds)
     }
 
     /// Tells what rounds found: when they are over, or before something happens to it.
     pub(super) fn tell_found(&mut self) {
         for id in std::mem::take(&mut self.found) {
             let Some(found) = self.session.found(id) else { continue };
-            self.told += 1;
-            match (self.arguments.quiet, self.arguments.json) {
-                (true, _) => {}
-                (false, true) => self.out.json(&json::found(&found, &self.clock)),
-                (false, false) => self.lines.found(&found, &mut self.out.buffer),
-            }
+            self.audience.found(&found);
         }
     }
 
     /// Looks at all descriptors of the host.
-    pub(super) async fn round(&mut self, is_first: bool) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// As [`Self::seed`].
+    pub async fn round(&mut self, is_first: bool) -> Result<(), Failure> {
         /// Often enough that a ring of the usual size does not fill up. A small one does, and the walk waits for room.
         const PAUSE: Duration = Duration::from_millis(1);
         if !self.probe.makes_rounds() {

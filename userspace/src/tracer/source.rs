@@ -13,7 +13,7 @@ use crate::{
 
 /// Adds what records lack.
 #[derive(Debug, Default)]
-pub(super) struct Source {
+pub struct Source {
     users: HashMap<u32, Option<Arc<str>>>,
     cgroups: HashMap<u64, Option<Arc<str>>>,
     stacks: Resolver,
@@ -22,7 +22,7 @@ pub(super) struct Source {
 
 impl Source {
     /// Completes a record.
-    pub(super) fn complete(&mut self, record: &mut Record) {
+    pub fn complete(&mut self, record: &mut Record) {
         match record {
             Record::Event(event) => {
                 if let What::Attempt { listener: None, address, directory, .. } = &mut event.what
@@ -48,22 +48,22 @@ impl Source {
     }
 
     /// Prepares to name stacks.
-    pub(super) fn look_for_interpreters(&mut self) {
+    pub fn look_for_interpreters(&mut self) {
         self.stacks.look_around();
     }
 
     /// Interpreters for the kernel side to know, each with its key, that were found since this was asked last.
-    pub(super) fn take_interpreters(&mut self) -> Vec<(u64, abi::Python)> {
+    pub fn take_interpreters(&mut self) -> Vec<(u64, abi::Python)> {
         self.stacks.take_interpreters()
     }
 
     /// Stacks that could not be read, as their processes were gone already.
-    pub(super) const fn nameless(&self) -> u64 {
+    pub const fn nameless(&self) -> u64 {
         self.nameless
     }
 
     /// Describes from /proc a process that the kernel side could not describe, or not in time.
-    pub(super) fn describe(&mut self, actor: &Actor) -> Option<Process> {
+    pub fn describe(&mut self, actor: &Actor) -> Option<Process> {
         let mut process = read_process(actor)?;
         self.name(&mut process);
         Some(process)

@@ -1,18 +1,17 @@
 //! What is looked after now and then.
 
-use super::Run;
+use super::{Audience, Tracer};
 use crate::{
-    cli::StackPolicy,
-    console::say,
-    failure::Failure,
-    probe::plan::Hook,
-    report::{Loss, escape::terminal, json},
+    cli::StackPolicy, console::say, failure::Failure, probe::plan::Hook, report::escape::terminal,
     session::Socket,
 };
 
-impl Run<'_> {
-    /// What changes slowly: which files exist, what was lost, what the kernel side logged.
-    pub(super) fn look(&mut self) -> Result<(), Failure> {
+impl<A: Audience> Tracer<A> {
+    /// What changes slowly: which files exist, what was lost, what the kernel side logged. To be called every second.
+    ///
+    /// # Errors
+    /// If the kernel side cannot be told, or the audience fails.
+    pub fn look(&mut self) -> Result<(), Failure> {
         self.session.selection.refresh();
         self.probe.control.look_for(self.session.selection.wanted())?;
         self.probe.flush_log();
@@ -21,27 +20,18 @@ impl Run<'_> {
         let has_gap = losses != self.losses || missed != self.missed;
         self.missed = missed;
         if losses != self.losses {
-            if self.arguments.json {
-                self.out.json(&json::losses(&losses));
-                self.out.flush()?;
-            } else {
-                for Loss { hook, what, count } in &losses {
-                    say(format_args!("{what} lost at hook {hook}, {count} so far"));
-                }
-            }
+            self.audience.lost(&losses);
             self.losses = losses;
         }
         if has_gap {
             self.repair()?;
         }
-        self.arm_stacks()?;
-        self.flush_recording();
-        Ok(())
+        self.arm_stacks()
     }
 
     /// With `--stacks=auto`: has stacks taken from when half the slots of a socket are used.
     fn arm_stacks(&mut self) -> Result<(), Failure> {
-        if self.arguments.stacks != StackPolicy::Auto || self.probe.control.takes_stacks() {
+        if self.stacks != StackPolicy::Auto || self.probe.control.takes_stacks() {
             return Ok(());
         }
         let is_half_used = |socket: &&Socket| {

@@ -1,0 +1,288 @@
+//! Tracing under way: from the kernel's records to the session, and whatever keeps both in order.
+//!
+//! What becomes of it is up to an [`Audience`]: a capture prints and records, the service stores and serves.
+
+mod keep;
+mod rounds;
+pub mod source;
+mod upkeep;
+
+use std::sync::Arc;
+
+use crate::{
+    attribution::{selection::Selection, targets::Target},
+    cli::StackPolicy,
+    clock,
+    console::say,
+    decode::decode,
+    event::{Listener, Record},
+    failure::Failure,
+    privilege,
+    probe::{
+        attach::{Probe, Sizes},
+        facts::Machine,
+        plan::{Choice, Hook},
+        ring::Ring,
+        status::Outcome,
+    },
+    report::{Frame, Loss},
+    session::{FoundConnection, Notice, Seen, Session, Settings},
+};
+use keep::Kind;
+use source::Source;
+
+/// Who is told what happens, and keeps it.
+pub trait Audience {
+    /// Has it heard enough? Then no further record is taken in.
+    fn is_enough(&self) -> bool {
+        false
+    }
+
+    /// Is [`Audience::keep`] of use?
+    fn keeps(&self) -> bool;
+
+    /// Keeps a record that the session depends on. `place` is the path that a failed attempt without a listener meant.
+    fn keep(&mut self, record: Record, place: Option<&[u8]>);
+
+    /// A listener was described that a target means.
+    fn listener(&mut self, listener: &Listener);
+
+    /// An event was seen.
+    fn seen(&mut self, seen: &Seen<'_>);
+
+    /// A round found a connection.
+    fn found(&mut self, found: &FoundConnection<'_>);
+
+    /// More was lost; this is all that was.
+    fn lost(&mut self, losses: &[Loss]);
+
+    /// A moment between two records. If output piles up, now is the time to get rid of it.
+    ///
+    /// # Errors
+    /// If that fails for good.
+    fn relieve(&mut self) -> Result<(), Failure>;
+}
+
+/// Tracing under way.
+pub struct Tracer<A> {
+    /// The kernel side.
+    pub probe: Probe,
+    /// What is known.
+    pub session: Session,
+    /// Who is told.
+    pub audience: A,
+    ring: Ring,
+    source: Source,
+    stacks: StackPolicy,
+    undecoded: u64,
+    losses: Vec<Loss>,
+    /// Runs of the release hook that the kernel skipped.
+    missed: u64,
+    /// Connections that a round found, still to be told.
+    found: Vec<u64>,
+}
+
+/// Attaches every hook that can be, without which of them nothing works.
+///
+/// # Errors
+/// If one of those that are required is missing.
+pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes) -> Result<Probe, Failure> {
+    let probe = Probe::attach(machine, choice, sizes, |_| true)?;
+    probe.require(machine, Hook::is_required)?;
+    Ok(probe)
+}
+
+/// What to look for.
+#[must_use]
+pub fn select(targets: Vec<Target>, machine: &Machine) -> Selection {
+    Selection::new(targets, machine.mount_namespace)
+}
+
+impl<A: Audience> Tracer<A> {
+    /// Drops the privileges that attaching needed, tells the kernel side what to look for, and switches it on.
+    ///
+    /// # Errors
+    /// If the kernel side cannot be told.
+    pub fn start(
+        mut probe: Probe,
+        selection: Selection,
+        settings: Settings,
+        stacks: StackPolicy,
+        audience: A,
+    ) -> Result<Self, Failure> {
+        let ring = probe.ring()?;
+        privilege::drop_after_attach();
+        probe.control.look_for(selection.wanted())?;
+        // As the first round wants it: there are no map operations then that could wait.
+        probe.control.listeners_only(true)?;
+        let mut source = Source::default();
+        if stacks != StackPolicy::Off {
+            source.look_for_interpreters();
+        }
+        for (key, interpreter) in source.take_interpreters() {
+            probe.control.tell_interpreter(key, interpreter);
+        }
+        probe.control.take_stacks(stacks == StackPolicy::On)?;
+        probe.control.enable(true)?;
+        Ok(Self {
+            probe,
+            session: Session::new(selection, settings),
+            audience,
+            ring,
+            source,
+            stacks,
+            undecoded: 0,
+            losses: Vec::new(),
+            missed: 0,
+            found: Vec::new(),
+        })
+    }
+
+    /// Says what will be missing, and what is waited for.
+    pub fn announce(&self) {
+        for awaited in self.session.selection.awaited() {
+            say(format_args!("{awaited} does not exist yet; waiting for it"));
+        }
+        for hook in &self.probe.hooks {
+            if let Some(reason) = hook.reason.as_deref() {
+                say(format_args!("hook {}: {reason}", hook.hook.name()));
+            }
+        }
+    }
+
+    /// Waits until a good part of the ring is full; see [`Ring::filling`].
+    ///
+    /// # Errors
+    /// If waiting fails.
+    pub async fn filling(&mut self) -> anyhow::Result<()> {
+        use anyhow::Context as _;
+
+        self.ring.filling().await.context("the ring buffer cannot be waited for")
+    }
+
+    /// Takes in what is in the ring; tells whether there was anything.
+    ///
+    /// # Errors
+    /// If the audience fails.
+    pub fn drain(&mut self) -> Result<bool, Failure> {
+        if self.audience.is_enough() {
+            return Ok(false);
+        }
+        let mut any = false;
+        for bytes in self.ring.drain() {
+            any = true;
+            match decode(&bytes) {
+                Ok(mut record) => {
+                    self.source.complete(&mut record);
+                    self.describe(&record)?;
+                    self.feed(record)?;
+                }
+                Err(error) => {
+                    self.undecoded += 1;
+                    tracing::warn!("a record was dropped: {error}");
+                }
+            }
+            if self.audience.is_enough() {
+                break;
+            }
+        }
+        self.ring.release_all();
+        for (key, interpreter) in self.source.take_interpreters() {
+            self.probe.control.tell_interpreter(key, interpreter);
+        }
+        Ok(any)
+    }
+
+    /// Describes the process that a record names, unless the kernel side did.
+    fn describe(&mut self, record: &Record) -> Result<(), Failure> {
+        let actor = match record {
+            Record::Event(event) => &event.actor,
+            Record::Held(held) => &held.holder,
+            _ => return Ok(()),
+        };
+        if self.session.knows(&actor.id) {
+            return Ok(());
+        }
+        match self.source.describe(actor) {
+            Some(process) => self.feed(Record::Process(Arc::new(process))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in a record.
+    ///
+    /// # Errors
+    /// If the audience fails.
+    pub fn feed(&mut self, record: Record) -> Result<(), Failure> {
+        if matches!(record, Record::Event(_)) && !self.found.is_empty() {
+            self.tell_found();
+        }
+        if matches!(record, Record::Listener(_)) {
+            // Its directory may have come with it.
+            self.session.selection.refresh();
+        }
+        let copy = self.audience.keeps().then(|| (record.clone(), Kind::of(&record, &self.session)));
+        let notice = self.session.feed(record);
+        if let Some((copy, kind)) = copy
+            && let (true, place) = keep::is_worth_keeping(kind, notice.as_ref())
+        {
+            self.audience.keep(copy, place.as_deref());
+        }
+        match notice {
+            None | Some(Notice::Misfit) => {}
+            Some(Notice::Found(connection)) => self.found.push(connection),
+            Some(Notice::Ignored(listener)) => self.probe.control.ignore(listener),
+            Some(Notice::Listener(listener)) => self.audience.listener(listener),
+            Some(Notice::Seen(seen)) => self.audience.seen(&seen),
+        }
+        self.audience.relieve()
+    }
+
+    /// Stops the kernel side and takes in what is left. Returns what surrounds the session then. `moment` is the one that the
+    /// report is to be of, if that is not now: then nothing more is taken in.
+    ///
+    /// # Errors
+    /// If the audience fails.
+    pub fn stop(&mut self, moment: Option<u64>) -> Result<Frame, Failure> {
+        // New connections first: one whose release hook is gone already would stay open for ever.
+        self.probe.control.enable(false)?;
+        let now = moment.unwrap_or_else(clock::now);
+        let (losses, skipped_runs) = (self.probe.losses(), self.probe.skipped_runs());
+        let live = if moment.is_some() { None } else { self.live_ends() };
+        self.probe.detach();
+        while moment.is_none() && self.drain()? {}
+        if let Some(live) = live {
+            self.make_up(&live, now)?;
+        }
+        self.probe.flush_log();
+        if self.source.nameless() > 0 {
+            let count = self.source.nameless();
+            tracing::info!("{count} stacks could not be read: their processes were gone");
+        }
+        Ok(Frame { now, losses, skipped_runs, gaps: self.gaps() })
+    }
+
+    /// What is missing, besides what the kernel side counts.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<String> {
+        let hooks = self.probe.hooks.iter().filter(|hook| hook.status != Outcome::Attached);
+        let mut gaps: Vec<_> = hooks
+            .map(|hook| format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()))
+            .collect();
+        if self.undecoded > 0 {
+            gaps.push(format!("{} records could not be decoded", self.undecoded));
+        }
+        gaps
+    }
+
+    /// What surrounds the session now.
+    #[must_use]
+    pub fn frame(&self) -> Frame {
+        Frame {
+            now: clock::now(),
+            losses: self.losses.clone(),
+            skipped_runs: self.probe.skipped_runs(),
+            gaps: self.gaps(),
+        }
+    }
+}
