@@ -20,6 +20,7 @@ pub mod probe;
 pub mod proc;
 mod recent;
 pub mod report;
+pub mod service;
 pub mod session;
 pub mod stacks;
 pub mod trace_file;

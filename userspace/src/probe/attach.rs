@@ -1,12 +1,9 @@
 //! Loads and attaches what the plan says, and owns it until the end.
 
-use std::io;
-
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use aya::{
     Btf, Ebpf, EbpfLoader,
     maps::{MapData, PerCpuArray},
-    programs::{FEntry, FExit, Iter, KProbe, Program, ProgramError},
 };
 use aya_log::EbpfLogger;
 use probe_ebpf::{
@@ -18,8 +15,10 @@ use super::{
     btf,
     control::{Control, take},
     facts::Machine,
+    hooks::{Attached, Hooks, brief, unload},
     offsets,
-    plan::{Choice, Hook, Kind, Way, plan},
+    pins::{Identity, Pins},
+    plan::{Choice, Hook, plan},
     ring::Ring,
     rounds::Rounds,
     shared::Shared,
@@ -30,6 +29,28 @@ use crate::failure::Failure;
 
 /// The object file with all programs.
 const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe-ebpf"));
+
+/// Its maps, and that of what the kernel side logs.
+const MAPS: [&str; 18] = [
+    "ADDRESSES",
+    "ANNOUNCED",
+    "AYA_LOGS",
+    "CALLS",
+    "CONFIG",
+    "COUNTERS",
+    "ENDS",
+    "EVENTS",
+    "FULL_IN_A_ROW",
+    "IGNORED",
+    "LAST_ANNOUNCED",
+    "NUMBERS",
+    "OBSERVER",
+    "PENDING",
+    "PYTHONS",
+    "SEEDS",
+    "SEED_NUMBER",
+    "WANTED",
+];
 
 /// Sizes that the user may set.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +75,9 @@ pub struct Probe {
     pub(super) ebpf: Ebpf,
     /// How each hook came out.
     pub hooks: Vec<HookStatus>,
-    pub(super) attached: Vec<(Hook, &'static str)>,
+    pub(super) attached: Vec<Attached>,
+    /// What outlives this process.
+    pub pins: Option<Pins>,
     /// Can it be asked whether an end is open still?
     pub(super) verifies: bool,
     /// Entries of the map of ends.
@@ -83,6 +106,17 @@ fn preflight(machine: &Machine) -> Result<&btf::Btf, Failure> {
     }
 }
 
+/// Where structures have their members.
+fn offsets_of(machine: &Machine, types: &btf::Btf) -> Result<Offsets, Failure> {
+    offsets::resolve(types).map_err(|missing| {
+        Failure::Kernel(format!(
+            "this kernel ({}) has no {}; please report it",
+            machine.release,
+            missing.join(", ")
+        ))
+    })
+}
+
 impl Probe {
     /// Loads the object and attaches every hook that can be, of those in question; nothing is reported yet.
     ///
@@ -94,28 +128,54 @@ impl Probe {
         sizes: Sizes,
         in_question: fn(Hook) -> bool,
     ) -> Result<Self, Failure> {
+        Self::attach_with(machine, choice, sizes, in_question, None)
+    }
+
+    /// As [`Probe::attach`], but all of it outlives this process, where the kernel allows that; or it is what an earlier process
+    /// left.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn attach_pinned(
+        machine: &Machine,
+        choice: Choice,
+        sizes: Sizes,
+        pins: Pins,
+    ) -> Result<Self, Failure> {
+        Self::attach_with(machine, choice, sizes, |_| true, Some(pins))
+    }
+
+    /// What [`Probe::attach_pinned`] is to be called with for these.
+    ///
+    /// # Errors
+    /// As [`Probe::attach`].
+    pub fn identity(machine: &Machine, choice: Choice, sizes: Sizes) -> Result<Identity, Failure> {
+        let offsets = offsets_of(machine, preflight(machine)?)?;
+        let settings = format!("{choice:?} {sizes:?} {offsets:?} {}", machine.boot_id);
+        Ok(Identity::of(&[OBJECT, settings.as_bytes()]))
+    }
+
+    fn attach_with(
+        machine: &Machine,
+        choice: Choice,
+        sizes: Sizes,
+        in_question: fn(Hook) -> bool,
+        pins: Option<Pins>,
+    ) -> Result<Self, Failure> {
         let types = preflight(machine)?;
-        let offsets = offsets::resolve(types).map_err(|missing| {
-            Failure::Kernel(format!(
-                "this kernel ({}) has no {}; please report it",
-                machine.release,
-                missing.join(", ")
-            ))
-        })?;
+        let offsets = offsets_of(machine, types)?;
         let btf = Btf::from_sys_fs().context("reading the kernel's BTF")?;
         raise_memory_limit();
         let typed_task = types.argument_count("bpf_get_current_task_btf").is_some();
-        let mut ebpf =
-            load(&btf, &Shared(offsets), typed_task, sizes).map_err(|error| refusal(machine, &error))?;
+        let mut ebpf = load(&btf, &Shared(offsets), typed_task, sizes, pins.as_ref())
+            .map_err(|error| refusal(machine, &error))?;
         tracing::debug!("maps made");
-        let mut hooks = Vec::new();
-        let mut attached = Vec::new();
+        let mut hooks = Hooks::new(&mut ebpf, &btf, pins);
         let plan = plan(&machine.facts(), choice).into_iter().filter(|(hook, _)| in_question(*hook));
         for (hook, ways) in plan {
-            let (status, programs) = attach_hook(&mut ebpf, &btf, hook, ways);
-            attached.extend(programs.into_iter().map(|program| (hook, program)));
-            hooks.push(status);
+            hooks.attach(hook, ways);
         }
+        let Hooks { statuses: hooks, attached, pins, .. } = hooks;
         let verifies = !sizes.is_look && verify::load(&mut ebpf);
         Ok(Self {
             control: Control::new(&mut ebpf)?,
@@ -126,6 +186,7 @@ impl Probe {
             ebpf,
             hooks,
             attached,
+            pins,
             verifies,
         })
     }
@@ -159,23 +220,21 @@ impl Probe {
         }
     }
 
+    /// From now on a later process can take over what is pinned. Tells whether there will be anything.
+    ///
+    /// # Errors
+    /// If that cannot be noted.
+    pub fn keep(&self) -> std::io::Result<bool> {
+        self.pins.as_ref().map_or(Ok(()), Pins::complete).map(|()| self.pins.is_some())
+    }
+
     /// Detaches every program; what is in the ring stays there.
     pub fn detach(&mut self) {
-        for (_, name) in std::mem::take(&mut self.attached) {
-            if let Some(program) = self.ebpf.program_mut(name) {
+        for attached in std::mem::take(&mut self.attached) {
+            if let Some(program) = self.ebpf.program_mut(attached.program) {
                 let _ = unload(program);
             }
         }
-    }
-}
-
-fn unload(program: &mut Program) -> Result<(), ProgramError> {
-    match program {
-        Program::FEntry(program) => program.unload(),
-        Program::FExit(program) => program.unload(),
-        Program::KProbe(program) => program.unload(),
-        Program::Iter(program) => program.unload(),
-        _ => Ok(()),
     }
 }
 
@@ -184,6 +243,7 @@ fn load(
     offsets: &Shared<Offsets>,
     typed_task: bool,
     sizes: Sizes,
+    pins: Option<&Pins>,
 ) -> Result<Ebpf, aya::EbpfError> {
     // Early enough that the rest of the ring takes what comes while userspace wakes up.
     let wake_at = (sizes.ring / 4).min(256 << 10);
@@ -193,6 +253,11 @@ fn load(
     for map in ["ANNOUNCED", "CALLS", "PENDING", "PYTHONS"] {
         if sizes.is_look {
             loader.map_max_entries(map, 1);
+        }
+    }
+    for map in MAPS {
+        if let Some(pins) = pins {
+            loader.map_pin_path(map, pins.map(map));
         }
     }
     loader
@@ -206,112 +271,12 @@ fn load(
         .load(OBJECT)
 }
 
-/// Tries the ways in turn; the first that the kernel takes is it.
-fn attach_hook(
-    ebpf: &mut Ebpf,
-    btf: &Btf,
-    hook: Hook,
-    ways: Result<Vec<Way>, String>,
-) -> (HookStatus, Vec<&'static str>) {
-    let mut status = HookStatus {
-        hook,
-        function: hook.function(),
-        kind: None,
-        status: Outcome::Unsupported,
-        reason: None,
-    };
-    let ways = match ways {
-        Ok(ways) => ways,
-        Err(reason) => {
-            status.reason = Some(reason);
-            return (status, Vec::new());
-        }
-    };
-    let mut refusals = Vec::new();
-    for way in ways {
-        match attach_way(ebpf, btf, hook, &way) {
-            Ok(()) => {
-                refusals.extend(way.warning.map(str::to_owned));
-                status.kind = Some(way.kind);
-                status.status = Outcome::Attached;
-                status.reason = (!refusals.is_empty()).then(|| refusals.join("; "));
-                return (status, way.programs.into_iter().map(|(name, _)| name).collect());
-            }
-            Err(error) => {
-                if is_refusal(&error) {
-                    status.status = Outcome::Refused;
-                }
-                tracing::debug!(hook = hook.name(), kind = %way.kind, error = format!("{error:#}"), "not attached");
-                refusals.push(format!("{}: {}", way.kind, brief(&error)));
-            }
-        }
-    }
-    status.reason = Some(refusals.join("; "));
-    (status, Vec::new())
-}
-
-fn attach_way(ebpf: &mut Ebpf, btf: &Btf, hook: Hook, way: &Way) -> anyhow::Result<()> {
-    let mut done = Vec::new();
-    for &(name, kind) in &way.programs {
-        let result = attach_program(ebpf, btf, hook.function(), name, kind);
-        tracing::debug!(program = name, "tried");
-        if let Err(error) = result {
-            for name in done {
-                let _ = ebpf.program_mut(name).map(unload);
-            }
-            return Err(error);
-        }
-        done.push(name);
-    }
-    Ok(())
-}
-
-fn attach_program(ebpf: &mut Ebpf, btf: &Btf, function: &str, name: &str, kind: Kind) -> anyhow::Result<()> {
-    let program = ebpf.program_mut(name).with_context(|| format!("the object has no program {name}"))?;
-    match kind {
-        Kind::Fentry => {
-            let program: &mut FEntry = program.try_into()?;
-            program.load(function, btf)?;
-            program.attach()?;
-        }
-        Kind::Fexit => {
-            let program: &mut FExit = program.try_into()?;
-            program.load(function, btf)?;
-            program.attach()?;
-        }
-        // Attached anew for each round.
-        Kind::Iter => {
-            let program: &mut Iter = program.try_into()?;
-            program.load("task_file", btf)?;
-        }
-        Kind::Twins => bail!("twins are two programs"),
-        Kind::Kprobe | Kind::Kretprobe => {
-            let program: &mut KProbe = program.try_into()?;
-            program.load()?;
-            program.attach(function, 0)?;
-        }
-    }
-    Ok(())
-}
-
 /// Before Linux 5.11, maps count as locked memory.
 fn raise_memory_limit() {
     use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
     // Without the right to, loading fails with a sentence of its own.
     let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
-}
-
-/// Is it the kernel's policy that says no? The verifier's own complaint is EACCES.
-fn is_refusal(error: &anyhow::Error) -> bool {
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    causes.any(|error| error.raw_os_error() == Some(libc::EPERM))
-}
-
-/// The innermost cause, without the verifier's log.
-fn brief(error: &anyhow::Error) -> String {
-    let cause = error.chain().last().map_or_else(String::new, ToString::to_string);
-    cause.lines().next().unwrap_or_default().to_owned()
 }
 
 fn refusal(machine: &Machine, error: &aya::EbpfError) -> Failure {

@@ -1,11 +1,14 @@
 //! What the attached programs count: losses, skipped runs, and the ends that they follow.
 
+use std::os::fd::AsFd as _;
+
 use anyhow::{Context as _, ensure};
 use aya::maps::HashMap;
 use probe_ebpf::abi::{self, failure};
 
 use super::{
     attach::Probe,
+    hooks::Attached,
     plan::{Hook, Kind},
     shared::Shared,
     status::recursion_misses,
@@ -83,21 +86,10 @@ impl Probe {
 
     /// How often the kernel skipped each attached program; None where it does not count.
     pub fn misses(&self) -> impl Iterator<Item = (Hook, &'static str, Option<u64>)> {
-        self.attached.iter().map(|&(hook, name)| {
-            let program = self.ebpf.program(name).and_then(|program| program.fd().ok());
-            (hook, name, program.and_then(|fd| recursion_misses(&AsFdRef(fd))))
+        self.attached.iter().map(|Attached { hook, program, descriptor, .. }| {
+            let misses = descriptor.as_ref().and_then(|descriptor| recursion_misses(descriptor.as_fd()));
+            (*hook, *program, misses)
         })
-    }
-}
-
-/// aya's program descriptors lend themselves as `AsFd`; the file in /proc needs the number.
-struct AsFdRef<'a>(&'a aya::programs::ProgramFd);
-
-impl std::os::fd::AsRawFd for AsFdRef<'_> {
-    fn as_raw_fd(&self) -> i32 {
-        use std::os::fd::AsFd as _;
-
-        self.0.as_fd().as_raw_fd()
     }
 }
 

@@ -1,6 +1,10 @@
 //! How each hook came out, and how often the kernel skipped its programs.
 
-use std::{fs, os::fd::AsRawFd, path::PathBuf};
+use std::{
+    fs,
+    os::fd::{AsRawFd as _, BorrowedFd},
+    path::PathBuf,
+};
 
 use serde::Serialize;
 
@@ -36,7 +40,7 @@ pub struct HookStatus {
 /// How often the kernel skipped a program because it was running already; None where the kernel does not count that
 /// (before 5.12).
 #[must_use]
-pub fn recursion_misses(program: &impl AsRawFd) -> Option<u64> {
+pub fn recursion_misses(program: BorrowedFd<'_>) -> Option<u64> {
     let path = PathBuf::from(format!("/proc/self/fdinfo/{}", program.as_raw_fd()));
     parse_misses(&fs::read_to_string(path).ok()?)
 }

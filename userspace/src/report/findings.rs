@@ -91,7 +91,7 @@ pub struct SlotHolder {
 
 /// Judges every program on every socket; the most severe first.
 #[must_use]
-pub(super) fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<FindingReport> {
+pub fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<FindingReport> {
     let settings = session.settings();
     let observation = Observation { started: settings.started, now, incomplete };
     let nothing = Record::new(settings.started, &settings.verdict());

@@ -122,11 +122,35 @@ pub struct Frame {
     pub gaps: Vec<String>,
 }
 
+impl Frame {
+    /// What is missing from the evidence, a sentence each.
+    #[must_use]
+    pub fn missing(&self, session: &Session) -> Vec<String> {
+        let mut missing = self.gaps.clone();
+        missing.extend(self.losses.iter().map(|loss| {
+            format!("{} of the {} hook lost at least {} times", loss.what, loss.hook, loss.count)
+        }));
+        if session.misfits() > 0 {
+            let count = session.misfits();
+            let events = if count == 1 { "event" } else { "events" };
+            missing.push(format!("{count} {events} did not fit what came before"));
+        }
+        let is_unknown = |end: &EndState| matches!(end, EndState::Unknown);
+        let unknown =
+            session.open().filter(|(_, it)| is_unknown(&it.client) || is_unknown(&it.server)).count();
+        if unknown > 0 {
+            missing.push(format!("{unknown} connections have an end that could not be followed"));
+        }
+        missing
+    }
+}
+
 impl Report {
     /// Draws it up.
     #[must_use]
     pub fn new(session: &Session, frame: Frame) -> Self {
-        let Frame { now, losses, skipped_runs, gaps } = frame;
+        let incomplete_because = frame.missing(session);
+        let Frame { now, losses, skipped_runs, .. } = frame;
         let &Settings { started, leak_age, by, .. } = session.settings();
         let mut rows: BTreeMap<(SocketId, &str), Program> = BTreeMap::new();
         for (socket, program, tally) in session.tallies() {
@@ -142,22 +166,6 @@ impl Report {
             open.push(Open::new(session, socket, connection, now));
         }
         open.sort_by_key(|open| (std::cmp::Reverse(open.age_ns), open.connection));
-        let mut incomplete_because = gaps;
-        incomplete_because.extend(losses.iter().map(|loss| {
-            format!("{} of the {} hook lost at least {} times", loss.what, loss.hook, loss.count)
-        }));
-        if session.misfits() > 0 {
-            let count = session.misfits();
-            let events = if count == 1 { "event" } else { "events" };
-            incomplete_because.push(format!("{count} {events} did not fit what came before"));
-        }
-        let unknown = open
-            .iter()
-            .filter(|open| open.client_end.state == "unknown" || open.server_end.state == "unknown");
-        let unknown = unknown.count();
-        if unknown > 0 {
-            incomplete_because.push(format!("{unknown} connections have an end that could not be followed"));
-        }
         Self {
             schema_version: SCHEMA_VERSION,
             now,

@@ -1,0 +1,3 @@
+//! The long-running service: the same stages as a capture, and what is made of them for months.
+
+pub mod snapshot;
