@@ -313,6 +313,13 @@ pub enum Record {
         /// Which end.
         end: End,
     },
+    /// Nothing was watched for a while, and what was followed is forgotten.
+    Unwatched {
+        /// From when: nanoseconds since boot.
+        since: u64,
+        /// Until when.
+        until: u64,
+    },
 }
 
 /// A descriptor that refers to a socket that is followed.

@@ -34,13 +34,18 @@ pub struct Found {
 }
 
 impl Found {
-    /// Inode of the client's socket; None if that is released.
-    pub(super) const fn client_inode(&self) -> Option<u64> {
-        match (self.end, self.peer) {
-            (End::Client, _) => Some(self.inode),
-            (End::Server, Peer::Open(inode)) => Some(inode),
-            (End::Server, _) => None,
+    /// Inodes of its ends, as far as they are known.
+    pub(super) fn inodes(&self) -> Vec<u64> {
+        match self.peer {
+            Peer::Open(peer) => vec![self.inode, peer],
+            Peer::Queued | Peer::Released => vec![self.inode],
         }
+    }
+
+    /// Is it an accepted end whose client is gone? A connection of which the kernel side knows no end may be known by its
+    /// client alone.
+    fn is_orphan(&self) -> bool {
+        self.is_seed && self.end == End::Server && !matches!(self.peer, Peer::Open(_))
     }
 }
 
@@ -49,11 +54,12 @@ impl Table {
     ///
     /// # Errors
     /// If an end is found that was released: an end never opens again. If it may belong to a connection that is known by another
-    /// number (see [`Table::renumber`]), and its client, which would tell, is gone.
+    /// number (see [`Table::number_of`]), and its client, which would tell, is gone.
     pub fn find(&mut self, found: &Found) -> Result<(Change, bool), Anomaly> {
+        let is_renumbered = self.renumber(found);
         let id = found.connection;
         let Some(connection) = self.get_mut(id) else {
-            if found.is_seed && found.client_inode().is_none() && self.has_unfollowed() {
+            if found.is_orphan() && self.has_unfollowed() {
                 return Err(Anomaly::Unknown);
             }
             self.insert(Connection::found(found));
@@ -66,8 +72,13 @@ impl Table {
         *connection.end_mut(found.end) = EndState::Open;
         connection.learn(found);
         let other = connection.end_mut(other(found.end));
-        if found.peer == Peer::Released && !other.is_released() {
-            *other = EndState::ReleasedUnseen { known: Some(found.at) };
+        match (found.peer, &other) {
+            (Peer::Released, EndState::Open | EndState::Unknown) => {
+                *other = EndState::ReleasedUnseen { known: Some(found.at) };
+            }
+            // It is entered with this one.
+            (_, EndState::Unknown) if is_renumbered => *other = EndState::Open,
+            _ => {}
         }
         self.settle(id).map(|change| (change, false))
     }

@@ -8,4 +8,4 @@ mod table;
 pub use connection::{Accepted, Connection, EndState, Origin, State};
 pub use found::{Found, other};
 pub use reconcile::LiveEnds;
-pub use table::{Anomaly, Change, Table};
+pub use table::{Anomaly, Change, Moment, Table};

@@ -1,7 +1,5 @@
 //! All connections that are not closed at both ends.
 
-use std::collections::hash_map::Entry;
-
 use rustc_hash::FxHashMap;
 
 use super::{
@@ -31,11 +29,20 @@ pub enum Change {
     Closed(Box<Connection>),
 }
 
+/// Before or after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Before.
+    Before,
+    /// After.
+    After,
+}
+
 /// The connections that are not closed, by number.
 #[derive(Debug, Default)]
 pub struct Table {
     connections: FxHashMap<u64, Box<Connection>>,
-    /// Those whose ends found no room in the kernel side's map, by the client's inode.
+    /// Those of which the kernel side knows neither end under this number, by the inodes of both.
     unfollowed: FxHashMap<u64, u64>,
 }
 
@@ -67,13 +74,15 @@ impl Table {
         else {
             return Ok(());
         };
-        let Entry::Vacant(place) = self.connections.entry(id) else { return Err(Anomaly::Repeated) };
+        if self.connections.contains_key(&id) {
+            return Err(Anomaly::Repeated);
+        }
         let state = |untracked| if untracked { EndState::Unknown } else { EndState::Open };
         let (client, server) = (state(client_untracked), state(server_untracked));
         if client_untracked && server_untracked {
-            self.unfollowed.insert(client_inode, id);
+            self.unfollow(id, [client_inode, 0]);
         }
-        place.insert(Box::new(Connection {
+        self.insert(Connection {
             id,
             listener,
             opened: at,
@@ -85,7 +94,7 @@ impl Table {
             server,
             stack: None,
             followed: [!client_untracked, !server_untracked],
-        }));
+        });
         Ok(())
     }
 
@@ -113,7 +122,7 @@ impl Table {
         if !connection.is_closed() {
             return Ok(Change::Live(id));
         }
-        self.connections.remove(&id).map(Change::Closed).ok_or(Anomaly::Unknown)
+        self.forget(id).map(Change::Closed).ok_or(Anomaly::Unknown)
     }
 
     /// Marks an end as released of which no record said so, which is known since then.
@@ -134,23 +143,81 @@ impl Table {
     pub(super) fn settle(&mut self, id: u64) -> Result<Change, Anomaly> {
         let connection = self.connections.get(&id).ok_or(Anomaly::Unknown)?;
         if connection.is_closed() {
-            let closed = self.connections.remove(&id).ok_or(Anomaly::Unknown)?;
-            return Ok(Change::Closed(closed));
+            return self.forget(id).map(Change::Closed).ok_or(Anomaly::Unknown);
         }
         Ok(Change::Live(id))
     }
 
-    /// A connection whose ends found no room at its start has no number on the kernel side. A round that finds it when there is
-    /// room gives it a new one: from now on it is known by that.
-    pub fn renumber(&mut self, found: &Found) {
-        if found.is_seed
-            && !self.connections.contains_key(&found.connection)
-            && let Some(old) = found.client_inode().and_then(|inode| self.unfollowed.remove(&inode))
-            && let Some(mut connection) = self.connections.remove(&old)
-        {
-            connection.id = found.connection;
-            self.connections.insert(connection.id, connection);
+    fn unfollow(&mut self, id: u64, inodes: [u64; 2]) {
+        // One that is not known is 0.
+        self.unfollowed.extend(inodes.into_iter().filter(|&inode| inode != 0).map(|inode| (inode, id)));
+    }
+
+    /// For a while nothing was watched, and the kernel side has forgotten what it followed: of no end it is known whether it is
+    /// open. Calls `changed` before and after with each connection that had an open one.
+    pub fn lose_sight(&mut self, mut changed: impl FnMut(&Connection, Moment)) {
+        let mut unfollowed = Vec::new();
+        for connection in self.connections.values_mut() {
+            let server_inode = connection.accepted.as_ref().map_or(0, |accepted| accepted.inode);
+            unfollowed.push((connection.id, [connection.client_inode, server_inode]));
+            changed(connection, Moment::Before);
+            for end in [End::Client, End::Server] {
+                if connection.end(end).is_open() {
+                    *connection.end_mut(end) = EndState::Unknown;
+                }
+            }
+            connection.followed = [false; 2];
+            changed(connection, Moment::After);
         }
+        for (id, inodes) in unfollowed {
+            self.unfollow(id, inodes);
+        }
+    }
+
+    /// Ends of which it is not known whether they are open, of connections that the kernel side does not know; in order of their
+    /// numbers.
+    #[must_use]
+    pub fn lost(&self) -> Vec<(u64, End)> {
+        let mut ids: Vec<u64> = self.unfollowed.values().copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let ends = ids.into_iter().flat_map(|id| [End::Client, End::Server].map(|end| (id, end)));
+        ends.filter(|&(id, end)| self.get(id).is_some_and(|it| *it.end(end) == EndState::Unknown)).collect()
+    }
+
+    /// The number by which what a round found is known. That of a connection whose ends found no room at its start, or were
+    /// forgotten, is not the kernel side's.
+    #[must_use]
+    pub fn number_of(&self, found: &Found) -> u64 {
+        if !found.is_seed || self.connections.contains_key(&found.connection) {
+            return found.connection;
+        }
+        let known = found.inodes().into_iter().find_map(|inode| self.unfollowed.get(&inode));
+        known.copied().unwrap_or(found.connection)
+    }
+
+    /// From now on what a round found is known by the number that it has there; tells whether it had another.
+    pub(super) fn renumber(&mut self, found: &Found) -> bool {
+        let known = self.number_of(found);
+        if known == found.connection {
+            return false;
+        }
+        let Some(mut connection) = self.forget(known) else { return false };
+        connection.id = found.connection;
+        connection.listener = found.listener;
+        self.connections.insert(connection.id, connection);
+        true
+    }
+
+    fn forget(&mut self, id: u64) -> Option<Box<Connection>> {
+        let connection = self.connections.remove(&id)?;
+        if self.has_unfollowed() {
+            let server_inode = connection.accepted.as_ref().map_or(0, |accepted| accepted.inode);
+            for inode in [connection.client_inode, server_inode] {
+                self.unfollowed.remove(&inode);
+            }
+        }
+        Some(connection)
     }
 
     pub(super) fn has_unfollowed(&self) -> bool {

@@ -179,7 +179,7 @@ impl Probe {
         let verifies = !sizes.is_look && verify::load(&mut ebpf);
         Ok(Self {
             control: Control::new(&mut ebpf)?,
-            rounds: Rounds::new(&mut ebpf)?,
+            rounds: Rounds::new(&mut ebpf, pins.as_ref().is_some_and(Pins::is_taken_over))?,
             counters: PerCpuArray::try_from(take(&mut ebpf, "COUNTERS")?).context("COUNTERS")?,
             logger: EbpfLogger::init(&mut ebpf).ok(),
             capacity: sizes.ends() as usize,

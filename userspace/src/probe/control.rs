@@ -20,6 +20,8 @@ pub struct Control {
     interpreters: HashMap<MapData, u64, Shared<Python>>,
     current: Config,
     listed: BTreeSet<Wanted>,
+    /// Names that an earlier process told the kernel side.
+    inherited: Vec<Name>,
 }
 
 /// Takes a map out of the object.
@@ -28,13 +30,21 @@ pub(super) fn take(ebpf: &mut Ebpf, name: &str) -> anyhow::Result<Map> {
 }
 
 impl Control {
+    /// Goes on from what the maps have: nothing, unless they are an earlier process's.
     pub(super) fn new(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
+        let config: Array<_, Shared<Config>> = Array::try_from(take(ebpf, "CONFIG")?).context("CONFIG")?;
+        let wanted: HashMap<_, Shared<Name>, u8> =
+            HashMap::try_from(take(ebpf, "WANTED")?).context("WANTED")?;
+        let inherited = wanted.keys().map(|key| key.map(|Shared(name)| name));
         Ok(Self {
-            config: Array::try_from(take(ebpf, "CONFIG")?).context("CONFIG")?,
-            wanted: HashMap::try_from(take(ebpf, "WANTED")?).context("WANTED")?,
+            current: config.get(&0, 0).context("reading the kernel side's configuration")?.0,
+            inherited: inherited
+                .collect::<Result<_, _>>()
+                .context("reading the names that are looked for")?,
+            config,
+            wanted,
             ignored: HashMap::try_from(take(ebpf, "IGNORED")?).context("IGNORED")?,
             interpreters: HashMap::try_from(take(ebpf, "PYTHONS")?).context("PYTHONS")?,
-            current: idle(),
             listed: BTreeSet::new(),
         })
     }
@@ -62,7 +72,8 @@ impl Control {
             added.context("there are more targets than the kernel side has room for (1024)")?;
         }
         // Names that look alike share a key.
-        for gone in self.listed.difference(&wanted).filter_map(key).filter(|gone| !keys.contains(gone)) {
+        let unlisted = self.listed.difference(&wanted).filter_map(key).chain(self.inherited.drain(..));
+        for gone in unlisted.filter(|gone| !keys.contains(gone)) {
             // Absent is as good as removed.
             let _ = self.wanted.remove(&Shared(gone));
         }

@@ -27,9 +27,10 @@ pub(super) struct Rounds {
 }
 
 impl Rounds {
-    pub(super) fn new(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
+    /// `is_used`: an earlier process made rounds with these maps.
+    pub(super) fn new(ebpf: &mut Ebpf, is_used: bool) -> anyhow::Result<Self> {
         Ok(Self {
-            is_used: false,
+            is_used,
             addresses: HashMap::try_from(take(ebpf, "ADDRESSES")?).context("ADDRESSES")?,
             seeds: HashMap::try_from(take(ebpf, "SEEDS")?).context("SEEDS")?,
         })

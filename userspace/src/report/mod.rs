@@ -25,6 +25,7 @@ pub use open::{EndReport, HeldBy, Open, Opener, Party};
 
 use crate::{
     attribution::by::By,
+    clock,
     lifecycle::{Connection, EndState},
     session::{Session, Settings, SocketId, Tally},
 };
@@ -134,6 +135,11 @@ impl Frame {
             let count = session.misfits();
             let events = if count == 1 { "event" } else { "events" };
             missing.push(format!("{count} {events} did not fit what came before"));
+        }
+        let (times, blind) = session.blind();
+        if times > 0 {
+            let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+            missing.push(format!("nothing was watched {times}, for {} in all", clock::human(blind)));
         }
         let is_unknown = |end: &EndState| matches!(end, EndState::Unknown);
         let unknown =

@@ -3,7 +3,7 @@
 use super::{FoundConnection, Holder, Notice, Session, SocketId, books::Weight};
 use crate::{
     event::{End, Held, HeldSocket, Peer},
-    lifecycle::{Change, Connection, Found, LiveEnds, other},
+    lifecycle::{Change, Connection, Found, LiveEnds, Moment, other},
 };
 
 /// A connection that a round has found, and that is not counted yet.
@@ -48,8 +48,7 @@ impl Session {
             holder: holder.clone(),
             opener,
         };
-        self.table.renumber(&found);
-        let known = self.table.get(id);
+        let known = self.table.get(self.table.number_of(&found));
         let (before, old) =
             (known.map(Weight::of).unwrap_or_default(), known.map(|connection| connection.opener.group));
         let was_open = known.is_some_and(|connection| connection.end(other(end)).is_open());
@@ -71,6 +70,30 @@ impl Session {
             self.books.rename(socket, connection, old);
         }
         None
+    }
+
+    /// For a while nothing was watched: what is open still is for rounds to find.
+    pub(super) fn unwatched(&mut self, since: u64, until: u64) {
+        self.enter_found();
+        self.latest = until;
+        self.books.moment = until;
+        self.blind = (self.blind.0 + 1, self.blind.1 + until.saturating_sub(since));
+        let Self { table, books, .. } = self;
+        let mut before = Weight::default();
+        table.lose_sight(|connection, moment| {
+            let socket = books.followed(connection.listener).map(|followed| followed.socket);
+            match (moment, socket) {
+                (Moment::Before, _) => before = Weight::of(connection),
+                (Moment::After, Some(socket)) => books.weigh(socket, connection, before),
+                (Moment::After, None) => {}
+            }
+        });
+    }
+
+    /// What no round has found since nothing was watched; to be fed back as [`crate::event::Record::Gone`] when they are over.
+    #[must_use]
+    pub fn lost(&self) -> Vec<(u64, End)> {
+        self.table.lost()
     }
 
     /// An end turned out to be released.

@@ -96,6 +96,8 @@ pub struct Session {
     latest: u64,
     misfits: u64,
     unseen: u64,
+    /// When nothing was watched, and for how long in all, in nanoseconds.
+    blind: (u64, u64),
     last: Option<(Event, Who, SocketId)>,
     /// What the last record closed.
     closed: Option<(SocketId, Box<Connection>)>,
@@ -118,6 +120,7 @@ impl Session {
             latest: 0,
             misfits: 0,
             unseen: 0,
+            blind: (0, 0),
             last: None,
             closed: None,
             last_listener: None,
@@ -150,6 +153,10 @@ impl Session {
             }
             Record::RawStack(_) => None,
             Record::Gone { connection, end } => self.gone(connection, end),
+            Record::Unwatched { since, until } => {
+                self.unwatched(since, until);
+                None
+            }
         }
     }
 

@@ -6,8 +6,10 @@ use crate::{
     event::{
         Actor, Comm, End, Frame, Held, HeldSocket, Namespaces, Peer, Process, ProcessId, Queue, Reason, Stack,
     },
-    lifecycle::LiveEnds,
+    lifecycle::{LiveEnds, State},
 };
+
+mod unwatched;
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 const OURS: u32 = 10;

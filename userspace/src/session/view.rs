@@ -66,6 +66,12 @@ impl Session {
         self.unseen
     }
 
+    /// How often nothing was watched for a while, and for how many nanoseconds in all.
+    #[must_use]
+    pub const fn blind(&self) -> (u64, u64) {
+        self.blind
+    }
+
     /// Records that did not fit what came before: something was lost in between.
     #[must_use]
     pub fn misfits(&self) -> u64 {

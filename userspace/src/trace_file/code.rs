@@ -16,6 +16,7 @@ pub(super) mod kind {
     pub(in crate::trace_file) const ROUND_ENDS: i64 = 8;
     /// 9 stands for a row of `held` in the views.
     pub(in crate::trace_file) const STACK: i64 = 10;
+    pub(in crate::trace_file) const UNWATCHED: i64 = 14;
 }
 
 /// States of the other end.

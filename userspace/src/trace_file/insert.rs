@@ -68,6 +68,10 @@ impl<'c> Inserts<'c> {
             Record::Stack(stack) => self.stack(stack),
             // Nobody but this process's machine could make anything of it.
             Record::RawStack(_) => Ok(()),
+            Record::Unwatched { since, until } => {
+                let status = Some(since.cast_signed());
+                self.bare(Some(*until), &Fields { kind: kind::UNWATCHED, status, ..Fields::default() })
+            }
             Record::Gone { connection, end } => self.mark(kind::GONE, Some((*connection, *end))),
         }
     }
@@ -125,19 +129,22 @@ impl<'c> Inserts<'c> {
 
     /// A record without time and actor.
     fn mark(&mut self, kind: i64, end: Option<(u64, End)>) -> Result<()> {
-        self.bare(&Fields {
-            kind,
-            connection: end.map(|(connection, _)| connection),
-            side: end.map(|(_, end)| code::side(end)),
-            ..Fields::default()
-        })
+        self.bare(
+            None,
+            &Fields {
+                kind,
+                connection: end.map(|(connection, _)| connection),
+                side: end.map(|(_, end)| code::side(end)),
+                ..Fields::default()
+            },
+        )
     }
 
     fn stack(&mut self, stack: &Stack) -> Result<()> {
         let known = self.stacks.get(&stack.frames).copied();
         let id = known.map_or_else(|| self.new_stack(&stack.frames), Ok)?;
         let connection = Some(stack.connection);
-        self.bare(&Fields { kind: kind::STACK, connection, stack: Some(id), ..Fields::default() })
+        self.bare(None, &Fields { kind: kind::STACK, connection, stack: Some(id), ..Fields::default() })
     }
 
     fn new_stack(&mut self, frames: &Arc<[Frame]>) -> Result<i64> {
@@ -149,12 +156,13 @@ impl<'c> Inserts<'c> {
         Ok(id)
     }
 
-    /// A row without time and actor.
-    fn bare(&mut self, fields: &Fields<'_>) -> Result<()> {
+    /// A row without an actor.
+    fn bare(&mut self, at: Option<u64>, fields: &Fields<'_>) -> Result<()> {
         const ACTOR: usize = 7;
         let mut row = Row::new(&mut self.event, self.seq)?;
         row.put(fields.kind)?;
-        row.nulls(1 + ACTOR)?;
+        row.put(at.map(unsigned))?;
+        row.nulls(ACTOR)?;
         fields.put(&mut row)?;
         row.insert()
     }

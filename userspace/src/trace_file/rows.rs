@@ -206,6 +206,12 @@ pub(super) fn event(row: &Row<'_>, name: impl FnOnce(&ProcessId) -> Result<Comm>
             cells.skip(1);
             return Ok(Record::Gone { connection, end: cells.end()? });
         }
+        kind::UNWATCHED => {
+            let until = cells.unsigned("at")?;
+            // Who, and columns up to the status.
+            cells.skip(15);
+            return Ok(Record::Unwatched { since: cells.unsigned("status")?, until });
+        }
         _ => {}
     }
     let at = cells.unsigned("at")?;

@@ -63,7 +63,8 @@ CREATE INDEX listener_by_number ON listener (listener);
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL, -- 1 connect, 2 accept, 3 release, 4 listener closed, 5 failed attempt,
-                           -- 6 found gone, 7 round begins, 8 round ends, 10 stack of the opener to come
+                           -- 6 found gone, 7 round begins, 8 round ends, 10 stack of the opener to come,
+                           -- 14 nothing was watched from status to at
     at INTEGER,
     connection INTEGER,
     listener INTEGER,

@@ -86,7 +86,6 @@ fn one_without_room_at_its_start_is_not_met_as_a_second_one() {
         let orphan = found(8, End::Server, Peer::Released);
         assert_eq!(table.find(&orphan), Err(Anomaly::Unknown));
         let row = Found { inode: if end == End::Client { 101 } else { 201 }, ..found(9, end, peer) };
-        table.renumber(&row);
         assert_eq!(table.find(&row), Ok((Change::Live(9), false)));
         let connection = table.get(9).expect("it has the round's number");
         assert_eq!((connection.opened, connection.opener.clone()), (5, who(3)));

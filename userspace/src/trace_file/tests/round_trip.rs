@@ -173,6 +173,7 @@ fn records() -> impl Strategy<Value = Record> {
         1 => Just(Record::RoundBegins),
         1 => Just(Record::RoundEnds),
         1 => (number(), ends()).prop_map(|(connection, end)| Record::Gone { connection, end }),
+        1 => (number(), number()).prop_map(|(since, until)| Record::Unwatched { since, until }),
         1 => (number(), vec(frames(), 0..3)).prop_map(|(connection, frames)| {
             Record::Stack(Stack { connection, frames: frames.into() })
         }),
