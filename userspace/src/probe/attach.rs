@@ -220,6 +220,12 @@ impl Probe {
         }
     }
 
+    /// Did an earlier process attach it?
+    #[must_use]
+    pub fn is_taken_over(&self) -> bool {
+        self.pins.as_ref().is_some_and(Pins::is_taken_over)
+    }
+
     /// From now on a later process can take over what is pinned. Tells whether there will be anything.
     ///
     /// # Errors

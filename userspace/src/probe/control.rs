@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, Map, MapData},
+    maps::{Array, HashMap, Map, MapData, PerCpuArray, PerCpuValues},
 };
 use probe_ebpf::abi::{Config, Name, PREFIX_LEN, Python};
 
@@ -18,6 +18,8 @@ pub struct Control {
     wanted: HashMap<MapData, Shared<Name>, u8>,
     ignored: HashMap<MapData, u64, u8>,
     interpreters: HashMap<MapData, u64, Shared<Python>>,
+    numbers: PerCpuArray<MapData, u64>,
+    seed_number: Array<MapData, u64>,
     current: Config,
     listed: BTreeSet<Wanted>,
     /// Names that an earlier process told the kernel side.
@@ -43,6 +45,8 @@ impl Control {
                 .context("reading the names that are looked for")?,
             config,
             wanted,
+            numbers: PerCpuArray::try_from(take(ebpf, "NUMBERS")?).context("NUMBERS")?,
+            seed_number: Array::try_from(take(ebpf, "SEED_NUMBER")?).context("SEED_NUMBER")?,
             ignored: HashMap::try_from(take(ebpf, "IGNORED")?).context("IGNORED")?,
             interpreters: HashMap::try_from(take(ebpf, "PYTHONS")?).context("PYTHONS")?,
             listed: BTreeSet::new(),
@@ -125,6 +129,17 @@ impl Control {
         self.config.set(0, Shared(config), 0).context("writing the kernel side's configuration")?;
         self.current = config;
         Ok(())
+    }
+
+    /// Has connections numbered from after this one on, so that none gets a number that an earlier one has.
+    ///
+    /// # Errors
+    /// If the maps cannot be written.
+    pub fn number_from(&mut self, highest: u64) -> anyhow::Result<()> {
+        let processors = aya::util::nr_cpus().map_err(|(what, error)| anyhow::anyhow!("{what}: {error}"))?;
+        let values = PerCpuValues::try_from(vec![highest; processors])?;
+        self.numbers.set(0, values, 0).context("writing the numbers of connections")?;
+        self.seed_number.set(0, highest, 0).context("writing the number of found connections")
     }
 
     /// Tells the kernel side that nobody wants a listener after all.

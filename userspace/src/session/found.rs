@@ -1,5 +1,7 @@
 //! What happens without an event: rounds over all descriptors find connections and holders, and lost releases are made up for.
 
+use probe_ebpf::abi::PROCESSOR_BITS;
+
 use super::{FoundConnection, Holder, Notice, Session, SocketId, books::Weight};
 use crate::{
     event::{End, Held, HeldSocket, Peer},
@@ -52,6 +54,7 @@ impl Session {
         let (before, old) =
             (known.map(Weight::of).unwrap_or_default(), known.map(|connection| connection.opener.group));
         let was_open = known.is_some_and(|connection| connection.end(other(end)).is_open());
+        self.highest = self.highest.max(id >> PROCESSOR_BITS);
         let Ok((change, is_new)) = self.table.find(&found) else { return Some(self.misfit()) };
         self.unseen += u64::from(was_open && peer == Peer::Released);
         self.holders.add((id, end), Holder { who: holder, fd: held.fd });

@@ -34,6 +34,7 @@ use crate::{
 use books::{Books, Weight};
 use found::Pending;
 use holders::Holders;
+use probe_ebpf::abi::PROCESSOR_BITS;
 
 /// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new
 /// listener under the same path; its connections count together.
@@ -96,6 +97,8 @@ pub struct Session {
     latest: u64,
     misfits: u64,
     unseen: u64,
+    /// The highest number that a connection had, without the processor's.
+    highest: u64,
     /// When nothing was watched, and for how long in all, in nanoseconds.
     blind: (u64, u64),
     last: Option<(Event, Who, SocketId)>,
@@ -120,6 +123,7 @@ impl Session {
             latest: 0,
             misfits: 0,
             unseen: 0,
+            highest: 0,
             blind: (0, 0),
             last: None,
             closed: None,
@@ -239,6 +243,9 @@ impl Session {
         let mut who = self.processes.identify(event.actor);
         let stack = self.stack_of(&event.what, &mut who);
         let id = event.what.connection();
+        if let What::Connect { connection, .. } = event.what {
+            self.highest = self.highest.max(connection >> PROCESSOR_BITS);
+        }
         let mut before = Weight::default();
         if let Some(id) = id {
             if self.is_pending(id) {

@@ -66,6 +66,12 @@ impl Session {
         self.unseen
     }
 
+    /// The highest number that a connection had, as [`crate::probe::control::Control::number_from`] takes it.
+    #[must_use]
+    pub const fn highest_number(&self) -> u64 {
+        self.highest
+    }
+
     /// How often nothing was watched for a while, and for how many nanoseconds in all.
     #[must_use]
     pub const fn blind(&self) -> (u64, u64) {

@@ -22,11 +22,11 @@ use crate::{
         attach::{Probe, Sizes},
         facts::Machine,
         plan::{Choice, Hook},
-        ring::Ring,
+        ring::{Position, Ring},
         status::Outcome,
     },
     report::{Frame, Loss},
-    session::{FoundConnection, Notice, Seen, Session, Settings},
+    session::{FoundConnection, Notice, Seen, Session},
 };
 use keep::Kind;
 use source::Source;
@@ -55,6 +55,11 @@ pub trait Audience {
 
     /// More was lost; this is all that was.
     fn lost(&mut self, losses: &[Loss]);
+
+    /// Up to where the room in the ring may be given back. What is not kept yet must be read again after a sudden end.
+    fn settled(&self, read: Position) -> Position {
+        read
+    }
 
     /// A moment between two records. If output piles up, now is the time to get rid of it.
     ///
@@ -99,20 +104,23 @@ pub fn select(targets: Vec<Target>, machine: &Machine) -> Selection {
 }
 
 impl<A: Audience> Tracer<A> {
-    /// Drops the privileges that attaching needed, tells the kernel side what to look for, and switches it on.
+    /// Drops the privileges that attaching needed, tells the kernel side what to look for, and switches it on. `session` is
+    /// empty, or what an earlier process knew.
     ///
     /// # Errors
     /// If the kernel side cannot be told.
     pub fn start(
         mut probe: Probe,
-        selection: Selection,
-        settings: Settings,
+        session: Session,
         stacks: StackPolicy,
         audience: A,
     ) -> Result<Self, Failure> {
         let ring = probe.ring()?;
         privilege::drop_after_attach();
-        probe.control.look_for(selection.wanted())?;
+        if session.highest_number() > 0 && !probe.is_taken_over() {
+            probe.control.number_from(session.highest_number())?;
+        }
+        probe.control.look_for(session.selection.wanted())?;
         // As the first round wants it: there are no map operations then that could wait.
         probe.control.listeners_only(true)?;
         let mut source = Source::default();
@@ -126,7 +134,7 @@ impl<A: Audience> Tracer<A> {
         probe.control.enable(true)?;
         Ok(Self {
             probe,
-            session: Session::new(selection, settings),
+            session,
             audience,
             ring,
             source,
@@ -186,11 +194,27 @@ impl<A: Audience> Tracer<A> {
                 break;
             }
         }
-        self.ring.release_all();
+        self.settle();
         for (key, interpreter) in self.source.take_interpreters() {
             self.probe.control.tell_interpreter(key, interpreter);
         }
         Ok(any)
+    }
+
+    /// Up to where the ring was read.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.ring.position()
+    }
+
+    /// Passes over what an earlier process read and kept; see [`Ring::skip_to`].
+    pub fn skip_to(&mut self, position: Position) -> bool {
+        self.ring.skip_to(position)
+    }
+
+    /// Gives the room back of what is kept.
+    pub fn settle(&self) {
+        self.ring.release(self.audience.settled(self.ring.position()));
     }
 
     /// Describes the process that a record names, unless the kernel side did.

@@ -25,7 +25,7 @@ use crate::{
     failure::Failure,
     probe::{attach::Sizes, facts::Machine},
     report::{Report, json, text},
-    session::Settings,
+    session::{Session, Settings},
     tracer::{self, Tracer},
 };
 
@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
         };
         let recording = recording::begin(arguments, machine, &probe, &selection, &settings, &clock)?;
         let teller = Teller::new(arguments, clock.clone(), recording);
-        let tracer = Tracer::start(probe, selection, settings, arguments.stacks, teller)?;
+        let tracer = Tracer::start(probe, Session::new(selection, settings), arguments.stacks, teller)?;
         let mut run = Self { arguments, clock, tracer };
         run.announce(machine)?;
         Ok(run)
