@@ -1,3 +1,4 @@
 //! The long-running service: the same stages as a capture, and what is made of them for months.
 
+pub mod config;
 pub mod snapshot;

@@ -1,0 +1,229 @@
+//! From sections to settings.
+
+use std::{net::SocketAddr, path::Path};
+
+use hyper::Uri;
+
+use super::{
+    error::ConfigError,
+    section::{SINK, Section},
+    settings::{
+        AlertSettings, HttpSettings, Listen, OtlpSettings, SinkSettings, StoreSettings, TargetSettings,
+    },
+    token::TokenFile,
+    value::{Value, absolute},
+};
+use crate::{attribution::targets::Target, cli::Probe, probe::plan::Choice, verdict::Verdict};
+
+/// Reads `[[target]]`.
+pub(super) fn targets(sections: Vec<Section<'_>>) -> Result<Vec<TargetSettings>, ConfigError> {
+    let mut targets: Vec<TargetSettings> = Vec::new();
+    for mut section in sections {
+        let socket = section.require("socket", "/run/haproxy/ma.sock")?;
+        let target = socket.read(|text| {
+            if text.contains('/') && !text.starts_with(['/', '@']) {
+                return Err("a service has no directory of its own; write the path from / on".to_owned());
+            }
+            Target::parse(text, Path::new("/")).map_err(|error| error.to_string())
+        })?;
+        // As paths, so that one slash more makes no difference.
+        let same = |other: &&TargetSettings| Path::new(other.target.given()) == Path::new(target.given());
+        if targets.iter().any(|other| same(&other)) {
+            return Err(socket.error(format!("is {:?} a second time; remove one of the two", target.given())));
+        }
+        let limit = section.take("limit").map(|limit| limit.number(1..=MOST_SLOTS)).transpose()?;
+        targets.push(TargetSettings { target, limit });
+    }
+    Ok(targets)
+}
+
+/// More slots than any server has.
+const MOST_SLOTS: u64 = 1_000_000_000;
+
+/// Reads `[alerts]`.
+pub(super) fn alerts(section: Option<Section<'_>>) -> Result<AlertSettings, ConfigError> {
+    let mut settings = AlertSettings::default();
+    let Some(mut section) = section else { return Ok(settings) };
+    if let Some(percent) = section.take("slots_percent") {
+        // The bounds fit.
+        settings.slots_percent = percent.number(0..=100)? as u8;
+    }
+    if let Some(forecast) = section.take("forecast") {
+        let off = forecast.value.as_str() == Some("off");
+        settings.forecast = if off { None } else { Some(forecast.duration()?) };
+    }
+    if let Some(quiet) = section.take("for") {
+        settings.quiet = quiet.duration_or_zero()?;
+    }
+    if let Some(findings) = section.take("findings") {
+        settings.findings = verdicts(findings)?;
+    }
+    if let Some(degraded) = section.take("degraded") {
+        settings.degraded = degraded.flag()?;
+    }
+    let sinks = section.sections("sink", &SINK)?;
+    if !sinks.is_empty() {
+        settings.sinks = sinks.into_iter().map(sink).collect::<Result<_, _>>()?;
+    }
+    Ok(settings)
+}
+
+fn verdicts(list: Value<'_>) -> Result<Vec<Verdict>, ConfigError> {
+    let mut verdicts = Vec::new();
+    for name in list.list("verdicts")? {
+        let verdict = name.read(str::parse::<Verdict>)?;
+        if verdict == Verdict::Healthy {
+            return Err(name.error("has \"healthy\", of which nobody need be told; remove it"));
+        }
+        verdicts.push(verdict);
+    }
+    verdicts.sort_unstable_by(|a, b| b.cmp(a));
+    verdicts.dedup();
+    Ok(verdicts)
+}
+
+fn sink(mut section: Section<'_>) -> Result<SinkSettings, ConfigError> {
+    let kind = section.require("kind", "log")?;
+    let (settings, own): (_, &[&str]) = match kind.text()? {
+        "log" => (SinkSettings::Log, &[]),
+        "file" => {
+            let path = section.require("path", "/var/log/sockleak/alerts.jsonl")?.path()?;
+            (SinkSettings::File { path }, &["path"])
+        }
+        "webhook" => {
+            let url = url(&section.require("url", "https://alerts.example/sockleak")?)?;
+            let token = section.take("token_file").map(|token| token_file(&token)).transpose()?;
+            (SinkSettings::Webhook { url, token }, &["url", "token_file"])
+        }
+        other => {
+            return Err(kind.error(format!("is {other:?}; write \"log\", \"file\" or \"webhook\"")));
+        }
+    };
+    for (key, home) in [("url", "webhook"), ("token_file", "webhook"), ("path", "file")] {
+        if let Some(stray) = section.take(key).filter(|_| !own.contains(&key)) {
+            return Err(stray.error(format!("is of kind = \"{home}\" alone; remove it, or change the kind")));
+        }
+    }
+    Ok(settings)
+}
+
+/// Reads an address of the web. It is not repeated in messages: it may hold a secret.
+fn url(value: &Value<'_>) -> Result<Uri, ConfigError> {
+    let wrong = |what: &str| value.error(format!("{what}; write http://HOST[:PORT]/PATH or https://…"));
+    let uri: Uri = value.text()?.parse().map_err(|_| wrong("is no address of the web"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("begins with neither http:// nor https://"));
+    }
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    if authority.contains('@') {
+        return Err(value.error("has a user name or password in it; put a token into token_file instead"));
+    }
+    if uri.host().is_none_or(str::is_empty) {
+        return Err(wrong("names no host"));
+    }
+    Ok(uri)
+}
+
+fn token_file(value: &Value<'_>) -> Result<TokenFile, ConfigError> {
+    Ok(TokenFile { path: value.path()?, line: value.line() })
+}
+
+/// Reads `[store]`.
+pub(super) fn store(section: Option<Section<'_>>) -> Result<StoreSettings, ConfigError> {
+    const LEAST: u64 = 16 << 20;
+
+    let mut settings = StoreSettings::default();
+    let Some(mut section) = section else { return Ok(settings) };
+    if let Some(directory) = section.take("directory") {
+        settings.directory = directory.path()?;
+    }
+    if let Some(keep) = section.take("keep") {
+        settings.keep = keep.duration()?;
+    }
+    if let Some(size) = section.take("max_bytes") {
+        settings.max_bytes = size.size(LEAST)?;
+    }
+    if let Some(keep) = section.take("history_keep") {
+        settings.history_keep = keep.duration()?;
+    }
+    Ok(settings)
+}
+
+/// Reads `[http]`.
+pub(super) fn http(section: Option<Section<'_>>) -> Result<HttpSettings, ConfigError> {
+    let mut settings = HttpSettings::default();
+    let Some(mut section) = section else { return Ok(settings) };
+    let token = section.take("token_file");
+    settings.token = token.as_ref().map(token_file).transpose()?;
+    let Some(addresses) = section.take("listen") else { return Ok(settings) };
+    if addresses.value.as_str() == Some("off") {
+        settings.listen.clear();
+        return Ok(settings);
+    }
+    settings.listen.clear();
+    for value in addresses.one_or_more("addresses")? {
+        let address = value.read(listen)?;
+        if settings.listen.contains(&address) {
+            return Err(value.error(format!("has {:?} twice; remove one", value.text()?)));
+        }
+        if !address.is_local() && settings.token.is_none() {
+            let given = value.text()?;
+            return Err(value.error(format!(
+                "is {given:?}, which others than this host can reach; add token_file = \"/etc/sockleak/token\" to [http], \
+                 or listen on 127.0.0.1"
+            )));
+        }
+        settings.listen.push(address);
+    }
+    Ok(settings)
+}
+
+fn listen(text: &str) -> Result<Listen, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return absolute(path).map(Listen::Unix).map_err(str::to_owned);
+    }
+    if text == "off" {
+        return Err("that switches everything off; write it alone, without a list".to_owned());
+    }
+    let address: Result<SocketAddr, _> = text.parse();
+    address.map(Listen::Tcp).map_err(|_| {
+        "that is no address; write for example \"127.0.0.1:9436\", \"[::1]:9436\", \"unix:/run/sockleak/http.sock\" or \"off\""
+            .to_owned()
+    })
+}
+
+/// Reads `[otlp]`.
+pub(super) fn otlp(section: Option<Section<'_>>) -> Result<Option<OtlpSettings>, ConfigError> {
+    const EVERY: std::time::Duration = std::time::Duration::from_secs(30);
+
+    let Some(mut section) = section else { return Ok(None) };
+    let endpoint = url(&section.require("endpoint", "http://127.0.0.1:4318")?)?;
+    let interval = section.take("interval").map_or(Ok(EVERY), |interval| interval.duration())?;
+    Ok(Some(OtlpSettings { endpoint, interval }))
+}
+
+/// Reads `[probe]`.
+pub(super) fn probe(section: Option<Section<'_>>) -> Result<Probe, ConfigError> {
+    const LARGEST_RING: u64 = 1 << 30;
+
+    let mut settings = Probe { hooks: Choice::Auto, ring_size: 16 << 20, max_connections: 32_768 };
+    let Some(mut section) = section else { return Ok(settings) };
+    if let Some(hooks) = section.take("hooks") {
+        settings.hooks = hooks.choice()?;
+    }
+    if let Some(size) = section.take("ring_size") {
+        let bytes = size.size(4096)?;
+        if !bytes.is_power_of_two() || bytes > LARGEST_RING {
+            return Err(size.error(format!(
+                "is {bytes} bytes; write a power of two from \"4KiB\" to \"1GiB\", for example \"16MiB\""
+            )));
+        }
+        // At most 2^30.
+        settings.ring_size = bytes as u32;
+    }
+    if let Some(most) = section.take("max_connections") {
+        // The bounds fit, and are those of the command line.
+        settings.max_connections = most.number(1..=4_194_304)? as u32;
+    }
+    Ok(settings)
+}
