@@ -1,4 +1,5 @@
 //! The long-running service: the same stages as a capture, and what is made of them for months.
 
+pub mod alerts;
 pub mod config;
 pub mod snapshot;

@@ -1,0 +1,158 @@
+//! Whom alerts are told: the log, files of JSON lines, HTTP servers.
+
+mod file;
+mod queue;
+mod webhook;
+
+use file::FileSink;
+pub use webhook::Delivery;
+use webhook::{Timing, Webhook};
+
+use super::{
+    notification::{Notification, Status},
+    state::{Saved, Undelivered},
+};
+use crate::{report::escape::terminal, service::config::SinkSettings};
+
+/// Why a sink cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// There is nothing to verify a server by.
+    #[error(
+        "no certificate that this system trusts was found to verify the webhook at {origin} by{cause}; \
+         install ca-certificates, or name a file of certificates with SSL_CERT_FILE"
+    )]
+    Certificates {
+        /// Scheme and host of the webhook.
+        origin: String,
+        /// Why, if that is known.
+        cause: String,
+    },
+}
+
+/// What became of what was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SinkCounts {
+    /// `log`, `file` or `webhook`.
+    pub kind: &'static str,
+    /// The file, or scheme and host of the server.
+    pub destination: String,
+    /// Notifications that arrived.
+    pub delivered: u64,
+    /// Those that were given up: the file was not writable, or the server would not have them.
+    pub refused: u64,
+    /// Those that found no room in the queue.
+    pub dropped: u64,
+    /// Those that wait.
+    pub waiting: u64,
+    /// Attempts that failed and were or will be made again.
+    pub retried: u64,
+}
+
+/// All sinks.
+#[derive(Debug)]
+pub struct Sinks {
+    sinks: Vec<Sink>,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Log { delivered: u64 },
+    File(FileSink),
+    Webhook(Webhook),
+}
+
+impl Sinks {
+    /// Makes the sinks ready, and what has to run beside them on a tokio runtime ([`Delivery::run`]), one for each webhook.
+    ///
+    /// # Errors
+    /// If there is nothing to verify a server's certificate by.
+    pub fn open(settings: &[SinkSettings]) -> Result<(Self, Vec<Delivery>), SinkError> {
+        let mut deliveries = Vec::new();
+        let sinks = settings.iter().map(|settings| {
+            Ok(match settings {
+                SinkSettings::Log => Sink::Log { delivered: 0 },
+                SinkSettings::File { path } => Sink::File(FileSink::new(path.clone())),
+                SinkSettings::Webhook { url, token } => {
+                    let (webhook, delivery) = webhook::open(url, token.clone(), None, Timing::default())?;
+                    deliveries.push(delivery);
+                    Sink::Webhook(webhook)
+                }
+            })
+        });
+        let sinks = sinks.collect::<Result<_, _>>()?;
+        Ok((Self { sinks }, deliveries))
+    }
+
+    /// Tells all of them. Never waits for a server. Whatever a file does not take is logged.
+    pub fn send(&mut self, notification: &Notification) {
+        for sink in &mut self.sinks {
+            match sink {
+                Sink::Log { delivered } => {
+                    tracing::warn!("{}", line(notification));
+                    *delivered += 1;
+                }
+                Sink::File(file) => {
+                    if let Err(error) = file.append(notification) {
+                        let (path, line) = (file.path().display(), line(notification));
+                        tracing::error!(
+                            "an alert cannot be written to {path} ({error}); make room or change its owner. It is: {line}"
+                        );
+                    }
+                }
+                Sink::Webhook(webhook) => webhook.push(notification.clone()),
+            }
+        }
+    }
+
+    /// What became of what was told, sink by sink in the order of the configuration.
+    #[must_use]
+    pub fn counts(&self) -> Vec<SinkCounts> {
+        let counts = self.sinks.iter().map(|sink| match sink {
+            Sink::Log { delivered } => {
+                SinkCounts { kind: "log", delivered: *delivered, ..SinkCounts::default() }
+            }
+            Sink::File(file) => file.counts(),
+            Sink::Webhook(webhook) => webhook.counts(),
+        });
+        counts.collect()
+    }
+
+    /// What waits for webhooks.
+    pub(super) fn undelivered(&self) -> Vec<Undelivered> {
+        self.webhooks().map(Webhook::undelivered).filter(|it| !it.notifications.is_empty()).collect()
+    }
+
+    /// Takes up what webhooks did not get before a restart. What waits for one that is configured no more is forgotten.
+    pub fn restore(&self, saved: &Saved) {
+        let mut saved: Vec<_> = saved.undelivered.iter().collect();
+        for webhook in self.webhooks() {
+            // Two at one place are told apart by their order.
+            if let Some(at) = saved.iter().position(|it| it.origin == webhook.origin()) {
+                saved.remove(at).notifications.iter().for_each(|it| webhook.push(it.clone()));
+            }
+        }
+    }
+
+    fn webhooks(&self) -> impl Iterator<Item = &Webhook> {
+        self.sinks.iter().filter_map(|sink| match sink {
+            Sink::Webhook(webhook) => Some(webhook),
+            Sink::Log { .. } | Sink::File(_) => None,
+        })
+    }
+}
+
+/// A notification in a line of text, safe for a terminal.
+fn line(notification: &Notification) -> String {
+    let Notification { status, key, summary, uncertain, since, .. } = notification;
+    let what = key.verdict.map_or(key.kind.name(), |verdict| verdict.name());
+    let mut line = format!("alert {}: {what}: {summary}", status.name());
+    if *status == Status::Firing && !uncertain.is_empty() {
+        line.push_str(&format!(" (uncertain: {})", uncertain.join("; ")));
+    }
+    line.push_str(&format!(", since {since}"));
+    terminal(&line).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,303 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::{service::config::AlertSettings, verdict::Verdict};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Thirty seconds of quiet.
+pub(super) fn settings() -> AlertSettings {
+    AlertSettings::default()
+}
+
+/// A moment, so many seconds after the first.
+pub(super) fn at(seconds: u64) -> Moment {
+    let time = Timestamp::from_second(1_790_000_000 + seconds as i64).expect("it is a time");
+    Moment { boot_ns: (1000 + seconds) * SECOND, time }
+}
+
+/// Something that is told.
+pub(super) fn notification(summary: &str) -> Notification {
+    Notification {
+        version: 1,
+        status: Status::Firing,
+        key: finding("/run/a.sock", "/usr/bin/x", Verdict::ClientLeak, 3).key,
+        summary: summary.to_owned(),
+        uncertain: Vec::new(),
+        value: Some(3),
+        limit: Some(10),
+        since: at(0).rfc3339(),
+        time: at(30).rfc3339(),
+        host: "host".to_owned(),
+    }
+}
+
+fn socket(path: &str, used: u64, limit: Option<u64>, seconds_until_full: Option<u64>) -> SocketFacts {
+    SocketFacts { path: path.to_owned(), used, limit, seconds_until_full }
+}
+
+fn found(verdict: Verdict, count: u64) -> FindingFacts {
+    FindingFacts {
+        verdict,
+        socket: "/run/a.sock".to_owned(),
+        program: "/usr/bin/x".to_owned(),
+        count,
+        summary: format!("{verdict} of {count}"),
+        uncertain: vec!["perhaps".to_owned()],
+    }
+}
+
+/// A finding as a condition.
+pub(super) fn finding(socket: &str, program: &str, verdict: Verdict, count: u64) -> Condition {
+    let (socket, program) = (socket.to_owned(), program.to_owned());
+    let facts = Facts {
+        findings: vec![FindingFacts { socket, program, ..found(verdict, count) }],
+        ..Facts::default()
+    };
+    let settings = AlertSettings { findings: Verdict::ALL.to_vec(), ..settings() };
+    conditions(&settings, &facts).swap_remove(0)
+}
+
+/// The facts of a socket, and what is said of it: kind, value and summary.
+fn said(settings: &AlertSettings, sockets: &[SocketFacts]) -> Vec<(Kind, Option<u64>, String)> {
+    let facts = Facts { sockets: sockets.to_vec(), ..Facts::default() };
+    let said = conditions(settings, &facts);
+    said.into_iter().map(|it| (it.key.kind, it.value, it.summary)).collect()
+}
+
+#[test]
+fn slots_count_from_a_share_of_the_limit_on() {
+    for (used, limit, percent, expected) in [
+        (7, Some(10), 80, false),
+        (8, Some(10), 80, true),
+        (12, Some(10), 80, true),
+        (8, None, 80, false),
+        (8, Some(0), 80, false),
+        (10, Some(10), 0, false),
+        (0, Some(10), 1, false),
+        (1, Some(101), 1, false),
+        (1, Some(1), 100, true),
+        (u64::MAX, Some(u64::MAX), 100, true),
+    ] {
+        let settings = AlertSettings { slots_percent: percent, ..settings() };
+        let said = said(&settings, &[socket("/s", used, limit, None)]);
+        assert_eq!(!said.is_empty(), expected, "{used} {limit:?} {percent}");
+        if let [(kind, value, summary)] = said.as_slice() {
+            assert_eq!((*kind, *value), (Kind::Slots, Some(used)));
+            assert!(summary.starts_with(&format!("{used} of ")) && summary.contains("/s"), "{summary}");
+        }
+    }
+}
+
+#[test]
+fn forecasts_count_within_a_time() {
+    let hour = Some(Duration::from_hours(1));
+    for (seconds, forecast, expected) in [
+        (Some(3600), hour, Some("all 10 slots of /s will be in use in 1 h 0 min")),
+        (Some(3601), hour, None),
+        (Some(0), hour, Some("all 10 slots of /s are in use, and more are leaked")),
+        (Some(0), None, None),
+        (None, hour, None),
+    ] {
+        let settings = AlertSettings { forecast, ..settings() };
+        let said = said(&settings, &[socket("/s", 2, Some(10), seconds)]);
+        assert_eq!(said.first().map(|it| it.2.as_str()), expected);
+        assert!(said.first().is_none_or(|it| (it.0, it.1) == (Kind::Forecast, seconds)));
+    }
+}
+
+#[test]
+fn the_worst_of_several_sockets_of_one_path_counts() {
+    let sockets = [8, 10, 9].map(|used| socket("/s", used, Some(10), Some(100 - used)));
+    let said = said(&settings(), &sockets);
+    assert_eq!(
+        said.iter().map(|it| (it.0, it.1)).collect::<Vec<_>>(),
+        [(Kind::Slots, Some(10)), (Kind::Forecast, Some(90))]
+    );
+}
+
+#[test]
+fn findings_count_that_are_asked_for() {
+    let facts = Facts {
+        sockets: vec![socket("/run/a.sock", 2, Some(10), None)],
+        findings: Verdict::ALL.map(|verdict| found(verdict, 3)).to_vec(),
+        degraded: vec!["12 events were lost".to_owned(), "accepts are not seen".to_owned()],
+    };
+    let all = conditions(&settings(), &facts);
+    let verdicts: Vec<_> = all.iter().map(|it| it.key.verdict).collect();
+    assert_eq!(verdicts, [Some(Verdict::ServerLeak), Some(Verdict::ClientLeak), None]);
+    assert_eq!((all[1].value, all[1].limit), (Some(3), Some(10)));
+    assert_eq!((all[1].summary.as_str(), all[1].uncertain.len()), ("client-leak of 3", 1));
+    assert_eq!(all[2].summary, "the tracing is incomplete: 12 events were lost; accepts are not seen");
+    let none = AlertSettings { findings: Vec::new(), degraded: false, ..settings() };
+    assert!(conditions(&none, &facts).is_empty());
+}
+
+/// Updates at moments with what holds then, and what is told at which.
+fn told(settings: &AlertSettings, updates: &[(u64, &[u64])]) -> Vec<(u64, Status, u64)> {
+    let mut alerts = Alerts::new(settings, "host".to_owned());
+    let mut all = Vec::new();
+    for &(seconds, held) in updates {
+        let held: Vec<_> =
+            held.iter().map(|n| finding("/s", &n.to_string(), Verdict::ClientLeak, *n)).collect();
+        let news = alerts.update(&at(seconds), &held);
+        all.extend(news.into_iter().map(|it| (seconds, it.status, it.value.expect("it has a count"))));
+    }
+    all
+}
+
+#[test]
+fn news_is_told_once_when_it_has_held_and_once_when_it_is_over() {
+    use Status::{Firing, Resolved};
+    let quiet = |seconds| AlertSettings { quiet: Duration::from_secs(seconds), ..settings() };
+    for (seconds, updates, expected) in [
+        (30, &[(0, &[1][..]), (29, &[1]), (30, &[1]), (90, &[1])][..], &[(30, Firing, 1)][..]),
+        // It was gone in between.
+        (30, &[(0, &[1]), (20, &[]), (25, &[1]), (54, &[1]), (55, &[1])], &[(55, Firing, 1)]),
+        // It is back before it is over.
+        (30, &[(0, &[1]), (30, &[1]), (40, &[]), (69, &[]), (69, &[1]), (200, &[1])], &[(30, Firing, 1)]),
+        (
+            30,
+            &[(0, &[1]), (30, &[1]), (40, &[]), (70, &[]), (71, &[1]), (101, &[1])],
+            &[(30, Firing, 1), (70, Resolved, 1), (101, Firing, 1)],
+        ),
+        // It is back, and gone again for a short time.
+        (30, &[(0, &[1]), (30, &[1]), (40, &[]), (50, &[1]), (71, &[]), (72, &[1])], &[(30, Firing, 1)]),
+        // Each on its own.
+        (
+            10,
+            &[(0, &[1]), (5, &[1, 2]), (10, &[1, 2]), (15, &[2]), (25, &[2])],
+            &[(10, Firing, 1), (15, Firing, 2), (25, Resolved, 1)],
+        ),
+        (0, &[(0, &[1]), (1, &[])], &[(0, Firing, 1), (1, Resolved, 1)]),
+        // Time that stands still, and one condition twice.
+        (30, &[(5, &[1, 1]), (5, &[1]), (5, &[])], &[]),
+    ] {
+        assert_eq!(told(&quiet(seconds), updates), expected, "{updates:?}");
+    }
+}
+
+#[test]
+fn a_notification_says_what_it_is_about() {
+    let mut alerts = Alerts::new(&AlertSettings { quiet: Duration::ZERO, ..settings() }, "web-1".to_owned());
+    let condition = finding("/run/a.sock", "/usr/bin/x", Verdict::ClientLeak, 4);
+    let firing = alerts.update(&at(0), &[condition]).swap_remove(0);
+    assert_eq!(
+        serde_json::to_value(&firing).expect("it is JSON"),
+        serde_json::json!({
+            "version": 1,
+            "status": "firing",
+            "kind": "finding",
+            "socket": "/run/a.sock",
+            "program": "/usr/bin/x",
+            "verdict": "client-leak",
+            "summary": "client-leak of 4",
+            "uncertain": ["perhaps"],
+            "value": 4,
+            "limit": null,
+            "since": "2026-09-21T14:13:20.000Z",
+            "time": "2026-09-21T14:13:20.000Z",
+            "host": "web-1",
+        })
+    );
+    assert_eq!(alerts.firing(), 1);
+    let resolved = alerts.update(&at(60), &[]).swap_remove(0);
+    assert_eq!((resolved.status, resolved.summary.as_str()), (Status::Resolved, "over: client-leak of 4"));
+    assert_eq!(
+        (resolved.since.as_str(), resolved.time.as_str()),
+        (&*firing.since, "2026-09-21T14:14:20.000Z")
+    );
+    assert_eq!(alerts.firing(), 0);
+}
+
+/// What is written, read again and taken up.
+fn restarted(alerts: &Alerts, seconds: u64, settle: u64) -> Alerts {
+    let (sinks, _) = Sinks::open(&[]).expect("there are none");
+    let directory = tempfile::tempdir().expect("a directory can be created");
+    let path = directory.path().join("alerts.json");
+    Saved::of(alerts, &sinks).write(&path).expect("it is written");
+    let saved = Saved::read(&path).expect("it is readable");
+    assert_eq!(saved, Saved::of(alerts, &sinks));
+    let mut alerts = Alerts::new(&settings(), "host".to_owned());
+    alerts.restore(&saved, &at(seconds), Duration::from_secs(settle));
+    alerts
+}
+
+#[test]
+fn a_restart_neither_repeats_nor_forgets() {
+    let leak = finding("/s", "x", Verdict::ClientLeak, 3);
+    let full = conditions(
+        &settings(),
+        &Facts { sockets: vec![socket("/s", 9, Some(10), None)], ..Facts::default() },
+    );
+    let both: Vec<_> = [leak.clone()].into_iter().chain(full).collect();
+    let mut alerts = Alerts::new(&settings(), "host".to_owned());
+    assert!(alerts.update(&at(0), &both).is_empty());
+    assert_eq!(alerts.update(&at(30), &both).len(), 2);
+
+    // Still there: nothing is told. Over, as usual: it is.
+    let mut same = restarted(&alerts, 1000, 0);
+    assert!(same.update(&at(1000), &both).is_empty() && same.update(&at(1100), &both).is_empty());
+    assert!(same.update(&at(1200), &[]).is_empty());
+    let over = same.update(&at(1230), &[]);
+    assert_eq!(over.iter().map(|it| it.status).collect::<Vec<_>>(), [Status::Resolved; 2]);
+    assert_eq!(over[0].since, at(0).rfc3339(), "it is known since when");
+
+    // A leak is not over because it has not been found yet; slots are seen at once.
+    let mut settling = restarted(&alerts, 1000, 240);
+    assert!(settling.update(&at(1000), &[]).is_empty());
+    let kinds = |news: Vec<Notification>| news.into_iter().map(|it| it.key.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(settling.update(&at(1030), &[])), [Kind::Slots]);
+    assert!(settling.update(&at(1239), &[]).is_empty());
+    assert_eq!(kinds(settling.update(&at(1240), &[])), [Kind::Finding]);
+
+    // Once it was found, it is over as usual.
+    let mut again = restarted(&alerts, 1000, 240);
+    assert!(again.update(&at(1010), &both).is_empty() && again.update(&at(1020), &both[1..]).is_empty());
+    assert_eq!(kinds(again.update(&at(1050), &both[1..])), [Kind::Finding]);
+
+    // What only waited has to hold for the whole time again.
+    let mut young = Alerts::new(&settings(), "host".to_owned());
+    assert!(young.update(&at(0), &both).is_empty());
+    let mut young = restarted(&young, 29, 0);
+    assert!(young.update(&at(40), &both).is_empty());
+    assert_eq!(young.update(&at(70), &both).len(), 2);
+}
+
+#[test]
+fn state_that_is_not_understood_is_named() {
+    let directory = tempfile::tempdir().expect("a directory can be created");
+    let path = directory.path().join("alerts.json");
+    assert_eq!(Saved::read(&path).expect("there is nothing"), Saved::default());
+    let verdict = r#"{"version":1,"undelivered":[],"firing":[{"kind":"finding","socket":null,"program":null,
+        "verdict":"nonsense","summary":"","uncertain":[],"value":null,"limit":null,"since":""}]}"#;
+    for (text, expected) in [
+        ("", "cannot be understood"),
+        ("{\"version\":1}", "cannot be understood"),
+        (verdict, "\\\"nonsense\\\" is no verdict"),
+        ("{\"version\":2,\"other\":1}", "of a newer sockleak (form 2); update sockleak"),
+    ] {
+        std::fs::write(&path, text).expect("it is written");
+        let said = Saved::read(&path).expect_err(text).to_string();
+        assert!(said.contains("alerts.json") && said.contains(&expected.replace("\\\"", "\"")), "{said}");
+    }
+    let said =
+        Saved::default().write(&directory.path().join("none/x")).expect_err("there is no folder").to_string();
+    assert!(said.contains("none/x cannot be read or written"), "{said}");
+}
+
+#[test]
+fn the_documented_notification_is_one() {
+    let page = include_str!("../../../../docs/service.md");
+    let (_, example) = page.split_once("```json\n").expect("there is an example");
+    let (example, _) = example.split_once("\n```").expect("it ends");
+    let documented: serde_json::Value = serde_json::from_str(example).expect("it is JSON");
+    let notification: Notification = serde_json::from_str(example).expect("it is a notification");
+    assert_eq!(serde_json::to_value(&notification).expect("it is JSON"), documented);
+    assert_eq!(notification.version, Notification::VERSION);
+    for field in documented.as_object().expect("it is an object").keys() {
+        assert!(page.contains(&format!("| `{field}` |")), "{field} is not explained");
+    }
+}
