@@ -12,6 +12,7 @@ pub mod live;
 mod markdown;
 mod open;
 pub mod pictures;
+mod sentence;
 pub mod stacks;
 mod tables;
 pub mod text;

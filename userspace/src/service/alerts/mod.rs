@@ -1,9 +1,11 @@
 //! Alerts: what holds for long enough is told once, and once more when it is over.
 //!
-//! [`conditions`] says what holds now, [`Alerts`] what of that is news; both are pure. [`Sinks`] pass the news on.
+//! [`Facts`] are taken from a snapshot; [`conditions`] says what of them is worth an alert, [`Alerts`] what of that is
+//! news. All of that is pure. [`Sinks`] pass the news on, [`Saved`] outlives a restart.
 
 mod condition;
 mod engine;
+mod facts;
 mod notification;
 mod sinks;
 mod state;
