@@ -54,6 +54,12 @@ impl Stacks {
         self.frames.get(id.0 as usize).map_or(&[], |frames| frames)
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared(&self, id: StackId) -> Option<Arc<[Frame]>> {
+        self.frames.get(id.0 as usize).cloned()
+    }
+
     fn intern(&mut self, frames: &Arc<[Frame]>) -> Option<StackId> {
         if let Some(&id) = self.ids.get(frames) {
             return Some(id);

@@ -2,8 +2,10 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
+mod carried;
 mod stack;
 
+pub use carried::Carried;
 pub use stack::{Frame, RawStack, Stack};
 
 /// A process and the program that it ran: a reused pid has another start, and `exec` starts another program in the
@@ -320,6 +322,8 @@ pub enum Record {
         /// Until when.
         until: u64,
     },
+    /// What a segment of a store begins with.
+    Carried(Carried),
 }
 
 /// A descriptor that refers to a socket that is followed.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     attribution::{processes::Processes, who::Who},
-    event::{End, Event, Held, HeldSocket, Peer, Queue, Reason, Record, What},
+    event::{Carried, End, Event, Held, HeldSocket, Peer, Queue, Reason, Record, What},
     failure::Failure,
     report::errno_name,
     trace_file::Trace,
@@ -27,6 +27,8 @@ pub(super) struct Events;
 struct Names {
     processes: Processes,
     paths: FxHashMap<u64, String>,
+    /// Within what a segment carries over.
+    is_carried: bool,
 }
 
 /// An event.
@@ -69,6 +71,11 @@ impl Names {
     /// Keeps descriptions; gives back what is a row, and who it is about.
     fn learn(&mut self, record: Record) -> Option<(Record, Option<Who>)> {
         match record {
+            // What a segment of a store begins with happened before it.
+            Record::Carried(carried) => {
+                self.is_carried = !matches!(carried, Carried::Ends { .. });
+                None
+            }
             Record::Process(process) => {
                 self.processes.insert(process);
                 None
@@ -78,6 +85,7 @@ impl Names {
                 self.paths.insert(listener.id, path);
                 None
             }
+            _ if self.is_carried => None,
             Record::Event(event) => {
                 let who = self.processes.identify(event.actor);
                 Some((Record::Event(event), Some(who)))

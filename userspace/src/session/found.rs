@@ -11,9 +11,9 @@ use crate::{
 /// A connection that a round has found, and that is not counted yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
-    id: u64,
+    pub(super) id: u64,
     /// It was found in an earlier round.
-    is_old: bool,
+    pub(super) is_old: bool,
 }
 
 impl Session {

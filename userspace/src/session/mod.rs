@@ -6,6 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 mod books;
+mod carry;
 mod found;
 mod holders;
 mod notice;
@@ -63,6 +64,8 @@ struct Followed {
     listener: Arc<Listener>,
     /// Connections whose server end is not released: they take a slot or a place in the queue.
     occupied: u64,
+    /// When and why it was closed.
+    closed: Option<(u64, Reason)>,
 }
 
 /// Index of a [`Socket`] in its session.
@@ -161,6 +164,10 @@ impl Session {
                 self.unwatched(since, until);
                 None
             }
+            Record::Carried(carried) => {
+                self.carried(&carried);
+                None
+            }
         }
     }
 
@@ -194,8 +201,8 @@ impl Session {
         self.books.sockets[socket.0].backlog = Some(listener.backlog);
         let known = self.books.followed(listener.id);
         // One may be described again: first by its server ends, then by itself.
-        let occupied = known.map_or(0, |followed| followed.occupied);
-        let followed = Followed { socket, listener: Arc::clone(&listener), occupied };
+        let (occupied, closed) = known.map_or((0, None), |known| (known.occupied, known.closed));
+        let followed = Followed { socket, listener: Arc::clone(&listener), occupied, closed };
         self.books.listeners.insert(listener.id, Some(followed));
         Notice::Listener(self.last_listener.insert(listener))
     }
@@ -286,14 +293,20 @@ impl Session {
     fn note(&mut self, socket: SocketId, event: &Event, who: &Who) {
         match &event.what {
             What::Accept { listener, .. } => {
-                self.books.sockets[socket.0].last_accept = Some(event.at);
+                let last = &mut self.books.sockets[socket.0].last_accept;
+                *last = (*last).max(Some(event.at));
                 self.learn_limit(*listener, who);
             }
             What::Attempt { errno, queue, .. } => {
                 let crowding = self.books.crowding(socket, who.group, *queue);
                 self.books.tally(socket, who.group).record.fail(event.at, *errno, &crowding);
             }
-            What::Connect { .. } | What::Release { .. } | What::ListenerClosed { .. } => {}
+            What::ListenerClosed { listener, reason } => {
+                if let Some(followed) = self.books.listeners.get_mut(listener).and_then(Option::as_mut) {
+                    followed.closed = Some((event.at, *reason));
+                }
+            }
+            What::Connect { .. } | What::Release { .. } => {}
         }
     }
 

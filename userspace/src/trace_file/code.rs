@@ -17,6 +17,9 @@ pub(super) mod kind {
     /// 9 stands for a row of `held` in the views.
     pub(in crate::trace_file) const STACK: i64 = 10;
     pub(in crate::trace_file) const UNWATCHED: i64 = 14;
+    pub(in crate::trace_file) const CARRY_BEGINS: i64 = 11;
+    pub(in crate::trace_file) const CARRIED_LISTENER: i64 = 12;
+    pub(in crate::trace_file) const CARRY_ENDS: i64 = 13;
 }
 
 /// States of the other end.

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::schema;
 
 /// Why a trace cannot be written or read.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TraceError {
     /// There is something under the name of a new one.
     #[error("{} exists already; remove it, or choose another name for the trace", .0.display())]

@@ -11,8 +11,8 @@ use super::{
     schema::{self, COLUMNS},
 };
 use crate::event::{
-    Actor, Comm, End, Event, Frame, Held, HeldSocket, Listener, Peer, Process, ProcessId, Queue, Record,
-    Stack, What,
+    Actor, Carried, Comm, End, Event, Frame, Held, HeldSocket, Listener, Peer, Process, ProcessId, Queue,
+    Record, Stack, What,
 };
 
 /// Processes whose names are remembered, so as not to repeat them with each event.
@@ -33,16 +33,24 @@ pub(super) struct Inserts<'c> {
     event: Statement<'c>,
     held: Statement<'c>,
     stack: Statement<'c>,
-    /// Numbers of the stacks that are written.
+    /// Numbers of the stacks that this wrote.
     stacks: FxHashMap<Arc<[Frame]>, i64>,
+    /// Of the last one that is written.
+    last_stack: i64,
     names: Names,
     seq: i64,
 }
 
 impl<'c> Inserts<'c> {
-    /// For a trace without records.
+    /// Goes on where the trace ends.
     pub(super) fn prepare(connection: &'c Connection) -> Result<Self> {
         let prepare = |table, columns| connection.prepare(&schema::insert(table, columns));
+        let last = |column: &str, table: &str| {
+            let sql = format!("SELECT coalesce(max({column}), 0) FROM {table}");
+            connection.query_row(&sql, [], |row| row.get::<_, i64>(0))
+        };
+        let tables = ["process", "listener", "event", "held"];
+        let seq = tables.iter().try_fold(0, |seq, table| last("seq", table).map(|last| last.max(seq)))?;
         Ok(Self {
             process: prepare("process", COLUMNS.process)?,
             listener: prepare("listener", COLUMNS.listener)?,
@@ -50,8 +58,9 @@ impl<'c> Inserts<'c> {
             held: prepare("held", COLUMNS.held)?,
             stack: connection.prepare("INSERT INTO stack (id, frames) VALUES (?, ?)")?,
             stacks: FxHashMap::default(),
+            last_stack: last("id", "stack")?,
             names: names(),
-            seq: 0,
+            seq,
         })
     }
 
@@ -73,6 +82,7 @@ impl<'c> Inserts<'c> {
                 self.bare(Some(*until), &Fields { kind: kind::UNWATCHED, status, ..Fields::default() })
             }
             Record::Gone { connection, end } => self.mark(kind::GONE, Some((*connection, *end))),
+            Record::Carried(carried) => self.carried(carried),
         }
     }
 
@@ -129,15 +139,22 @@ impl<'c> Inserts<'c> {
 
     /// A record without time and actor.
     fn mark(&mut self, kind: i64, end: Option<(u64, End)>) -> Result<()> {
-        self.bare(
-            None,
-            &Fields {
-                kind,
-                connection: end.map(|(connection, _)| connection),
-                side: end.map(|(_, end)| code::side(end)),
-                ..Fields::default()
-            },
-        )
+        let connection = end.map(|(connection, _)| connection);
+        let side = end.map(|(_, end)| code::side(end));
+        self.bare(None, &Fields { kind, connection, side, ..Fields::default() })
+    }
+
+    fn carried(&mut self, carried: &Carried) -> Result<()> {
+        let fields = |kind| Fields { kind, ..Fields::default() };
+        match *carried {
+            Carried::Begins => self.bare(None, &fields(kind::CARRY_BEGINS)),
+            Carried::Listener { listener, last_accept, queue, slots } => {
+                let (listener, status) = (Some(listener), slots.map(u64::cast_signed));
+                let fields = Fields { listener, queue, status, ..fields(kind::CARRIED_LISTENER) };
+                self.bare(last_accept, &fields)
+            }
+            Carried::Ends { at } => self.bare(Some(at), &fields(kind::CARRY_ENDS)),
+        }
     }
 
     fn stack(&mut self, stack: &Stack) -> Result<()> {
@@ -150,8 +167,9 @@ impl<'c> Inserts<'c> {
     fn new_stack(&mut self, frames: &Arc<[Frame]>) -> Result<i64> {
         let text = serde_json::to_string(&frames[..]);
         let text = text.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        let id = self.stacks.len() as i64 + 1;
+        let id = self.last_stack + 1;
         self.stack.execute((id, text))?;
+        self.last_stack = id;
         self.stacks.insert(Arc::clone(frames), id);
         Ok(id)
     }

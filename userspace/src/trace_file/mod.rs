@@ -7,20 +7,24 @@
 mod code;
 mod error;
 mod insert;
+mod new_file;
 mod reader;
 mod replay;
 mod rows;
 mod schema;
+pub(crate) mod segment;
 mod writer;
 
 pub use error::TraceError;
 pub use reader::Trace;
+pub use segment::Segment;
 pub use writer::Writer;
+pub(crate) use writer::{Closing, Committed};
 
 use crate::report::Loss;
 
 /// What is known of a session when it begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// The sockleak that records.
     pub version: String,

@@ -14,7 +14,7 @@ use nix::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
-    Header, Progress, TraceError, replay,
+    Header, Progress, Segment, TraceError, replay,
     rows::{Cells, RowError},
     schema::{self, Columns},
 };
@@ -31,6 +31,8 @@ pub struct Trace {
     header: Header,
     progress: Progress,
     is_ended: bool,
+    segment: Option<Segment>,
+    version: i64,
 }
 
 impl Trace {
@@ -54,8 +56,8 @@ impl Trace {
         let columns = columns
             .ok_or_else(|| TraceError::damaged(path, &format!("there is no schema version {version}")))?;
         let session = session(&connection, columns).map_err(|error| unread(path, "session", error));
-        let (header, progress, is_ended) = session?;
-        Ok(Self { path: path.to_owned(), connection, columns, header, progress, is_ended })
+        let Row { header, progress, is_ended, segment } = session?;
+        Ok(Self { path: path.to_owned(), connection, columns, header, progress, is_ended, segment, version })
     }
 
     /// What was known when it began.
@@ -74,6 +76,37 @@ impl Trace {
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.is_ended
+    }
+
+    /// Where it stands in a store; None for a recording of its own.
+    #[must_use]
+    pub const fn segment(&self) -> Option<&Segment> {
+        self.segment.as_ref()
+    }
+
+    /// Has it the schema that this version writes?
+    #[must_use]
+    pub const fn is_current(&self) -> bool {
+        self.version == schema::VERSION
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Looks over the whole file.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn verify(&self) -> Result<(), TraceError> {
+        let found = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+        match found {
+            Ok(found) if found == "ok" => Ok(()),
+            Ok(found) => Err(TraceError::damaged(&self.path, &found)),
+            Err(error) => Err(TraceError::reading(&self.path, &error)),
+        }
     }
 
     /// Feeds all records in their order, until `feed` breaks off.
@@ -171,7 +204,15 @@ fn immutable(path: &Path) -> PathBuf {
     uri.into()
 }
 
-fn session(connection: &Connection, columns: &Columns) -> Result<(Header, Progress, bool), RowError> {
+/// The session's row.
+struct Row {
+    header: Header,
+    progress: Progress,
+    is_ended: bool,
+    segment: Option<Segment>,
+}
+
+fn session(connection: &Connection, columns: &Columns) -> Result<Row, RowError> {
     let mut statement = connection.prepare(&format!("SELECT {} FROM session", columns.session))?;
     let mut rows = statement.raw_query();
     let row = rows.next()?.ok_or(RowError::Value("row"))?;
@@ -196,5 +237,13 @@ fn session(connection: &Connection, columns: &Columns) -> Result<(Header, Progre
         skipped_runs: cells.unsigned("skipped_runs")?,
         gaps: cells.json("gaps")?,
     };
-    Ok((header, progress, is_ended))
+    let segment = match cells.optional_text("source")? {
+        None => None,
+        Some(source) => Some(Segment {
+            source: source.to_owned(),
+            follows: cells.flag("follows")?,
+            position: cells.unsigned("ring_position")?,
+        }),
+    };
+    Ok(Row { header, progress, is_ended, segment })
 }

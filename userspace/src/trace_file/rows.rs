@@ -6,8 +6,8 @@ use rusqlite::{Row, types::ValueRef};
 
 use super::code::{self, kind, peer, untracked};
 use crate::event::{
-    Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue, Reason,
-    Record, What,
+    Actor, Carried, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId,
+    Queue, Reason, Record, What,
 };
 
 /// Why a row cannot be read.
@@ -89,7 +89,7 @@ impl<'r> Cells<'r> {
         self.optional_bytes(name)?.map(<[u8]>::to_vec).ok_or(RowError::Value(name))
     }
 
-    fn optional_text(&mut self, name: &'static str) -> Result<Option<&'r str>> {
+    pub(super) fn optional_text(&mut self, name: &'static str) -> Result<Option<&'r str>> {
         let bytes = self.optional_bytes(name)?;
         bytes.map(|bytes| std::str::from_utf8(bytes).map_err(|_| RowError::Value(name))).transpose()
     }
@@ -212,6 +212,9 @@ pub(super) fn event(row: &Row<'_>, name: impl FnOnce(&ProcessId) -> Result<Comm>
             cells.skip(15);
             return Ok(Record::Unwatched { since: cells.unsigned("status")?, until });
         }
+        kind::CARRY_BEGINS => return Ok(Record::Carried(Carried::Begins)),
+        kind::CARRY_ENDS => return Ok(Record::Carried(Carried::Ends { at: cells.unsigned("at")? })),
+        kind::CARRIED_LISTENER => return carried_listener(&mut cells).map(Record::Carried),
         _ => {}
     }
     let at = cells.unsigned("at")?;
@@ -273,6 +276,18 @@ fn what(kind: i64, cells: &mut Cells<'_>) -> Result<What> {
         }
         _ => return Err(RowError::Value("kind")),
     })
+}
+
+/// From the column `at` on.
+fn carried_listener(cells: &mut Cells<'_>) -> Result<Carried> {
+    let last_accept = cells.optional_unsigned("at")?;
+    cells.skip(8);
+    let listener = cells.unsigned("listener")?;
+    cells.skip(2);
+    let queue = cells.optional_queue()?;
+    cells.skip(2);
+    let slots = cells.optional_unsigned("status")?;
+    Ok(Carried::Listener { listener, last_accept, queue, slots })
 }
 
 fn attempt(cells: &mut Cells<'_>) -> Result<What> {

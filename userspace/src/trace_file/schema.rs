@@ -7,7 +7,7 @@ use crate::report::errno_name;
 /// Tells a trace from other SQLite databases: "slkT".
 pub(super) const APPLICATION_ID: i64 = 0x736c_6b54;
 /// What this version writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Columns of each table in a version of the schema, in the order in which the reader takes them: what an older one lacks,
 /// it has as an expression.
@@ -23,7 +23,7 @@ pub(super) struct Columns {
 /// Of the present version.
 pub(super) const COLUMNS: Columns = Columns {
     session: "version, host, boot_id, kernel, boot_time, targets, leak_age, limits, hooks, started, \
-              now, ended, losses, skipped_runs, gaps",
+              now, ended, losses, skipped_runs, gaps, source, follows, ring_position",
     process: "seq, pid, start, exec_id, program, argv, argv_truncated, comm, uid, gid, parent, cgroup, cgroup_path, \
               user, pid_in_namespace, mount_namespace, network_namespace, pid_namespace",
     listener: "seq, listener, path, path_truncated, bind_name, is_abstract, device, inode, directory_inode, \
@@ -34,9 +34,17 @@ pub(super) const COLUMNS: Columns = Columns {
            peer_inode, opener, queue_length, queue_max",
 };
 
+/// Of version 1, which knew no segments.
+const FIRST: Columns = Columns {
+    session: "version, host, boot_id, kernel, boot_time, targets, leak_age, limits, hooks, started, \
+              now, ended, losses, skipped_runs, gaps, NULL, NULL, NULL",
+    ..COLUMNS
+};
+
 /// The columns of a version; None if it cannot be read.
 pub(super) fn columns(version: i64) -> Option<&'static Columns> {
     match version {
+        1 => Some(&FIRST),
         VERSION => Some(&COLUMNS),
         _ => None,
     }

@@ -17,7 +17,11 @@ CREATE TABLE session (
     ended INTEGER NOT NULL, -- 1: the recording ended in order
     losses TEXT NOT NULL, -- JSON array
     skipped_runs INTEGER NOT NULL,
-    gaps TEXT NOT NULL -- JSON array
+    gaps TEXT NOT NULL, -- JSON array
+    -- Of a segment of a store; NULL in a recording of its own.
+    source TEXT, -- what the records came from: segments with another one have nothing to do with each other
+    follows INTEGER, -- 1: it goes on where the segment with the number before ends; 0: there is a gap between them
+    ring_position INTEGER -- up to where in the ring buffer all records are in this file, or in those before
 );
 
 CREATE TABLE process (
@@ -63,8 +67,11 @@ CREATE INDEX listener_by_number ON listener (listener);
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL, -- 1 connect, 2 accept, 3 release, 4 listener closed, 5 failed attempt,
-                           -- 6 found gone, 7 round begins, 8 round ends, 10 stack of the opener to come,
-                           -- 14 nothing was watched from status to at
+                           -- 6 found gone, 7 round begins, 8 round ends, 10 stack of the opener to come;
+                           -- what lies between 11 and 13 happened before the segment of a store that begins
+                           -- with it, and leads to what was open then; in it 12 tells of a listener at the last
+                           -- accept, its queue and as status its slots, and the queue of a connect is not known;
+                           -- 14: nothing was watched from status to at
     at INTEGER,
     connection INTEGER,
     listener INTEGER,

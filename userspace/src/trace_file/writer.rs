@@ -1,28 +1,31 @@
 //! Writing: records go in batches to a thread that has the database.
 
 use std::{
-    fs::{self, OpenOptions},
-    io,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    fs,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, named_params};
+use rusqlite::{Connection, Transaction};
 
-use super::{Header, Progress, TraceError, code::unsigned, insert::Inserts, schema};
+use super::{
+    Header, Progress, TraceError,
+    code::unsigned,
+    insert::Inserts,
+    new_file::{create_file, prepare, put_progress},
+};
 use crate::event::{Event, Record, What};
 
 /// Records in a batch at most.
 const BATCH: usize = 8192;
 /// Batches on their way to the thread at most. A disk that is slower for longer slows down capturing.
 const WAITING: usize = 8;
-/// How long somebody else may lock the file, say to add an index, before the recording is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Bytes that the write-ahead log is cut back to after a long read made it grow.
-const LOG_SIZE: i64 = 64 << 20;
 
 /// Writes a trace. Dropped without [`Writer::finish`], it leaves a trace that is complete up to the last record, but counts as
 /// broken off.
@@ -32,13 +35,32 @@ pub struct Writer {
     batch: Vec<Record>,
     sender: Option<SyncSender<Batch>>,
     thread: Option<JoinHandle<Result<(), TraceError>>>,
+    /// Nothing is committed but with a position.
+    is_exact: bool,
 }
 
-/// What is written in one transaction.
+/// What the thread tells of its work.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    /// Up to where in the ring buffer all records are committed.
+    pub(crate) position: AtomicU64,
+    /// How many records are.
+    pub(crate) records: AtomicU64,
+    /// Size of the file, without its write-ahead log.
+    pub(crate) bytes: AtomicU64,
+    /// Of these, what it began with.
+    pub(crate) carried: AtomicU64,
+}
+
+/// What is written at once.
 #[derive(Debug, Default)]
 struct Batch {
     records: Vec<Record>,
     progress: Option<Progress>,
+    /// Up to where in the ring buffer the records come.
+    position: Option<u64>,
+    /// Ends a transaction.
+    commits: bool,
     /// The last, and the recording ends in order.
     is_last: bool,
 }
@@ -51,7 +73,7 @@ impl Writer {
     /// # Errors
     /// If there is something under that name, or it cannot be written to.
     pub fn create(path: &Path, header: &Header, settle: fn()) -> Result<Self, TraceError> {
-        let connection = create_file(path)?;
+        let connection = create_file(path, 0o600)?;
         if let Err(error) = prepare(&connection, header) {
             // Nothing is in it, and it would be in the way.
             let file = connection.path().map(PathBuf::from);
@@ -59,19 +81,29 @@ impl Writer {
             let _ = file.map(fs::remove_file);
             return Err(TraceError::writing(path, &error));
         }
-        Self::launch(path, connection, settle)
+        Self::launch(path, settle, None, || Ok(connection))
     }
 
-    pub(super) fn launch(path: &Path, connection: Connection, settle: fn()) -> Result<Self, TraceError> {
+    /// Begins to write to what `open` gives, which the thread calls, and so may take its time. With `committed` nothing is
+    /// committed but with a position, and by that the thread tells how far it is.
+    pub(crate) fn launch(
+        path: &Path,
+        settle: fn(),
+        committed: Option<Arc<Committed>>,
+        open: impl FnOnce() -> Result<Connection, TraceError> + Send + 'static,
+    ) -> Result<Self, TraceError> {
         let (sender, receiver) = sync_channel(WAITING);
-        let named = path.to_owned();
+        let (path, named) = (path.to_owned(), path.to_owned());
+        let is_exact = committed.is_some();
         let work = move || {
             settle();
-            write(&connection, &receiver).map_err(|error| TraceError::writing(&named, &error))
+            let connection = open()?;
+            let committed = committed.unwrap_or_default();
+            write(&connection, &receiver, &committed).map_err(|error| TraceError::writing(&named, &error))
         };
         let thread = thread::Builder::new().name("trace".to_owned()).spawn(work);
-        let thread = thread.map_err(|error| TraceError::unwritable(path, &error))?;
-        Ok(Self { path: path.to_owned(), batch: Vec::new(), sender: Some(sender), thread: Some(thread) })
+        let thread = thread.map_err(|error| TraceError::unwritable(&path, &error))?;
+        Ok(Self { path, batch: Vec::new(), sender: Some(sender), thread: Some(thread), is_exact })
     }
 
     /// Appends a record. `place` is the path that the address of an attempt without a listener means: a replay has no file
@@ -90,13 +122,26 @@ impl Writer {
         }
         self.batch.push(record);
         if self.batch.len() >= BATCH {
-            self.send(None, false);
+            self.send(None, None, false);
         }
     }
 
     /// Has everything up to now written; to be called at least every second.
     pub fn flush(&mut self, progress: Progress) {
-        self.send(Some(progress), false);
+        self.send(Some(progress), None, false);
+    }
+
+    /// Has everything up to now committed at once, with the position in the ring buffer that it comes up to.
+    pub(crate) fn flush_at(&mut self, progress: Progress, position: u64) {
+        self.send(Some(progress), Some(position), false);
+    }
+
+    /// Like [`Writer::flush_at`], and lets the thread end the recording in order, for which it is waited elsewhere.
+    pub(crate) fn close_at(mut self, progress: Progress, position: u64) -> Closing {
+        self.send(Some(progress), Some(position), true);
+        self.sender = None;
+        let thread = self.thread.take();
+        Closing { path: std::mem::take(&mut self.path), thread }
     }
 
     /// What ended the recording, once.
@@ -104,7 +149,7 @@ impl Writer {
         let thread = self.thread.take_if(|thread| thread.is_finished())?;
         self.sender = None;
         self.batch = Vec::new();
-        self.outcome(thread).err()
+        outcome(&self.path, thread).err()
     }
 
     /// Ends the recording in order, and leaves one file.
@@ -112,13 +157,14 @@ impl Writer {
     /// # Errors
     /// If it failed before or does now, unless [`Writer::status`] told that already.
     pub fn finish(mut self, progress: Progress) -> Result<(), TraceError> {
-        self.send(Some(progress), true);
+        self.send(Some(progress), None, true);
         self.end()
     }
 
-    fn send(&mut self, progress: Option<Progress>, is_last: bool) {
+    fn send(&mut self, progress: Option<Progress>, position: Option<u64>, is_last: bool) {
         let records = std::mem::take(&mut self.batch);
-        let batch = Batch { records, progress, is_last };
+        let commits = position.is_some() || !self.is_exact;
+        let batch = Batch { records, progress, position, commits, is_last };
         // The thread ends early only after a failure.
         if self.sender.as_ref().is_some_and(|sender| sender.send(batch).is_err()) {
             self.sender = None;
@@ -127,18 +173,35 @@ impl Writer {
 
     fn end(&mut self) -> Result<(), TraceError> {
         self.sender = None;
-        self.thread.take().map_or(Ok(()), |thread| self.outcome(thread))
+        self.thread.take().map_or(Ok(()), |thread| outcome(&self.path, thread))
     }
+}
 
-    fn outcome(&self, thread: JoinHandle<Result<(), TraceError>>) -> Result<(), TraceError> {
-        thread.join().unwrap_or_else(|_| Err(TraceError::unwritable(&self.path, &"its thread panicked")))
+/// A recording that its thread is about to end.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    path: PathBuf,
+    thread: Option<JoinHandle<Result<(), TraceError>>>,
+}
+
+impl Closing {
+    /// Waits until it is done.
+    ///
+    /// # Errors
+    /// If it failed.
+    pub(crate) fn wait(self) -> Result<(), TraceError> {
+        self.thread.map_or(Ok(()), |thread| outcome(&self.path, thread))
     }
+}
+
+fn outcome(path: &Path, thread: JoinHandle<Result<(), TraceError>>) -> Result<(), TraceError> {
+    thread.join().unwrap_or_else(|_| Err(TraceError::unwritable(path, &"its thread panicked")))
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            self.send(None, false);
+            self.send(None, None, false);
             if let Err(error) = self.end() {
                 tracing::warn!("{error}");
             }
@@ -146,82 +209,35 @@ impl Drop for Writer {
     }
 }
 
-/// Creates the file, or takes one that is empty and ours; nothing that a link leads to, for sockleak runs as root.
-pub(super) fn create_file(path: &Path) -> Result<Connection, TraceError> {
-    let unwritable = |error: io::Error| TraceError::unwritable(path, &error);
-    let name = path.file_name().ok_or_else(|| TraceError::Directory(path.to_owned()))?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    // SQLite takes a path with any link in it for one that may lead elsewhere.
-    let full = parent.unwrap_or(Path::new(".")).canonicalize().map_err(unwritable)?.join(name);
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&full) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => take_empty(path, &full)?,
-        Err(error) => return Err(unwritable(error)),
-    }
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    Connection::open_with_flags(&full, flags).map_err(|error| TraceError::writing(path, &error))
-}
-
-fn take_empty(path: &Path, full: &Path) -> Result<(), TraceError> {
-    let unwritable = |error: io::Error| TraceError::unwritable(path, &error);
-    let there = fs::symlink_metadata(full).map_err(unwritable)?;
-    if there.is_dir() {
-        return Err(TraceError::Directory(path.to_owned()));
-    }
-    let is_ours = there.uid() == nix::unistd::geteuid().as_raw();
-    if !there.is_file() || there.len() > 0 || !is_ours {
-        return Err(TraceError::Exists(path.to_owned()));
-    }
-    let flags = libc::O_NOFOLLOW;
-    let file = OpenOptions::new().write(true).custom_flags(flags).open(full).map_err(unwritable)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(unwritable)
-}
-
-/// Makes the tables and the session's row.
-pub(super) fn prepare(connection: &Connection, header: &Header) -> rusqlite::Result<()> {
-    connection.busy_timeout(PATIENCE)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    // What is committed survives the end of the process, and all but the end of it the host's.
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "journal_size_limit", LOG_SIZE)?;
-    let transaction = connection.unchecked_transaction()?;
-    schema::create(connection)?;
-    let Header { version, host, boot_id, kernel, boot_time, targets, leak_age, limits, hooks, started } =
-        header;
-    connection.execute(
-        "INSERT INTO session (version, host, boot_id, kernel, boot_time, targets, leak_age, limits, hooks, started, now, ended, \
-         losses, skipped_runs, gaps) VALUES (:version, :host, :boot_id, :kernel, :boot_time, :targets, :leak_age, :limits, :hooks, \
-         :started, :started, 0, '[]', 0, '[]')",
-        named_params! {
-            ":version": version,
-            ":host": host,
-            ":boot_id": boot_id,
-            ":kernel": kernel,
-            ":boot_time": boot_time,
-            ":targets": json(targets)?,
-            ":leak_age": unsigned(*leak_age),
-            ":limits": json(limits)?,
-            ":hooks": json(hooks)?,
-            ":started": unsigned(*started),
-        },
-    )?;
-    transaction.commit()
-}
-
 /// The thread: writes batches until there are no more.
-fn write(connection: &Connection, batches: &Receiver<Batch>) -> rusqlite::Result<()> {
+fn write(connection: &Connection, batches: &Receiver<Batch>, committed: &Committed) -> rusqlite::Result<()> {
     let mut inserts = Inserts::prepare(connection)?;
+    committed.bytes.store(size(connection)?, Ordering::Relaxed);
     let mut is_ended = false;
+    let mut transaction = None;
+    let mut records = 0;
     for batch in batches {
-        let transaction = connection.unchecked_transaction()?;
+        if transaction.is_none() {
+            transaction = Some(connection.unchecked_transaction()?);
+        }
         for record in &batch.records {
             inserts.record(record)?;
         }
+        records += batch.records.len() as u64;
+        if !batch.commits {
+            continue;
+        }
         advance(connection, &batch)?;
-        transaction.commit()?;
+        transaction.take().map_or(Ok(()), Transaction::commit)?;
+        committed.records.fetch_add(std::mem::take(&mut records), Ordering::Relaxed);
+        committed.bytes.store(size(connection)?, Ordering::Relaxed);
+        if let Some(position) = batch.position {
+            committed.position.store(position, Ordering::Release);
+        }
         is_ended = batch.is_last;
     }
+    // What no position was told for is not kept.
+    drop(transaction);
     drop(inserts);
     if is_ended {
         join_log(connection);
@@ -229,9 +245,18 @@ fn write(connection: &Connection, batches: &Receiver<Batch>) -> rusqlite::Result
     Ok(())
 }
 
+/// Bytes of the file, once its write-ahead log is in it.
+pub(super) fn size(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+    Ok(u64::from(pragma("page_size")?) * u64::from(pragma("page_count")?))
+}
+
 /// Brings the session's row up to a batch.
 fn advance(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
-    let Some(Progress { now, losses, skipped_runs, gaps }) = &batch.progress else {
+    if let Some(position) = batch.position {
+        connection.execute("UPDATE session SET ring_position = ?", [unsigned(position)])?;
+    }
+    let Some(progress) = &batch.progress else {
         let last = batch.records.iter().rev().find_map(|record| match record {
             Record::Event(event) => Some(event.at),
             _ => None,
@@ -239,17 +264,7 @@ fn advance(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
         let Some(last) = last else { return Ok(()) };
         return connection.execute("UPDATE session SET now = max(now, ?)", [unsigned(last)]).map(|_| ());
     };
-    connection.execute(
-        "UPDATE session SET now = :now, ended = :ended, losses = :losses, skipped_runs = :skipped_runs, gaps = :gaps",
-        named_params! {
-            ":now": unsigned(*now),
-            ":ended": batch.is_last,
-            ":losses": json(losses)?,
-            ":skipped_runs": unsigned(*skipped_runs),
-            ":gaps": json(gaps)?,
-        },
-    )?;
-    Ok(())
+    put_progress(connection, progress, batch.is_last)
 }
 
 /// Takes the write-ahead log into the file, which then needs no second file, nor a directory that can be written to. Somebody
@@ -261,8 +276,4 @@ fn join_log(connection: &Connection) {
     if let Err(error) = joined {
         tracing::warn!("the trace keeps its write-ahead log beside it ({error}); move both files together");
     }
-}
-
-fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }

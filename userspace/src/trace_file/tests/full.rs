@@ -9,11 +9,11 @@ use super::*;
 fn a_full_disk_ends_the_recording_and_leaves_what_was_written() {
     let scratch = Scratch::new();
     let path = scratch.file("trace.db");
-    let connection = writer::create_file(&path).expect("it can be created");
-    writer::prepare(&connection, &header()).expect("it can be written");
+    let connection = new_file::create_file(&path, 0o600).expect("it can be created");
+    new_file::prepare(&connection, &header()).expect("it can be written");
     // As SQLite sees it: the next page cannot be had.
     connection.pragma_update(None, "max_page_count", 100).expect("it is a limit");
-    let mut writer = Writer::launch(&path, connection, || {}).expect("a thread can be had");
+    let mut writer = Writer::launch(&path, || {}, None, || Ok(connection)).expect("a thread can be had");
     let began = Instant::now();
     let mut index = 0;
     let error = loop {
@@ -43,10 +43,10 @@ fn a_full_disk_ends_the_recording_and_leaves_what_was_written() {
 fn a_failure_that_nobody_asked_for_is_told_at_the_end() {
     let scratch = Scratch::new();
     let path = scratch.file("trace.db");
-    let connection = writer::create_file(&path).expect("it can be created");
-    writer::prepare(&connection, &header()).expect("it can be written");
+    let connection = new_file::create_file(&path, 0o600).expect("it can be created");
+    new_file::prepare(&connection, &header()).expect("it can be written");
     connection.pragma_update(None, "max_page_count", 20).expect("it is a limit");
-    let mut writer = Writer::launch(&path, connection, || {}).expect("a thread can be had");
+    let mut writer = Writer::launch(&path, || {}, None, || Ok(connection)).expect("a thread can be had");
     (0..500_000).for_each(|index| writer.record(endless(index), None));
     let error = writer.finish(progress(500_000)).expect_err("it is full");
     assert_eq!(

@@ -18,6 +18,7 @@ mod crash;
 mod full;
 mod refusals;
 mod round_trip;
+mod segments;
 mod snapshot;
 mod views;
 

@@ -45,17 +45,17 @@ fn another_schema_is_refused() {
     recorded(&path, &[]);
     let change =
         |sql| Connection::open(&path).and_then(|it| it.execute_batch(sql)).expect("it can be written");
-    change("PRAGMA user_version = 2");
+    change("PRAGMA user_version = 3");
     assert_eq!(
         refused(&path),
         format!(
-            "{} has schema version 2, and this sockleak reads up to 1; read it with the version that recorded it, or a newer one",
+            "{} has schema version 3, and this sockleak reads up to 2; read it with the version that recorded it, or a newer one",
             path.display()
         )
     );
     change("PRAGMA user_version = 0");
     assert!(refused(&path).contains("is damaged (there is no schema version 0);"));
-    change("PRAGMA user_version = 1; UPDATE session SET now = 'noon'");
+    change("PRAGMA user_version = 2; UPDATE session SET now = 'noon'");
     assert!(refused(&path).contains("is damaged (session has no valid now);"));
     change("DELETE FROM session");
     assert!(refused(&path).contains("is damaged (session has no valid row);"));
