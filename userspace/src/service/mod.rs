@@ -3,3 +3,4 @@
 pub mod alerts;
 pub mod config;
 pub mod snapshot;
+pub mod store;

@@ -1,0 +1,66 @@
+//! The last segment, as it was left.
+
+use std::path::PathBuf;
+
+use super::{StoreError, directory::Entry};
+use crate::trace_file::{Header, Progress, Segment, Trace, TraceError, segment};
+
+/// A segment that was there before.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    pub(super) header: Header,
+    pub(super) progress: Progress,
+    pub(super) segment: Segment,
+    /// It has the tables that this version writes.
+    pub(super) has_current_schema: bool,
+}
+
+impl Found {
+    /// The last segment. One that had not begun is removed. If the last is damaged, it is set aside, and there is none: what
+    /// came before it does not lead to the present.
+    pub(super) fn last(entries: &[Entry]) -> Result<Option<Self>, StoreError> {
+        for entry in entries.iter().rev().filter(|entry| entry.is_segment()) {
+            match look(entry) {
+                Ok(found) => return Ok(found),
+                Err(TraceError::NotATrace(path)) if segment::is_blank(&path) => {
+                    entry.remove().map_err(|error| unwritable(entry, &error))?;
+                }
+                Err(error @ (TraceError::NotATrace(_) | TraceError::Damaged { .. })) => {
+                    set_aside(entry, &error)?;
+                    return Ok(None);
+                }
+                Err(error) => return Err(StoreError::reading(error)),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// None if it is no part of a store.
+fn look(entry: &Entry) -> Result<Option<Found>, TraceError> {
+    let trace = Trace::open(&entry.path)?;
+    if !trace.is_ended() {
+        // The host may have lost power.
+        trace.verify()?;
+    }
+    let Some(segment) = trace.segment().cloned() else { return Ok(None) };
+    Ok(Some(Found {
+        path: entry.path.clone(),
+        header: trace.header().clone(),
+        progress: trace.progress().clone(),
+        segment,
+        has_current_schema: trace.is_current(),
+    }))
+}
+
+/// Sets a damaged segment aside, and says so.
+pub(super) fn set_aside(entry: &Entry, error: &TraceError) -> Result<(), StoreError> {
+    entry.set_aside().map_err(|error| unwritable(entry, &error))?;
+    tracing::warn!("{error}; it is set aside as {}.damaged, and recording begins anew", entry.path.display());
+    Ok(())
+}
+
+fn unwritable(entry: &Entry, error: &std::io::Error) -> StoreError {
+    StoreError::Trace(TraceError::Unwritable { path: entry.path.clone(), cause: error.to_string() })
+}
