@@ -110,8 +110,11 @@ pub enum StackPolicy {
 #[derive(Debug, Args)]
 pub struct Report {
     /// Recordings of `sockleak capture --output`, finished or not.
-    #[arg(required = true, value_name = "TRACE")]
+    #[arg(required_unless_present = "store", value_name = "TRACE")]
     pub traces: Vec<PathBuf>,
+    /// Report all that `sockleak serve` has stored in this directory, also while it runs: a report for each boot of the host.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "traces")]
+    pub store: Option<PathBuf>,
     /// Form of the report.
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub format: Format,

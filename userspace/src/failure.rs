@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use crate::{attribution::targets::TargetError, trace_file::TraceError};
+use crate::{attribution::targets::TargetError, service::store::StoreError, trace_file::TraceError};
 
 /// A reason to end, in a sentence that names the remedy. `docs/exit-codes.md` lists the statuses.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,9 @@ pub enum Failure {
     /// A trace file cannot be written or read.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// A store cannot be written or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A verdict that the user wants to hear about as a status.
     #[error("{0}")]
     Found(String),
@@ -56,7 +59,7 @@ impl Failure {
             Self::Privilege { .. } => 3,
             Self::Kernel(_) => 4,
             Self::Output(_) | Self::OutputFile { .. } => 5,
-            Self::Trace(_) => 6,
+            Self::Trace(_) | Self::Store(_) => 6,
             Self::Found(_) => 7,
         })
     }

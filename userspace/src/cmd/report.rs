@@ -1,6 +1,10 @@
 //! `sockleak report`: the report of recordings.
 
-use std::{collections::BTreeSet, ops::ControlFlow, path::Path};
+use std::{
+    collections::BTreeSet,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 
@@ -13,6 +17,7 @@ use crate::{
     cli::{self, View},
     clock::{Clock, nanoseconds},
     console::say,
+    event::Record,
     failure::Failure,
     report::{
         Frame, Report,
@@ -20,8 +25,9 @@ use crate::{
         pictures::pictures,
         text,
     },
+    service::store::{Recording, Recordings, StoreError},
     session::{Session, Settings},
-    trace_file::Trace,
+    trace_file::{Header, Progress, Trace, TraceError},
     verdict::Verdict,
 };
 
@@ -34,13 +40,18 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
     if arguments.table.is_some() && format != Format::Csv {
         return Err(Failure::Usage("--table is for --format csv; leave it out, or add that".to_owned()));
     }
-    let sections: Vec<Section> =
-        arguments.traces.iter().map(|file| replay(file, arguments)).collect::<Result<_, _>>()?;
+    let (sections, files) = match &arguments.store {
+        None => {
+            let sections = arguments.traces.iter().map(|file| replay(file, arguments));
+            (sections.collect::<Result<Vec<_>, _>>()?, arguments.traces.clone())
+        }
+        Some(directory) => replay_store(directory, arguments)?,
+    };
     let width = terminal_width().filter(|_| arguments.output.is_none()).unwrap_or(text::WIDTH);
     let document = document::render(&sections, format, arguments.table.unwrap_or_default(), width)
         .context("the report cannot be put in that form")?;
     match &arguments.output {
-        Some(path) => Destination::open(Some(path), &arguments.traces)?.put(document.as_bytes())?,
+        Some(path) => Destination::open(Some(path), &files)?.put(document.as_bytes())?,
         None => {
             let mut out = Output::default();
             out.buffer.extend_from_slice(document.as_bytes());
@@ -53,7 +64,36 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
 /// Replays a trace to its report.
 fn replay(file: &Path, arguments: &cli::Report) -> Result<Section, Failure> {
     let trace = Trace::open(file)?;
-    let header = trace.header();
+    let (header, progress) = (trace.header(), trace.progress());
+    let section =
+        section(header, progress, file.display().to_string(), arguments, |feed| trace.replay(feed))?;
+    note_end(&trace, file, "the report is");
+    Ok(section)
+}
+
+/// Replays the recordings of a store, each to its report. Returns their files besides.
+fn replay_store(directory: &Path, arguments: &cli::Report) -> Result<(Vec<Section>, Vec<PathBuf>), Failure> {
+    let Recordings { recordings, damaged } = Recording::all(directory)?;
+    damaged.iter().for_each(say);
+    if recordings.is_empty() {
+        return Err(StoreError::Empty(directory.to_owned()).into());
+    }
+    let sections = recordings.iter().map(|recording| {
+        let (header, progress) = (recording.header(), recording.progress());
+        section(header, progress, recording.name(), arguments, |feed| recording.replay(feed))
+    });
+    let sections = sections.collect::<Result<_, _>>()?;
+    Ok((sections, recordings.iter().flat_map(Recording::paths).map(Path::to_owned).collect()))
+}
+
+/// Replays records to their report.
+fn section(
+    header: &Header,
+    progress: &Progress,
+    file: String,
+    arguments: &cli::Report,
+    replay: impl FnOnce(&mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), TraceError>,
+) -> Result<Section, Failure> {
     let recorded = header.limits.iter().filter_map(|limit| GivenLimit::parse(limit).ok());
     let settings = Settings {
         started: header.started,
@@ -63,12 +103,11 @@ fn replay(file: &Path, arguments: &cli::Report) -> Result<Section, Failure> {
         by: arguments.view.by,
     };
     let mut session = Session::new(Selection::recorded(header.targets.clone()), settings);
-    trace.replay(|record| {
+    replay(&mut |record| {
         session.feed(record);
         ControlFlow::Continue(())
     })?;
-    note_end(&trace, file, "the report is");
-    let progress = trace.progress().clone();
+    let progress = progress.clone();
     let frame = Frame {
         now: progress.now,
         losses: progress.losses,
@@ -78,7 +117,7 @@ fn replay(file: &Path, arguments: &cli::Report) -> Result<Section, Failure> {
     let pictures = pictures(&session, frame.now);
     Ok(Section {
         host: header.host.clone(),
-        file: file.display().to_string(),
+        file,
         report: view(Report::new(&session, frame), &arguments.view),
         clock: Clock::booted_at(header.boot_time),
         pictures,

@@ -7,6 +7,7 @@ mod html;
 mod markdown;
 mod scene;
 mod schema;
+mod store;
 mod text;
 
 use std::process::{Command, Output, Stdio};

@@ -105,7 +105,10 @@ pub(super) fn entries(directory: &Path) -> Result<Vec<Entry>, StoreError> {
         }
         Ok(entries)
     };
-    let mut entries = read().map_err(|error| StoreError::directory(directory, &error))?;
+    let mut entries = read().map_err(|error| StoreError::Unreadable {
+        directory: directory.to_owned(),
+        cause: error.to_string(),
+    })?;
     entries.sort_by(|one, other| (one.number, &one.path).cmp(&(other.number, &other.path)));
     Ok(entries)
 }

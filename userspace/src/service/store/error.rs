@@ -43,6 +43,18 @@ pub enum StoreError {
         /// Why.
         cause: String,
     },
+    /// It cannot be read.
+    #[error(
+        "{} cannot be read as a store ({cause}); name the directory that sockleak serve writes to, and read it as its owner \
+         or with sudo",
+        directory.display()
+    )]
+    Unreadable {
+        /// The store.
+        directory: PathBuf,
+        /// Why.
+        cause: String,
+    },
     /// Written by a version that knows more.
     #[error(
         "{} was written by a newer sockleak (schema version {version}); run that version, or move the files of the store \

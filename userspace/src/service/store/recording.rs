@@ -100,6 +100,15 @@ impl Recording {
         &self.segment
     }
 
+    /// Its first file, and the last one's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let mut paths = self.paths();
+        let first = paths.next().map(|path| path.display().to_string()).unwrap_or_default();
+        let last = paths.last().and_then(Path::file_name);
+        last.map_or(first.clone(), |last| format!("{first} to {}", last.display()))
+    }
+
     /// Its files, the oldest first.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.traces.iter().map(Trace::path)

@@ -90,6 +90,37 @@ fn only_one_has_a_store() {
 }
 
 #[test]
+fn who_may_not_write_reads_a_store_that_is_written_to() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut service = Service::start(scratch.options());
+    service.live(1000);
+    service.begin_segment();
+    service.live(1000);
+    service.settle();
+    let open_up = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    open_up(&scratch.0, 0o755);
+    for file in fs::read_dir(&scratch.0).expect("it is readable").flatten() {
+        open_up(&file.path(), 0o644);
+    }
+    let expected = service.session.carry();
+    std::thread::scope(|scope| {
+        let nobody = scope.spawn(|| {
+            // Of this thread only.
+            nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65534));
+            assert!(fs::write(scratch.file(9), "").is_err());
+            assert_eq!(replayed(&scratch.recordings()[0]).carry(), expected);
+        });
+        nobody.join().expect("nobody comes through");
+    });
+    service.finish();
+}
+
+#[test]
 fn a_directory_that_cannot_be_used_is_refused() {
     let scratch = Scratch::new();
     fs::write(&scratch.0, "").expect("it can be written");
