@@ -9,6 +9,7 @@ use crate::{
     export,
     probe::plan::Choice,
     report::document::{CsvTable, Format},
+    service::config::DEFAULT_PATH,
     verdict::Verdict,
 };
 
@@ -42,6 +43,12 @@ pub enum Command {
     /// Tell whether this machine can be traced, hook by hook.
     #[command(after_help = EXIT_CODES)]
     Check(Check),
+    /// Watch sockets for months: store, alerts and metrics, as the configuration says.
+    #[command(after_help = EXIT_CODES)]
+    Serve(Serve),
+    /// Have the kernel stop tracing for a service that was stopped.
+    #[command(after_help = EXIT_CODES)]
+    Detach,
 }
 
 /// Arguments of `capture`.
@@ -190,6 +197,17 @@ pub struct List {
     /// Ask sock_diag(7) and /proc instead of a program in the kernel, as where the kernel allows none. Finds less.
     #[arg(long)]
     pub sock_diag: bool,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The configuration (described in docs/service.md).
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// Only tell whether the configuration can be used.
+    #[arg(long)]
+    pub check_config: bool,
 }
 
 /// Arguments of `check`.

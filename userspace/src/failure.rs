@@ -2,7 +2,11 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use crate::{attribution::targets::TargetError, service::store::StoreError, trace_file::TraceError};
+use crate::{
+    attribution::targets::TargetError,
+    service::{config::ConfigError, store::StoreError},
+    trace_file::TraceError,
+};
 
 /// A reason to end, in a sentence that names the remedy. `docs/exit-codes.md` lists the statuses.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +41,10 @@ pub enum Failure {
     /// A trace file cannot be written or read.
     #[error(transparent)]
     Trace(#[from] TraceError),
-    /// A store cannot be written or read.
+    /// The service's configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The service's store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A verdict that the user wants to hear about as a status.
@@ -55,7 +62,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Other(_) => 1,
             // clap's own for usage errors
-            Self::Target(_) | Self::Usage(_) => 2,
+            Self::Target(_) | Self::Usage(_) | Self::Config(_) => 2,
             Self::Privilege { .. } => 3,
             Self::Kernel(_) => 4,
             Self::Output(_) | Self::OutputFile { .. } => 5,

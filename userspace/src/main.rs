@@ -21,6 +21,8 @@ fn main() -> ExitCode {
         Command::Export(arguments) => cmd::export::run(&arguments),
         Command::List(arguments) => cmd::list::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
+        Command::Serve(arguments) => cmd::serve::run(&arguments),
+        Command::Detach => cmd::serve::detach(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,3 +7,4 @@ pub mod export;
 pub mod list;
 mod output;
 pub mod report;
+pub mod serve;

@@ -226,6 +226,11 @@ impl Probe {
         self.pins.as_ref().is_some_and(Pins::is_taken_over)
     }
 
+    /// Nothing shall outlive this process after all.
+    pub fn give_up(&mut self) {
+        let _ = self.pins.take().map(Pins::give_up);
+    }
+
     /// From now on a later process can take over what is pinned. Tells whether there will be anything.
     ///
     /// # Errors

@@ -142,6 +142,16 @@ impl Control {
         self.seed_number.set(0, highest, 0).context("writing the number of found connections")
     }
 
+    /// Forgets which listeners nobody wants; gives back their numbers.
+    pub(super) fn take_ignored(&mut self) -> anyhow::Result<BTreeSet<u64>> {
+        let ignored = self.ignored.keys().collect::<Result<BTreeSet<_>, _>>();
+        let ignored = ignored.context("reading the listeners that were turned down")?;
+        for listener in &ignored {
+            let _ = self.ignored.remove(listener);
+        }
+        Ok(ignored)
+    }
+
     /// Tells the kernel side that nobody wants a listener after all.
     pub fn ignore(&mut self, listener: u64) {
         // If this fails, events keep coming that are dropped here.

@@ -77,6 +77,29 @@ impl Probe {
         Ok(live)
     }
 
+    /// Has listeners that were turned down looked at again, with the next event on them or the next round: what is looked for
+    /// has changed. They get new numbers.
+    ///
+    /// # Errors
+    /// If the maps cannot be read.
+    pub fn reconsider(&mut self) -> anyhow::Result<()> {
+        let ignored = self.control.take_ignored()?;
+        let map = self.ebpf.map_mut("ENDS").context("the object has no map ENDS")?;
+        let mut ends: HashMap<_, u64, Shared<abi::End>> = HashMap::try_from(map)?;
+        let is_ignored = |end: &abi::End| end.side == abi::side::LISTENER && ignored.contains(&end.listener);
+        let known: Vec<u64> = ends
+            .iter()
+            .flatten()
+            .filter(|(_, Shared(end))| is_ignored(end))
+            .map(|(address, _)| address)
+            .collect();
+        for address in known {
+            // One that is gone already is as good as removed.
+            let _ = ends.remove(&address);
+        }
+        Ok(())
+    }
+
     /// How often the kernel skipped a hook for failed attempts: connections do not depend on those, and only a run for a
     /// connect that failed matters, so this bounds what may be missing.
     #[must_use]

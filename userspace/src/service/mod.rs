@@ -2,5 +2,6 @@
 
 pub mod alerts;
 pub mod config;
+pub mod run;
 pub mod snapshot;
 pub mod store;

@@ -191,6 +191,10 @@ fn sockets(session: &Session, now: u64, findings: &[FindingReport]) -> Vec<Socke
         let place = places.get(&(socket, connection.opener.group)).copied();
         all[socket.0].add(connection, place, now, session.settings().leak_age);
     }
+    // One that is looked for no more is there until its last connection is closed.
+    let is_over: Vec<_> = session.sockets().iter().map(|socket| socket.is_retired).collect();
+    let mut is_over = is_over.into_iter();
+    all.retain(|socket| !is_over.next().unwrap_or(false) || !socket.states.is_empty());
     all
 }
 

@@ -23,7 +23,7 @@ pub use timeline::{Stretch, Timeline};
 use crate::{
     attribution::{
         by::By,
-        limits::{self, GivenLimit, Limit},
+        limits::{self, Limit},
         processes::Processes,
         selection::Selection,
         stacks::{self, StackId, Stacks},
@@ -43,6 +43,8 @@ use probe_ebpf::abi::PROCESSOR_BITS;
 pub struct Socket {
     /// Path, `@name`, or for attempts without a listener the target.
     pub path: String,
+    /// It is looked for no more: what is open on it is followed to its end.
+    pub is_retired: bool,
     /// Slots in use: accepted server ends that are open.
     pub slots: u64,
     /// How many there are, where that is known.
@@ -198,6 +200,7 @@ impl Session {
         let namespace =
             if listener.is_abstract { listener.network_namespace } else { listener.mount_namespace };
         let socket = self.socket(&listener.path, namespace);
+        self.books.sockets[socket.0].is_retired = false;
         self.books.sockets[socket.0].backlog = Some(listener.backlog);
         let known = self.books.followed(listener.id);
         // One may be described again: first by its server ends, then by itself.
@@ -226,10 +229,11 @@ impl Session {
         }
         let id = SocketId(self.books.sockets.len());
         let path_text = String::from_utf8_lossy(path).into_owned();
-        let given = self.books.settings.limits.iter().rev().find(|limit| limit.means(&path_text));
+        let given = self.books.settings.given_limit(&path_text);
         self.books.sockets.push(Socket {
-            limit: given.map(GivenLimit::limit),
+            limit: given,
             path: path_text,
+            is_retired: false,
             slots: 0,
             backlog: None,
             queue: None,

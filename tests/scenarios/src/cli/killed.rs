@@ -169,6 +169,6 @@ fn now() -> anyhow::Result<u64> {
 }
 
 /// From 0 to 1. Every hasher has random keys.
-fn random() -> f64 {
+pub(super) fn random() -> f64 {
     f64::from(RandomState::new().build_hasher().finish() as u32) / f64::from(u32::MAX)
 }

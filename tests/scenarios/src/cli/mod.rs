@@ -12,6 +12,7 @@ mod output;
 mod pipes;
 mod recording;
 mod refusals;
+mod service;
 mod stacks;
 mod targets;
 
@@ -89,6 +90,7 @@ pub const ALL: &[Case] = &[
     Case { name: "list-sock-diag", run: list::by_sock_diag },
     case!("recording-replays", recording::replays),
     measuring_case!("recording-killed", killed::killed),
+    measuring_case!("service-restart", service::restart),
     case!("recording-refused", recording::refused),
     case!("fail-on", recording::fail_on),
     case!("stacks-c", stacks::c),

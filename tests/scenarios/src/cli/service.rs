@@ -1,0 +1,172 @@
+//! The service, restarted and killed while connections come and go: whatever kernel and store promise, nothing is missed and
+//! nothing is invented.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use nix::mount::{MsFlags, mount};
+use nix::sys::signal::Signal;
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+use nix::sys::utsname::uname;
+use serde_json::Value;
+
+use super::bench::{Bench, Door, Pair, Running, total};
+use super::killed::random;
+use super::limits::expect_open;
+
+/// As many restarts on the kernels that the promise is made for, and elsewhere.
+const MANY: usize = 20;
+const FEW: usize = 5;
+/// A service is left alone for at most so long.
+const LATEST: Duration = Duration::from_millis(1500);
+/// 200 connections a second, as far as the machine gets there.
+const BREATH: Duration = Duration::from_millis(5);
+/// One in so many is held for a while.
+const HELD: u64 = 25;
+/// So many are held at a time.
+const MOST_HELD: usize = 40;
+/// A service that is not ready by then never will be.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the load did.
+#[derive(Default)]
+struct Truth {
+    opened: u64,
+    held: Vec<Pair>,
+}
+
+/// Tells what it came to.
+pub(super) fn restart(bench: &Bench<'_>) -> anyhow::Result<String> {
+    let release = uname()?.release().to_string_lossy().into_owned();
+    let is_kept = !release.starts_with("5.10.");
+    let is_long = ["6.1.", "7.2."].iter().any(|series| release.starts_with(series));
+    mount_bpf_file_system()?;
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let service = Service::prepare(bench, &format!("[[target]]\nsocket = {path:?}\n"))?;
+    let mut running = service.start()?;
+    let is_over = AtomicBool::new(false);
+    let (truth, last) = thread::scope(|scope| {
+        let load = scope.spawn(|| load(&door, &is_over));
+        let restarts = || -> anyhow::Result<Running> {
+            for round in 0..if is_long { MANY } else { FEW } {
+                thread::sleep(LATEST.mul_f64(random()));
+                running.child.signal(if round % 4 == 3 { Signal::SIGTERM } else { Signal::SIGKILL })?;
+                let ended = running.end()?;
+                if round % 4 == 3 {
+                    ended.expect(0)?;
+                }
+                running = service.start().with_context(|| format!("restart {round}"))?;
+            }
+            Ok(running)
+        };
+        let last = restarts();
+        is_over.store(true, Ordering::Relaxed);
+        anyhow::Ok((load.join().expect("the load panicked")?, last?))
+    })?;
+    last.end_by(Signal::SIGTERM)?.expect(0)?;
+    let report = service.report()?;
+    let (opened, closed) = (total(&report, "opened")?, total(&report, "closed")?);
+    expect_open(&report, &truth.held)?;
+    let open = truth.held.len() as u64;
+    let missing = &report["incomplete_because"];
+    ensure!(opened == closed + open, "{opened} opened, {closed} closed, {open} open: {missing}");
+    if is_kept {
+        ensure!(opened == truth.opened, "{opened} of {} connections are stored: {missing}", truth.opened);
+        ensure!(report["complete"] == true, "something is missing: {missing}");
+    } else {
+        ensure!(opened <= truth.opened, "{opened} connections are stored, and {} were made", truth.opened);
+        let says_so = missing.as_array().into_iter().flatten().filter_map(Value::as_str);
+        ensure!(
+            says_so.into_iter().any(|why| why.starts_with("nothing was watched")),
+            "it does not say that nothing was watched at times: {missing}"
+        );
+    }
+    let mut detach = bench.sockleak();
+    let detached = bench.run(detach.arg("detach"))?;
+    detached.expect(0)?;
+    let is_said = detached.err.contains("traces no more");
+    ensure!(is_said == is_kept, "detach says: {}", detached.err);
+    Ok(format!("{opened} of {} connections stored, {open} of them open", truth.opened))
+}
+
+/// Opens connections, closes most at once and the others later, some at one end before the other.
+fn load(door: &Door, is_over: &AtomicBool) -> anyhow::Result<Truth> {
+    let mut truth = Truth::default();
+    while !is_over.load(Ordering::Relaxed) {
+        let pair = door.connect()?;
+        truth.opened += 1;
+        if truth.opened % HELD == 0 {
+            truth.held.push(pair);
+            if truth.held.len() > MOST_HELD {
+                let (client, server) = truth.held.remove(0);
+                drop(client);
+                thread::sleep(BREATH);
+                drop(server);
+            }
+        }
+        thread::sleep(BREATH);
+    }
+    Ok(truth)
+}
+
+/// A service with its configuration and store.
+pub(super) struct Service<'a> {
+    bench: &'a Bench<'a>,
+    config: String,
+    store: String,
+    /// Where it says that it is ready, as to systemd.
+    notify: UnixDatagram,
+    notify_path: String,
+}
+
+impl<'a> Service<'a> {
+    /// `targets` and what else is to be in the configuration.
+    pub(super) fn prepare(bench: &'a Bench<'a>, targets: &str) -> anyhow::Result<Self> {
+        let (config, store) = (bench.path("config.toml"), bench.path("store"));
+        let notify_path = bench.path("notify.sock");
+        let notify = UnixDatagram::bind(&notify_path)?;
+        notify.set_read_timeout(Some(PATIENCE))?;
+        fs::write(&config, format!("{targets}\n[store]\ndirectory = {store:?}\n[http]\nlisten = \"off\"\n"))?;
+        Ok(Self { bench, config, store, notify, notify_path })
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(super) fn start(&self) -> anyhow::Result<Running> {
+        let mut command = self.bench.sockleak();
+        command.args(["serve", "--config", &self.config]).env("NOTIFY_SOCKET", &self.notify_path);
+        let running = self.bench.start(&mut command)?;
+        loop {
+            let mut message = [0; 256];
+            let Ok(length) = self.notify.recv(&mut message) else {
+                bail!("it is not ready: {}", fs::read_to_string(&running.stderr).unwrap_or_default());
+            };
+            if message[..length].starts_with(b"READY=1") {
+                return Ok(running);
+            }
+        }
+    }
+
+    /// What the store knows.
+    pub(super) fn report(&self) -> anyhow::Result<Value> {
+        let mut command = self.bench.sockleak();
+        let ended = self.bench.run(command.args(["report", "--json", "--store", &self.store]))?;
+        ended.expect(0)?;
+        ended.report()
+    }
+}
+
+/// Where maps and links outlive a process.
+fn mount_bpf_file_system() -> anyhow::Result<()> {
+    let at = Path::new("/sys/fs/bpf");
+    if statfs(at)?.filesystem_type() != BPF_FS_MAGIC {
+        mount(Some("bpf"), at, Some("bpf"), MsFlags::empty(), None::<&str>)
+            .context("mounting /sys/fs/bpf")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! How the service begins: it goes on where the one before it ended, as far as kernel and store allow.
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+
+use super::{Service, keeper::Keeper, upkeep::Due};
+use crate::{
+    attribution::{limits::GivenLimit, selection::Selection},
+    clock::{self, Clock, nanoseconds},
+    console::say,
+    event::Record,
+    failure::Failure,
+    privilege,
+    probe::{
+        attach::{Probe, Sizes},
+        facts::Machine,
+        pins::{Pins, PinsError, Root},
+        plan::Hook,
+        ring::Position,
+    },
+    service::{
+        alerts::{Alerts, Moment, Saved, Sinks},
+        config::Config,
+        store::{Options, Store},
+    },
+    session::{Session, Settings},
+    trace_file::{Header, Progress},
+    tracer::{self, Tracer},
+};
+
+/// A finding of a leak rests on some leak ages: for so many, one that was told is not taken for over after a restart.
+const SETTLE: u32 = 10;
+
+/// What the process before left.
+struct Before {
+    session: Session,
+    /// Up to when it is complete: nanoseconds since boot. None if there was none.
+    until: Option<u64>,
+    position: Position,
+}
+
+impl Service {
+    pub(super) async fn begin(config: Config, machine: Machine) -> Result<Self, Failure> {
+        let root = lock()?;
+        let to = &config.store;
+        let settle = privilege::keep_writing;
+        let mut store = Store::open(Options::new(to.directory.clone(), to.max_bytes, to.keep, settle))?;
+        let (sinks, deliveries) = Sinks::open(&config.alerts.sinks).context("alerts cannot be sent")?;
+        let mut probe = attach(&config, &machine, root.as_ref(), &store)?;
+        let source = source(&machine, &probe);
+        let clock = Clock::read();
+        let settings = settings(&config);
+        let mut before = restore(&mut store, &machine, &settings, &config)?;
+        let host = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
+        let header = header(&config, &machine, &probe, &clock, &host, before.session.settings().started);
+        let is_taken_over = probe.is_taken_over();
+        let position = if is_taken_over { before.position } else { Position::default() };
+        if let Err(error) = store.start(header, &source, position.0, || before.session.carry()) {
+            say(format_args!("{error}; the service goes on without it, and tries again every minute"));
+        }
+        before.session.selection = selection(&config, &machine);
+        let until = before.until;
+        let kept = probe.pins.is_some();
+        if is_taken_over {
+            probe.reconsider()?;
+        }
+        let mut tracer = Tracer::start(probe, before.session, config.stacks, Keeper { store })?;
+        if is_taken_over {
+            if !tracer.skip_to(position) {
+                tracing::warn!("the ring does not hold what follows the store's last record");
+            }
+        } else if let Some(since) = until {
+            tracer.feed(Record::Unwatched { since, until: clock::now() })?;
+        }
+        tracer.announce();
+        tracer.seed().await?;
+        for (connection, end) in tracer.session.lost() {
+            tracer.feed(Record::Gone { connection, end })?;
+        }
+        if kept {
+            tracer.probe.keep().context("what the kernel keeps cannot be marked")?;
+        } else {
+            say("this kernel keeps nothing over a restart: what happens meanwhile is not seen");
+        }
+        let alerts = Alerts::new(&config.alerts, host.clone());
+        let mut service = Self {
+            upkeep: Due::new(&config),
+            alerts,
+            sinks,
+            deliveries: JoinSet::new(),
+            machine,
+            host,
+            clock,
+            tracer,
+            config,
+            _root: root,
+        };
+        service.restore_alerts();
+        for delivery in deliveries {
+            service.deliveries.spawn(delivery.run());
+        }
+        service.store();
+        let how = if is_taken_over { "the kernel was tracing meanwhile" } else { "tracing begins" };
+        tracing::info!(
+            "watching {}: {how}",
+            service.tracer.session.selection.given().collect::<Vec<_>>().join(", ")
+        );
+        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
+        Ok(service)
+    }
+
+    fn restore_alerts(&mut self) {
+        match Saved::read(&self.alerts_path()) {
+            Ok(saved) => {
+                self.alerts.restore(&saved, &Moment::now(), self.config.leak_age.saturating_mul(SETTLE));
+                self.sinks.restore(&saved);
+            }
+            Err(error) => say(error),
+        }
+    }
+}
+
+/// Keeps a second service out. Without a BPF file system the store's lock does, and nothing outlives this process.
+fn lock() -> Result<Option<Root>, Failure> {
+    match Root::lock() {
+        Ok(root) => Ok(Some(root)),
+        Err(error @ PinsError::NotMounted) => {
+            say(error);
+            Ok(None)
+        }
+        Err(error) => Err(Failure::Other(error.into())),
+    }
+}
+
+/// Takes over what the process before attached, if the store goes up to where that process was; attaches anew otherwise.
+fn attach(config: &Config, machine: &Machine, root: Option<&Root>, store: &Store) -> Result<Probe, Failure> {
+    let choice = config.probe.hooks;
+    let sizes =
+        Sizes { ring: config.probe.ring_size, connections: config.probe.max_connections, is_look: false };
+    let Some(root) = root else { return tracer::attach(machine, choice, sizes) };
+    let identity = Probe::identity(machine, choice, sizes)?;
+    let last = store.last().and_then(|segment| segment.source.strip_prefix(machine.boot_id.as_str()));
+    let name = last.and_then(|rest| rest.strip_prefix('/'));
+    let (pins, removed) =
+        root.find(name, &identity).context("what an earlier service left cannot be used")?;
+    if removed > 0 {
+        say(match removed {
+            1 => "what an earlier service left in the kernel does not fit this one: tracing begins anew"
+                .to_owned(),
+            more => format!(
+                "{more} sets of what earlier services left in the kernel do not fit: tracing begins anew"
+            ),
+        });
+    }
+    let pins: Pins = match pins {
+        Some(pins) => pins,
+        None => root.create(&identity).context("nothing can be kept over a restart")?,
+    };
+    let mut probe = Probe::attach_pinned(machine, choice, sizes, pins)?;
+    if let Err(failure) = probe.require(machine, Hook::is_required) {
+        probe.give_up();
+        return Err(failure);
+    }
+    Ok(probe)
+}
+
+/// What the records come from: numbers, times and places in the ring mean nothing elsewhere.
+fn source(machine: &Machine, probe: &Probe) -> String {
+    let name =
+        probe.pins.as_ref().map_or_else(|| format!("{:x}", clock::now()), |pins| pins.name().to_owned());
+    format!("{}/{name}", machine.boot_id)
+}
+
+/// What the store knows of this boot.
+fn restore(
+    store: &mut Store,
+    machine: &Machine,
+    settings: &Settings,
+    config: &Config,
+) -> Result<Before, Failure> {
+    let empty = |settings: &Settings| Session::new(selection(config, machine), settings.clone());
+    let position = store.last().map_or(0, |segment| segment.position);
+    // A damaged segment is set aside, and what is left is read anew.
+    while let Some(recording) = store.recording()? {
+        let is_of_this_boot = recording.header().boot_id == machine.boot_id;
+        if !is_of_this_boot {
+            break;
+        }
+        let started = recording.header().started;
+        let mut session = empty(&Settings { started, ..settings.clone() });
+        match store.replay(&recording, |record| {
+            session.feed(record);
+        }) {
+            Ok(()) => {
+                let until = Some(recording.progress().now);
+                return Ok(Before { session, until, position: Position(position) });
+            }
+            Err(error) => say(error),
+        }
+    }
+    Ok(Before { session: empty(settings), until: None, position: Position(position) })
+}
+
+/// What a session is judged by.
+pub(super) fn settings(config: &Config) -> Settings {
+    Settings {
+        started: clock::now(),
+        leak_age: nanoseconds(config.leak_age),
+        limits: config.limits(),
+        by: config.by,
+    }
+}
+
+/// What is looked for.
+pub(super) fn selection(config: &Config, machine: &Machine) -> Selection {
+    tracer::select(config.targets.iter().map(|it| it.target.clone()).collect(), machine)
+}
+
+fn header(
+    config: &Config,
+    machine: &Machine,
+    probe: &Probe,
+    clock: &Clock,
+    host: &str,
+    started: u64,
+) -> Header {
+    Header {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: host.to_owned(),
+        boot_id: machine.boot_id.clone(),
+        kernel: machine.release.clone(),
+        boot_time: clock.boot_time(),
+        targets: config.targets.iter().map(|it| it.target.given().to_owned()).collect(),
+        leak_age: nanoseconds(config.leak_age),
+        limits: config.limits().iter().map(|limit| GivenLimit::text(limit).to_owned()).collect(),
+        hooks: serde_json::to_value(&probe.hooks).unwrap_or_default(),
+        started,
+    }
+}
+
+impl Service {
+    /// What surrounds the records in the store.
+    pub(super) fn progress(&self) -> Progress {
+        let frame = self.frame();
+        Progress { now: frame.now, losses: frame.losses, skipped_runs: frame.skipped_runs, gaps: frame.gaps }
+    }
+}

@@ -1,0 +1,48 @@
+//! What the service does with what it is told: it stores it.
+
+use crate::{
+    event::{Listener, Record},
+    failure::Failure,
+    probe::ring::Position,
+    report::Loss,
+    service::store::Store,
+    session::{FoundConnection, Seen},
+    tracer::Audience,
+};
+
+/// Has everything stored.
+pub(super) struct Keeper {
+    pub(super) store: Store,
+}
+
+impl Audience for Keeper {
+    fn keeps(&self) -> bool {
+        true
+    }
+
+    fn keep(&mut self, record: Record, place: Option<&[u8]>) {
+        self.store.record(record, place);
+    }
+
+    fn listener(&mut self, listener: &Listener) {
+        tracing::debug!("listener {} has number {}", String::from_utf8_lossy(&listener.path), listener.id);
+    }
+
+    fn seen(&mut self, _: &Seen<'_>) {}
+
+    fn found(&mut self, _: &FoundConnection<'_>) {}
+
+    fn lost(&mut self, losses: &[Loss]) {
+        for Loss { hook, what, count } in losses {
+            tracing::warn!("{what} lost at hook {hook}, {count} so far; a larger ring_size in [probe] helps");
+        }
+    }
+
+    fn settled(&self, read: Position) -> Position {
+        read.min(Position(self.store.committed()))
+    }
+
+    fn relieve(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+}

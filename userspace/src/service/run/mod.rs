@@ -1,0 +1,175 @@
+//! The service under way: tracing goes on as in a capture, what it tells is stored, and every second is looked after.
+
+mod begin;
+mod keeper;
+mod reload;
+mod upkeep;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use super::{
+    alerts::{Alerts, Sinks},
+    config::Config,
+    snapshot::{Snapshot, Surroundings},
+};
+use crate::{
+    clock::Clock,
+    console::say,
+    failure::Failure,
+    probe::{facts::Machine, pins::Root},
+    report::Frame,
+    tracer::Tracer,
+};
+use keeper::Keeper;
+
+/// How often the ring is read when the kernel side does not ask for it sooner.
+const DRAIN_EVERY: Duration = Duration::from_millis(100);
+/// How often everything else is looked after.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs it until it is told to stop.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn run(config: Config) -> Result<(), Failure> {
+    let machine = Machine::inspect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the runtime cannot be started")?;
+    runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let mut service = Service::begin(config, machine).await?;
+        service.follow(&mut signals).await?;
+        service.end()
+    })
+}
+
+/// The signals that it heeds.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Request {
+    Stop,
+    Reload,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?,
+            terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?,
+            hangup: signal(SignalKind::hangup()).context("SIGHUP cannot be handled")?,
+        })
+    }
+
+    async fn next(&mut self) -> Request {
+        tokio::select! {
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.hangup.recv() => Request::Reload,
+        }
+    }
+}
+
+/// The service under way.
+struct Service {
+    config: Config,
+    machine: Machine,
+    host: String,
+    clock: Clock,
+    tracer: Tracer<Keeper>,
+    alerts: Alerts,
+    sinks: Sinks,
+    /// What delivers to webhooks.
+    deliveries: JoinSet<()>,
+    upkeep: upkeep::Due,
+    /// Keeps a second service out.
+    _root: Option<Root>,
+}
+
+impl Service {
+    /// Takes in events until a signal ends it.
+    async fn follow(&mut self, signals: &mut Signals) -> Result<(), Failure> {
+        let mut drain = interval(DRAIN_EVERY);
+        drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                request = signals.next() => match request {
+                    Request::Stop => return Ok(()),
+                    Request::Reload => self.reload().await?,
+                },
+                _ = look.tick() => self.look(Instant::now()).await?,
+                ready = self.tracer.filling() => {
+                    ready?;
+                    self.drain()?;
+                }
+                _ = drain.tick() => self.drain()?,
+            }
+        }
+    }
+
+    /// Takes in what is in the ring, and has it stored.
+    fn drain(&mut self) -> Result<(), Failure> {
+        if self.tracer.drain()? {
+            self.store();
+        }
+        Ok(())
+    }
+
+    /// Has everything that was read committed, with the place in the ring that it comes up to.
+    fn store(&mut self) {
+        let position = self.tracer.position();
+        let progress = self.progress();
+        self.tracer.audience.store.flush(progress, position.0);
+    }
+
+    /// What is known now.
+    fn snapshot(&self) -> Snapshot {
+        let around = Surroundings {
+            clock: &self.clock,
+            host: &self.host,
+            kernel: &self.machine.release,
+            hooks: &self.tracer.probe.hooks,
+        };
+        Snapshot::new(&self.tracer.session, &self.frame(), &around)
+    }
+
+    /// What surrounds the session now, with what the store misses.
+    fn frame(&self) -> Frame {
+        let mut frame = self.tracer.frame();
+        let unstored = self.tracer.audience.store.unstored();
+        if unstored > 0 {
+            frame.gaps.push(format!("{unstored} records could not be stored"));
+        }
+        frame
+    }
+
+    /// Leaves everything as the next service is to find it.
+    fn end(mut self) -> Result<(), Failure> {
+        self.drain()?;
+        self.save_alerts();
+        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
+        let position = self.tracer.position();
+        let progress = self.progress();
+        let Tracer { probe, audience, .. } = self.tracer;
+        audience.store.finish(progress, position.0)?;
+        if probe.pins.is_some() {
+            say("the kernel goes on tracing for the next service; `sockleak detach` ends that");
+        }
+        Ok(())
+    }
+}

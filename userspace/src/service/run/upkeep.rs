@@ -1,0 +1,107 @@
+//! What the service looks after every second, and what less often.
+
+use std::{path::PathBuf, time::Duration};
+
+use tokio::time::Instant;
+
+use super::Service;
+use crate::{
+    console::say,
+    failure::Failure,
+    service::{
+        alerts::{self, Facts, Moment, Saved},
+        config::Config,
+        snapshot::Snapshot,
+    },
+};
+
+/// How often alerts are judged.
+const JUDGE_EVERY: Duration = Duration::from_secs(2);
+/// How often it is looked who holds what.
+const ROUND_EVERY: Duration = Duration::from_secs(60);
+
+/// When what is due.
+pub(super) struct Due {
+    judge: Instant,
+    round: Instant,
+    /// What was saved of the alerts.
+    saved: Saved,
+}
+
+impl Due {
+    pub(super) fn new(_: &Config) -> Self {
+        let now = Instant::now();
+        Self { judge: now, round: now + ROUND_EVERY, saved: Saved::default() }
+    }
+}
+
+impl Service {
+    /// What is to be done every second.
+    pub(super) async fn look(&mut self, now: Instant) -> Result<(), Failure> {
+        self.tracer.look()?;
+        if now >= self.upkeep.round {
+            self.upkeep.round = now + ROUND_EVERY;
+            self.round().await?;
+        }
+        self.store();
+        self.look_after_store()?;
+        self.tracer.settle();
+        if now >= self.upkeep.judge {
+            self.upkeep.judge = now + JUDGE_EVERY;
+            let snapshot = self.snapshot();
+            self.alert(&snapshot);
+        }
+        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Watchdog]);
+        Ok(())
+    }
+
+    /// Looks who holds what, if something has been open for long.
+    async fn round(&mut self) -> Result<(), Failure> {
+        let session = &self.tracer.session;
+        let (now, leak_age) = (crate::clock::now(), session.settings().leak_age);
+        if session.open().any(|(_, connection)| connection.age(now) >= leak_age) {
+            self.tracer.last_look().await?;
+        }
+        Ok(())
+    }
+
+    /// Tells what became of writing, and begins a new segment when it is time.
+    fn look_after_store(&mut self) -> Result<(), Failure> {
+        if let Some(error) = self.tracer.audience.store.status() {
+            say(format_args!("{error}; the service goes on without it, and tries again every minute"));
+        }
+        if self.tracer.audience.store.is_due(crate::clock::now()) {
+            let (progress, position) = (self.progress(), self.tracer.position());
+            let carry = self.tracer.session.carry();
+            if let Err(error) = self.tracer.audience.store.begin_segment(progress, position.0, carry) {
+                say(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what is news.
+    fn alert(&mut self, snapshot: &Snapshot) {
+        let conditions = alerts::conditions(&self.config.alerts, &Facts::of(snapshot));
+        for notification in self.alerts.update(&Moment::now(), &conditions) {
+            self.sinks.send(&notification);
+        }
+        self.save_alerts();
+    }
+
+    /// Keeps what was told and what waits, for the next service.
+    pub(super) fn save_alerts(&mut self) {
+        let saved = Saved::of(&self.alerts, &self.sinks);
+        if saved == self.upkeep.saved {
+            return;
+        }
+        if let Err(error) = saved.write(&self.alerts_path()) {
+            say(error);
+        }
+        self.upkeep.saved = saved;
+    }
+
+    pub(super) fn alerts_path(&self) -> PathBuf {
+        self.config.store.directory.join("alerts.json")
+    }
+}
