@@ -31,6 +31,21 @@ impl<K: Hash + Eq + Copy, V: Clone> Recent<K, V> {
         Some(value)
     }
 
+    /// The same, to be changed.
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        if !self.young.contains_key(key) {
+            let value = self.old.remove(key)?;
+            self.enter(*key, value);
+        }
+        self.young.get_mut(key)
+    }
+
+    /// What is remembered of a key, if it is among the young: there is nothing to change then.
+    #[must_use]
+    pub(crate) fn young(&self, key: &K) -> Option<&V> {
+        self.young.get(key)
+    }
+
     /// What is remembered of a key.
     #[must_use]
     pub(crate) fn peek(&self, key: &K) -> Option<&V> {

@@ -42,6 +42,31 @@ struct Known {
     program: ProgramId,
     /// Once it was asked for: what nobody asks for is no group.
     group: Option<ProgramId>,
+    /// How often it was met as somebody who is not remembered below.
+    asked: u8,
+    met: Option<Box<Met>>,
+}
+
+/// Threads of a process as they were met last. Connections share what they refer to: there may be millions.
+type Met = [Option<Arc<Who>>; 4];
+
+/// Most processes connect once and release once, and are not met again: to remember them would only take memory.
+const SELDOM: u8 = 2;
+
+impl Known {
+    fn met(&self, actor: &Actor) -> Option<&Arc<Who>> {
+        self.met.as_ref()?.iter().flatten().find(|who| who.actor == *actor)
+    }
+
+    fn remember(&mut self, who: &Arc<Who>) {
+        if self.asked < SELDOM {
+            self.asked += 1;
+            return;
+        }
+        let met = self.met.get_or_insert_default();
+        met.rotate_right(1);
+        met[0] = Some(Arc::clone(who));
+    }
 }
 
 impl Default for Processes {
@@ -85,39 +110,44 @@ impl Processes {
         if let Some(user) = &process.user {
             self.users.insert(process.uid, Arc::clone(user));
         }
-        self.known.put(process.id, Known { process, program, group: None });
+        self.known.put(process.id, Known { process, program, group: None, asked: 0, met: None });
     }
 
     /// The thread together with its program and what is known of its process.
-    pub fn identify(&mut self, actor: Actor) -> Who {
+    pub fn identify(&mut self, actor: Actor) -> Arc<Who> {
         if actor.id.pid == 0 {
             return self.unknown(None);
         }
-        let Some(known) = self.known.get(&actor.id) else {
+        if let Some(who) = self.known.young(&actor.id).and_then(|known| known.met(&actor)) {
+            return Arc::clone(who);
+        }
+        let Some(known) = self.known.get_mut(&actor.id) else {
             let program = self.intern(&format!("[{}]", actor.comm));
             let group = self.group(&actor, None, program);
-            return Who { actor, program, group, process: None };
+            return Arc::new(Who { actor, program, group, process: None });
         };
         // It may act as another user than when it was described.
         let is_itself = actor.uid.is_none_or(|uid| uid == known.process.uid);
-        let group = match known.group {
+        let (process, program, group) = (Arc::clone(&known.process), known.program, known.group);
+        let group = match group {
             Some(group) if is_itself => group,
-            _ => self.group(&actor, Some(&known.process), known.program),
+            _ => self.group(&actor, Some(&process), program),
         };
-        let Known { process, program, .. } = known.clone();
-        if is_itself && known.group.is_none() {
-            self.known.put(actor.id, Known { group: Some(group), ..known });
+        let who = Arc::new(Who { actor, program, group, process: Some(process) });
+        if is_itself && let Some(known) = self.known.get_mut(&who.actor.id) {
+            known.group = Some(group);
+            known.remember(&who);
         }
-        Who { actor, program, group, process: Some(process) }
+        who
     }
 
     /// Somebody of whom nothing is known but perhaps a process number.
-    pub fn unknown(&mut self, pid: Option<u32>) -> Who {
+    pub fn unknown(&mut self, pid: Option<u32>) -> Arc<Who> {
         let id = ProcessId { pid: pid.unwrap_or(0), start: 0, exec_id: 0 };
         let actor = Actor { id, tid: id.pid, uid: None, gid: None, comm: Comm([0; 16]) };
         let program = self.intern(UNKNOWN);
         let group = self.group(&actor, None, program);
-        Who { actor, program, group, process: None }
+        Arc::new(Who { actor, program, group, process: None })
     }
 
     /// The group of a place in a program, where groups are such.
@@ -163,5 +193,39 @@ impl Processes {
         self.names.push(name.to_owned());
         self.by_name.insert(name.to_owned(), id);
         id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Record;
+    use crate::session::tests::process;
+
+    fn actor(pid: u32, uid: Option<u32>) -> Actor {
+        let Record::Process(described) = process(pid, Some("/bin/client")) else { unreachable!() };
+        Actor { id: described.id, tid: pid, uid, gid: uid, comm: described.comm }
+    }
+
+    #[test]
+    fn who_is_met_again_is_shared() {
+        let mut processes = Processes::default();
+        let Record::Process(described) = process(7, Some("/bin/client")) else { unreachable!() };
+        let uid = described.uid;
+        processes.insert(described);
+        let (connects, releases) = (actor(7, Some(uid)), actor(7, None));
+        let first: Vec<_> = (0..4).map(|_| [connects, releases].map(|it| processes.identify(it))).collect();
+        for pair in &first {
+            assert_eq!(pair, &first[0], "whether shared or not, it is the same");
+        }
+        assert!((0..2).all(|which| Arc::ptr_eq(&first[2][which], &first[3][which])));
+        // As another user he is somebody else.
+        let other = processes.identify(actor(7, Some(uid + 1)));
+        assert_eq!(other.actor.uid, Some(uid + 1));
+        // A new description is a new process's.
+        let Record::Process(renamed) = process(7, Some("/bin/other")) else { unreachable!() };
+        processes.insert(renamed);
+        let who = processes.identify(connects);
+        assert_eq!(processes.name(who.program), "/bin/other");
     }
 }

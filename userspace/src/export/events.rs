@@ -1,6 +1,6 @@
 //! A row for each event and each descriptor of a trace, in their order: what was recorded, and not what follows from it.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use rustc_hash::FxHashMap;
 
@@ -60,7 +60,7 @@ pub(super) fn export(trace: &Trace, mut rows: Rows<'_, Events>) -> Result<(), Fa
     trace.replay(|record| {
         let Some((record, who)) = names.learn(record) else { return ControlFlow::Continue(()) };
         seq += 1;
-        outcome = rows.write(&names.row(seq, &record, who.as_ref()));
+        outcome = rows.write(&names.row(seq, &record, who.as_deref()));
         if outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     outcome.map_err(Failure::Output)?;
@@ -69,7 +69,7 @@ pub(super) fn export(trace: &Trace, mut rows: Rows<'_, Events>) -> Result<(), Fa
 
 impl Names {
     /// Keeps descriptions; gives back what is a row, and who it is about.
-    fn learn(&mut self, record: Record) -> Option<(Record, Option<Who>)> {
+    fn learn(&mut self, record: Record) -> Option<(Record, Option<Arc<Who>>)> {
         match record {
             // What a segment of a store begins with happened before it.
             Record::Carried(carried) => {

@@ -1,5 +1,7 @@
 //! One connection: a client end and a server end, each followed until it is released.
 
+use std::sync::Arc;
+
 use crate::{
     attribution::{stacks::StackId, who::Who},
     event::{End, Reason},
@@ -15,7 +17,7 @@ pub enum EndState {
         /// When: nanoseconds since boot.
         at: u64,
         /// Who dropped the last reference.
-        by: Who,
+        by: Arc<Who>,
         /// Why.
         reason: Reason,
     },
@@ -75,7 +77,7 @@ impl State {
     }
 }
 
-/// A connection.
+/// A connection. There may be millions: who did something is shared with others who did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Its number.
@@ -87,7 +89,7 @@ pub struct Connection {
     /// How it came to be known.
     pub origin: Origin,
     /// Who called connect; of a connection whose start was not seen, as far as that is known.
-    pub opener: Who,
+    pub opener: Arc<Who>,
     /// Inode of the client's socket.
     pub client_inode: u64,
     /// Who accepted it, when, and the inode of the accepted socket.
@@ -119,7 +121,7 @@ pub struct Accepted {
     /// When: nanoseconds since boot. None if that was not seen.
     pub at: Option<u64>,
     /// By whom; if that was not seen, who was found to hold the end.
-    pub by: Option<Who>,
+    pub by: Option<Arc<Who>>,
     /// Inode of the accepted socket.
     pub inode: u64,
 }

@@ -1,6 +1,8 @@
 //! Connections that a round over all descriptors found: those from before the trace enter the table, and those that are in it
 //! are put right where records were lost.
 
+use std::sync::Arc;
+
 use super::{
     connection::{Accepted, Connection, EndState, Origin},
     table::{Anomaly, Change, Table},
@@ -28,9 +30,9 @@ pub struct Found {
     /// The other end.
     pub peer: Peer,
     /// Whose descriptor it is.
-    pub holder: Who,
+    pub holder: Arc<Who>,
     /// Who connected, as far as that is known: the holder of a client end if it is the one, else somebody unknown.
-    pub opener: Who,
+    pub opener: Arc<Who>,
 }
 
 impl Found {
@@ -99,7 +101,7 @@ impl Connection {
             listener: found.listener,
             opened: found.at,
             origin: if found.is_seed { Origin::BeforeTrace } else { Origin::StartLost },
-            opener: found.opener.clone(),
+            opener: Arc::clone(&found.opener),
             client_inode: 0,
             accepted: None,
             client,
@@ -130,12 +132,12 @@ impl Connection {
         if server_inode != 0 {
             let accepted = self.accepted.get_or_insert(Accepted { at: None, by: None, inode: server_inode });
             if accepted.by.is_none() && found.end == End::Server {
-                accepted.by = Some(found.holder.clone());
+                accepted.by = Some(Arc::clone(&found.holder));
             }
         }
         let is_guess = self.origin != Origin::Seen && self.opener.process.is_none();
         if is_guess && found.end == End::Client {
-            self.opener = found.opener.clone();
+            self.opener = Arc::clone(&found.opener);
         }
     }
 }

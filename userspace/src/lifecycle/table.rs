@@ -1,5 +1,7 @@
 //! All connections that are not closed at both ends.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::{
@@ -51,7 +53,7 @@ impl Table {
     ///
     /// # Errors
     /// If the event does not fit: then the table stays as it is.
-    pub fn apply(&mut self, at: u64, who: Who, what: &What) -> Result<Option<Change>, Anomaly> {
+    pub fn apply(&mut self, at: u64, who: Arc<Who>, what: &What) -> Result<Option<Change>, Anomaly> {
         match *what {
             What::Connect { connection, .. } => {
                 self.connect(at, who, what).map(|()| Some(Change::Live(connection)))
@@ -67,7 +69,7 @@ impl Table {
         }
     }
 
-    fn connect(&mut self, at: u64, opener: Who, what: &What) -> Result<(), Anomaly> {
+    fn connect(&mut self, at: u64, opener: Arc<Who>, what: &What) -> Result<(), Anomaly> {
         let What::Connect {
             connection: id, listener, client_inode, client_untracked, server_untracked, ..
         } = *what
@@ -109,7 +111,14 @@ impl Table {
         Ok(Change::Live(id))
     }
 
-    fn release(&mut self, id: u64, end: End, at: u64, by: Who, reason: Reason) -> Result<Change, Anomaly> {
+    fn release(
+        &mut self,
+        id: u64,
+        end: End,
+        at: u64,
+        by: Arc<Who>,
+        reason: Reason,
+    ) -> Result<Change, Anomaly> {
         let connection = self.connections.get_mut(&id).ok_or(Anomaly::Unknown)?;
         let state = connection.end_mut(end);
         if state.is_released() {

@@ -137,7 +137,8 @@ impl ListedConnection {
 
 impl Holding {
     fn new(session: &Session, holder: &Holder) -> Self {
-        let Holder { who: Who { actor, program, process, .. }, fd } = holder;
+        let Holder { who, fd } = holder;
+        let Who { actor, program, process, .. } = &**who;
         let process = process.as_deref();
         Self {
             pid: actor.id.pid,

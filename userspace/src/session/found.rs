@@ -1,5 +1,7 @@
 //! What happens without an event: rounds over all descriptors find connections and holders, and lost releases are made up for.
 
+use std::sync::Arc;
+
 use probe_ebpf::abi::PROCESSOR_BITS;
 
 use super::{FoundConnection, Holder, Notice, Session, SocketId, books::Weight};
@@ -38,7 +40,7 @@ impl Session {
             }
         };
         let is_opener = end == End::Client && opener == Some(holder.actor.id.pid);
-        let opener = if is_opener { holder.clone() } else { self.processes.unknown(opener) };
+        let opener = if is_opener { Arc::clone(&holder) } else { self.processes.unknown(opener) };
         let found = Found {
             at: held.at,
             connection: id,
@@ -47,7 +49,7 @@ impl Session {
             end,
             inode: held.inode,
             peer,
-            holder: holder.clone(),
+            holder: Arc::clone(&holder),
             opener,
         };
         let known = self.table.get(self.table.number_of(&found));

@@ -1,6 +1,9 @@
 //! Who refers to which end, by the last complete round over all descriptors.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use crate::{attribution::who::Who, event::End};
 
@@ -8,7 +11,7 @@ use crate::{attribution::who::Who, event::End};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The process.
-    pub who: Who,
+    pub who: Arc<Who>,
     /// The descriptor.
     pub fd: u32,
 }
@@ -22,7 +25,8 @@ pub(super) struct Holders {
 
 #[derive(Debug, Default)]
 struct Round {
-    ends: FxHashMap<(u64, End), Vec<Holder>>,
+    /// Nearly all have one.
+    ends: FxHashMap<(u64, End), SmallVec<[Holder; 1]>>,
     listeners: Vec<(u64, Holder)>,
 }
 
@@ -50,7 +54,7 @@ impl Holders {
     /// None if no round was completed: then nobody knows. An end that nobody holds is in flight, or its connection
     /// is younger than the round.
     pub(super) fn of(&self, end: (u64, End)) -> Option<&[Holder]> {
-        self.complete.as_ref().map(|round| round.ends.get(&end).map_or(&[][..], Vec::as_slice))
+        self.complete.as_ref().map(|round| round.ends.get(&end).map_or(&[][..], SmallVec::as_slice))
     }
 
     pub(super) fn listeners(&self) -> impl Iterator<Item = (u64, &Holder)> {

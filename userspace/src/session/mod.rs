@@ -106,7 +106,7 @@ pub struct Session {
     highest: u64,
     /// When nothing was watched, and for how long in all, in nanoseconds.
     blind: (u64, u64),
-    last: Option<(Event, Who, SocketId)>,
+    last: Option<(Event, Arc<Who>, SocketId)>,
     /// What the last record closed.
     closed: Option<(SocketId, Box<Connection>)>,
     last_listener: Option<Arc<Listener>>,
@@ -264,7 +264,7 @@ impl Session {
             }
             before = self.table.get(id).map(Weight::of).unwrap_or_default();
         }
-        let Ok(change) = self.table.apply(event.at, who.clone(), &event.what) else {
+        let Ok(change) = self.table.apply(event.at, Arc::clone(&who), &event.what) else {
             return Some(self.misfit());
         };
         if let Some((connection, stack)) = stack {
@@ -282,13 +282,14 @@ impl Session {
     }
 
     /// The stack that a connection comes with; by that its opener may be grouped.
-    fn stack_of(&mut self, what: &What, who: &mut Who) -> Option<(u64, StackId)> {
+    fn stack_of(&mut self, what: &What, who: &mut Arc<Who>) -> Option<(u64, StackId)> {
         let What::Connect { connection, .. } = *what else { return None };
         let stack = self.stacks.take(connection)?;
         if self.books.settings.by == By::Stack {
             let place = stacks::site(self.stacks.frames(stack));
             let place = place.as_deref().unwrap_or("[a place without a name]");
-            who.group = self.processes.place(who.program, place).unwrap_or(who.group);
+            let group = self.processes.place(who.program, place).unwrap_or(who.group);
+            Arc::make_mut(who).group = group;
         }
         Some((connection, stack))
     }

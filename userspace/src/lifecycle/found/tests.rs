@@ -88,7 +88,7 @@ fn one_without_room_at_its_start_is_not_met_as_a_second_one() {
         let row = Found { inode: if end == End::Client { 101 } else { 201 }, ..found(9, end, peer) };
         assert_eq!(table.find(&row), Ok((Change::Live(9), false)));
         let connection = table.get(9).expect("it has the round's number");
-        assert_eq!((connection.opened, connection.opener.clone()), (5, who(3)));
+        assert_eq!((connection.opened, &connection.opener), (5, &who(3)));
         assert_eq!((connection.origin, table.iter().count()), (Origin::Seen, 1));
         // Nothing is unfollowed any more.
         assert!(table.find(&orphan).is_ok());

@@ -7,10 +7,10 @@ use crate::{
     lifecycle::State,
 };
 
-pub(in crate::lifecycle) fn who(pid: u32) -> Who {
+pub(in crate::lifecycle) fn who(pid: u32) -> Arc<Who> {
     let id = ProcessId { pid, start: 1, exec_id: 0 };
     let actor = Actor { id, tid: pid, uid: Some(0), gid: Some(0), comm: Comm([0; 16]) };
-    Who { actor, program: ProgramId(0), group: ProgramId(0), process: None }
+    Arc::new(Who { actor, program: ProgramId(0), group: ProgramId(0), process: None })
 }
 
 pub(in crate::lifecycle) fn connect(connection: u64) -> What {
@@ -144,4 +144,10 @@ proptest! {
             prop_assert_eq!(table.get(i as u64).map(Connection::state), expected);
         }
     }
+}
+
+#[test]
+fn a_connection_takes_little_memory() {
+    // There may be millions. Who did something is shared, and not counted here.
+    assert!(size_of::<Connection>() <= 136, "{}", size_of::<Connection>());
 }

@@ -229,7 +229,7 @@ fn record(at: u64, (connection, step, pid, flag): (u64, u8, u32, bool)) -> Recor
 fn feed(table: &mut Table, closed: &mut Vec<Connection>, record: &Record) -> bool {
     let who = |actor| Who { actor, program: ProgramId(0), group: ProgramId(0), process: None };
     let change = match record {
-        Record::Event(event) => table.apply(event.at, who(event.actor), &event.what),
+        Record::Event(event) => table.apply(event.at, who(event.actor).into(), &event.what),
         Record::Gone { connection, end } => table.gone(*connection, *end, 0).map(Some),
         Record::Held(held) => {
             let HeldSocket::End { connection, is_seed, end, peer, opener } = held.socket else {
@@ -245,8 +245,8 @@ fn feed(table: &mut Table, closed: &mut Vec<Connection>, record: &Record) -> boo
                 end,
                 inode: held.inode,
                 peer,
-                holder: who(held.holder),
-                opener: who(opener_actor),
+                holder: who(held.holder).into(),
+                opener: who(opener_actor).into(),
             };
             // No end opens again.
             let is_released = |known: &Connection| known.client.is_released() || known.server.is_released();
