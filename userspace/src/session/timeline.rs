@@ -16,6 +16,9 @@ pub struct Timeline {
     value: u64,
     /// Up to when the buckets are filled: nanoseconds since the start.
     filled: u64,
+    /// The bucket that this is in, and where it ends: most changes fall into the one of the last.
+    current: u64,
+    border: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +45,7 @@ impl Timeline {
     /// Of 0, in a trace that started then: nanoseconds since boot.
     #[must_use]
     pub const fn new(started: u64) -> Self {
-        Self { started, width: FINEST, buckets: Vec::new(), value: 0, filled: 0 }
+        Self { started, width: FINEST, buckets: Vec::new(), value: 0, filled: 0, current: 0, border: FINEST }
     }
 
     /// The number is this from then on: nanoseconds since boot. Times do not go back; one that does counts as the last.
@@ -50,7 +53,7 @@ impl Timeline {
         self.fill(at);
         self.value = value;
         if value > 0 {
-            let bucket = self.bucket(self.filled / self.width);
+            let bucket = self.bucket(self.current);
             bucket.highest = bucket.highest.max(value);
         }
     }
@@ -76,19 +79,36 @@ impl Timeline {
     /// The number stayed as it is until then.
     fn fill(&mut self, at: u64) {
         let until = at.saturating_sub(self.started);
-        while until / self.width >= BUCKETS {
-            self.widen();
+        if until >= self.border {
+            while until / self.width >= BUCKETS {
+                self.widen();
+            }
+            while self.value > 0 && self.border <= until && self.filled < until {
+                self.stay(self.border);
+                self.enter(self.current + 1);
+            }
+            self.stay(until);
+            self.enter(self.filled / self.width);
+        } else {
+            self.stay(until);
         }
-        while self.value > 0 && self.filled < until {
-            let index = self.filled / self.width;
-            let to = until.min((index + 1).saturating_mul(self.width));
-            let (value, lasted) = (self.value, to - self.filled);
-            let bucket = self.bucket(index);
+    }
+
+    /// Within a bucket.
+    fn stay(&mut self, until: u64) {
+        let Some(lasted) = until.checked_sub(self.filled).filter(|&lasted| lasted > 0) else { return };
+        self.filled = until;
+        if self.value > 0 {
+            let value = self.value;
+            let bucket = self.bucket(self.current);
             bucket.area = bucket.area.saturating_add(value.saturating_mul(lasted));
             bucket.highest = bucket.highest.max(value);
-            self.filled = to;
         }
-        self.filled = self.filled.max(until);
+    }
+
+    fn enter(&mut self, index: u64) {
+        self.current = index;
+        self.border = (index + 1).saturating_mul(self.width);
     }
 
     /// Makes one bucket of two.
@@ -99,6 +119,7 @@ impl Timeline {
         });
         self.buckets = pairs.collect();
         self.width = self.width.saturating_mul(2);
+        self.enter(self.filled / self.width);
     }
 
     fn bucket(&mut self, index: u64) -> &mut Bucket {

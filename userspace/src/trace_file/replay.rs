@@ -15,7 +15,7 @@ use super::{
     schema::{self, Columns},
 };
 use crate::{
-    event::{Comm, Frame, ProcessId, Record, Stack},
+    event::{Comm, Frame, ProcessId, Record},
     recent::Recent,
 };
 
@@ -45,11 +45,8 @@ pub(super) fn replay(
     loop {
         let rare = processes.seq.min(listeners.seq).min(held.seq);
         let (record, cursor) = if events.seq < rare {
-            let record = match rows::stack(events.row()?)? {
-                Some((connection, id)) => Record::Stack(Stack { connection, frames: stacks.frames(id)? }),
-                None => rows::event(events.row()?, |id| known.name(id, events.seq))?,
-            };
-            (record, &mut events)
+            let name = |id: &_| known.name(id, events.seq);
+            (rows::event(events.row()?, name, |id| stacks.frames(id))?, &mut events)
         } else if rare == END {
             return Ok(());
         } else if processes.seq == rare {

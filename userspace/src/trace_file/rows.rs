@@ -6,8 +6,8 @@ use rusqlite::{Row, types::ValueRef};
 
 use super::code::{self, kind, peer, untracked};
 use crate::event::{
-    Actor, Carried, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId,
-    Queue, Reason, Record, What,
+    Actor, Carried, Comm, End, Event, Frame, Held, HeldSocket, Listener, Namespaces, Peer, Process,
+    ProcessId, Queue, Reason, Record, Stack, What,
 };
 
 /// Why a row cannot be read.
@@ -190,14 +190,26 @@ pub(super) fn listener(row: &Row<'_>) -> Result<Listener> {
     })
 }
 
-/// A row of `event`. See [`Cells::actor`] for `name`.
-pub(super) fn event(row: &Row<'_>, name: impl FnOnce(&ProcessId) -> Result<Comm>) -> Result<Record> {
+/// A row of `event`. See [`Cells::actor`] for `name`; `frames` are those of a stack, by its number.
+pub(super) fn event(
+    row: &Row<'_>,
+    name: impl FnOnce(&ProcessId) -> Result<Comm>,
+    frames: impl FnOnce(i64) -> Result<Arc<[Frame]>>,
+) -> Result<Record> {
     /// Columns of when and who.
     const ACTOR: usize = 8;
+    /// Columns between connection and stack.
+    const BETWEEN: usize = 11;
     let mut cells = Cells::new(row);
     cells.skip(1);
     let kind = cells.number("kind")?;
     match kind {
+        kind::STACK => {
+            cells.skip(ACTOR);
+            let connection = cells.unsigned("connection")?;
+            cells.skip(BETWEEN);
+            return Ok(Record::Stack(Stack { connection, frames: frames(cells.number("stack")?)? }));
+        }
         kind::ROUND_BEGINS => return Ok(Record::RoundBegins),
         kind::ROUND_ENDS => return Ok(Record::RoundEnds),
         kind::GONE => {
@@ -220,21 +232,6 @@ pub(super) fn event(row: &Row<'_>, name: impl FnOnce(&ProcessId) -> Result<Comm>
     let at = cells.unsigned("at")?;
     let actor = cells.actor(name)?;
     Ok(Record::Event(Event { at, actor, what: what(kind, &mut cells)? }))
-}
-
-/// A row of `event`: the number of its connection and of its stack, if it tells a stack.
-pub(super) fn stack(row: &Row<'_>) -> Result<Option<(u64, i64)>> {
-    /// Columns between connection and stack.
-    const BETWEEN: usize = 11;
-    let mut cells = Cells::new(row);
-    cells.skip(1);
-    if cells.number::<i64>("kind")? != kind::STACK {
-        return Ok(None);
-    }
-    cells.skip(8);
-    let connection = cells.unsigned("connection")?;
-    cells.skip(BETWEEN);
-    Ok(Some((connection, cells.number("stack")?)))
 }
 
 /// From the column `connection` on.
