@@ -53,12 +53,12 @@ impl Destination {
         Ok(Self { out, path: Some(path.to_owned()) })
     }
 
-    /// Writes all of a document.
+    /// Has all of a document written.
     ///
     /// # Errors
     /// If that fails: a file is as it was then.
-    pub(super) fn put(mut self, document: &[u8]) -> Result<(), Failure> {
-        let written = self.writer().write_all(document);
+    pub(super) fn put(mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        let written = write(self.writer());
         written.map_err(|error| self.name(Failure::Output(error)))?;
         self.finish()
     }
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     fn replace(path: &Path, content: &[u8]) -> Result<(), Failure> {
-        Destination::open(Some(path), &[])?.put(content)
+        Destination::open(Some(path), &[])?.put(|out| out.write_all(content))
     }
 
     fn names(directory: &Path) -> Vec<String> {

@@ -26,6 +26,7 @@ use crate::{
     },
     report::{
         Loss,
+        count::{counted, times},
         list::{Listing, render},
     },
     session::{Notice, Session, Settings},
@@ -149,9 +150,9 @@ impl Look {
         self.probe.flush_log();
         let lost = self.probe.losses().into_iter();
         let mut gaps: Vec<String> =
-            lost.map(|Loss { what, count, .. }| format!("{what} lost, {count} times at least")).collect();
+            lost.map(|Loss { what, count, .. }| format!("{what} lost, {} at least", times(count))).collect();
         if self.undecoded > 0 {
-            gaps.push(format!("{} records could not be decoded", self.undecoded));
+            gaps.push(format!("{} could not be decoded", counted(self.undecoded, "record")));
         }
         Ok(Listing::new(&self.session, gaps))
     }

@@ -1,7 +1,7 @@
 //! Standard output: lines in batches, a reader that left, a disk that is full.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, Write},
     os::fd::AsFd as _,
 };
 
@@ -48,6 +48,15 @@ impl Output {
     /// # Errors
     /// If it cannot be written. A reader that left is no error: see [`Output::is_closed`].
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        self.put().map_err(Failure::Output)
+    }
+
+    /// To be written to, for what is too long to be gathered. Once the reader has left, nothing more is written.
+    pub(super) fn sink(&mut self) -> impl Write {
+        Sink(self)
+    }
+
+    fn put(&mut self) -> io::Result<()> {
         if self.is_closed || self.buffer.is_empty() {
             self.buffer.clear();
             return Ok(());
@@ -61,7 +70,7 @@ impl Output {
                 self.is_closed = true;
                 Ok(())
             }
-            Err(error) => Err(Failure::Output(error)),
+            Err(error) => Err(error),
         }
     }
 
@@ -73,5 +82,21 @@ impl Output {
         let gone = polled[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR));
         self.is_closed |= asked.is_ok() && gone;
         self.is_closed
+    }
+}
+
+struct Sink<'o>(&'o mut Output);
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.buffer.extend_from_slice(bytes);
+        if self.0.buffer.len() >= CHUNK {
+            self.0.put()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.put()
     }
 }

@@ -2,11 +2,10 @@
 
 use std::{
     collections::BTreeSet,
+    io::Write,
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
-
-use anyhow::Context as _;
 
 use super::{
     destination::Destination,
@@ -40,60 +39,88 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
     if arguments.table.is_some() && format != Format::Csv {
         return Err(Failure::Usage("--table is for --format csv; leave it out, or add that".to_owned()));
     }
-    let (sections, files) = match &arguments.store {
+    let (replayed, files) = match &arguments.store {
         None => {
-            let sections = arguments.traces.iter().map(|file| replay(file, arguments));
-            (sections.collect::<Result<Vec<_>, _>>()?, arguments.traces.clone())
+            let replayed = arguments.traces.iter().map(|file| replay(file, arguments));
+            (replayed.collect::<Result<Vec<_>, _>>()?, arguments.traces.clone())
         }
         Some(directory) => replay_store(directory, arguments)?,
     };
+    let sections: Vec<Section> =
+        replayed.iter().map(|it| it.section(&arguments.view, format == Format::Html)).collect();
     let width = terminal_width().filter(|_| arguments.output.is_none()).unwrap_or(text::WIDTH);
-    let document = document::render(&sections, format, arguments.table.unwrap_or_default(), width)
-        .context("the report cannot be put in that form")?;
+    let table = arguments.table.unwrap_or_default();
+    let write = |out: &mut dyn Write| document::write(&sections, format, table, width, out);
     match &arguments.output {
-        Some(path) => Destination::open(Some(path), &files)?.put(document.as_bytes())?,
+        Some(path) => Destination::open(Some(path), &files)?.put(write)?,
         None => {
             let mut out = Output::default();
-            out.buffer.extend_from_slice(document.as_bytes());
+            write(&mut out.sink()).map_err(Failure::Output)?;
             out.flush()?;
         }
     }
-    sections.iter().try_for_each(|section| fail_on(&section.report, &arguments.fail_on))
+    let outcome = sections.iter().try_for_each(|section| fail_on(&section.report, &arguments.fail_on));
+    drop(sections);
+    // The process ends: what is freed one by one, in millions of pieces, would take as long as a tenth of the replay.
+    std::mem::forget(replayed);
+    outcome
 }
 
-/// Replays a trace to its report.
-fn replay(file: &Path, arguments: &cli::Report) -> Result<Section, Failure> {
+/// What a trace led to.
+struct Replayed {
+    host: String,
+    file: String,
+    session: Session,
+    frame: Frame,
+    clock: Clock,
+}
+
+impl Replayed {
+    fn section(&self, view: &View, with_pictures: bool) -> Section<'_> {
+        let pictures = if with_pictures { pictures(&self.session, self.frame.now) } else { Vec::new() };
+        Section {
+            host: self.host.clone(),
+            file: self.file.clone(),
+            report: self::view(Report::new(&self.session, self.frame.clone()), view),
+            clock: self.clock.clone(),
+            pictures,
+        }
+    }
+}
+
+/// Replays a trace.
+fn replay(file: &Path, arguments: &cli::Report) -> Result<Replayed, Failure> {
     let trace = Trace::open(file)?;
     let (header, progress) = (trace.header(), trace.progress());
-    let section =
-        section(header, progress, file.display().to_string(), arguments, |feed| trace.replay(feed))?;
+    let replayed =
+        replay_records(header, progress, file.display().to_string(), arguments, |feed| trace.replay(feed))?;
     note_end(&trace, file, "the report is");
-    Ok(section)
+    Ok(replayed)
 }
 
 /// Replays the recordings of a store, each to its report. Returns their files besides.
-fn replay_store(directory: &Path, arguments: &cli::Report) -> Result<(Vec<Section>, Vec<PathBuf>), Failure> {
+fn replay_store(directory: &Path, arguments: &cli::Report) -> Result<(Vec<Replayed>, Vec<PathBuf>), Failure> {
     let Recordings { recordings, damaged } = Recording::all(directory)?;
     damaged.iter().for_each(say);
     if recordings.is_empty() {
         return Err(StoreError::Empty(directory.to_owned()).into());
     }
-    let sections = recordings.iter().map(|recording| {
+    let replayed = recordings.iter().map(|recording| {
         let (header, progress) = (recording.header(), recording.progress());
-        section(header, progress, recording.name(), arguments, |feed| recording.replay(feed))
+        replay_records(header, progress, recording.name(), arguments, |feed| recording.replay(feed))
     });
-    let sections = sections.collect::<Result<_, _>>()?;
-    Ok((sections, recordings.iter().flat_map(Recording::paths).map(Path::to_owned).collect()))
+    let replayed = replayed.collect::<Result<_, _>>()?;
+    Ok((replayed, recordings.iter().flat_map(Recording::paths).map(Path::to_owned).collect()))
 }
 
-/// Replays records to their report.
-fn section(
+/// Replays records.
+fn replay_records(
     header: &Header,
     progress: &Progress,
     file: String,
     arguments: &cli::Report,
     replay: impl FnOnce(&mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), TraceError>,
-) -> Result<Section, Failure> {
+) -> Result<Replayed, Failure> {
     let recorded = header.limits.iter().filter_map(|limit| GivenLimit::parse(limit).ok());
     let settings = Settings {
         started: header.started,
@@ -114,18 +141,12 @@ fn section(
         skipped_runs: progress.skipped_runs,
         gaps: progress.gaps,
     };
-    let pictures = pictures(&session, frame.now);
-    Ok(Section {
-        host: header.host.clone(),
-        file,
-        report: view(Report::new(&session, frame), &arguments.view),
-        clock: Clock::booted_at(header.boot_time),
-        pictures,
-    })
+    let clock = Clock::booted_at(header.boot_time);
+    Ok(Replayed { host: header.host.clone(), file, session, frame, clock })
 }
 
 /// The report as far as the user wants to see it.
-pub(super) fn view(mut report: Report, view: &View) -> Report {
+pub(super) fn view<'s>(mut report: Report<'s>, view: &View) -> Report<'s> {
     if let Some(age) = view.older_than {
         report.hide_younger(nanoseconds(age));
     }

@@ -1,6 +1,7 @@
 //! One table of a report as CSV: RFC 4180 with headings, one line a row.
 
-use anyhow::Context as _;
+use std::io::{self, Write};
+
 use csv::{Terminator, WriterBuilder};
 
 use super::{
@@ -12,32 +13,39 @@ use super::{
 };
 use crate::attribution::limits::Source;
 
-/// Renders a table of all sections. Each row says of which host and file it is.
+/// Writes a table of all sections. Each row says of which host and file it is.
 ///
 /// # Errors
-/// None in practice: it is written to memory.
-pub(super) fn render(sections: &[Section], table: CsvTable) -> anyhow::Result<String> {
-    let mut writer = WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(Vec::new());
+/// If it cannot be written.
+pub(super) fn write(sections: &[Section], table: CsvTable, out: &mut dyn Write) -> io::Result<()> {
+    let mut writer = WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(out);
     let headings = match table {
         CsvTable::Programs => &PROGRAMS[..],
         CsvTable::Open => &OPEN,
         CsvTable::Findings => &FINDINGS,
     };
-    writer.write_record(["host", "file"].iter().chain(headings))?;
+    writer.write_record(["host", "file"].iter().chain(headings)).map_err(plain)?;
     for Section { host, file, report, .. } in sections {
-        let mut row = |cells: Row| -> csv::Result<()> {
-            writer.write_record(
-                [cell(host), cell(file)].iter().map(AsRef::as_ref).chain(cells.0.iter().map(String::as_str)),
-            )
+        let mut row = |cells: Row| {
+            let cells = cells.0.iter().map(String::as_str);
+            let of = [cell(host), cell(file)];
+            writer.write_record(of.iter().map(AsRef::as_ref).chain(cells)).map_err(plain)
         };
         match table {
             CsvTable::Programs => report.programs.iter().try_for_each(|it| row(program(report, it)))?,
-            CsvTable::Open => report.open.iter().try_for_each(|it| row(open(it)))?,
+            CsvTable::Open => report.open.iter().try_for_each(|it| row(open(&it)))?,
             CsvTable::Findings => report.findings.iter().try_for_each(|it| row(finding(report, it)))?,
         }
     }
-    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
-    String::from_utf8(bytes).context("the table is no text")
+    writer.flush()
+}
+
+/// What writing ran into: rows of the same length, as these are, lead to no other error.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// Cells of a row.
@@ -122,21 +130,21 @@ const OPEN: [&str; 27] = [
 fn open(it: &Open) -> Row {
     let opener = &it.opener;
     let row = Row::default()
-        .text(&it.path)
+        .text(it.path)
         .value(Some(it.connection))
         .value(Some(it.state.name()))
         .value(Some(it.age_ns))
         .value(Some(it.before_trace))
         .value(Some(opener.pid))
         .value(opener.start_ns)
-        .text(&opener.program)
-        .text(&opener.argv.as_deref().unwrap_or_default().join(" "))
-        .text(&opener.comm)
-        .text(&it.group)
+        .text(opener.program)
+        .text(&opener.argv.unwrap_or_default().join(" "))
+        .text(&opener.comm.to_string())
+        .text(it.group)
         .value(it.client_inode)
         .value(it.server_inode)
         .value(it.server.as_ref().map(|server| server.pid))
-        .text(it.server.as_ref().map_or("", |server| &server.program));
+        .text(it.server.as_ref().map_or("", |server| server.program));
     end(end(row, &it.client_end), &it.server_end)
 }
 
@@ -148,7 +156,7 @@ fn end(row: Row, it: &EndReport) -> Row {
         .value(it.reason)
         .value(it.released_ns_ago)
         .value(it.by.as_ref().map(|by| by.pid))
-        .text(it.by.as_ref().map_or("", |by| &by.program))
+        .text(it.by.as_ref().map_or("", |by| by.program))
         .text(&holders.join("; "))
 }
 

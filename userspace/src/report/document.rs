@@ -1,20 +1,21 @@
 //! Reports of one recording or several in one document, in each of the forms.
 
+use std::io::{self, Write};
+
 use clap::ValueEnum;
-use serde_json::{Value, json};
 
 use super::{Report, csv, html, json, markdown, pictures::Picture, text};
 use crate::clock::Clock;
 
 /// A report and where it comes from.
 #[derive(Clone, Debug)]
-pub struct Section {
+pub struct Section<'s> {
     /// The host that was traced.
     pub host: String,
     /// The recording.
     pub file: String,
     /// The report.
-    pub report: Report,
+    pub report: Report<'s>,
     /// Turns its times into times of day.
     pub clock: Clock,
     /// What a page draws besides.
@@ -49,33 +50,32 @@ pub enum CsvTable {
     Findings,
 }
 
-/// Renders a document. `width` is that of text in columns, `table` that of CSV.
+/// Writes a document. `width` is that of text in columns, `table` that of CSV. Lists that may be long, those of JSON and of CSV,
+/// are never whole in memory.
 ///
 /// # Errors
-/// None in practice: a report holds nothing that a form cannot.
-pub fn render(sections: &[Section], format: Format, table: CsvTable, width: usize) -> anyhow::Result<String> {
-    Ok(match format {
-        Format::Text => text::render_all(sections, width),
-        Format::Json => json_lines(sections)?,
-        Format::Csv => csv::render(sections, table)?,
-        Format::Markdown => markdown::render(sections),
-        Format::Html => html::render(sections),
-    })
+/// If it cannot be written.
+pub fn write(
+    sections: &[Section],
+    format: Format,
+    table: CsvTable,
+    width: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Text => out.write_all(text::render_all(sections, width).as_bytes()),
+        Format::Json => json_lines(sections, out),
+        Format::Csv => csv::write(sections, table, out),
+        Format::Markdown => out.write_all(markdown::render(sections).as_bytes()),
+        Format::Html => out.write_all(html::render(sections).as_bytes()),
+    }
 }
 
-fn json_lines(sections: &[Section]) -> serde_json::Result<String> {
-    let mut out = String::new();
+fn json_lines(sections: &[Section], out: &mut dyn Write) -> io::Result<()> {
     for Section { host, file, report, clock, .. } in sections {
-        let mut line = json::report(report, clock)?;
         // A single one is the line that the capture ended with, byte for byte.
-        if sections.len() > 1
-            && let Value::Object(line) = &mut line
-        {
-            line.insert("host".to_owned(), json!(host));
-            line.insert("file".to_owned(), json!(file));
-        }
-        out.push_str(&line.to_string());
-        out.push('\n');
+        let origin = (sections.len() > 1).then_some((host.as_str(), file.as_str()));
+        json::report(report, clock, origin, out)?;
     }
-    Ok(out)
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{
+    count::agreeing,
     errno_name,
     stacks::{self, OpenedAt},
 };
@@ -104,10 +105,11 @@ pub fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<FindingRep
     for key in all {
         let (socket, program) = key;
         let role = roles.get(&key);
+        let open = role.map(|role| role.open(session)).unwrap_or_default();
         let case = Case {
             program: program.0,
             record: tallies.get(&key).map_or(&nothing, |tally| &tally.record),
-            open: role.map_or(&[], |role| &role.open),
+            open: &open,
             held: role.map_or(&[], |role| &role.held),
         };
         let facts = facts(session, socket, &tallies);
@@ -130,18 +132,28 @@ pub fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<FindingRep
 
 /// What is open of a program's now, as a client and as a server.
 #[derive(Default)]
-struct Role {
-    open: Vec<OpenConnection>,
+struct Role<'s> {
+    open: Vec<&'s Connection>,
     held: Vec<HeldEnd>,
     /// The server among them is HAProxy.
     is_haproxy: bool,
 }
 
-fn roles(session: &Session) -> BTreeMap<(SocketId, ProgramId), Role> {
-    let mut roles: BTreeMap<_, Role> = BTreeMap::new();
+impl Role<'_> {
+    /// What it has open as a client, as it is judged. Several times as large as what it is made from, and there may be millions:
+    /// to be made for one program at a time.
+    fn open(&self, session: &Session) -> Vec<OpenConnection> {
+        let mut open: Vec<_> = self.open.iter().map(|connection| open(session, connection)).collect();
+        open.sort_unstable_by_key(|it| (it.opened, it.queued, it.inherited));
+        open
+    }
+}
+
+fn roles(session: &Session) -> BTreeMap<(SocketId, ProgramId), Role<'_>> {
+    let mut roles: BTreeMap<_, Role<'_>> = BTreeMap::new();
     for (socket, connection) in session.open() {
         let opener = roles.entry((socket, connection.opener.group)).or_default();
-        opener.open.push(open(session, connection));
+        opener.open.push(connection);
         let server = connection.accepted.as_ref().and_then(|accepted| accepted.by.as_ref());
         if let (State::ClientClosed, Some(server)) = (connection.state(), server) {
             let role = roles.entry((socket, server.group)).or_default();
@@ -151,7 +163,7 @@ fn roles(session: &Session) -> BTreeMap<(SocketId, ProgramId), Role> {
     }
     // The table has no order, and a report must not depend on any.
     for role in roles.values_mut() {
-        role.open.sort_by_key(|it| (it.opened, it.queued, it.inherited));
+        role.open.sort_unstable_by_key(|connection| connection.id);
         role.held.sort_by_key(|it| it.since);
     }
     roles
@@ -269,7 +281,9 @@ impl FindingReport {
 fn doubt(doubt: &Doubt) -> String {
     match *doubt {
         Doubt::EventsLost => "events were lost".to_owned(),
-        Doubt::BeforeTrace(count) => format!("{count} of the connections are older than the trace"),
+        Doubt::BeforeTrace(count) => {
+            format!("{count} of the connections {} older than the trace", agreeing(count, "is", "are"))
+        }
         Doubt::OpenerUnknown(count) => format!("of {count} of the connections the opener was not seen"),
         Doubt::PerhapsFilling => {
             "what it keeps began a short time ago: a pool that is being filled looks the same so far"

@@ -1,8 +1,14 @@
 //! One JSON object a line; `docs/json.md` describes them.
 
+use std::io::{self, Write};
+
+use serde::{
+    Serialize, Serializer,
+    ser::{Error as _, SerializeMap as _},
+};
 use serde_json::{Map, Value, json};
 
-use super::{Loss, Report, errno_name};
+use super::{Loss, Open, OpenList, Report, errno_name};
 use crate::{
     attribution::who::Who,
     clock::Clock,
@@ -146,17 +152,60 @@ pub fn losses(losses: &[Loss]) -> Value {
     json!({"type": "loss", "lost": losses})
 }
 
-/// The line of a report.
+/// Writes the line of a report; of one among several with its host and its recording. The open connections are written one by
+/// one: there may be millions.
 ///
 /// # Errors
-/// None in practice: a report holds nothing that JSON cannot.
-pub fn report(report: &Report, clock: &Clock) -> serde_json::Result<Value> {
-    let mut line = serde_json::to_value(report)?;
-    if let Value::Object(line) = &mut line {
-        line.insert("type".to_owned(), "report".into());
-        line.insert("time".to_owned(), clock.rfc3339(report.now).into());
+/// If it cannot be written.
+pub fn report(
+    report: &Report,
+    clock: &Clock,
+    origin: Option<(&str, &str)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    const OPEN: &str = "open";
+
+    let mut fields = match serde_json::to_value(report)? {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    put("type", "report".into());
+    put("time", clock.rfc3339(report.now).into());
+    // In the place that its name has among the others.
+    put(OPEN, Value::Null);
+    if let Some((host, file)) = origin {
+        put("host", host.into());
+        put("file", file.into());
     }
-    Ok(line)
+    let mut line = serde_json::Serializer::new(&mut *out);
+    let mut object = line.serialize_map(None)?;
+    for (name, value) in &fields {
+        if name == OPEN {
+            object.serialize_entry(name, &OneByOne(&report.open))?;
+        } else {
+            object.serialize_entry(name, value)?;
+        }
+    }
+    object.end()?;
+    out.write_all(b"\n")
+}
+
+struct OneByOne<'r, 's>(&'r OpenList<'s>);
+
+impl Serialize for OneByOne<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Sorted))
+    }
+}
+
+/// Its fields are sorted by name, as they are in all other lines.
+struct Sorted<'s>(Open<'s>);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::to_value(&self.0).map_err(S::Error::custom)?.serialize(serializer)
+    }
 }
 
 /// A number that is never 0.

@@ -40,7 +40,7 @@ fn report(report: &Report, blocks: &mut Vec<String>) {
         if !figures.rows.is_empty() {
             blocks.push(figures.markdown());
         }
-        let (open, hidden) = tables::open(report.open.iter().filter(|it| it.path == path));
+        let (open, hidden) = tables::open(report.open.on(path));
         if !open.rows.is_empty() {
             blocks.push("### Not closed".to_owned());
             blocks.push(open.markdown());

@@ -1,5 +1,6 @@
 //! Reports: what is known at one moment, as data ([`Report`]), and its presentations.
 
+pub(crate) mod count;
 mod csv;
 pub mod document;
 pub mod escape;
@@ -22,7 +23,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
-pub use open::{EndReport, HeldBy, Open, Opener, Party};
+pub use open::{EndReport, HeldBy, Open, OpenList, Opener, Party};
+
+use count::{agreeing, counted, times};
 
 use crate::{
     attribution::by::By,
@@ -46,9 +49,9 @@ pub struct Loss {
 /// fields are removed or change their meaning. New ones may come at any time.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// A report.
+/// A report, of a session that stays as it is meanwhile.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct Report<'s> {
     /// See [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// Nanoseconds since boot.
@@ -70,8 +73,9 @@ pub struct Report {
     pub programs: Vec<Program>,
     /// What it comes to, the most severe first.
     pub findings: Vec<findings::FindingReport>,
-    /// The connections that are not released at both ends, oldest first.
-    pub open: Vec<Open>,
+    /// The connections that are not released at both ends, oldest first. [`json::report`] writes them one by one.
+    #[serde(skip)]
+    pub open: OpenList<'s>,
     /// The stacks that those come from, where stacks were taken.
     pub stacks: Vec<stacks::StackReport>,
     /// Open connections that [`Report::hide_younger`] took out of that list.
@@ -130,32 +134,33 @@ impl Frame {
     pub fn missing(&self, session: &Session) -> Vec<String> {
         let mut missing = self.gaps.clone();
         missing.extend(self.losses.iter().map(|loss| {
-            format!("{} of the {} hook lost at least {} times", loss.what, loss.hook, loss.count)
+            format!("{} of the {} hook lost at least {}", loss.what, loss.hook, times(loss.count))
         }));
         if session.misfits() > 0 {
-            let count = session.misfits();
-            let events = if count == 1 { "event" } else { "events" };
-            missing.push(format!("{count} {events} did not fit what came before"));
+            let events = counted(session.misfits(), "event");
+            missing.push(format!("{events} did not fit what came before"));
         }
-        let (times, blind) = session.blind();
-        if times > 0 {
-            let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
-            missing.push(format!("nothing was watched {times}, for {} in all", clock::human(blind)));
+        let (often, blind) = session.blind();
+        if often > 0 {
+            let often = times(often);
+            missing.push(format!("nothing was watched {often}, for {} in all", clock::human(blind)));
         }
         let is_unknown = |end: &EndState| matches!(end, EndState::Unknown);
         let unknown =
             session.open().filter(|(_, it)| is_unknown(&it.client) || is_unknown(&it.server)).count();
         if unknown > 0 {
-            missing.push(format!("{unknown} connections have an end that could not be followed"));
+            let unknown = unknown as u64;
+            let (connections, have) = (counted(unknown, "connection"), agreeing(unknown, "has", "have"));
+            missing.push(format!("{connections} {have} an end that could not be followed"));
         }
         missing
     }
 }
 
-impl Report {
+impl<'s> Report<'s> {
     /// Draws it up.
     #[must_use]
-    pub fn new(session: &Session, frame: Frame) -> Self {
+    pub fn new(session: &'s Session, frame: Frame) -> Self {
         let incomplete_because = frame.missing(session);
         let Frame { now, losses, skipped_runs, .. } = frame;
         let &Settings { started, leak_age, by, .. } = session.settings();
@@ -165,14 +170,12 @@ impl Report {
             let name = session.program(program);
             rows.insert((socket, name), Program::new(path, name, tally));
         }
-        let mut open = Vec::new();
         for (socket, connection) in session.open() {
             if let Some(row) = rows.get_mut(&(socket, session.program(connection.opener.group))) {
                 row.add(connection, now, leak_age);
             }
-            open.push(Open::new(session, socket, connection, now));
         }
-        open.sort_by_key(|open| (std::cmp::Reverse(open.age_ns), open.connection));
+        let open = OpenList::new(session, now);
         Self {
             schema_version: SCHEMA_VERSION,
             now,
@@ -196,9 +199,7 @@ impl Report {
     /// Takes connections younger than this, in nanoseconds, out of the list of open ones. Those from before the trace stay:
     /// they are older than is known. Figures and findings do not change.
     pub fn hide_younger(&mut self, age: u64) {
-        let before = self.open.len();
-        self.open.retain(|open| open.before_trace || open.age_ns >= age);
-        self.younger_not_shown += (before - self.open.len()) as u64;
+        self.younger_not_shown += self.open.drop_younger(age);
     }
 
     /// How many connections are not released at both ends, shown or not.

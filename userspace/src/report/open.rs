@@ -1,26 +1,104 @@
 //! Open connections in a report: who opened them, and who holds their ends.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use crate::{
     attribution::who::Who,
-    event::{End, Reason},
+    event::{Comm, End, Reason},
     lifecycle::{Connection, EndState, Origin, State},
     session::{Session, SocketId},
 };
 
-/// An open connection.
+/// The connections that are not released at both ends, oldest first. There may be millions: what is said of one is put together
+/// when it is asked for, and nothing of it is kept.
+#[derive(Clone, Debug)]
+pub struct OpenList<'s> {
+    session: &'s Session,
+    now: u64,
+    connections: Vec<&'s Connection>,
+}
+
+impl<'s> OpenList<'s> {
+    pub(super) fn new(session: &'s Session, now: u64) -> Self {
+        // Their number is not known beforehand: growing step by step would take half as much again.
+        let mut connections = Vec::with_capacity(session.open().count());
+        connections.extend(session.open().map(|(_, connection)| connection));
+        connections.sort_unstable_by_key(|connection| (Reverse(connection.age(now)), connection.id));
+        Self { session, now, connections }
+    }
+
+    /// What is said of each.
+    pub fn iter(&self) -> impl Iterator<Item = Open<'s>> {
+        self.with_sockets().map(|(socket, connection)| Open::new(self.session, socket, connection, self.now))
+    }
+
+    /// What is said of each on the sockets of this path.
+    pub fn on(&self, path: &str) -> impl Iterator<Item = Open<'s>> {
+        let there = self.with_sockets().filter(move |(socket, _)| self.is_at(*socket, path));
+        there.map(|(socket, connection)| Open::new(self.session, socket, connection, self.now))
+    }
+
+    /// How many there are on the sockets of this path.
+    #[must_use]
+    pub fn count_on(&self, path: &str) -> usize {
+        self.with_sockets().filter(|(socket, _)| self.is_at(*socket, path)).count()
+    }
+
+    fn with_sockets(&self) -> impl Iterator<Item = (SocketId, &'s Connection)> {
+        let session = self.session;
+        let connections = self.connections.iter();
+        connections.filter_map(move |it| Some((session.socket_of_listener(it.listener)?, *it)))
+    }
+
+    fn is_at(&self, socket: SocketId, path: &str) -> bool {
+        self.session.sockets()[socket.0].path == path
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Are there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Was the start of one of them not seen?
+    #[must_use]
+    pub fn any_before_trace(&self) -> bool {
+        self.connections.iter().any(|connection| is_before_trace(connection))
+    }
+
+    /// Drops those that are younger than this, in nanoseconds, and whose age is known; returns how many.
+    pub(super) fn drop_younger(&mut self, age: u64) -> u64 {
+        let (before, now) = (self.connections.len(), self.now);
+        self.connections.retain(|connection| is_before_trace(connection) || connection.age(now) >= age);
+        (before - self.connections.len()) as u64
+    }
+}
+
+/// The start of a connection was not seen: it is older than it is known to be.
+fn is_before_trace(connection: &Connection) -> bool {
+    connection.origin != Origin::Seen
+}
+
+/// An open connection. Names are the session's.
 #[derive(Clone, Debug, Serialize)]
-pub struct Open {
+pub struct Open<'s> {
     /// Its number.
     pub connection: u64,
     /// The socket.
-    pub path: String,
+    pub path: &'s str,
     /// The opener.
     #[serde(flatten)]
-    pub opener: Opener,
+    pub opener: Opener<'s>,
     /// The group that it counts with: its program, unless the user chose otherwise.
-    pub group: String,
+    pub group: &'s str,
     /// Inode of the client's socket; None if it was released before it was seen.
     pub client_inode: Option<u64>,
     /// Inode of the server's, once accepted.
@@ -34,40 +112,40 @@ pub struct Open {
     /// Where it stands.
     pub state: State,
     /// The client end.
-    pub client_end: EndReport,
+    pub client_end: EndReport<'s>,
     /// The server end.
-    pub server_end: EndReport,
+    pub server_end: EndReport<'s>,
     /// Who accepted it.
-    pub server: Option<Party>,
+    pub server: Option<Party<'s>>,
 }
 
 /// Who opened a connection.
 #[derive(Clone, Debug, Serialize)]
-pub struct Opener {
+pub struct Opener<'s> {
     /// Process id.
     pub pid: u32,
     /// Start of the process, nanoseconds since boot; None if it is known by its number alone.
     pub start_ns: Option<u64>,
     /// Its program.
-    pub program: String,
+    pub program: &'s str,
     /// The command line, where known.
-    pub argv: Option<Vec<String>>,
+    pub argv: Option<&'s [String]>,
     /// Its name.
-    pub comm: String,
+    pub comm: Comm,
 }
 
 /// A process and its program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Party {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Party<'s> {
     /// Process id.
     pub pid: u32,
     /// Its program.
-    pub program: String,
+    pub program: &'s str,
 }
 
 /// One end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EndReport {
+pub struct EndReport<'s> {
     /// `open`, `released` or `unknown`.
     pub state: &'static str,
     /// Why it was released.
@@ -76,41 +154,41 @@ pub struct EndReport {
     pub released_ns_ago: Option<u64>,
     /// Who released it.
     #[serde(flatten)]
-    pub by: Option<Party>,
+    pub by: Option<Party<'s>>,
     /// Who held it in the last look at all descriptors; None if there was none, or it is released.
-    pub held_by: Option<Vec<HeldBy>>,
+    pub held_by: Option<Vec<HeldBy<'s>>>,
 }
 
 /// A process with a descriptor of an end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct HeldBy {
+pub struct HeldBy<'s> {
     /// The process.
     #[serde(flatten)]
-    pub party: Party,
+    pub party: Party<'s>,
     /// The descriptor.
     pub fd: u32,
 }
 
-impl Open {
-    pub(super) fn new(session: &Session, socket: SocketId, connection: &Connection, now: u64) -> Self {
+impl<'s> Open<'s> {
+    fn new(session: &'s Session, socket: SocketId, connection: &'s Connection, now: u64) -> Self {
         let opener = &connection.opener;
         let process = opener.process.as_deref();
         let accepted = connection.accepted.as_ref();
         Self {
             connection: connection.id,
-            path: session.sockets()[socket.0].path.clone(),
+            path: &session.sockets()[socket.0].path,
             opener: Opener {
                 pid: opener.actor.id.pid,
                 start_ns: Some(opener.actor.id.start).filter(|&start| start != 0),
-                program: session.program(opener.program).to_owned(),
-                argv: process.map(|process| process.argv.clone()),
-                comm: process.map_or(opener.actor.comm, |process| process.comm).to_string(),
+                program: session.program(opener.program),
+                argv: process.map(|process| process.argv.as_slice()),
+                comm: process.map_or(opener.actor.comm, |process| process.comm),
             },
-            group: session.program(opener.group).to_owned(),
+            group: session.program(opener.group),
             client_inode: Some(connection.client_inode).filter(|&inode| inode != 0),
             server_inode: accepted.map(|accepted| accepted.inode),
             age_ns: connection.age(now),
-            before_trace: connection.origin != Origin::Seen,
+            before_trace: is_before_trace(connection),
             stack: connection.stack.map(|stack| stack.0),
             state: connection.state(),
             client_end: EndReport::new(session, connection, End::Client, now),
@@ -120,14 +198,14 @@ impl Open {
     }
 }
 
-impl Party {
-    fn new(session: &Session, who: &Who) -> Self {
-        Self { pid: who.actor.id.pid, program: session.program(who.program).to_owned() }
+impl<'s> Party<'s> {
+    fn new(session: &'s Session, who: &Who) -> Self {
+        Self { pid: who.actor.id.pid, program: session.program(who.program) }
     }
 }
 
-impl EndReport {
-    fn new(session: &Session, connection: &Connection, end: End, now: u64) -> Self {
+impl<'s> EndReport<'s> {
+    fn new(session: &'s Session, connection: &Connection, end: End, now: u64) -> Self {
         let plain = |state| Self { state, reason: None, released_ns_ago: None, by: None, held_by: None };
         match connection.end(end) {
             EndState::Open => Self { held_by: held_by(session, connection.id, end), ..plain("open") },
@@ -144,7 +222,7 @@ impl EndReport {
 }
 
 /// The holders of an end, each descriptor once, by number.
-fn held_by(session: &Session, connection: u64, end: End) -> Option<Vec<HeldBy>> {
+fn held_by(session: &Session, connection: u64, end: End) -> Option<Vec<HeldBy<'_>>> {
     let mut holders: Vec<_> = session
         .holders(connection, end)?
         .iter()

@@ -4,7 +4,12 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::Serialize;
 
-use super::{Report, escape::terminal, findings::FindingReport};
+use super::{
+    Report,
+    count::{agreeing, times},
+    escape::terminal,
+    findings::FindingReport,
+};
 use crate::{
     attribution::{self, stacks::StackId},
     event::Frame,
@@ -72,13 +77,11 @@ pub(super) fn places(report: &Report, finding: &FindingReport) -> (Vec<(String, 
     });
     let rest = finding.opened_at.get(SHOWN..).filter(|rest| !rest.is_empty()).map(|rest| {
         let count: u64 = rest.iter().map(|place| place.count).sum();
-        format!("And {} at {} other places.", times(count), rest.len())
+        let places = rest.len();
+        let noun = agreeing(places as u64, "place", "places");
+        format!("And {} at {places} other {noun}.", times(count))
     });
     (shown.collect(), rest)
-}
-
-fn times(count: u64) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// A stack as indented lines: function, and where it is. What leads to `main` is left out.

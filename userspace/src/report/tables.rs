@@ -12,7 +12,7 @@ use crate::{clock::human, verdict::Verdict};
 const SHOWN: usize = 20;
 
 /// The sockets of a report, in the order of their figures.
-pub(super) fn paths(report: &Report) -> Vec<&str> {
+pub(super) fn paths<'r>(report: &'r Report<'_>) -> Vec<&'r str> {
     let mut paths: Vec<&str> = Vec::new();
     for program in &report.programs {
         if !paths.contains(&program.path.as_str()) {
@@ -23,7 +23,7 @@ pub(super) fn paths(report: &Report) -> Vec<&str> {
 }
 
 /// The sockets with findings, the most severe first, and then the others.
-pub(super) fn by_severity(report: &Report) -> Vec<&str> {
+pub(super) fn by_severity<'r>(report: &'r Report<'_>) -> Vec<&'r str> {
     let told = report.findings.iter().filter(|it| it.verdict != Verdict::Healthy);
     let mut sorted: Vec<&str> = Vec::new();
     for path in told.map(|it| it.path.as_str()).chain(paths(report)) {
@@ -70,7 +70,7 @@ pub(super) fn failed(failed: &BTreeMap<String, u64>, between: &str) -> Option<St
 }
 
 /// Open connections, and how many more there are of the same groups.
-pub(super) fn open<'a>(open: impl IntoIterator<Item = &'a Open>) -> (Grid, usize) {
+pub(super) fn open<'a>(open: impl Iterator<Item = Open<'a>>) -> (Grid, usize) {
     let mut grid = Grid::new(&[
         ("AGE", Kind::Number),
         ("PID", Kind::Number),
@@ -82,7 +82,7 @@ pub(super) fn open<'a>(open: impl IntoIterator<Item = &'a Open>) -> (Grid, usize
     let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut hidden = 0;
     for connection in open {
-        let count = shown.entry((&connection.path, &connection.group)).or_default();
+        let count = shown.entry((connection.path, connection.group)).or_default();
         *count += 1;
         if *count > SHOWN {
             hidden += 1;
@@ -90,12 +90,12 @@ pub(super) fn open<'a>(open: impl IntoIterator<Item = &'a Open>) -> (Grid, usize
         }
         let opener = &connection.opener;
         grid.rows.push(vec![
-            age(connection).into(),
+            age(&connection).into(),
             opener.pid.to_string().into(),
-            command(opener.argv.as_deref(), &opener.program).into(),
+            command(opener.argv, opener.program).into(),
             connection.state.name().into(),
-            client_end(connection),
-            server_end(connection),
+            client_end(&connection),
+            server_end(&connection),
         ]);
     }
     (grid, hidden)
@@ -119,7 +119,7 @@ pub(super) fn server_end(connection: &Open) -> Cell {
     let server = connection.server.as_ref();
     let accepted = match (server, connection.server_inode) {
         (Some(party), _) => {
-            let (program, pid) = (&party.program, party.pid);
+            let (program, pid) = (party.program, party.pid);
             (format!("accepted by {program} {pid}"), format!("{} {pid}", file_name(program)))
         }
         (None, Some(_)) => ("accepted".to_owned(), "open".to_owned()),
@@ -158,7 +158,7 @@ fn end(end: &EndReport, owner: Option<u32>, (long, short): (String, String)) -> 
         (_, [first, rest @ ..]) if !is_owners && owner.is_some() => {
             let others = rest.iter().filter(|holder| holder.party.pid != first.party.pid).count();
             let others = if others > 0 { format!(" and {others} more") } else { String::new() };
-            let (program, pid) = (&first.party.program, first.party.pid);
+            let (program, pid) = (first.party.program, first.party.pid);
             Cell {
                 long: format!("open (held by {program} {pid}{others})"),
                 short: Some(format!("held by {} {pid}{others}", file_name(program))),

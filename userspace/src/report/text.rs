@@ -27,7 +27,7 @@ pub fn render(report: &Report, width: usize) -> String {
         let _ = write!(out, "\n{}\n{}", terminal(path), tables::programs(report, path).text(width));
     }
     if !report.open.is_empty() {
-        let (table, hidden) = tables::open(&report.open);
+        let (table, hidden) = tables::open(report.open.iter());
         let _ = write!(out, "\nNot closed\n{}", table.text(width));
         more(hidden).into_iter().for_each(|sentence| prose(&sentence, "", &mut out));
     }

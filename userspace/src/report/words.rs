@@ -2,6 +2,7 @@
 
 use super::{
     Report,
+    count::{agreeing, counted},
     findings::{FindingReport, HardshipReport},
 };
 use crate::{clock::human, verdict::Verdict};
@@ -15,7 +16,7 @@ pub(super) fn headline(report: &Report, quote: Quote) -> String {
     format!(
         "{:.1} s on {targets}: {} opened{before}, {} of them not closed at both ends",
         report.seconds,
-        connections(opened),
+        counted(opened, "connection"),
         report.not_closed()
     )
 }
@@ -30,7 +31,7 @@ pub(super) fn all_is_well(report: &Report) -> Option<String> {
 /// What a reader has to know about what is shown, a sentence each.
 pub(super) fn remarks(report: &Report) -> Vec<String> {
     let mut remarks = Vec::new();
-    if report.open.iter().any(|open| open.before_trace) {
+    if report.open.any_before_trace() {
         remarks.push(
             "Connections from before the trace are older than shown here: their start was not seen."
                 .to_owned(),
@@ -39,13 +40,14 @@ pub(super) fn remarks(report: &Report) -> Vec<String> {
     if report.skipped_runs > 0 {
         let skipped = report.skipped_runs;
         remarks.push(format!(
-            "At most {skipped} failed attempts may be missing: the kernel skipped that many runs."
+            "At most {} may be missing: the kernel skipped that many runs.",
+            counted(skipped, "failed attempt")
         ));
     }
     if report.unseen_releases > 0 {
         let unseen = report.unseen_releases;
-        let ends = if unseen == 1 { "end is" } else { "ends are" };
-        remarks.push(format!("{unseen} {ends} released, but it was not seen when and by whom."));
+        let (ends, are) = (counted(unseen, "end"), agreeing(unseen, "is", "are"));
+        remarks.push(format!("{ends} {are} released, but it was not seen when and by whom."));
     }
     remarks
 }
@@ -58,7 +60,7 @@ pub(super) fn missing(report: &Report) -> impl Iterator<Item = String> {
 /// That younger connections are not shown, if so.
 pub(super) fn younger(report: &Report) -> Option<String> {
     let hidden = report.younger_not_shown;
-    let ones = if hidden == 1 { "one is" } else { "ones are" };
+    let ones = agreeing(hidden, "one is", "ones are");
     (hidden > 0).then(|| format!("{hidden} younger {ones} not shown."))
 }
 
@@ -75,7 +77,7 @@ pub(super) fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) ->
     let (program, path) = (quote(&finding.program), quote(&finding.path));
     let (count, age) = (finding.count, human(leak_age));
     let oldest = human(finding.oldest_ns.unwrap_or_default());
-    let connections = connections(count);
+    let connections = counted(count, "connection");
     match finding.verdict {
         Verdict::ClientLeak => format!(
             "{program} opens connections to {path} and does not close them: {connections} of {} still open at its end, \
@@ -108,10 +110,6 @@ pub(super) fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) ->
     }
 }
 
-fn connections(count: u64) -> String {
-    format!("{count} connection{}", if count == 1 { "" } else { "s" })
-}
-
 /// Growth, slots, and when they are used up.
 fn trend(finding: &FindingReport) -> String {
     let mut text = String::new();
@@ -119,7 +117,8 @@ fn trend(finding: &FindingReport) -> String {
         text.push_str(&format!("; {} more an hour", rounded(growth)));
     }
     if let Some(limit) = finding.slots_limit {
-        text.push_str(&format!("; {} of {limit} slots are in use", finding.slots_used));
+        let (used, slots) = (finding.slots_used, counted(limit, "slot"));
+        text.push_str(&format!("; {used} of {slots} {} in use", agreeing(used, "is", "are")));
         match finding.seconds_until_full {
             Some(0) => text.push_str(", none is free"),
             Some(seconds) => {
@@ -142,13 +141,13 @@ fn starved(program: &str, path: &str, finding: &FindingReport, quote: Quote) -> 
     };
     let HardshipReport { refused, abandoned, waiting, goes_on, holders, held_by_server } = hardship;
     let mut what = Vec::new();
-    for (count, words) in [
-        (refused, "attempts failed"),
-        (waiting, "connections wait in the queue"),
-        (abandoned, "connections were given up in the queue"),
+    for (&count, noun, does, do_) in [
+        (refused, "attempt", "failed", "failed"),
+        (waiting, "connection", "waits in the queue", "wait in the queue"),
+        (abandoned, "connection", "was given up in the queue", "were given up in the queue"),
     ] {
-        if *count > 0 {
-            what.push(format!("{count} {words}"));
+        if count > 0 {
+            what.push(format!("{} {}", counted(count, noun), agreeing(count, does, do_)));
         }
     }
     let mut slots: Vec<String> =

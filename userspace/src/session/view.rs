@@ -53,11 +53,17 @@ impl Session {
         tallies.into_iter()
     }
 
+    /// The socket of a listener that a target means.
+    #[must_use]
+    pub fn socket_of_listener(&self, listener: u64) -> Option<SocketId> {
+        self.books.followed(listener).map(|followed| followed.socket)
+    }
+
     /// The connections that are not released at both ends, each with its socket.
     pub fn open(&self) -> impl Iterator<Item = (SocketId, &Connection)> {
         self.table
             .iter()
-            .filter_map(|connection| Some((self.books.followed(connection.listener)?.socket, connection)))
+            .filter_map(|connection| Some((self.socket_of_listener(connection.listener)?, connection)))
     }
 
     /// Releases of ends that were open when they were first met, of which it is not known when they happened or by whom.

@@ -25,7 +25,7 @@ use crate::{
         ring::{Position, Ring},
         status::Outcome,
     },
-    report::{Frame, Loss},
+    report::{Frame, Loss, count::counted},
     session::{FoundConnection, Notice, Seen, Session},
 };
 use keep::Kind;
@@ -281,7 +281,8 @@ impl<A: Audience> Tracer<A> {
         self.probe.flush_log();
         if self.source.nameless() > 0 {
             let count = self.source.nameless();
-            tracing::info!("{count} stacks could not be read: their processes were gone");
+            let stacks = counted(count, "stack");
+            tracing::info!("{stacks} could not be read: the processes were gone");
         }
         Ok(Frame { now, losses, skipped_runs, gaps: self.gaps() })
     }
@@ -294,7 +295,7 @@ impl<A: Audience> Tracer<A> {
             .map(|hook| format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()))
             .collect();
         if self.undecoded > 0 {
-            gaps.push(format!("{} records could not be decoded", self.undecoded));
+            gaps.push(format!("{} could not be decoded", counted(self.undecoded, "record")));
         }
         gaps
     }

@@ -2,7 +2,14 @@
 
 use super::{Audience, Tracer};
 use crate::{
-    cli::StackPolicy, console::say, failure::Failure, probe::plan::Hook, report::escape::terminal,
+    cli::StackPolicy,
+    console::say,
+    failure::Failure,
+    probe::plan::Hook,
+    report::{
+        count::{agreeing, counted},
+        escape::terminal,
+    },
     session::Socket,
 };
 
@@ -38,8 +45,9 @@ impl<A: Audience> Tracer<A> {
             socket.limit.is_some_and(|limit| socket.slots.saturating_mul(2) >= limit.slots)
         };
         if let Some(socket) = self.session.sockets().iter().find(is_half_used) {
-            let (path, slots) = (terminal(&socket.path), socket.slots);
-            say(format_args!("{slots} slots of {path} are in use: stacks are taken from now on"));
+            let (path, slots) = (terminal(&socket.path), counted(socket.slots, "slot"));
+            let are = agreeing(socket.slots, "is", "are");
+            say(format_args!("{slots} of {path} {are} in use: stacks are taken from now on"));
             self.probe.control.take_stacks(true)?;
         }
         Ok(())

@@ -34,7 +34,8 @@ fn figures_are_grouped_as_asked() {
             ],
         ),
     ] {
-        let report = scene.report(by);
+        let seen = scene.seen(by);
+        let report = seen.report();
         let opened = opened(&report);
         for (group, count) in expected {
             assert_eq!(opened.get(&(MASTER, group)), Some(count), "{by:?}: {opened:?}");
@@ -59,8 +60,8 @@ fn a_replay_groups_as_the_capture_did() {
         ("user", By::User),
         ("pid", By::Pid),
     ] {
-        let live = serde_json::to_value(scene.report(by)).unwrap();
-        assert_eq!(live, serde_json::to_value(scene::replayed(&trace, by)).unwrap());
+        let live = scene::line(&scene.seen(by).report());
+        assert_eq!(live, scene::line(&scene::replayed(&trace, by).report()));
         let line: Value = serde_json::from_str(&printed(&["report", "--json", "--by", name, path])).unwrap();
         assert_eq!(line["by"], name);
         for field in ["programs", "findings", "open"] {
@@ -71,7 +72,8 @@ fn a_replay_groups_as_the_capture_did() {
 
 #[test]
 fn findings_are_about_groups() {
-    let report = scene::busy().report(By::Unit);
+    let seen = scene::busy().seen(By::Unit);
+    let report = seen.report();
     let leak = report.findings.iter().find(|it| it.verdict.name() == "client-leak").unwrap();
     assert_eq!(leak.program, "cert-renewer.service");
     let starved = report.findings.iter().find_map(|it| it.hardship.as_ref()).unwrap();
@@ -100,7 +102,8 @@ fn groups_are_bounded_in_number() {
     for nth in 0..5_000 {
         scene.pass(nth, 10_000 + nth as u32, 1, 1);
     }
-    let report = scene.report(By::Pid);
+    let seen = scene.seen(By::Pid);
+    let report = seen.report();
     // The server is one of them.
     assert_eq!(report.programs.len(), 4_095 + 1);
     assert_eq!(opened(&report)[&(MASTER, "[other processes]")], 5_000 - 4_095);
@@ -109,15 +112,15 @@ fn groups_are_bounded_in_number() {
 #[test]
 fn the_young_are_hidden_and_counted() {
     let scene = scene::busy();
-    let whole = scene.report(By::Program);
-    let mut old = scene.report(By::Program);
+    let seen = scene.seen(By::Program);
+    let (whole, mut old) = (seen.report(), seen.report());
     old.hide_younger(1_500 * SECOND);
     assert!(old.open.iter().all(|it| it.before_trace || it.age_ns >= 1_500 * SECOND));
     assert!(old.open.iter().any(|it| it.before_trace));
     assert_eq!(old.younger_not_shown, 2);
     assert_eq!(old.not_closed(), whole.open.len() as u64);
     let figures = |report| {
-        let value = serde_json::to_value(report).unwrap();
+        let value = scene::line(report);
         (value["programs"].clone(), value["findings"].clone())
     };
     assert_eq!(figures(&whole), figures(&old));

@@ -163,7 +163,26 @@ fn the_young_are_not_called_closed() {
     let page = page(&scene, &["--older-than", "1m"]);
     assert!(page.contains("1 younger one is not shown."), "{page}");
     assert!(page.contains("No open connection is as old as was asked for."), "{page}");
-    assert!(page.contains("No client end was released whose start was seen; 1 are open."), "{page}");
+    assert!(page.contains("No client end was released whose start was seen; 1 is open."), "{page}");
+}
+
+#[test]
+fn a_pool_has_no_growth_and_a_leak_has() {
+    let mut scene = scene::quiet();
+    scene.seconds = 3_600;
+    scene.listener(1, "/run/a.sock");
+    scene.process(7, &["/bin/pool"], (0, None), None);
+    scene.process(8, &["/bin/leak"], (0, None), None);
+    scene.open(1, 7, 1);
+    (0..8).for_each(|nth| _ = scene.open(200_000 + nth * 400_000, 8, 1));
+    let page = page(&scene, &[]);
+    let card = |verdict: &str| {
+        let from = page.split(&format!("</span> <code>{verdict}</code>")).nth(1).unwrap_or_default();
+        from.split("</article>").next().unwrap_or_default()
+    };
+    assert!(card("/bin/leak").contains("<dt>growth</dt>"), "{page}");
+    assert!(card("/bin/pool").contains("their number does not grow"), "{page}");
+    assert!(!card("/bin/pool").contains("<dt>growth</dt>"), "{page}");
 }
 
 #[test]

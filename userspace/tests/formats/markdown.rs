@@ -88,7 +88,7 @@ fn where_nothing_happened_it_is_said() {
 
 #[test]
 fn what_is_missing_is_said() {
-    assert!(!scene::incomplete().report(By::Program).complete);
+    assert!(!scene::incomplete().seen(By::Program).report().complete);
     let text = markdown(&scene::incomplete(), &[]);
     assert!(text.contains("\n\nINCOMPLETE: the accept hook is not attached.\n"), "{text}");
     assert!(text.contains("  - Uncertain: events were lost."), "{text}");

@@ -13,14 +13,15 @@ use std::{
     },
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sockleak::{
     attribution::{by::By, limits::GivenLimit, selection::Selection},
+    clock::Clock,
     event::{
         self, Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId,
         Queue, Reason, Record, Stack, What,
     },
-    report::{Frame, Loss, Report},
+    report::{self, Frame, Loss, Report},
     session::{Session, Settings},
     trace_file::{Header, Progress, Trace, Writer},
 };
@@ -271,9 +272,9 @@ impl Scene {
         session
     }
 
-    /// The report of a capture.
-    pub(crate) fn report(&self, by: By) -> Report {
-        Report::new(&self.session(by), self.frame())
+    /// What a capture has seen at its end.
+    pub(crate) fn seen(&self, by: By) -> Seen {
+        Seen { session: self.session(by), frame: self.frame() }
     }
 
     pub(crate) fn frame(&self) -> Frame {
@@ -355,8 +356,27 @@ pub(crate) fn incomplete() -> Scene {
     }
 }
 
+/// What has been seen, of which a report tells.
+pub(crate) struct Seen {
+    session: Session,
+    frame: Frame,
+}
+
+impl Seen {
+    pub(crate) fn report(&self) -> Report<'_> {
+        Report::new(&self.session, self.frame.clone())
+    }
+}
+
+/// The line of a report.
+pub(crate) fn line(report: &Report) -> Value {
+    let mut line = Vec::new();
+    report::json::report(report, &Clock::booted_at(1_767_323_045_000_000_000), None, &mut line).unwrap();
+    serde_json::from_slice(&line).unwrap()
+}
+
 /// What a replay of a recording leads to.
-pub(crate) fn replayed(path: &Path, by: By) -> Report {
+pub(crate) fn replayed(path: &Path, by: By) -> Seen {
     let trace = Trace::open(path).unwrap();
     let header = trace.header();
     let limits = header.limits.iter().map(|limit| GivenLimit::parse(limit).unwrap()).collect();
@@ -368,11 +388,11 @@ pub(crate) fn replayed(path: &Path, by: By) -> Report {
     });
     fed.unwrap();
     let Progress { now, losses, skipped_runs, gaps } = trace.progress().clone();
-    Report::new(&session, Frame { now, losses, skipped_runs, gaps })
+    Seen { session, frame: Frame { now, losses, skipped_runs, gaps } }
 }
 
 /// Opened connections by group and socket.
-pub(crate) fn opened(report: &Report) -> HashMap<(&str, &str), u64> {
+pub(crate) fn opened<'r>(report: &'r Report<'_>) -> HashMap<(&'r str, &'r str), u64> {
     let rows = report.programs.iter();
     rows.map(|row| ((row.path.as_str(), row.program.as_str()), row.opened)).collect()
 }

@@ -2,11 +2,11 @@
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use sockleak::{attribution::by::By, clock::Clock, report};
+use sockleak::{attribution::by::By, report};
 
 use crate::{
     printed,
-    scene::{self, SECOND, Scene, Scratch},
+    scene::{self, SECOND, Scene, Scratch, line},
 };
 
 fn schema() -> Value {
@@ -36,13 +36,13 @@ fn the_schema_is_one() {
 
 #[test]
 fn reports_of_captures_are_as_described() {
-    let clock = Clock::booted_at(1_767_323_045_000_000_000);
     for scene in scenes() {
         for by in [By::Program, By::Cmdline, By::Unit, By::Container, By::User, By::Pid] {
-            let mut report = scene.report(by);
-            assert_valid(&report::json::report(&report, &clock).unwrap());
+            let seen = scene.seen(by);
+            let mut report = seen.report();
+            assert_valid(&line(&report));
             report.hide_younger(1_500 * SECOND);
-            assert_valid(&report::json::report(&report, &clock).unwrap());
+            assert_valid(&line(&report));
         }
     }
 }
@@ -63,7 +63,7 @@ fn reports_of_recordings_are_as_described() {
 /// The reports above have what can be in a report: otherwise they would prove little.
 #[test]
 fn the_reports_have_everything() {
-    let report = serde_json::to_value(scene::incomplete().report(By::Program)).unwrap();
+    let report = line(&scene::incomplete().seen(By::Program).report());
     let has = |list: &str, is: &dyn Fn(&Value) -> bool| report[list].as_array().unwrap().iter().any(is);
     assert!(has("findings", &|it| it["hardship"]["holders"][0]["slots"].is_u64()));
     assert!(has("findings", &|it| it["growth_per_hour"].is_f64() && it["limit_source"] == "given"));
@@ -82,8 +82,7 @@ fn the_reports_have_everything() {
 /// Whoever adds a field has to describe it.
 #[test]
 fn a_field_that_is_not_described_is_found() {
-    let clock = Clock::booted_at(0);
-    let report = report::json::report(&scene::incomplete().report(By::Program), &clock).unwrap();
+    let report = line(&scene::incomplete().seen(By::Program).report());
     let starved =
         report["findings"].as_array().unwrap().iter().position(|it| it["verdict"] == "starved").unwrap();
     let hardship = format!("/findings/{starved}/hardship");

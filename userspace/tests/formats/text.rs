@@ -1,6 +1,9 @@
 //! Text: what fits where, and that a replay says what the capture said.
 
-use sockleak::{attribution::by::By, report::text};
+use sockleak::{
+    attribution::by::By,
+    report::{Loss, text},
+};
 use textwrap::core::display_width;
 
 use crate::{
@@ -30,14 +33,35 @@ fn a_replay_says_what_the_capture_said() {
     let trace = scratch.file("t.db");
     scene.record(&trace, "db1");
     for (name, by) in [("program", By::Program), ("unit", By::Unit), ("pid", By::Pid)] {
-        let live = text::render(&scene.report(by), text::WIDTH);
+        let live = text::render(&scene.seen(by).report(), text::WIDTH);
         assert_eq!(printed(&["report", "--by", name, trace.to_str().unwrap()]), live);
     }
 }
 
 #[test]
+fn one_attempt_is_no_plural() {
+    let mut scene = scene::quiet();
+    (scene.seconds, scene.skipped_runs) = (300, 1);
+    let path = "/run/ma.sock";
+    scene.listener(1, path);
+    scene.process(7, &["/bin/holder"], (0, None), None);
+    scene.process(8, &["/bin/victim"], (0, None), None);
+    scene.losses.push(Loss { hook: "accept".into(), what: "events".into(), count: 1 });
+    (0..10).for_each(|nth| _ = scene.open(nth, 7, 1));
+    scene.refuse(200_000, 8, 1, path);
+    let text = text::render(&scene.seen(By::Program).report(), text::WIDTH).replace("\n  ", " ");
+    for sentence in [
+        ": 1 attempt failed;",
+        "At most 1 failed attempt may be missing",
+        "INCOMPLETE: events of the accept hook lost at least once.",
+    ] {
+        assert!(text.contains(sentence), "{sentence} is not in:\n{text}");
+    }
+}
+
+#[test]
 fn a_table_keeps_its_numbers() {
-    let text = text::render(&scene::busy().report(By::Program), text::WIDTH);
+    let text = text::render(&scene::busy().seen(By::Program).report(), text::WIDTH);
     for lines in [
         "\
 PROGRAM                   OPENED  CLOSED  CLIENT  SERVER       OLDEST  FAILED
@@ -59,8 +83,7 @@ PROGRAM                   OPENED  CLOSED  CLIENT  SERVER       OLDEST  FAILED
 
 #[test]
 fn wide_terminals_are_used() {
-    let report = scene::busy().report(By::Program);
-    let wide = text::render(&report, 200);
+    let wide = text::render(&scene::busy().seen(By::Program).report(), 200);
     assert!(wide.contains("open (accepted by /usr/sbin/haproxy 107)"), "{wide}");
     assert!(wide.lines().any(|line| display_width(line) > 80));
 }

@@ -178,8 +178,7 @@ impl<'a> Run<'a> {
         let report = view(Report::new(&self.tracer.session, frame), &self.arguments.view);
         let out = &mut self.tracer.audience.out;
         if self.arguments.json {
-            let line = json::report(&report, &self.clock).context("the report cannot be written as JSON")?;
-            out.json(&line);
+            json::report(&report, &self.clock, None, &mut out.sink()).map_err(Failure::Output)?;
         } else {
             if !self.arguments.quiet {
                 out.buffer.push(b'\n');

@@ -84,8 +84,8 @@ fn evidence(finding: &FindingReport) -> Vec<(&'static str, String)> {
     let slots = finding
         .slots_limit
         .map_or_else(|| finding.slots_used.to_string(), |limit| format!("{} of {limit}", finding.slots_used));
-    // Of the others it is not what the verdict rests on.
-    let grows = matches!(finding.verdict, Verdict::ClientLeak | Verdict::ServerLeak | Verdict::Pool);
+    // Of the others it is not what the verdict rests on, and a pool does not grow: its figure is what chance leaves.
+    let grows = matches!(finding.verdict, Verdict::ClientLeak | Verdict::ServerLeak);
     let growth = finding.growth_per_hour.filter(|_| grows).map(|growth| format!("{growth:+.1} an hour"));
     let full = finding.seconds_until_full.map(|seconds| match seconds {
         0 => "now".to_owned(),

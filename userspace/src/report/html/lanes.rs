@@ -7,7 +7,7 @@ use super::{
 use crate::{
     clock::human,
     lifecycle::State,
-    report::{EndReport, Open, Report, tables, words::more},
+    report::{EndReport, Open, Report, count::counted, tables, words::more},
 };
 
 /// Height of a lane, and of the bar of an end in it.
@@ -22,17 +22,19 @@ const BEFORE: &str = " ◀";
 /// Letters of a name.
 const LETTERS: usize = 24;
 
-/// The picture of a socket's open connections. `length` of the trace is nanoseconds.
-pub(super) fn lanes(report: &Report, open: &[&Open], length: u64, id: &str) -> String {
-    if open.is_empty() && report.younger_not_shown > 0 {
+/// The picture of the open connections. `length` of the trace is nanoseconds.
+pub(super) fn lanes(report: &Report, path: &str, length: u64, id: &str) -> String {
+    let open = report.open.count_on(path);
+    if open == 0 && report.younger_not_shown > 0 {
         return parts::nothing("No open connection is as old as was asked for.");
     }
-    if open.is_empty() {
+    if open == 0 {
         return parts::nothing("Nothing is open: all connections are released at both ends.");
     }
     let leak_age = report.leak_age_ns;
-    let shown = &open[..open.len().min(LANES)];
-    let description = format!("{} open connections, from their start to now; the oldest first.", shown.len());
+    let shown: Vec<Open> = report.open.on(path).take(LANES).collect();
+    let description =
+        format!("{}, from start to now; the oldest first.", counted(shown.len() as u64, "open connection"));
     let height = shown.len() as f64 * LANE;
     let mut plot = Plot::new(id, (NAMES, height), "Open connections", &description);
     plot.times(length);
@@ -50,7 +52,7 @@ pub(super) fn lanes(report: &Report, open: &[&Open], length: u64, id: &str) -> S
     let legend = states.into_iter().map(|state| (class(state), words(state).to_owned()));
     let before = shown.iter().any(|it| it.before_trace);
     let before = if before { "◀: from before the trace, and older than drawn. " } else { "" };
-    let more = more(open.len() - shown.len()).unwrap_or_default();
+    let more = more(open - shown.len()).unwrap_or_default();
     format!(
         "<figure>{}{}<figcaption>Upper bar: the client's end. Lower bar: the server's. A bar ends where its end was \
          released. {before}{more}</figcaption></figure>",
@@ -65,12 +67,12 @@ fn lane(plot: &mut Plot, connection: &Open, top: f64, length: u64) {
     let begin = if connection.before_trace { 0.0 } else { part(connection.age_ns) };
     let says = format!(
         "{} {}, {}, {} old",
-        tables::command(opener.argv.as_deref(), &opener.program),
+        tables::command(opener.argv, opener.program),
         opener.pid,
         words(connection.state),
         tables::age(connection)
     );
-    let name = tables::file_name(&opener.program);
+    let name = tables::file_name(opener.program);
     let is_long = name.chars().nth(LETTERS).is_some();
     let name =
         if is_long { name.chars().take(LETTERS - 1).chain(['…']).collect() } else { name.to_owned() };

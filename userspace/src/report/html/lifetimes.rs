@@ -7,6 +7,7 @@ use super::{
 use crate::{
     clock::human,
     report::{
+        count::{agreeing, counted},
         grid::{Grid, Kind},
         pictures::Picture,
     },
@@ -64,14 +65,16 @@ pub(super) fn lifetimes(picture: &Picture, leak_age: u64, id: &str) -> String {
     let (first, last) = (first.saturating_sub(1), (last + 1).min(BORDERS.len()));
     let shown = &bars[first..=last];
     let still = ages.count();
+    let are = agreeing(still, "is", "are");
     let description = match (lifetimes.percentile(50), lifetimes.percentile(99)) {
         (Some(half), Some(most)) => format!(
-            "{} client ends were released, half of them within {} and 99 % within {}; {still} are open.",
-            lifetimes.count(),
+            "{} {} released, half of them within {} and 99 % within {}; {still} {are} open.",
+            counted(lifetimes.count(), "client end"),
+            agreeing(lifetimes.count(), "was", "were"),
             human(half),
             human(most)
         ),
-        _ => format!("No client end was released whose start was seen; {still} are open."),
+        _ => format!("No client end was released whose start was seen; {still} {are} open."),
     };
     let mut plot = Plot::new(id, (LEFT, HEIGHT), "How long client ends lived", &description);
     draw(&mut plot, shown, first);

@@ -11,7 +11,7 @@ mod slots;
 use std::fmt::Write as _;
 
 use super::{
-    Open, Report,
+    Report,
     document::Section,
     escape::html,
     tables, text,
@@ -110,7 +110,6 @@ fn socket(section: &Section, path: &str, id: &str, out: &mut String) {
         .filter(|it| it.path == path && it.verdict == Verdict::ClientLeak)
         .map(|it| it.program.as_str())
         .collect();
-    let open: Vec<&Open> = report.open.iter().filter(|it| it.path == path).collect();
     let length = (report.seconds * 1e9) as u64;
     for (nth, picture) in section.pictures.iter().filter(|it| it.path == path).enumerate() {
         let _ = writeln!(
@@ -123,9 +122,9 @@ fn socket(section: &Section, path: &str, id: &str, out: &mut String) {
     let _ = writeln!(
         out,
         "<h4>Open connections</h4>\n{}",
-        lanes::lanes(report, &open, length, &format!("{id}lanes"))
+        lanes::lanes(report, path, length, &format!("{id}lanes"))
     );
-    let (table, hidden) = tables::open(open);
+    let (table, hidden) = tables::open(report.open.on(path));
     if !table.rows.is_empty() {
         let _ = writeln!(out, "<h4>Not closed</h4>\n{}", table.html());
     }

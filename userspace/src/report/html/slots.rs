@@ -9,6 +9,7 @@ use super::{
 use crate::{
     clock::human,
     report::{
+        count::{agreeing, counted},
         escape::html,
         grid::{Grid, Kind},
         pictures::{Picture, Whose},
@@ -30,8 +31,13 @@ pub(super) fn slots(picture: &Picture, id: &str, leaking: &[&str]) -> String {
     let top = highest.max(limit.unwrap_or(0));
     // Some air above the highest line.
     let full = top as f64 * 1.08;
-    let of = limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
-    let description = format!("At most {highest}{of} slots were in use within {}.", human(length));
+    // "2 of 10 slots were", but "1 slot was".
+    let slots = match limit {
+        Some(limit) => format!("{highest} of {}", counted(limit, "slot")),
+        None => counted(highest, "slot"),
+    };
+    let were = agreeing(highest, "was", "were");
+    let description = format!("At most {slots} {were} in use within {}.", human(length));
     let mut plot = Plot::new(id, (LEFT, HEIGHT), "Slots in use over time", &description);
     plot.counts(top, full);
     plot.times(length);

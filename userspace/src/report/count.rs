@@ -1,0 +1,29 @@
+//! Numbers in sentences.
+
+/// So many of something: `1 attempt`, `2 attempts`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{s}")
+}
+
+/// How often: `once`, `2 times`.
+pub(crate) fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+/// The form of a verb, or of another word, that goes with so many.
+pub(crate) const fn agreeing(count: u64, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "end")), ["0 ends", "1 end", "2 ends"]);
+        assert_eq!([0, 1, 2].map(times), ["0 times", "once", "2 times"]);
+        assert_eq!([0, 1, 2].map(|count| agreeing(count, "is", "are")), ["are", "is", "are"]);
+    }
+}
