@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PathBufValueParser, TypedValueParser as _},
+};
 
 use crate::{
     attribution::{by::By, limits::GivenLimit},
@@ -75,6 +78,9 @@ pub struct Capture {
     /// Record everything in this file, which `sockleak report` reads.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Write the report to this file too, in the form that its name ends with: .txt, .json, .csv, .md or .html.
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(report_file))]
+    pub report: Option<ReportFile>,
     /// End with status 7 if one of these verdicts is found, for example client-leak,server-leak.
     #[arg(long, value_name = "VERDICT,...", value_delimiter = ',')]
     pub fail_on: Vec<Verdict>,
@@ -99,6 +105,15 @@ pub struct Capture {
     /// How to hook into the kernel.
     #[command(flatten)]
     pub probe: Probe,
+}
+
+/// A file for a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The form that its name ends with.
+    pub format: Format,
 }
 
 /// When stacks are taken.
@@ -241,6 +256,11 @@ fn duration(text: &str) -> Result<Duration, String> {
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!("{error}; write for example 500ms, 90s, 10m or 2h")),
     }
+}
+
+fn report_file(path: PathBuf) -> Result<ReportFile, &'static str> {
+    let format = Format::of_file(&path).ok_or("its name must end with .txt, .json, .csv, .md or .html")?;
+    Ok(ReportFile { path, format })
 }
 
 fn ring_size(text: &str) -> Result<u32, String> {

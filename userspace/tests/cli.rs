@@ -298,6 +298,13 @@ fn a_capture_that_works_here_ends_with_its_report() {
     assert!(stderr.contains("does not exist yet") && stderr.contains(target.to_str().unwrap()), "{stderr}");
 }
 
+#[test]
+fn a_report_file_says_its_form_by_its_name() {
+    for name in ["r", "r.pdf", ".html", "r.db"] {
+        assert_unusable(&run(&["capture", "--report", name, "/run/x.sock"]), &[name, ".md or .html"]);
+    }
+}
+
 /// What is written where nothing can be written.
 fn into_full_device(arguments: &[&str]) -> Output {
     let full = fs::File::options().write(true).open("/dev/full").unwrap();

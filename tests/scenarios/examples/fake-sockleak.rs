@@ -1,6 +1,6 @@
 //! Stands in for sockleak where no kernel can be traced, to test the runner: waits for SIGINT, and then prints the
 //! perfect capture of the truth that the workload has written, or fails as `FAKE_SOCKLEAK` says. Its recording is the
-//! report, which `report` shows again.
+//! report, which `report` shows again, whether as JSON or as text.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -42,8 +42,12 @@ fn main() -> anyhow::Result<ExitCode> {
     if fault == "loses-a-line" {
         lines.remove(lines.len() / 2);
     }
-    let output = arguments.iter().skip_while(|argument| *argument != "--output").nth(1);
-    std::fs::write(output.context("no --output")?, format!("{}\n", lines.last().context("no report")?))?;
+    let report = format!("{}\n", lines.last().context("no report")?);
+    // Its text is no other than its JSON.
+    for option in ["--output", "--report"] {
+        let file = arguments.iter().skip_while(|argument| *argument != option).nth(1).context(option)?;
+        std::fs::write(file, &report)?;
+    }
     let mut out = std::io::stdout().lock();
     for line in lines {
         writeln!(out, "{line}")?;

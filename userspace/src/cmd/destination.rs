@@ -125,7 +125,8 @@ fn keep(out: BufWriter<NamedTempFile>, target: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn is_same(path: &Path, other: &Path) -> bool {
+/// Do two paths lead to the same file?
+pub(super) fn is_same(path: &Path, other: &Path) -> bool {
     let id = |path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
     id(path).is_some_and(|path| Some(path) == id(other))
 }

@@ -1,6 +1,9 @@
 //! Reports of one recording or several in one document, in each of the forms.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use clap::ValueEnum;
 
@@ -36,6 +39,21 @@ pub enum Format {
     Markdown,
     /// A page with pictures, in one file.
     Html,
+}
+
+impl Format {
+    /// The form that a file's name ends with: `.txt`, `.json`, `.csv`, `.md` or `.html`. None if it ends with no such.
+    #[must_use]
+    pub fn of_file(path: &Path) -> Option<Self> {
+        Some(match path.extension()?.to_str()? {
+            "txt" => Self::Text,
+            "json" => Self::Json,
+            "csv" => Self::Csv,
+            "md" => Self::Markdown,
+            "html" => Self::Html,
+            _ => return None,
+        })
+    }
 }
 
 /// The table of a CSV file.

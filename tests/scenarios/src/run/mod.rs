@@ -55,6 +55,8 @@ const CAPTURE_ERRORS: &str = "capture.stderr";
 const TRACE: &str = "trace.db";
 /// What a capture that ended badly leaves beside its recording.
 const TRACE_LOG: &str = "trace.db-wal";
+/// The report in text, which a capture writes besides its lines.
+const REPORT: &str = "report.txt";
 const REPLAYED: &str = "replayed.json";
 const REPLAYED_ERRORS: &str = "replayed.stderr";
 const WORKLOAD: &str = "workload.stdout";
@@ -73,7 +75,8 @@ fn act(setup: &Setup, scenario: &Scenario, dir: &Path) -> anyhow::Result<Vec<Str
     let start_capture = |until: &str| -> anyhow::Result<Child> {
         let mut command = Command::new(&setup.sockleak);
         command.args(["capture", "--json", "--hooks", &setup.hooks]);
-        command.arg("--output").arg(dir.join(TRACE)).args(scenario.arguments);
+        command.arg("--output").arg(dir.join(TRACE)).arg("--report").arg(dir.join(REPORT));
+        command.args(scenario.arguments);
         command.args((scenario.targets)(&stage));
         let (out, errors) = (dir.join(CAPTURE), dir.join(CAPTURE_ERRORS));
         let mut capture = Child::start("capture", &mut command, &out, &errors)?;
@@ -109,7 +112,7 @@ fn act(setup: &Setup, scenario: &Scenario, dir: &Path) -> anyhow::Result<Vec<Str
 
 fn keep(dir: &Path, out: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    let replayed = [TRACE, TRACE_LOG, REPLAYED, REPLAYED_ERRORS];
+    let replayed = [TRACE, TRACE_LOG, REPORT, REPLAYED, REPLAYED_ERRORS];
     for name in [CAPTURE, CAPTURE_ERRORS, TRUTH, WORKLOAD_ERRORS].into_iter().chain(replayed) {
         let file = dir.join(name);
         // A run that failed early has not made all of them.

@@ -9,22 +9,19 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
+mod conclusion;
 mod recording;
 mod teller;
 
+use conclusion::ReportFile;
 use teller::Teller;
 
-use super::{
-    output::terminal_width,
-    report::{fail_on, view},
-};
 use crate::{
     attribution::targets::Target,
     cli::Capture,
     clock::{self, Clock, nanoseconds},
     failure::Failure,
     probe::{attach::Sizes, facts::Machine},
-    report::{Report, json, text},
     session::{Session, Settings},
     tracer::{self, Tracer},
 };
@@ -85,6 +82,7 @@ struct Run<'a> {
     arguments: &'a Capture,
     clock: Clock,
     tracer: Tracer<Teller>,
+    report_file: Option<ReportFile>,
 }
 
 impl<'a> Run<'a> {
@@ -105,9 +103,10 @@ impl<'a> Run<'a> {
             by: arguments.view.by,
         };
         let recording = recording::begin(arguments, machine, &probe, &selection, &settings, &clock)?;
+        let report_file = ReportFile::open(arguments)?;
         let teller = Teller::new(arguments, clock.clone(), recording);
         let tracer = Tracer::start(probe, Session::new(selection, settings), arguments.stacks, teller)?;
-        let mut run = Self { arguments, clock, tracer };
+        let mut run = Self { arguments, clock, tracer, report_file };
         run.announce(machine)?;
         Ok(run)
     }
@@ -174,21 +173,7 @@ impl<'a> Run<'a> {
             self.tracer.last_look().await?;
         }
         let frame = self.tracer.stop(moment)?;
-        let recorded = recording::end(&mut self.tracer.audience, &frame);
-        let report = view(Report::new(&self.tracer.session, frame), &self.arguments.view);
-        let out = &mut self.tracer.audience.out;
-        if self.arguments.json {
-            json::report(&report, &self.clock, None, &mut out.sink()).map_err(Failure::Output)?;
-        } else {
-            if !self.arguments.quiet {
-                out.buffer.push(b'\n');
-            }
-            let width = terminal_width().unwrap_or(text::WIDTH);
-            out.buffer.extend_from_slice(text::render(&report, width).as_bytes());
-        }
-        out.flush()?;
-        recorded?;
-        fail_on(&report, &self.arguments.fail_on)
+        self.conclude(frame)
     }
 }
 

@@ -25,10 +25,9 @@ pub(super) fn begin(
     clock: &Clock,
 ) -> Result<Option<Writer>, Failure> {
     let Some(path) = &arguments.output else { return Ok(None) };
-    let host = nix::unistd::gethostname().unwrap_or_default();
     let header = Header {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        host: host.to_string_lossy().into_owned(),
+        host: host(),
         boot_id: machine.boot_id.clone(),
         kernel: machine.release.clone(),
         boot_time: clock.boot_time(),
@@ -39,6 +38,11 @@ pub(super) fn begin(
         started: settings.started,
     };
     Ok(Some(Writer::create(path, &header, privilege::keep_writing)?))
+}
+
+/// The host's name.
+pub(super) fn host() -> String {
+    nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Has written what there is, and tells if that has failed: then the capture goes on without.

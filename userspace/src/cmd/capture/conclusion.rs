@@ -1,0 +1,111 @@
+//! The end of a capture: its report, on standard output and in the file that `--report` names.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    super::{
+        destination::is_same,
+        output::terminal_width,
+        report::{fail_on, view},
+    },
+    Run, recording,
+};
+use crate::{
+    cli::{self, Capture},
+    failure::Failure,
+    report::{
+        Frame, Report,
+        document::{self, CsvTable, Format, Section},
+        json,
+        pictures::pictures,
+        text,
+    },
+};
+
+/// What stands for the recording in a report without one.
+const NOT_RECORDED: &str = "not recorded";
+
+/// The file of `--report`. It is opened at the start: whoever waits for hours learns at once if it cannot be written, and
+/// privileges are dropped before the end.
+#[derive(Debug)]
+pub(super) struct ReportFile {
+    file: File,
+    path: PathBuf,
+    format: Format,
+}
+
+impl ReportFile {
+    /// Opens the file, if one is asked for, and leaves what is in it.
+    ///
+    /// # Errors
+    /// If it cannot be written to, or is the recording.
+    pub(super) fn open(arguments: &Capture) -> Result<Option<Self>, Failure> {
+        let Some(cli::ReportFile { path, format }) = &arguments.report else { return Ok(None) };
+        // Only its owner may read it: command lines are in it.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = file.map_err(|cause| Failure::OutputFile { path: path.clone(), cause })?;
+        if arguments.output.as_deref().is_some_and(|recording| is_same(path, recording)) {
+            let path = path.display();
+            return Err(Failure::Usage(format!("{path} is the recording; name another file for the report")));
+        }
+        Ok(Some(Self { file, path: path.clone(), format: *format }))
+    }
+
+    fn write(self, section: Section<'_>) -> Result<(), Failure> {
+        let Self { file, path, format } = self;
+        let written = || -> io::Result<()> {
+            // A device or a pipe has no length.
+            if file.metadata()?.is_file() {
+                file.set_len(0)?;
+            }
+            let mut out = BufWriter::new(&file);
+            document::write(&[section], format, CsvTable::default(), text::WIDTH, &mut out)?;
+            out.flush()
+        };
+        written().map_err(|cause| Failure::OutputFile { path, cause })
+    }
+
+    fn wants_pictures(&self) -> bool {
+        self.format == Format::Html
+    }
+}
+
+impl Run<'_> {
+    /// Ends the recording and writes the report.
+    pub(super) fn conclude(&mut self, frame: Frame) -> Result<(), Failure> {
+        let recorded = recording::end(&mut self.tracer.audience, &frame);
+        let now = frame.now;
+        let session = &self.tracer.session;
+        let report = view(Report::new(session, frame), &self.arguments.view);
+        let out = &mut self.tracer.audience.out;
+        if self.arguments.json {
+            json::report(&report, &self.clock, None, &mut out.sink()).map_err(Failure::Output)?;
+        } else {
+            if !self.arguments.quiet {
+                out.buffer.push(b'\n');
+            }
+            let width = terminal_width().unwrap_or(text::WIDTH);
+            out.buffer.extend_from_slice(text::render(&report, width).as_bytes());
+        }
+        out.flush()?;
+        let failed = fail_on(&report, &self.arguments.fail_on);
+        // Neither file takes the other with it.
+        let written = self.report_file.take().map_or(Ok(()), |file| {
+            let recording = self.arguments.output.as_deref().map(Path::display);
+            let pictures = if file.wants_pictures() { pictures(session, now) } else { Vec::new() };
+            file.write(Section {
+                host: recording::host(),
+                file: recording.map_or_else(|| NOT_RECORDED.to_owned(), |path| path.to_string()),
+                report,
+                clock: self.clock.clone(),
+                pictures,
+            })
+        });
+        recorded.and(written).and(failed)
+    }
+}
