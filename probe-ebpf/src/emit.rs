@@ -22,8 +22,10 @@ static WAKE_AT: u32 = 0x5ac4_ffff;
 #[inline(always)]
 pub(crate) fn count(hook: usize, what: usize) {
     if let Some(counters) = COUNTERS.get_ptr_mut(0) {
-        // SAFETY: this processor's copy of the map's only entry; the indices are constants within the table.
-        unsafe { (*counters)[hook][what] += 1 };
+        // SAFETY: this processor's copy of the map's only entry.
+        if let Some(row) = unsafe { (*counters).get_mut(hook) } {
+            row[what] += 1;
+        }
     }
 }
 

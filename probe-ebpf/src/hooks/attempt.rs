@@ -18,9 +18,10 @@ use super::{NOT_FOLLOWED, config, listener_number, reserve_quietly};
 use crate::{
     emit,
     kernel::{
-        peek,
+        clear, peek, scalar,
         sock::{self, Sock},
         task::Task,
+        zero,
     },
     maps::{CALLS, IGNORED, PENDING},
 };
@@ -189,8 +190,7 @@ fn address_hash(address: u64) -> u64 {
 
 #[inline(always)]
 fn failed(address: u64, address_len: i32, result: i32, compare: bool) {
-    let Some(config) = config() else { return };
-    if peek::<u16>(address) != AF_UNIX {
+    if config().is_none() || peek::<u16>(address) != AF_UNIX {
         return;
     }
     let thread = bpf_get_current_pid_tgid();
@@ -209,7 +209,7 @@ fn failed(address: u64, address_len: i32, result: i32, compare: bool) {
         Some(pending) => (pending.listener, pending.queue),
         None => (0, Queue { length: 0, max: 0 }),
     };
-    if listener == 0 && !is_wanted_address(config, address, address_len) {
+    if listener == 0 && is_wanted_address(scalar(address), address_len) == 0 {
         return;
     }
     let task = Task::current();
@@ -235,12 +235,16 @@ fn failed(address: u64, address_len: i32, result: i32, compare: bool) {
 ///
 /// The verifier wants memory in which the address can be searched: a record that is discarded again. What follows is
 /// reserved behind the description of the process.
-#[inline(always)]
-fn is_wanted_address(config: &Config, address: u64, address_len: i32) -> bool {
+///
+/// A global function of BPF, see `kernel::scalar`: 1 if it is.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_wanted_address(address: u64, address_len: i32) -> u64 {
+    let Some(config) = config() else { return 0 };
     let Some(mut entry) = reserve_quietly::<Attempt>() else {
         // Whether it would have been wanted is not known: better one loss too many.
         emit::count(hook::ATTEMPT, failure::RING);
-        return false;
+        return 0;
     };
     // SAFETY: a reserved record.
     let is_wanted = unsafe {
@@ -248,8 +252,11 @@ fn is_wanted_address(config: &Config, address: u64, address_len: i32) -> bool {
         is_wanted_name(config, entry.as_mut_ptr(), len)
     };
     entry.discard(0);
-    is_wanted
+    u64::from(is_wanted)
 }
+
+/// Words that an address takes up in its record.
+const ADDRESS_WORDS: usize = 128 / size_of::<u64>();
 
 /// Copies `sun_path` and returns its length.
 ///
@@ -262,7 +269,7 @@ unsafe fn copy_address(address: u64, address_len: i32, record: *mut Attempt) -> 
     let from = (address + FAMILY_LEN) as *const _;
     // SAFETY: `address` has 128 bytes and `len` is below that; the helpers check the source.
     unsafe {
-        (*record).address = [0; 128];
+        clear::<ADDRESS_WORDS>((&raw mut (*record).address).cast());
         let to = (&raw mut (*record).address).cast();
         bpf_probe_read_kernel(to, len, from);
         (*record).address_len = len;
@@ -284,7 +291,7 @@ unsafe fn is_wanted_name(config: &Config, record: *mut Attempt, len: u32) -> boo
             return false;
         }
         if read_volatile(bytes) == 0 {
-            let mut key = Name { len: len - 1, is_abstract: 1, prefix: [0; 2] };
+            let mut key = Name { len: len - 1, is_abstract: 1, prefix: [zero(); 2] };
             sock::read_prefix(&mut key, bytes.add(1) as u64, len - 1);
             return sock::is_listed(&key);
         }
@@ -303,7 +310,7 @@ unsafe fn is_wanted_name(config: &Config, record: *mut Attempt, len: u32) -> boo
         let start = read_volatile(&raw const (*record).last_component) & 0x7f;
         // The length is that of the whole name, the key has its front.
         let from = bytes.add(start as usize);
-        let mut key = Name { len: 0, is_abstract: 0, prefix: [0; 2] };
+        let mut key = Name { len: 0, is_abstract: 0, prefix: [zero(); 2] };
         let end = core::hint::black_box(read_volatile(&raw const (*record).end));
         if end <= start {
             return false;

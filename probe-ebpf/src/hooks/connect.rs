@@ -78,7 +78,7 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
     task.announce(hook::CONNECT, &actor);
     let connection = next_number();
     if config.stacks != 0 {
-        stack::emit(task, &actor, connection);
+        stack::emit_stack(connection);
     }
     let Some(mut entry) = emit::reserve::<Connect>(hook::CONNECT) else { return };
     let client_inode = client.inode_number::<TYPED>();

@@ -15,7 +15,7 @@ use crate::{
     kernel::{
         offset, peek, sock,
         sock::{Sock, TCP_ESTABLISHED},
-        task,
+        task, zero,
     },
     maps::{ADDRESSES, ENDS, FULL_IN_A_ROW, OBSERVER, SEED_NUMBER, SEEDS},
 };
@@ -126,7 +126,7 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
     if other.0 == 0 {
         return;
     }
-    let Some((listener, side)) = side_of(config, sock, other) else { return };
+    let Some((listener, side)) = side_of(sock, other) else { return };
     if listener == NOT_FOLLOWED || is_ignored(config, listener) {
         return;
     }
@@ -169,37 +169,51 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
 
 /// Number of the listener that a connection was made to, and the side that an end of it is.
 #[inline(always)]
-fn side_of(config: &Config, sock: Sock, other: Sock) -> Option<(u64, u32)> {
+fn side_of(sock: Sock, other: Sock) -> Option<(u64, u32)> {
     // SAFETY: copied at once.
     if let Some(&End { listener, side, .. }) = unsafe { ENDS.get(&sock.0) } {
         return Some((listener, side));
     }
     // A server end is bound to its listener's address. A client end may be bound too, but to another.
-    match listener_of(config, sock) {
-        Some(listener) => Some((listener, side::SERVER)),
-        None => listener_of(config, other).map(|listener| (listener, side::CLIENT)),
+    match listener_of(sock.0) {
+        NOT_WANTED => match listener_of(other.0) {
+            NOT_WANTED => None,
+            listener => Some((listener, side::CLIENT)),
+        },
+        listener => Some((listener, side::SERVER)),
     }
 }
 
+/// [`listener_of`] a socket that is bound to nothing that is wanted.
+const NOT_WANTED: u64 = u64::MAX;
+
 /// Number of the listener whose address a socket is bound to, if that listener is wanted.
-#[inline(always)]
-fn listener_of(config: &Config, bound: Sock) -> Option<u64> {
+///
+/// A global function of BPF, see `kernel::scalar`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn listener_of(bound: u64) -> u64 {
+    let bound = Sock(bound);
     let address = bound.address();
     if address == 0 {
-        return None;
+        return NOT_WANTED;
     }
+    let Some(config) = config() else { return NOT_WANTED };
     let number = match number_of_address(address) {
         Some(number) => number,
         None => {
-            if !bound.candidate(config)?.is_wanted() {
-                return None;
-            }
-            let number = introduce_bound(hook::ITERATE, bound)?;
+            let Some(number) = bound
+                .candidate(config)
+                .filter(|candidate| candidate.is_wanted())
+                .and_then(|_| introduce_bound(hook::ITERATE, bound))
+            else {
+                return NOT_WANTED;
+            };
             let _ = ADDRESSES.insert(&address, number, 0);
             number
         }
     };
-    Some(if is_ignored(config, number) { NOT_FOLLOWED } else { number })
+    if is_ignored(config, number) { NOT_FOLLOWED } else { number }
 }
 
 #[inline(always)]
@@ -261,10 +275,10 @@ fn emit_held(descriptor: &Descriptor, fill: impl FnOnce(&mut Held) -> bool) {
         header: emit::header::<Held>(kind::HELD),
         process: task::key_of(leader),
         comm: peek(leader + offset!(task_comm)),
-        connection: 0,
-        listener: 0,
-        inode: 0,
-        peer_inode: 0,
+        connection: zero(),
+        listener: zero(),
+        inode: zero(),
+        peer_inode: zero(),
         queue: Queue { length: 0, max: 0 },
         side: 0,
         peer: peer::OPEN,

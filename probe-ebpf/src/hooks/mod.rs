@@ -16,8 +16,11 @@ use probe_ebpf::abi::{self, Config, End, NAME_LEN, failure, kind, side};
 use crate::{
     emit,
     kernel::{
+        clear,
         dentry::{device, inode, inode_number},
+        scalar,
         sock::Sock,
+        zero,
     },
     maps::{CONFIG, ENDS, EVENTS, IGNORED},
 };
@@ -65,40 +68,57 @@ fn known_listener(listener: Sock, identity: u64) -> Option<u64> {
     None
 }
 
-/// Describes a listener and enters it, under the number `known` if its server ends have one already. As with processes, the
-/// record is reserved first, so that it precedes every record that names the listener.
+/// Describes a listener and enters it, under the number `known` if its server ends have one already.
 #[inline(always)]
 fn introduce(hook: usize, listener: Sock, identity: u64, known: Option<u64>) -> Option<u64> {
-    let entry = emit::reserve::<abi::Listener>(hook)?;
-    let number = known.unwrap_or_else(new_listener_number);
-    let end = End {
-        connection: 0,
-        listener: number,
-        side: side::LISTENER,
-        owner_exec_id: 0,
-        owner: identity,
-        inode: 0,
-    };
-    if let Err(error) = ENDS.insert(&listener.0, &end, u64::from(BPF_NOEXIST)) {
-        entry.discard(0);
-        const EEXIST: i32 = -17;
-        if error != EEXIST {
-            emit::count(hook, failure::ENDS);
-        }
-        return known_listener(listener, identity);
-    }
-    describe(entry, number, listener, listener.peer_pid());
-    Some(number)
+    let number = describe_listener(hook as u64, scalar(listener.0), identity, known.unwrap_or(UNNUMBERED));
+    (number != UNNUMBERED).then_some(number)
 }
 
 /// Describes the listener of a server end, which may be closed by now: the end has its name.
 #[inline(always)]
 fn introduce_bound(hook: usize, end: Sock) -> Option<u64> {
-    let entry = emit::reserve::<abi::Listener>(hook)?;
-    let number = new_listener_number();
-    // Its peer is the client, not whoever listened.
-    describe(entry, number, end, 0);
-    Some(number)
+    let number = describe_listener(hook as u64, scalar(end.0), NOT_ENTERED, UNNUMBERED);
+    (number != UNNUMBERED).then_some(number)
+}
+
+/// In place of a listener's number.
+const UNNUMBERED: u64 = 0;
+/// In place of a listener's identity, which is a pointer: the socket is a server end.
+const NOT_ENTERED: u64 = 0;
+
+/// Both of the above. As with processes, the record is reserved first, so that it precedes every record that names the listener.
+///
+/// A global function of BPF, see `kernel::scalar`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn describe_listener(hook: u64, bound: u64, identity: u64, known: u64) -> u64 {
+    let (hook, bound) = (hook as usize, Sock(bound));
+    let Some(entry) = emit::reserve::<abi::Listener>(hook) else { return UNNUMBERED };
+    let number = if known == UNNUMBERED { new_listener_number() } else { known };
+    let mut pid = 0;
+    if identity != NOT_ENTERED {
+        let end = End {
+            connection: 0,
+            listener: number,
+            side: side::LISTENER,
+            owner_exec_id: 0,
+            owner: identity,
+            inode: 0,
+        };
+        if let Err(error) = ENDS.insert(&bound.0, &end, u64::from(BPF_NOEXIST)) {
+            entry.discard(0);
+            const EEXIST: i32 = -17;
+            if error != EEXIST {
+                emit::count(hook, failure::ENDS);
+            }
+            return known_listener(bound, identity).unwrap_or(UNNUMBERED);
+        }
+        // A server end's peer is the client, not whoever listened.
+        pid = bound.peer_pid();
+    }
+    describe(entry, number, bound, pid);
+    number
 }
 
 /// Connects to one listener race here on several processors. A boot time in nanoseconds is a number that no other listener
@@ -107,6 +127,9 @@ fn introduce_bound(hook: usize, end: Sock) -> Option<u64> {
 fn new_listener_number() -> u64 {
     emit::now()
 }
+
+/// Words that a listener's name takes up in its record.
+const BIND_NAME_WORDS: usize = (NAME_LEN + 4) / size_of::<u64>();
 
 #[inline(always)]
 fn describe(mut entry: RingBufEntry<abi::Listener>, number: u64, bound: Sock, pid: u32) {
@@ -121,13 +144,13 @@ fn describe(mut entry: RingBufEntry<abi::Listener>, number: u64, bound: Sock, pi
         (*record).backlog = bound.queue::<false>().max;
         (*record).socket_type = u32::from(bound.kind());
         (*record).reserved = 0;
-        (*record).bind_name = [0; NAME_LEN + 4];
+        clear::<BIND_NAME_WORDS>((&raw mut (*record).bind_name).cast());
         (*record).bind_len = bound.bind_name((&raw mut (*record).bind_name).cast());
         (*record).path.used = 0;
         (*record).path.complete = 0;
         if location.dentry == 0 {
-            (*record).inode = 0;
-            (*record).directory_inode = 0;
+            (*record).inode = zero();
+            (*record).directory_inode = zero();
             (*record).device = 0;
             (*record).mount_namespace = 0;
         } else {

@@ -63,3 +63,32 @@ pub(crate) unsafe fn load<T: Plain>(pointer: u64, offset: u64) -> T {
     // SAFETY: by this function's contract.
     unsafe { core::ptr::read_volatile((pointer + offset) as *const T) }
 }
+
+/// A pointer as a number that the verifier takes for nothing else, as an argument of a global function of BPF.
+///
+/// The verifier walks such a function once for each program, whatever may be in its arguments; one that is inlined it walks for
+/// each way that leads to it. What is long and seldom needed is therefore a global function: not inlined and not mangled. Kernels
+/// before 5.13 take numbers alone for its arguments, and the sockets of fexit programs are typed pointers.
+#[inline(always)]
+pub(crate) fn scalar(pointer: u64) -> u64 {
+    peek(&raw const pointer as u64)
+}
+
+/// 0 that the compiler does not know for 0. It would clear several words by a call of `memset`, which writes bytes one by one, and
+/// the verifier follows it through each of them.
+#[inline(always)]
+pub(crate) fn zero() -> u64 {
+    core::hint::black_box(0)
+}
+
+/// Clears `WORDS` words, likewise.
+///
+/// # Safety
+/// They must lie within a reserved record.
+#[inline(always)]
+pub(crate) unsafe fn clear<const WORDS: usize>(to: *mut u64) {
+    for i in 0..WORDS {
+        // SAFETY: by this function's contract.
+        unsafe { core::ptr::write_volatile(to.add(i), 0) };
+    }
+}

@@ -6,7 +6,7 @@ use probe_ebpf::abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
 use super::{
     Plain,
     dentry::{self, Location},
-    load, offset, peek,
+    load, offset, peek, zero,
 };
 use crate::maps::WANTED;
 
@@ -177,7 +177,7 @@ impl Candidate {
         if len == ANY_LENGTH {
             return true;
         }
-        let mut key = Name { len, is_abstract, prefix: [0; 2] };
+        let mut key = Name { len, is_abstract, prefix: [zero(); 2] };
         if is_abstract != 0 {
             read_prefix(&mut key, named + offset!(unix_address_name) + u64::from(FAMILY_LEN + 1), len);
         } else {

@@ -2,16 +2,21 @@
 //! way, by frame pointers, loses the caller of a function that keeps none, as connect(2) of the C library.
 
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
-use probe_ebpf::abi::{Actor, STACK_LEN, STACK_PIECE, Stack, failure, hook, kind};
+use probe_ebpf::abi::{STACK_LEN, STACK_PIECE, Stack, failure, hook, kind};
 
 use super::{python, task::Task};
 use crate::emit;
 
 /// Hands over the stack of the current task. Without room, or for a task without a user mode of 64 bits, there is none.
-#[inline(always)]
-pub(crate) fn emit(task: Task, actor: &Actor, connection: u64) {
-    let Some([ip, sp, bp]) = task.stack_registers() else { return };
-    let Some(mut entry) = emit::reserve_or_count::<Stack>(hook::CONNECT, failure::STACK) else { return };
+///
+/// A global function of BPF, see `kernel::scalar`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn emit_stack(connection: u64) -> u64 {
+    let task = Task::current();
+    let Some([ip, sp, bp]) = task.stack_registers() else { return 0 };
+    let Some(mut entry) = emit::reserve_or_count::<Stack>(hook::CONNECT, failure::STACK) else { return 0 };
+    let actor = task.actor();
     let record = entry.as_mut_ptr();
     // Aligned, no piece reaches over the end of the last page.
     let base = sp & !(STACK_PIECE as u64 - 1);
@@ -30,6 +35,7 @@ pub(crate) fn emit(task: Task, actor: &Actor, connection: u64) {
         (*record).used = copy(base, (&raw mut (*record).bytes).cast());
     }
     emit::submit(entry);
+    0
 }
 
 /// Copies the stack from `base` on; returns how many bytes.

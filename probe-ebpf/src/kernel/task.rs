@@ -166,33 +166,7 @@ impl Task {
             unsafe { *last = actor.process };
             return;
         }
-        let mm = self.memory();
-        if mm == 0 {
-            return;
-        }
-        let Some(mut entry) = emit::reserve_or_count::<Process>(hook, failure::PROCESS) else { return };
-        // Reserved before it is entered: whoever finds the entry reserves its own record behind this one.
-        let seen = 1;
-        if ANNOUNCED.insert(&actor.process, seen, u64::from(BPF_NOEXIST)).is_err() {
-            entry.discard(0);
-            return;
-        }
-        let record = entry.as_mut_ptr();
-        // SAFETY: a reserved record, written field by field; every field is, so no old bytes reach userspace but
-        // those behind the used parts of `argv` and `executable`, which it does not look at.
-        unsafe {
-            (*record).header = emit::header::<Process>(kind::PROCESS);
-            (*record).actor = if actor.uid == NO_ID { self.opener() } else { *actor };
-            (*record).leader_comm = peek(peek::<u64>(self.0 + offset!(task_leader)) + offset!(task_comm));
-            let parent: u64 = peek(self.0 + offset!(task_parent));
-            (*record).parent = peek(parent + offset!(task_tgid));
-            (*record).cgroup = bpf_get_current_cgroup_id();
-            self.namespaces(record);
-            arguments(mm, record);
-            let executable: u64 = peek(mm + offset!(mm_exe_file));
-            Location::at(executable + offset!(file_path)).walk(&raw mut (*record).executable);
-        }
-        emit::submit(entry);
+        describe_current(hook as u64);
     }
 
     /// # Safety
@@ -216,6 +190,46 @@ impl Task {
             (*record).pid_in_namespace = peek(own + offset!(upid_nr));
         }
     }
+}
+
+/// Describes the process that the program runs in, unless another processor does.
+///
+/// A global function of BPF, see `kernel::scalar`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn describe_current(hook: u64) -> u64 {
+    let task = Task::current();
+    let mm = task.memory();
+    if mm == 0 {
+        return 0;
+    }
+    let actor = task.opener();
+    let Some(mut entry) = emit::reserve_or_count::<Process>(hook as usize, failure::PROCESS) else {
+        return 0;
+    };
+    // Reserved before it is entered: whoever finds the entry reserves its own record behind this one.
+    let seen = 1;
+    if ANNOUNCED.insert(&actor.process, seen, u64::from(BPF_NOEXIST)).is_err() {
+        entry.discard(0);
+        return 0;
+    }
+    let record = entry.as_mut_ptr();
+    // SAFETY: a reserved record, written field by field; every field is, so no old bytes reach userspace but
+    // those behind the used parts of `argv` and `executable`, which it does not look at.
+    unsafe {
+        (*record).header = emit::header::<Process>(kind::PROCESS);
+        (*record).actor = actor;
+        (*record).leader_comm = peek(peek::<u64>(task.0 + offset!(task_leader)) + offset!(task_comm));
+        let parent: u64 = peek(task.0 + offset!(task_parent));
+        (*record).parent = peek(parent + offset!(task_tgid));
+        (*record).cgroup = bpf_get_current_cgroup_id();
+        task.namespaces(record);
+        arguments(mm, record);
+        let executable: u64 = peek(mm + offset!(mm_exe_file));
+        Location::at(executable + offset!(file_path)).walk(&raw mut (*record).executable);
+    }
+    emit::submit(entry);
+    0
 }
 
 /// Values of `cs` in user mode, arch/x86/include/asm/segment.h.
