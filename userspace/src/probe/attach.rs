@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use aya::{
-    Btf, Ebpf, EbpfLoader,
+    Ebpf, EbpfLoader,
     maps::{MapData, PerCpuArray},
 };
 use aya_log::EbpfLogger;
@@ -15,6 +15,7 @@ use super::{
     btf,
     control::{Control, take},
     facts::Machine,
+    functions::functions,
     hooks::{Attached, Hooks, brief, unload},
     offsets,
     pins::{Identity, Pins},
@@ -164,10 +165,10 @@ impl Probe {
     ) -> Result<Self, Failure> {
         let types = preflight(machine)?;
         let offsets = offsets_of(machine, types)?;
-        let btf = Btf::from_sys_fs().context("reading the kernel's BTF")?;
+        let btf = functions(types, Hook::ALL.into_iter().map(Hook::function));
         raise_memory_limit();
         let typed_task = types.argument_count("bpf_get_current_task_btf").is_some();
-        let mut ebpf = load(&btf, &Shared(offsets), typed_task, sizes, pins.as_ref())
+        let mut ebpf = load(&Shared(offsets), typed_task, sizes, pins.as_ref())
             .map_err(|error| refusal(machine, &error))?;
         tracing::debug!("maps made");
         let mut hooks = Hooks::new(&mut ebpf, &btf, pins);
@@ -250,7 +251,6 @@ impl Probe {
 }
 
 fn load(
-    btf: &Btf,
     offsets: &Shared<Offsets>,
     typed_task: bool,
     sizes: Sizes,
@@ -272,7 +272,8 @@ fn load(
         }
     }
     loader
-        .btf(Some(btf))
+        // The object has no relocations for the kernel's types: that is what the offsets are for.
+        .btf(None)
         .override_global("OFFSETS", offsets, true)
         .override_global("WAKE_AT", &wake_at, true)
         .override_global("TYPED_TASK", &typed_task, true)

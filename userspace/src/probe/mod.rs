@@ -5,6 +5,7 @@ pub mod attach;
 pub mod btf;
 pub mod control;
 pub mod facts;
+mod functions;
 mod gauges;
 mod hooks;
 pub mod offsets;
