@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use super::{Service, keeper::Keeper, upkeep::Due};
 use crate::{
     attribution::{limits::GivenLimit, selection::Selection},
+    cli::StackPolicy,
     clock::{self, Clock, nanoseconds},
     console::say,
     event::Record,
@@ -46,7 +47,7 @@ impl Service {
         let settle = privilege::keep_writing;
         let mut store = Store::open(Options::new(to.directory.clone(), to.max_bytes, to.keep, settle))?;
         let (sinks, deliveries) = Sinks::open(&config.alerts.sinks).context("alerts cannot be sent")?;
-        let mut probe = attach(&config, &machine, root.as_ref(), &store)?;
+        let probe = attach(&config, &machine, root.as_ref(), &store)?;
         let source = source(&machine, &probe);
         let clock = Clock::read();
         let settings = settings(&config);
@@ -59,32 +60,10 @@ impl Service {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
         }
         before.session.selection = selection(&config, &machine);
-        let until = before.until;
-        let kept = probe.pins.is_some();
-        if is_taken_over {
-            probe.reconsider()?;
-        }
-        let mut tracer = Tracer::start(probe, before.session, config.stacks, Keeper { store })?;
-        if is_taken_over {
-            if !tracer.skip_to(position) {
-                tracing::warn!("the ring does not hold what follows the store's last record");
-            }
-        } else if let Some(since) = until {
-            tracer.feed(Record::Unwatched { since, until: clock::now() })?;
-        }
-        tracer.announce();
-        tracer.seed().await?;
-        for (connection, end) in tracer.session.lost() {
-            tracer.feed(Record::Gone { connection, end })?;
-        }
-        if kept {
-            tracer.probe.keep().context("what the kernel keeps cannot be marked")?;
-        } else {
-            say("this kernel keeps nothing over a restart: what happens meanwhile is not seen");
-        }
+        let tracer = resume(probe, before, config.stacks, Keeper { store }).await?;
         let alerts = Alerts::new(&config.alerts, host.clone());
         let mut service = Self {
-            upkeep: Due::new(&config),
+            upkeep: Due::new(),
             alerts,
             sinks,
             deliveries: JoinSet::new(),
@@ -109,6 +88,7 @@ impl Service {
         Ok(service)
     }
 
+    /// What was told before, and what was not delivered.
     fn restore_alerts(&mut self) {
         match Saved::read(&self.alerts_path()) {
             Ok(saved) => {
@@ -118,6 +98,39 @@ impl Service {
             Err(error) => say(error),
         }
     }
+}
+
+/// Switches tracing on where the process before left it, and finds what is open.
+async fn resume(
+    mut probe: Probe,
+    before: Before,
+    stacks: StackPolicy,
+    keeper: Keeper,
+) -> Result<Tracer<Keeper>, Failure> {
+    let is_taken_over = probe.is_taken_over();
+    let is_kept = probe.pins.is_some();
+    if is_taken_over {
+        probe.reconsider()?;
+    }
+    let mut tracer = Tracer::start(probe, before.session, stacks, keeper)?;
+    if is_taken_over {
+        if !tracer.skip_to(before.position) {
+            tracing::warn!("the ring does not hold what follows the store's last record");
+        }
+    } else if let Some(since) = before.until {
+        tracer.feed(Record::Unwatched { since, until: clock::now() })?;
+    }
+    tracer.announce();
+    tracer.seed().await?;
+    for (connection, end) in tracer.session.lost() {
+        tracer.feed(Record::Gone { connection, end })?;
+    }
+    if is_kept {
+        tracer.probe.keep().context("what the kernel keeps cannot be marked")?;
+    } else {
+        say("this kernel keeps nothing over a restart: what happens meanwhile is not seen");
+    }
+    Ok(tracer)
 }
 
 /// Keeps a second service out. Without a BPF file system the store's lock does, and nothing outlives this process.

@@ -10,7 +10,6 @@ use crate::{
     failure::Failure,
     service::{
         alerts::{self, Facts, Moment, Saved},
-        config::Config,
         snapshot::Snapshot,
     },
 };
@@ -29,7 +28,7 @@ pub(super) struct Due {
 }
 
 impl Due {
-    pub(super) fn new(_: &Config) -> Self {
+    pub(super) fn new() -> Self {
         let now = Instant::now();
         Self { judge: now, round: now + ROUND_EVERY, saved: Saved::default() }
     }
@@ -44,7 +43,7 @@ impl Service {
             self.round().await?;
         }
         self.store();
-        self.look_after_store()?;
+        self.look_after_store();
         self.tracer.settle();
         if now >= self.upkeep.judge {
             self.upkeep.judge = now + JUDGE_EVERY;
@@ -66,7 +65,7 @@ impl Service {
     }
 
     /// Tells what became of writing, and begins a new segment when it is time.
-    fn look_after_store(&mut self) -> Result<(), Failure> {
+    fn look_after_store(&mut self) {
         if let Some(error) = self.tracer.audience.store.status() {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
         }
@@ -77,7 +76,6 @@ impl Service {
                 say(error);
             }
         }
-        Ok(())
     }
 
     /// Tells what is news.
