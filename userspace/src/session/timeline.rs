@@ -16,9 +16,11 @@ pub struct Timeline {
     value: u64,
     /// Up to when the buckets are filled: nanoseconds since the start.
     filled: u64,
-    /// The bucket that this is in, and where it ends: most changes fall into the one of the last.
+    /// The bucket that this is in, where it ends, and what is in it: most changes fall into the one of the last, and there are
+    /// too many timelines for the buckets of all to be in the processor's cache.
     current: u64,
     border: u64,
+    open: Bucket,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,17 +47,23 @@ impl Timeline {
     /// Of 0, in a trace that started then: nanoseconds since boot.
     #[must_use]
     pub const fn new(started: u64) -> Self {
-        Self { started, width: FINEST, buckets: Vec::new(), value: 0, filled: 0, current: 0, border: FINEST }
+        Self {
+            started,
+            width: FINEST,
+            buckets: Vec::new(),
+            value: 0,
+            filled: 0,
+            current: 0,
+            border: FINEST,
+            open: Bucket { area: 0, highest: 0 },
+        }
     }
 
     /// The number is this from then on: nanoseconds since boot. Times do not go back; one that does counts as the last.
     pub fn set(&mut self, at: u64, value: u64) {
         self.fill(at);
         self.value = value;
-        if value > 0 {
-            let bucket = self.bucket(self.current);
-            bucket.highest = bucket.highest.max(value);
-        }
+        self.open.highest = self.open.highest.max(value);
     }
 
     /// What it was, up to a moment: nanoseconds since boot. Timelines of the same start have the same stretches.
@@ -63,6 +71,7 @@ impl Timeline {
     pub fn stretches(&self, now: u64) -> Vec<Stretch> {
         let mut whole = self.clone();
         whole.fill(now);
+        whole.put_back();
         let end = now.saturating_sub(whole.started);
         let buckets = whole.buckets.iter().copied().chain(std::iter::repeat(Bucket::default()));
         (0..end.div_ceil(whole.width))
@@ -98,27 +107,35 @@ impl Timeline {
     fn stay(&mut self, until: u64) {
         let Some(lasted) = until.checked_sub(self.filled).filter(|&lasted| lasted > 0) else { return };
         self.filled = until;
-        if self.value > 0 {
-            let value = self.value;
-            let bucket = self.bucket(self.current);
-            bucket.area = bucket.area.saturating_add(value.saturating_mul(lasted));
-            bucket.highest = bucket.highest.max(value);
-        }
+        self.open.area = self.open.area.saturating_add(self.value.saturating_mul(lasted));
+        self.open.highest = self.open.highest.max(self.value);
     }
 
     fn enter(&mut self, index: u64) {
+        self.put_back();
         self.current = index;
         self.border = (index + 1).saturating_mul(self.width);
+        self.open = self.buckets.get(index as usize).copied().unwrap_or_default();
+    }
+
+    /// The buckets are complete then. Those that nothing was in are left out at the end.
+    fn put_back(&mut self) {
+        if self.open != Bucket::default() {
+            *self.bucket(self.current) = self.open;
+        }
     }
 
     /// Makes one bucket of two.
     fn widen(&mut self) {
+        self.put_back();
         let pairs = self.buckets.chunks(2).map(|pair| Bucket {
             area: pair.iter().fold(0, |sum: u64, bucket| sum.saturating_add(bucket.area)),
             highest: pair.iter().map(|bucket| bucket.highest).max().unwrap_or_default(),
         });
         self.buckets = pairs.collect();
         self.width = self.width.saturating_mul(2);
+        // What was in the open one is in its pair now.
+        self.open = Bucket::default();
         self.enter(self.filled / self.width);
     }
 
