@@ -77,8 +77,10 @@ pub mod failure {
     pub const PENDING: usize = 3;
     /// No room in the ring buffer for the stack of whoever connects.
     pub const STACK: usize = 4;
+    /// An accept queue is longer than the iterator looks: a connection from before the trace may be missing.
+    pub const QUEUE: usize = 5;
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 }
 
 /// What the program `verify` returns.

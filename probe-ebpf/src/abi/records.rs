@@ -282,7 +282,8 @@ shared! {
 }
 
 shared! {
-    /// A descriptor that refers to a wanted socket, found by the iterator.
+    /// A descriptor that refers to a wanted socket, found by the iterator. Or, of a server end without an inode, the descriptor of
+    /// the listener in whose queue it waits: its client has left, and no descriptor leads to it.
     pub struct Held {
         /// [`kind::HELD`](super::kind::HELD)
         pub header: Header,
@@ -294,7 +295,7 @@ shared! {
         pub connection: u64,
         /// Number of the listener.
         pub listener: u64,
-        /// Inode number of the socket, as in `socket:[N]`.
+        /// Inode number of the socket, as in `socket:[N]`; 0 while it is not accepted.
         pub inode: u64,
         /// Inode number of the other end; 0 if that has none (not accepted, or released).
         pub peer_inode: u64,

@@ -9,11 +9,11 @@
 use aya_ebpf::bindings::BPF_NOEXIST;
 use probe_ebpf::abi::{Config, End, Held, PROCESSOR_BITS, Queue, SEED, failure, hook, kind, peer, side};
 
-use super::{NOT_FOLLOWED, config, introduce, introduce_bound, is_ignored, known_listener};
+use super::{NOT_FOLLOWED, config, introduce, introduce_bound, is_ignored, known_listener, queue};
 use crate::{
     emit,
     kernel::{
-        offset, peek, sock,
+        offset, peek, scalar, sock,
         sock::{Sock, TCP_ESTABLISHED},
         task, zero,
     },
@@ -53,10 +53,12 @@ pub(crate) extern "C" fn held_iter(context: *const u64) -> i32 {
         && let Some(config) = config()
         && let Some(sock) = sock::of_file(file)
     {
-        let descriptor = Descriptor { task, fd };
+        let descriptor = Descriptor { task: scalar(task), fd };
         match sock.state::<false>() {
             TCP_LISTEN => listening(config, &descriptor, sock),
-            TCP_ESTABLISHED if config.listeners_only == 0 => connected(config, &descriptor, sock),
+            TCP_ESTABLISHED if config.listeners_only == 0 => {
+                connected(descriptor.task, descriptor.fd, sock.0, IN_DESCRIPTOR);
+            }
             _ => {}
         }
     }
@@ -111,6 +113,16 @@ fn listening(config: &Config, descriptor: &Descriptor, listener: Sock) {
     if is_ignored(config, number) {
         return;
     }
+    if config.listeners_only == 0 && address != 0 {
+        let before = emit::counted(hook::ITERATE, failure::RING);
+        queue::look_through(listener, |end| {
+            connected(descriptor.task, descriptor.fd, end.0, address);
+        });
+        // The descriptor is looked at again: then is the time for what comes last.
+        if emit::counted(hook::ITERATE, failure::RING) != before {
+            return;
+        }
+    }
     emit_held(descriptor, |held| {
         held.listener = number;
         held.side = side::LISTENER;
@@ -120,8 +132,27 @@ fn listening(config: &Config, descriptor: &Descriptor, listener: Sock) {
     });
 }
 
+/// [`connected`]: the descriptor refers to the end.
+const IN_DESCRIPTOR: u64 = 0;
+
+/// Looks at an end of a connection; at one that a queue leads to only if it is such an end, and its client has left. `queue` is the
+/// address of the listener that the descriptor refers to then.
+///
+/// A global function of BPF, see `kernel::scalar`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn connected(task: u64, fd: u32, sock: u64, queue: u64) -> u64 {
+    let (sock, is_waiting) = (Sock(sock), queue != IN_DESCRIPTOR);
+    if let Some(config) = config()
+        && (!is_waiting || queue::is_abandoned(sock, queue))
+    {
+        end_of_connection(config, &Descriptor { task, fd }, sock, is_waiting);
+    }
+    0
+}
+
 #[inline(always)]
-fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
+fn end_of_connection(config: &Config, descriptor: &Descriptor, sock: Sock, is_waiting: bool) {
     let other = sock.peer();
     if other.0 == 0 {
         return;
@@ -149,6 +180,10 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
             let other_side = if is_client { side::SERVER } else { side::CLIENT };
             is_followed = enter(other, connection, listener, other_side);
         }
+        // No file holds one that waits. If it was released before it was entered, nobody takes the entry away again.
+        if is_waiting && !queue::is_still(sock, other) {
+            is_followed = false;
+        }
         if !is_followed {
             if is_new {
                 let _ = ENDS.remove(&sock.0);
@@ -160,7 +195,8 @@ fn connected(config: &Config, descriptor: &Descriptor, sock: Sock) {
         held.listener = listener;
         held.side = side;
         held.peer = peer;
-        held.inode = sock.inode_number::<false>();
+        // It may be accepted by now: the record of that lies behind this one.
+        held.inode = if is_waiting { 0 } else { sock.inode_number::<false>() };
         held.peer_inode = if peer == peer::OPEN { other.inode_number::<false>() } else { 0 };
         held.opener = server.peer_pid();
         true
@@ -254,16 +290,23 @@ fn number_of(sock: Sock, other: Sock, client: Sock) -> Option<(u64, bool)> {
 /// Enters an end, unless it is there; tells whether it is now.
 #[inline(always)]
 fn enter(sock: Sock, connection: u64, listener: u64, side: u32) -> bool {
-    if ENDS.get_ptr(&sock.0).is_some() {
-        return true;
+    enter_end(sock.0, connection, listener, side) != 0
+}
+
+/// [`enter`]: a global function of BPF, see `kernel::scalar`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn enter_end(sock: u64, connection: u64, listener: u64, side: u32) -> u64 {
+    if ENDS.get_ptr(&sock).is_some() {
+        return 1;
     }
-    let inode = sock.inode_number::<false>();
+    let inode = Sock(sock).inode_number::<false>();
     let end = End { connection, listener, side, owner_exec_id: 0, owner: 0, inode };
-    if ENDS.insert(&sock.0, &end, u64::from(BPF_NOEXIST)).is_err() {
+    if ENDS.insert(&sock, &end, u64::from(BPF_NOEXIST)).is_err() {
         emit::count(hook::ITERATE, failure::ENDS);
-        return false;
+        return 0;
     }
-    true
+    1
 }
 
 /// Hands over what `fill` says of a descriptor, unless it returns false.
@@ -271,7 +314,8 @@ fn enter(sock: Sock, connection: u64, listener: u64, side: u32) -> bool {
 fn emit_held(descriptor: &Descriptor, fill: impl FnOnce(&mut Held) -> bool) {
     let Some(mut entry) = emit::reserve::<Held>(hook::ITERATE) else { return };
     let leader: u64 = peek(descriptor.task + offset!(task_leader));
-    let mut held = Held {
+    // Written in its place: what several functions of BPF keep on the stack adds up.
+    let held = entry.write(Held {
         header: emit::header::<Held>(kind::HELD),
         process: task::key_of(leader),
         comm: peek(leader + offset!(task_comm)),
@@ -284,11 +328,10 @@ fn emit_held(descriptor: &Descriptor, fill: impl FnOnce(&mut Held) -> bool) {
         peer: peer::OPEN,
         fd: descriptor.fd,
         opener: 0,
-    };
-    if !fill(&mut held) {
+    });
+    if !fill(held) {
         entry.discard(0);
         return;
     }
-    entry.write(held);
     emit::submit(entry);
 }

@@ -7,6 +7,7 @@ mod accept;
 mod attempt;
 mod connect;
 mod iterate;
+mod queue;
 mod release;
 mod verify;
 

@@ -53,6 +53,12 @@ impl Sock {
         }
     }
 
+    /// Of a listener: where its queue begins and ends, and the first `struct sk_buff` in it.
+    #[inline(always)]
+    pub(crate) fn waiting(self) -> (u64, u64) {
+        (self.0 + offset!(sock_queue), peek(self.0 + offset!(sock_queue_first)))
+    }
+
     /// `skc_state`: `TCP_LISTEN` if the socket listens.
     #[inline(always)]
     pub(crate) fn state<const TYPED: bool>(self) -> u8 {

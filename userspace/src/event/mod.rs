@@ -332,7 +332,8 @@ pub enum Record {
     Carried(Carried),
 }
 
-/// A descriptor that refers to a socket that is followed.
+/// A descriptor that refers to a socket that is followed; or to the listener in whose queue a server end waits that its client
+/// has left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// When it was seen: nanoseconds since boot.
@@ -341,7 +342,7 @@ pub struct Held {
     pub holder: Actor,
     /// The descriptor.
     pub fd: u32,
-    /// Inode of the socket.
+    /// Inode of the socket; 0 for a server end that waits.
     pub inode: u64,
     /// The listener, or the connection's.
     pub listener: u64,

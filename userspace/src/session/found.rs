@@ -59,7 +59,10 @@ impl Session {
         self.highest = self.highest.max(id >> PROCESSOR_BITS);
         let Ok((change, is_new)) = self.table.find(&found) else { return Some(self.misfit()) };
         self.unseen += u64::from(was_open && peer == Peer::Released);
-        self.holders.add((id, end), Holder { who: holder, fd: held.fd });
+        // To one that waits in a queue no descriptor refers: it is found through the listener's.
+        if held.inode != 0 {
+            self.holders.add((id, end), Holder { who: holder, fd: held.fd });
+        }
         if is_new {
             self.found.push(Pending { id, is_old: false });
             return Some(Notice::Found(id));

@@ -239,6 +239,29 @@ fn connections_from_before_the_trace_count_as_such() {
 }
 
 #[test]
+fn one_abandoned_before_the_trace_is_in_nobodys_hands() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [process(8, Some("/bin/d")), listener(1, "/run/a.sock"), Record::RoundBegins]);
+    let Record::Held(through_listener) = held(9, 8, End::Server, Peer::Released) else {
+        unreachable!("it is a descriptor")
+    };
+    feed(&mut session, [Record::Held(Held { inode: 0, ..through_listener }), Record::RoundEnds]);
+    feed(&mut session, [Record::RoundBegins, Record::RoundEnds]);
+    let found: Vec<_> = session
+        .open()
+        .map(|(_, it)| (it.state(), it.opener.actor.id.pid, it.accepted.is_none(), it.client_inode))
+        .collect();
+    assert_eq!(found, [(State::Abandoned, 7, true, 0)]);
+    assert_eq!(session.holders(9, End::Server), Some(&[][..]));
+    // The server takes it after all.
+    let accepted = What::Accept { connection: 9, listener: 1, server_inode: 109 };
+    feed(&mut session, [event(6, 8, accepted)]);
+    assert_eq!(session.open().map(|(_, it)| it.state()).collect::<Vec<_>>(), [State::ClientClosed]);
+    feed(&mut session, [event(7, 8, release(9, 1, End::Server))]);
+    assert_eq!(session.open().count(), 0);
+}
+
+#[test]
 fn an_heir_is_not_taken_for_the_opener() {
     let mut session = session(&["a.sock"]);
     feed(&mut session, [process(9, Some("/bin/heir")), listener(1, "/run/a.sock"), Record::RoundBegins]);

@@ -110,7 +110,7 @@ CREATE TABLE held (
     gid INTEGER,
     comm TEXT, -- NULL: as the process's
     fd INTEGER NOT NULL,
-    inode INTEGER NOT NULL,
+    inode INTEGER NOT NULL, -- 0: the end waits in the queue of the listener whose descriptor this is
     is_seed INTEGER, -- 1: no hook saw the connection's start
     peer INTEGER, -- the other end: 1 open, 2 queued, 3 released
     peer_inode INTEGER,

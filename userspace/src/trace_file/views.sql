@@ -7,7 +7,7 @@ WITH mark AS (
     SELECT
         connection, seq, 9, side, peer,
         CASE side WHEN 1 THEN inode ELSE peer_inode END,
-        CASE side WHEN 2 THEN inode ELSE peer_inode END,
+        CASE side WHEN 2 THEN nullif(inode, 0) ELSE peer_inode END,
         pid, opener
     FROM held WHERE connection IS NOT NULL
 ), course AS (
@@ -20,7 +20,8 @@ WITH mark AS (
         max(kind = 6 AND side = 1 OR kind = 9 AND side = 2 AND peer = 3) AS client_gone,
         max(kind = 6 AND side = 2 OR kind = 9 AND side = 1 AND peer = 3) AS server_gone,
         min(CASE WHEN kind = 9 THEN seq END) AS found,
-        min(CASE WHEN kind = 9 AND side = 2 THEN seq END) AS server_found,
+        max(kind = 9 AND side = 2) AS server_met,
+        min(CASE WHEN kind = 9 AND side = 2 AND server_inode IS NOT NULL THEN seq END) AS server_found,
         min(CASE WHEN kind = 9 AND side = 1 AND opener = pid THEN seq END) AS opener_found,
         max(client_inode) AS client_inode,
         max(server_inode) AS server_inode,
@@ -50,7 +51,7 @@ WITH mark AS (
         client_release, client_release IS NOT NULL OR client_gone AS client_released,
         server_release, server_release IS NOT NULL OR server_gone AS server_released,
         -- An end that nothing is heard of is not known to wait.
-        accept IS NULL AND server_inode IS NULL AND coalesce(c.untracked, 0) & 2 = 0 AS waits
+        accept IS NULL AND server_inode IS NULL AND (coalesce(c.untracked, 0) & 2 = 0 OR server_met) AS waits
     FROM course
     LEFT JOIN event c ON c.seq = connect
     LEFT JOIN event a ON a.seq = accept

@@ -10,7 +10,7 @@ use super::Verdict;
 use super::bench::{Bench, Door};
 use crate::run::child::Child;
 
-/// One connection in each state in which somebody holds something.
+/// One connection in each state.
 pub(super) fn list(bench: &Bench<'_>) -> anyhow::Result<()> {
     let path = bench.path("t.sock");
     let door = Door::open(&path)?;
@@ -35,8 +35,8 @@ pub(super) fn list(bench: &Bench<'_>) -> anyhow::Result<()> {
     let connections = socket["connections"].as_array().context("no connections")?;
     let mut states: Vec<_> = connections.iter().filter_map(|it| it["state"].as_str()).collect();
     states.sort_unstable();
-    // The one that was abandoned is in nobody's descriptor table: the queue's length alone tells of it.
-    ensure!(states == ["client-closed", "open", "queued", "server-closed"], "{states:?}");
+    // To the one that was abandoned no descriptor leads but the listener's.
+    ensure!(states == ["abandoned", "client-closed", "open", "queued", "server-closed"], "{states:?}");
     for connection in connections {
         check_holders(connection)?;
     }
@@ -59,6 +59,7 @@ fn check_holders(connection: &Value) -> anyhow::Result<()> {
         Some("open") => (1, 1),
         Some("client-closed") => (0, 1),
         Some("server-closed" | "queued") => (1, 0),
+        Some("abandoned") => (0, 0),
         other => anyhow::bail!("state {other:?}"),
     };
     for (end, expected) in [("client", client), ("server", server)] {

@@ -190,13 +190,15 @@ fn renewed(stage: &mut Stage, server: Who, door: Door) -> anyhow::Result<Then> {
     }))
 }
 
-/// A server of its own that dies, with one accepted and one that waits.
+/// A server of its own that dies, with one accepted, one that waits, and one that waited and was given up.
 fn second(stage: &mut Stage, _: Who, _: Door) -> anyhow::Result<Then> {
     let (server, client) = (stage.actor("second-server")?, stage.actor("second-client")?);
     let path = stage.path(SECOND);
     let door = stage.listen(server, &path, 4)?;
     let accepted = stage.pair(client, server, door)?;
+    let abandoned = stage.connect(client, door)?;
     stage.connect(client, door)?;
+    stage.close(client, abandoned, End::Client)?;
     Ok(Box::new(move |stage| {
         stage.exit(server, 4, &[(accepted, End::Server)])?;
         stage.door_closed(server, door);
@@ -204,7 +206,7 @@ fn second(stage: &mut Stage, _: Who, _: Door) -> anyhow::Result<Then> {
     }))
 }
 
-/// An abstract name in another net namespace, and its queue.
+/// An abstract name in another net namespace, and its queue, some of which was given up.
 fn abstract_name(stage: &mut Stage) -> anyhow::Result<Then> {
     let server = stage.actor("abstract-server")?;
     stage.order(server, &Command::Go(Place::NetNamespace))?;
@@ -213,12 +215,19 @@ fn abstract_name(stage: &mut Stage) -> anyhow::Result<Then> {
     let client = stage.fork(server)?;
     let door = stage.listen(server, ABSTRACT, 5)?;
     stage.pair(client, server, door)?;
-    let mut queued = [stage.connect(client, door)?, stage.connect(client, door)?];
+    let [mut abandoned, mut first, mut second] =
+        [stage.connect(client, door)?, stage.connect(client, door)?, stage.connect(client, door)?];
     stage.connect(client, door)?;
+    let last = stage.connect(client, door)?;
+    for given_up in [abandoned, last] {
+        stage.close(client, given_up, End::Client)?;
+    }
     Ok(Box::new(move |stage| {
-        stage.accept(server, door, &mut queued[0])?;
-        stage.close(client, queued[1], End::Client)?;
-        stage.accept(server, door, &mut queued[1])?;
-        stage.close(server, queued[1], End::Server)
+        stage.accept(server, door, &mut abandoned)?;
+        stage.close(server, abandoned, End::Server)?;
+        stage.accept(server, door, &mut first)?;
+        stage.close(client, second, End::Client)?;
+        stage.accept(server, door, &mut second)?;
+        stage.close(server, second, End::Server)
     }))
 }

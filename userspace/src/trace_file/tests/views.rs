@@ -219,7 +219,12 @@ fn record(at: u64, (connection, step, pid, flag): (u64, u8, u32, bool)) -> Recor
                 _ => Peer::Released,
             };
             let socket = HeldSocket::End { connection, is_seed: true, end, peer, opener: Some(opener) };
-            let inode = if flag { 1000 } else { 9000 } + connection;
+            // What waits in a queue is found through its listener's descriptor, and has no inode.
+            let inode = match end {
+                End::Client => 1000 + connection,
+                End::Server if peer == Peer::Released && pid == 41 => 0,
+                End::Server => 9000 + connection,
+            };
             Record::Held(Held { at, holder: actor(pid), fd: 3, inode, listener: LISTENER, socket })
         }
     }
