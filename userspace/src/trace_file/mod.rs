@@ -7,7 +7,7 @@
 mod code;
 mod error;
 mod insert;
-mod new_file;
+pub(crate) mod new_file;
 mod reader;
 mod replay;
 mod rows;

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOG_SIZE: i64 = 64 << 20;
 
 /// Creates the file, or takes one that is empty and ours; nothing that a link leads to, for sockleak runs as root.
-pub(super) fn create_file(path: &Path, mode: u32) -> Result<Connection, TraceError> {
+pub(crate) fn create_file(path: &Path, mode: u32) -> Result<Connection, TraceError> {
     let unwritable = |error: io::Error| TraceError::unwritable(path, &error);
     let name = path.file_name().ok_or_else(|| TraceError::Directory(path.to_owned()))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -58,7 +58,7 @@ pub(super) fn prepare(connection: &Connection, header: &Header) -> rusqlite::Res
 }
 
 /// How the file is written.
-pub(super) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // What is committed survives the end of the process, and all but the end of it the host's.

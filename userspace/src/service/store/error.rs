@@ -67,6 +67,14 @@ pub enum StoreError {
         /// Its version.
         version: i64,
     },
+    /// Not as it was written.
+    #[error("{} is damaged ({cause}); move it away, or save what is left with sqlite3's .recover", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
     /// Nothing was recorded there.
     #[error("{} holds no recording of sockleak serve; name the directory of its store", .0.display())]
     Empty(PathBuf),

@@ -20,6 +20,7 @@ mod current;
 mod directory;
 mod error;
 mod found;
+pub mod history;
 mod known;
 mod recording;
 

@@ -348,6 +348,16 @@ fn a_session_without_connections_carries_its_listeners() {
 }
 
 #[test]
+fn what_is_assumed_of_a_listener_survives_and_what_is_given_is_asked_for_anew() {
+    let mut world = World::new();
+    let slots = |session: &Session| session.sockets()[0].limit.map(|limit| (limit.slots, limit.source));
+    world.session.books.sockets[0].limit = Some(Limit { slots: 10, source: Source::Assumed });
+    assert_eq!(slots(&rebuilt(&world.session)), Some((10, Source::Assumed)));
+    world.session.books.sockets[0].limit = Some(Limit { slots: 7, source: Source::Given });
+    assert_eq!(slots(&rebuilt(&world.session)), None);
+}
+
+#[test]
 fn a_listener_that_is_closed_and_out_of_use_is_left_behind() {
     let mut world = World::new();
     world.happens(SERVER, What::ListenerClosed { listener: 3, reason: Reason::Close });

@@ -1,0 +1,281 @@
+//! What sockets were like, minute by minute, for years: it survives reboots, and the segments.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Statement, named_params};
+
+mod names;
+mod rollup;
+mod series;
+
+pub use rollup::{Minute, OTHERS, ProgramFacts, ProgramMinute, Rollup, SocketFacts, SocketMinute};
+pub use series::{Point, ProgramPoint};
+
+use super::StoreError;
+use crate::trace_file::new_file;
+use names::Names;
+
+/// Tells a history from other SQLite databases: "slkH".
+const APPLICATION_ID: i64 = 0x736c_6b48;
+const VERSION: i64 = 1;
+/// Sockets that have a history, at most.
+const MOST_SOCKETS: usize = 1024;
+/// Bytes that it takes at most, after [`History::prune`].
+const MOST_BYTES: u64 = 512 << 20;
+/// Milliseconds.
+const DAY: i64 = 24 * 3600 * 1000;
+
+/// What is there already of the same minute is added up.
+const PUT_SOCKET: &str = "
+    INSERT INTO minute VALUES (:at, :socket, :slots_max, :slots_last, :slots_limit, :queue_max, :opened, :closed, :failed,
+        :open_last)
+    ON CONFLICT DO UPDATE SET
+        slots_max = max(slots_max, excluded.slots_max),
+        slots_last = excluded.slots_last,
+        slots_limit = excluded.slots_limit,
+        queue_max = max(coalesce(queue_max, excluded.queue_max), coalesce(excluded.queue_max, queue_max)),
+        opened = opened + excluded.opened,
+        closed = closed + excluded.closed,
+        failed = failed + excluded.failed,
+        open_last = excluded.open_last";
+/// Likewise.
+const PUT_PROGRAM: &str = "
+    INSERT INTO program_minute VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET open_last = excluded.open_last, opened = opened + excluded.opened";
+
+/// The history of all sockets, in `history.db` in the directory of a store.
+#[derive(Debug)]
+pub struct History {
+    path: PathBuf,
+    connection: Connection,
+    sockets: Names,
+    programs: Names,
+    /// For how long minutes are kept, in milliseconds.
+    keep: i64,
+    most_bytes: u64,
+}
+
+impl History {
+    /// Opens the history in a directory, or begins one. One that is damaged is set aside, under a name that ends in `.damaged`.
+    /// Minutes are kept for `keep`.
+    ///
+    /// # Errors
+    /// If it was written by a newer version, or cannot be written.
+    pub fn open(directory: &Path, keep: Duration) -> Result<Self, StoreError> {
+        let path = directory.join("history.db");
+        let connection = match open(&path) {
+            Err(StoreError::Damaged { path, cause }) => {
+                let aside = directory.join("history.db.damaged");
+                tracing::warn!(
+                    "{} is damaged ({cause}); it is set aside as {}",
+                    path.display(),
+                    aside.display()
+                );
+                fs::rename(&path, aside).map_err(|error| failed(&path, &error))?;
+                open(&path)?
+            }
+            opened => opened?,
+        };
+        let names = |table| Names::read(&connection, table).map_err(|error| failure(&path, &error));
+        let (sockets, programs) = (names("socket")?, names("program")?);
+        let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        Ok(Self { path, sockets, programs, connection, keep, most_bytes: MOST_BYTES })
+    }
+
+    /// Adds a minute. What is there of it already, as after a step of the clock, is added up. Sockets beyond the first 1024 are
+    /// left out.
+    ///
+    /// # Errors
+    /// If it cannot be written: then nothing of it is.
+    pub fn add(&mut self, minute: &Minute) -> Result<(), StoreError> {
+        let added = self.try_add(minute);
+        if added.is_err() {
+            // What was entered is undone.
+            for (names, table) in [(&mut self.sockets, "socket"), (&mut self.programs, "program")] {
+                if let Ok(read) = Names::read(&self.connection, table) {
+                    *names = read;
+                }
+            }
+        }
+        added.map_err(|error| failure(&self.path, &error))
+    }
+
+    fn try_add(&mut self, minute: &Minute) -> rusqlite::Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut put_socket = transaction.prepare(PUT_SOCKET)?;
+        let mut put_program = transaction.prepare(PUT_PROGRAM)?;
+        for socket in &minute.sockets {
+            let is_known = self.sockets.contains(&socket.socket);
+            if !is_known && self.sockets.len() >= MOST_SOCKETS {
+                tracing::warn!("{} has no history: {MOST_SOCKETS} others have", socket.socket);
+                continue;
+            }
+            let id = self.sockets.id(&transaction, &socket.socket, minute.at)?;
+            insert_socket(&mut put_socket, minute.at, id, socket)?;
+            for program in &socket.programs {
+                let name = self.programs.id(&transaction, &program.program, minute.at)?;
+                let (open, opened) = (integer(program.open_last), integer(program.opened));
+                put_program.execute((minute.at, id, name, open, opened))?;
+            }
+        }
+        drop((put_socket, put_program));
+        transaction.commit()
+    }
+
+    /// The sockets that have a history, by name.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn sockets(&self) -> Result<Vec<String>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = self.connection.prepare("SELECT name FROM socket ORDER BY name")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        };
+        read().map_err(|error| failure(&self.path, &error))
+    }
+
+    /// A socket from one time to another (milliseconds since 1970), in steps of some seconds: of whole minutes, and so wide that
+    /// there are at most 1000. Steps without a minute are left out.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn series(&self, socket: &str, from: i64, to: i64, step: u64) -> Result<Vec<Point>, StoreError> {
+        series::read(&self.connection, socket, from, to, step).map_err(|error| failure(&self.path, &error))
+    }
+
+    /// The same by program.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn programs(
+        &self,
+        socket: &str,
+        from: i64,
+        to: i64,
+        step: u64,
+    ) -> Result<Vec<ProgramPoint>, StoreError> {
+        let points = series::read_programs(&self.connection, socket, from, to, step);
+        points.map_err(|error| failure(&self.path, &error))
+    }
+
+    /// Deletes what is too old (`now` in milliseconds since 1970), and the oldest days while it takes more than 512 MiB; to be
+    /// called every day. The file does not shrink: the room is used again.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn prune(&mut self, now: i64) -> Result<(), StoreError> {
+        self.try_prune(now).map_err(|error| failure(&self.path, &error))
+    }
+
+    fn try_prune(&mut self, now: i64) -> rusqlite::Result<()> {
+        self.delete_before(now.saturating_sub(self.keep))?;
+        while used(&self.connection)? > self.most_bytes {
+            // By socket, for that is how they lie.
+            let oldest = "SELECT min((SELECT min(at) FROM minute WHERE socket = socket.id)) FROM socket";
+            let oldest: Option<i64> = self.connection.query_row(oldest, [], |row| row.get(0))?;
+            let Some(oldest) = oldest else { break };
+            self.delete_before(oldest.saturating_add(DAY))?;
+        }
+        Ok(())
+    }
+
+    fn delete_before(&mut self, at: i64) -> rusqlite::Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        for table in ["minute", "program_minute"] {
+            let delete = format!("DELETE FROM {table} WHERE socket = ? AND at < ?");
+            for socket in self.sockets.ids() {
+                transaction.execute(&delete, (socket, at))?;
+            }
+        }
+        let mut names = Vec::new();
+        for table in ["socket", "program"] {
+            transaction
+                .execute(&format!("DELETE FROM {table} WHERE seen < ?"), [at.saturating_sub(names::HOUR)])?;
+            names.push(Names::read(&transaction, table)?);
+        }
+        transaction.commit()?;
+        self.programs = names.pop().unwrap_or_default();
+        self.sockets = names.pop().unwrap_or_default();
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> Result<Connection, StoreError> {
+    let connection = if fs::symlink_metadata(path).is_ok() {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        Connection::open_with_flags(path, flags).map_err(|error| failure(path, &error))?
+    } else {
+        new_file::create_file(path, 0o640)?
+    };
+    let set_up = || -> rusqlite::Result<Result<(), StoreError>> {
+        new_file::set_up(&connection)?;
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let tables = "SELECT name FROM sqlite_schema LIMIT 1";
+        let is_blank = connection.query_row(tables, [], |_| Ok(())).optional()?.is_none();
+        let version = pragma("user_version")?;
+        if is_blank {
+            let schema = include_str!("schema.sql");
+            let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};");
+            connection.execute_batch(&format!("BEGIN; {schema} {marks} COMMIT"))?;
+        } else if pragma("application_id")? != APPLICATION_ID {
+            let cause = "it is no history of sockleak".to_owned();
+            return Ok(Err(StoreError::Damaged { path: path.to_owned(), cause }));
+        } else if version > VERSION {
+            return Ok(Err(StoreError::Newer { path: path.to_owned(), version }));
+        }
+        Ok(Ok(()))
+    };
+    set_up().map_err(|error| failure(path, &error))??;
+    Ok(connection)
+}
+
+fn insert_socket(put: &mut Statement<'_>, at: i64, id: i64, socket: &SocketMinute) -> rusqlite::Result<()> {
+    put.execute(named_params! {
+        ":at": at,
+        ":socket": id,
+        ":slots_max": integer(socket.slots_max),
+        ":slots_last": integer(socket.slots_last),
+        ":slots_limit": socket.slots_limit.map(integer),
+        ":queue_max": socket.queue_max.map(integer),
+        ":opened": integer(socket.opened),
+        ":closed": integer(socket.closed),
+        ":failed": integer(socket.failed),
+        ":open_last": integer(socket.open_last),
+    })?;
+    Ok(())
+}
+
+/// As much as SQLite can count.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Bytes that are not free.
+fn used(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+    let pages = pragma("page_count")?.saturating_sub(pragma("freelist_count")?);
+    Ok(u64::from(pages) * u64::from(pragma("page_size")?))
+}
+
+fn failure(path: &Path, error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full(path.to_owned()),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            StoreError::Damaged { path: path.to_owned(), cause: error.to_string() }
+        }
+        _ => failed(path, error),
+    }
+}
+
+fn failed(path: &Path, cause: &impl ToString) -> StoreError {
+    StoreError::Stopped { path: path.to_owned(), cause: cause.to_string() }
+}
+
+#[cfg(test)]
+mod tests;
