@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, named_params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, named_params};
 
 use super::{Header, Progress, TraceError, code::unsigned, insert::Inserts, new_file, writer};
 use crate::event::Record;
@@ -95,16 +95,21 @@ pub(crate) fn resume(path: &Path) -> Result<Connection, TraceError> {
     opened.map_err(|error| TraceError::writing(path, &error))
 }
 
-/// Is it what is left of a file that was to become a segment: one without any table?
-pub(crate) fn is_blank(path: &Path) -> bool {
+/// Is it a file that is to become a segment, or was to: one without any table? If its writer was killed amid the first pages,
+/// only who `may_write` can tell for sure, for that undoes them; for who only reads, it is one then.
+pub(crate) fn is_blank(path: &Path, may_write: bool) -> bool {
     const WAIT: Duration = Duration::from_secs(1);
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let access = if may_write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    let flags = flags | access;
     let tables = Connection::open_with_flags(path, flags).and_then(|connection| {
         connection.busy_timeout(WAIT)?;
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
     });
-    tables == Ok(0)
+    match tables {
+        Ok(count) => count == 0,
+        Err(error) => !may_write && error.sqlite_error_code() == Some(ErrorCode::ReadOnly),
+    }
 }
 
 /// Sets how many pages a segment may have: as SQLite sees a full disk.

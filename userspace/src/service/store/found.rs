@@ -21,11 +21,13 @@ impl Found {
     /// came before it does not lead to the present.
     pub(super) fn last(entries: &[Entry]) -> Result<Option<Self>, StoreError> {
         for entry in entries.iter().rev().filter(|entry| entry.is_segment()) {
+            // It is asked first, for SQLite then puts in order what it was about to write.
+            if segment::is_blank(&entry.path, true) {
+                entry.remove().map_err(|error| unwritable(entry, &error))?;
+                continue;
+            }
             match look(entry) {
                 Ok(found) => return Ok(found),
-                Err(TraceError::NotATrace(path)) if segment::is_blank(&path) => {
-                    entry.remove().map_err(|error| unwritable(entry, &error))?;
-                }
                 Err(error @ (TraceError::NotATrace(_) | TraceError::Damaged { .. })) => {
                     set_aside(entry, &error)?;
                     return Ok(None);

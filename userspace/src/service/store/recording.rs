@@ -41,7 +41,7 @@ impl Recording {
                 Ok(trace) => trace,
                 // Deleted just now, or about to become one.
                 Err(TraceError::Missing(_)) => continue,
-                Err(TraceError::NotATrace(path)) if segment::is_blank(&path) => continue,
+                Err(TraceError::NotATrace(path)) if segment::is_blank(&path, false) => continue,
                 Err(error @ (TraceError::NotATrace(_) | TraceError::Damaged { .. })) => {
                     found.damaged.push(error);
                     continue;

@@ -194,6 +194,32 @@ fn a_segment_that_had_not_begun_is_removed() {
 }
 
 #[test]
+fn a_file_that_was_to_become_a_segment_may_have_a_journal() {
+    let scratch = Scratch::new();
+    let mut service = Service::start(scratch.options());
+    service.live(100);
+    service.finish();
+    // As if the service had been killed while SQLite wrote the very first pages.
+    let other = scratch.0.join("other");
+    let file = Connection::open(&other).expect("it can be created");
+    let fill = "PRAGMA cache_size = 1; BEGIN; CREATE TABLE x (y); \
+                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) \
+                INSERT INTO x SELECT i FROM n";
+    file.execute_batch(fill).expect("it can be written");
+    for suffix in ["", "-journal"] {
+        let from = format!("{}{suffix}", other.display());
+        let to = format!("{}{suffix}", scratch.file(2).display());
+        assert!(fs::copy(from, to).is_ok_and(|bytes| bytes > 0));
+    }
+    drop(file);
+    // Whoever reads leaves it alone.
+    assert_eq!(scratch.recordings().len(), 1);
+    assert_eq!(scratch.numbers(), [1, 2]);
+    let service = Service::start(scratch.options());
+    assert_eq!((service.index, scratch.numbers()), (100, vec![1]));
+}
+
+#[test]
 fn a_newer_store_is_refused_and_an_older_one_is_gone_on_with() {
     let scratch = Scratch::new();
     let mut service = Service::start(scratch.options());
