@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use tokio::task::JoinSet;
 
-use super::{Service, keeper::Keeper, upkeep::Due};
+use super::{Service, history::Minutes, keeper::Keeper, upkeep::Due};
 use crate::{
     attribution::{limits::GivenLimit, selection::Selection},
     cli::StackPolicy,
@@ -42,6 +42,7 @@ struct Before {
 
 impl Service {
     pub(super) async fn begin(config: Config, machine: Machine) -> Result<Self, Failure> {
+        tell_what_is_missing(&config);
         let root = lock()?;
         let to = &config.store;
         let settle = privilege::keep_writing;
@@ -61,9 +62,11 @@ impl Service {
         }
         before.session.selection = selection(&config, &machine);
         let tracer = resume(probe, before, config.stacks, Keeper { store }).await?;
+        let minutes = Minutes::open(&config.store);
         let alerts = Alerts::new(&config.alerts, host.clone());
         let mut service = Self {
             upkeep: Due::new(),
+            minutes,
             alerts,
             sinks,
             deliveries: JoinSet::new(),
@@ -113,11 +116,9 @@ async fn resume(
         probe.reconsider()?;
     }
     let mut tracer = Tracer::start(probe, before.session, stacks, keeper)?;
-    if is_taken_over {
-        if !tracer.skip_to(before.position) {
-            tracing::warn!("the ring does not hold what follows the store's last record");
-        }
-    } else if let Some(since) = before.until {
+    // The process before may have read on after it could not store any more.
+    let is_seamless = is_taken_over && tracer.skip_to(before.position);
+    if let (false, Some(since)) = (is_seamless, before.until) {
         tracer.feed(Record::Unwatched { since, until: clock::now() })?;
     }
     tracer.announce();
@@ -131,6 +132,16 @@ async fn resume(
         say("this kernel keeps nothing over a restart: what happens meanwhile is not seen");
     }
     Ok(tracer)
+}
+
+/// What the configuration asks for and this version does not do.
+fn tell_what_is_missing(config: &Config) {
+    if !config.http.listen.is_empty() {
+        say("[http] is not served by this version: set listen = \"off\" to make that plain");
+    }
+    if config.otlp.is_some() {
+        say("[otlp] is not served by this version: nothing is sent");
+    }
 }
 
 /// Keeps a second service out. Without a BPF file system the store's lock does, and nothing outlives this process.

@@ -1,6 +1,7 @@
 //! The service under way: tracing goes on as in a capture, what it tells is stored, and every second is looked after.
 
 mod begin;
+mod history;
 mod keeper;
 mod reload;
 mod upkeep;
@@ -94,6 +95,7 @@ struct Service {
     /// What delivers to webhooks.
     deliveries: JoinSet<()>,
     upkeep: upkeep::Due,
+    minutes: history::Minutes,
     /// Keeps a second service out.
     _root: Option<Root>,
 }
@@ -162,6 +164,7 @@ impl Service {
     fn end(mut self) -> Result<(), Failure> {
         self.drain()?;
         self.save_alerts();
+        self.end_minute();
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
         let position = self.tracer.position();
         let progress = self.progress();

@@ -49,6 +49,7 @@ impl Service {
             self.upkeep.judge = now + JUDGE_EVERY;
             let snapshot = self.snapshot();
             self.alert(&snapshot);
+            self.look_at_minute(now, &snapshot);
         }
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Watchdog]);
         Ok(())

@@ -1,0 +1,90 @@
+//! Each minute of each socket goes into the history.
+
+use tokio::time::Instant;
+
+use super::Service;
+use crate::{
+    console::say,
+    service::{
+        config::StoreSettings,
+        snapshot::{ProgramSnapshot, Snapshot, SocketSnapshot},
+        store::{
+            StoreError,
+            history::{History, ProgramFacts, Rollup, SocketFacts},
+        },
+    },
+};
+
+/// How often what is too old is removed: once a day.
+const PRUNE_EVERY: std::time::Duration = std::time::Duration::from_hours(24);
+
+/// Gathers minutes and keeps them.
+pub(super) struct Minutes {
+    rollup: Rollup,
+    history: Option<History>,
+    prune: Instant,
+}
+
+impl Minutes {
+    /// Without a history, the service goes on all the same.
+    pub(super) fn open(settings: &StoreSettings) -> Self {
+        let history = History::open(&settings.directory, settings.history_keep);
+        let history = history.inspect_err(|error| say(format_args!("{error}; no history is kept"))).ok();
+        Self { rollup: Rollup::default(), history, prune: Instant::now() }
+    }
+
+    /// # Errors
+    /// If the history cannot be written.
+    fn look(&mut self, now: Instant, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let facts: Vec<_> = snapshot.sockets.iter().map(facts).collect();
+        let minute = self.rollup.observe(snapshot.at_ms, &facts);
+        let Some(history) = &mut self.history else { return Ok(()) };
+        if let Some(minute) = minute {
+            history.add(&minute)?;
+        }
+        if now >= self.prune {
+            self.prune = now + PRUNE_EVERY;
+            history.prune(snapshot.at_ms)?;
+        }
+        Ok(())
+    }
+}
+
+fn facts(socket: &SocketSnapshot) -> SocketFacts {
+    let sum = |figure: fn(&ProgramSnapshot) -> u64| socket.programs.iter().map(figure).sum();
+    SocketFacts {
+        socket: socket.path.clone(),
+        slots: socket.slots,
+        limit: socket.limit.map(|limit| limit.slots),
+        queue: socket.queue.map(|queue| queue.length.into()),
+        open: socket.states.values().sum(),
+        opened: sum(|it| it.opened),
+        closed: sum(|it| it.closed),
+        failed: sum(|it| it.failed.values().sum()),
+        programs: socket.programs.iter().map(program_facts).collect(),
+    }
+}
+
+fn program_facts(program: &ProgramSnapshot) -> ProgramFacts {
+    let ProgramSnapshot { program, open_client, open_server, opened, .. } = program;
+    ProgramFacts { program: program.clone(), open: *open_client.max(open_server), opened: *opened }
+}
+
+impl Service {
+    /// Takes in a snapshot. What is wrong with the file is told once, and the history ends.
+    pub(super) fn look_at_minute(&mut self, now: Instant, snapshot: &Snapshot) {
+        if let Err(error) = self.minutes.look(now, snapshot) {
+            say(format_args!("{error}; no history is kept from now on"));
+            self.minutes.history = None;
+        }
+    }
+
+    /// Keeps the minute that is not over.
+    pub(super) fn end_minute(&mut self) {
+        if let (Some(minute), Some(history)) = (self.minutes.rollup.take(), &mut self.minutes.history)
+            && let Err(error) = history.add(&minute)
+        {
+            say(error);
+        }
+    }
+}
