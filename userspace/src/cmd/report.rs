@@ -134,15 +134,8 @@ fn replay_records(
         session.feed(record);
         ControlFlow::Continue(())
     })?;
-    let progress = progress.clone();
-    let frame = Frame {
-        now: progress.now,
-        losses: progress.losses,
-        skipped_runs: progress.skipped_runs,
-        gaps: progress.gaps,
-    };
     let clock = Clock::booted_at(header.boot_time);
-    Ok(Replayed { host: header.host.clone(), file, session, frame, clock })
+    Ok(Replayed { host: header.host.clone(), file, session, frame: progress.clone(), clock })
 }
 
 /// The report as far as the user wants to see it.

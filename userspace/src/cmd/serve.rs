@@ -16,7 +16,6 @@ use crate::{
 /// See [`Failure`].
 pub fn run(arguments: &Serve) -> Result<(), Failure> {
     let config = Config::load(&arguments.config)?;
-    config.check_files()?;
     if arguments.check_config {
         say(format_args!("{} can be used", arguments.config.display()));
         return Ok(());

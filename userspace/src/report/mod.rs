@@ -116,7 +116,7 @@ pub struct Program {
 }
 
 /// What surrounds a session when a report is made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     /// Now: nanoseconds since boot.
     pub now: u64,

@@ -20,6 +20,8 @@ pub use notice::{FoundConnection, Notice, Seen};
 pub use settings::Settings;
 pub use timeline::{Stretch, Timeline};
 
+use probe_ebpf::abi::PROCESSOR_BITS;
+
 use crate::{
     attribution::{
         by::By,
@@ -35,7 +37,6 @@ use crate::{
 use books::{Books, Weight};
 use found::Pending;
 use holders::Holders;
-use probe_ebpf::abi::PROCESSOR_BITS;
 
 /// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new
 /// listener under the same path; its connections count together.

@@ -21,7 +21,7 @@ pub use segment::Segment;
 pub use writer::Writer;
 pub(crate) use writer::{Closing, Committed};
 
-use crate::report::Loss;
+use crate::report::Frame;
 
 /// What is known of a session when it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,18 +48,8 @@ pub struct Header {
     pub started: u64,
 }
 
-/// What changes while a session goes on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Up to when the records are complete: nanoseconds since boot.
-    pub now: u64,
-    /// What was lost so far.
-    pub losses: Vec<Loss>,
-    /// Runs of the hooks for failed attempts that the kernel skipped.
-    pub skipped_runs: u64,
-    /// Further sentences on what is missing.
-    pub gaps: Vec<String>,
-}
+/// What changes while a session goes on, as a report is made with it. Up to its moment the records are complete.
+pub type Progress = Frame;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,42 @@
 //! What a recording needs of what the session is fed.
 
 use crate::{
+    attribution::{limits::GivenLimit, selection::Selection},
+    clock::Clock,
     event::{Record, What},
-    session::{Notice, Session},
+    probe::{attach::Probe, facts::Machine},
+    session::{Notice, Session, Settings},
+    trace_file::Header,
 };
+
+/// What a recording begins with.
+#[must_use]
+pub fn header(
+    machine: &Machine,
+    probe: &Probe,
+    selection: &Selection,
+    settings: &Settings,
+    clock: &Clock,
+) -> Header {
+    Header {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: host_name(),
+        boot_id: machine.boot_id.clone(),
+        kernel: machine.release.clone(),
+        boot_time: clock.boot_time(),
+        targets: selection.given().map(str::to_owned).collect(),
+        leak_age: settings.leak_age,
+        limits: settings.limits.iter().map(|limit| GivenLimit::text(limit).to_owned()).collect(),
+        hooks: serde_json::to_value(&probe.hooks).unwrap_or_default(),
+        started: settings.started,
+    }
+}
+
+/// The host's name.
+#[must_use]
+pub fn host_name() -> String {
+    nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned()
+}
 
 /// Is this a record that the report depends on? `place` is the path that a failed attempt without a listener meant.
 pub(super) fn is_worth_keeping(kind: Kind, notice: Option<&Notice<'_>>) -> (bool, Option<Vec<u8>>) {

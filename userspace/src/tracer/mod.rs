@@ -29,6 +29,7 @@ use crate::{
     session::{FoundConnection, Notice, Seen, Session},
 };
 use keep::Kind;
+pub use keep::{header, host_name};
 use source::Source;
 
 /// Who is told what happens, and keeps it.

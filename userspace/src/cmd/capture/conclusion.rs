@@ -25,6 +25,7 @@ use crate::{
         pictures::pictures,
         text,
     },
+    tracer,
 };
 
 /// What stands for the recording in a report without one.
@@ -99,7 +100,7 @@ impl Run<'_> {
             let recording = self.arguments.output.as_deref().map(Path::display);
             let pictures = if file.wants_pictures() { pictures(session, now) } else { Vec::new() };
             file.write(Section {
-                host: recording::host(),
+                host: tracer::host_name(),
                 file: recording.map_or_else(|| NOT_RECORDED.to_owned(), |path| path.to_string()),
                 report,
                 clock: self.clock.clone(),

@@ -2,7 +2,7 @@
 
 use super::teller::Teller;
 use crate::{
-    attribution::{limits::GivenLimit, selection::Selection},
+    attribution::selection::Selection,
     cli::Capture,
     clock::Clock,
     console::say,
@@ -11,8 +11,8 @@ use crate::{
     probe::{attach::Probe, facts::Machine},
     report::Frame,
     session::Settings,
-    trace_file::{Header, Progress, Writer},
-    tracer::Tracer,
+    trace_file::Writer,
+    tracer::{self, Tracer},
 };
 
 /// Begins a recording, if one is asked for.
@@ -25,24 +25,8 @@ pub(super) fn begin(
     clock: &Clock,
 ) -> Result<Option<Writer>, Failure> {
     let Some(path) = &arguments.output else { return Ok(None) };
-    let header = Header {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        host: host(),
-        boot_id: machine.boot_id.clone(),
-        kernel: machine.release.clone(),
-        boot_time: clock.boot_time(),
-        targets: selection.given().map(str::to_owned).collect(),
-        leak_age: settings.leak_age,
-        limits: settings.limits.iter().map(|limit| GivenLimit::text(limit).to_owned()).collect(),
-        hooks: serde_json::to_value(&probe.hooks).unwrap_or_default(),
-        started: settings.started,
-    };
+    let header = tracer::header(machine, probe, selection, settings, clock);
     Ok(Some(Writer::create(path, &header, privilege::keep_writing)?))
-}
-
-/// The host's name.
-pub(super) fn host() -> String {
-    nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Has written what there is, and tells if that has failed: then the capture goes on without.
@@ -50,7 +34,7 @@ pub(super) fn flush(tracer: &mut Tracer<Teller>) {
     if tracer.audience.recording.is_none() {
         return;
     }
-    let progress = progress(tracer.frame());
+    let progress = tracer.frame();
     let Some(writer) = &mut tracer.audience.recording else { return };
     writer.flush(progress);
     if let Some(error) = writer.status() {
@@ -62,9 +46,5 @@ pub(super) fn flush(tracer: &mut Tracer<Teller>) {
 /// Ends the recording as the report has it.
 pub(super) fn end(teller: &mut Teller, frame: &Frame) -> Result<(), Failure> {
     let Some(writer) = teller.recording.take() else { return Ok(()) };
-    Ok(writer.finish(progress(frame.clone()))?)
-}
-
-fn progress(Frame { now, losses, skipped_runs, gaps }: Frame) -> Progress {
-    Progress { now, losses, skipped_runs, gaps }
+    Ok(writer.finish(frame.clone())?)
 }

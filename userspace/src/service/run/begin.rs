@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::{Service, history::Minutes, keeper::Keeper, upkeep::Due};
 use crate::{
-    attribution::{limits::GivenLimit, selection::Selection},
+    attribution::selection::Selection,
     cli::StackPolicy,
     clock::{self, Clock, nanoseconds},
     console::say,
@@ -25,7 +25,6 @@ use crate::{
         store::{Options, Store},
     },
     session::{Session, Settings},
-    trace_file::{Header, Progress},
     tracer::{self, Tracer},
 };
 
@@ -52,15 +51,15 @@ impl Service {
         let source = source(&machine, &probe);
         let clock = Clock::read();
         let settings = settings(&config);
-        let mut before = restore(&mut store, &machine, &settings, &config)?;
-        let host = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
-        let header = header(&config, &machine, &probe, &clock, &host, before.session.settings().started);
+        let before = restore(&mut store, &machine, &settings, &config)?;
+        let session = &before.session;
+        let header = tracer::header(&machine, &probe, &session.selection, session.settings(), &clock);
+        let host = header.host.clone();
         let is_taken_over = probe.is_taken_over();
         let position = if is_taken_over { before.position } else { Position::default() };
-        if let Err(error) = store.start(header, &source, position.0, || before.session.carry()) {
+        if let Err(error) = store.start(header, &source, position.0, || session.carry()) {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
         }
-        before.session.selection = selection(&config, &machine);
         let tracer = resume(probe, before, config.stacks, Keeper { store }).await?;
         let minutes = Minutes::open(&config.store);
         let alerts = Alerts::new(&config.alerts, host.clone());
@@ -73,6 +72,7 @@ impl Service {
             machine,
             host,
             clock,
+            progress: tracer.frame(),
             tracer,
             config,
             _root: root,
@@ -238,34 +238,4 @@ pub(super) fn settings(config: &Config) -> Settings {
 /// What is looked for.
 pub(super) fn selection(config: &Config, machine: &Machine) -> Selection {
     tracer::select(config.targets.iter().map(|it| it.target.clone()).collect(), machine)
-}
-
-fn header(
-    config: &Config,
-    machine: &Machine,
-    probe: &Probe,
-    clock: &Clock,
-    host: &str,
-    started: u64,
-) -> Header {
-    Header {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        host: host.to_owned(),
-        boot_id: machine.boot_id.clone(),
-        kernel: machine.release.clone(),
-        boot_time: clock.boot_time(),
-        targets: config.targets.iter().map(|it| it.target.given().to_owned()).collect(),
-        leak_age: nanoseconds(config.leak_age),
-        limits: config.limits().iter().map(|limit| GivenLimit::text(limit).to_owned()).collect(),
-        hooks: serde_json::to_value(&probe.hooks).unwrap_or_default(),
-        started,
-    }
-}
-
-impl Service {
-    /// What surrounds the records in the store.
-    pub(super) fn progress(&self) -> Progress {
-        let frame = self.frame();
-        Progress { now: frame.now, losses: frame.losses, skipped_runs: frame.skipped_runs, gaps: frame.gaps }
-    }
 }

@@ -1,5 +1,7 @@
 //! Each minute of each socket goes into the history.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::Service;
@@ -16,7 +18,7 @@ use crate::{
 };
 
 /// How often what is too old is removed: once a day.
-const PRUNE_EVERY: std::time::Duration = std::time::Duration::from_hours(24);
+const PRUNE_EVERY: Duration = Duration::from_hours(24);
 
 /// Gathers minutes and keeps them.
 pub(super) struct Minutes {

@@ -21,11 +21,12 @@ use super::{
     snapshot::{Snapshot, Surroundings},
 };
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     console::say,
     failure::Failure,
     probe::{facts::Machine, pins::Root},
     report::Frame,
+    trace_file::Progress,
     tracer::Tracer,
 };
 use keeper::Keeper;
@@ -90,6 +91,8 @@ struct Service {
     host: String,
     clock: Clock,
     tracer: Tracer<Keeper>,
+    /// As it was in the last second: putting it together asks the kernel about each program.
+    progress: Progress,
     alerts: Alerts,
     sinks: Sinks,
     /// What delivers to webhooks.
@@ -135,7 +138,7 @@ impl Service {
     /// Has everything that was read committed, with the place in the ring that it comes up to.
     fn store(&mut self) {
         let position = self.tracer.position();
-        let progress = self.progress();
+        let progress = Progress { now: clock::now(), ..self.progress.clone() };
         self.tracer.audience.store.flush(progress, position.0);
     }
 
@@ -167,7 +170,7 @@ impl Service {
         self.end_minute();
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
         let position = self.tracer.position();
-        let progress = self.progress();
+        let progress = self.frame();
         let Tracer { probe, audience, .. } = self.tracer;
         audience.store.finish(progress, position.0)?;
         if probe.pins.is_some() {

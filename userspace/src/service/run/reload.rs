@@ -1,5 +1,7 @@
 //! A new configuration while the service runs.
 
+use std::time::Duration;
+
 use super::{Service, begin};
 use crate::{
     console::say,
@@ -14,11 +16,7 @@ impl Service {
     /// Reads the configuration again. A bad one is refused with a sentence, and the old one stays. What is tracked stays tracked:
     /// sockets that are looked for no more are followed until their connections are closed.
     pub(super) async fn reload(&mut self) -> Result<(), Failure> {
-        let read = Config::load(&self.config.path).and_then(|config| {
-            config.check_files()?;
-            Ok(config)
-        });
-        let config = match read {
+        let config = match Config::load(&self.config.path) {
             Ok(config) => config,
             Err(error) => {
                 say(format_args!("{error}; the configuration stays as it was"));
@@ -63,7 +61,7 @@ impl Service {
         match Sinks::open(&config.alerts.sinks) {
             Ok((sinks, deliveries)) => {
                 self.alerts = Alerts::new(&config.alerts, self.host.clone());
-                self.alerts.restore(&saved, &Moment::now(), std::time::Duration::ZERO);
+                self.alerts.restore(&saved, &Moment::now(), Duration::ZERO);
                 sinks.restore(&saved);
                 self.sinks = sinks;
                 self.deliveries.abort_all();

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::Service;
 use crate::{
+    clock,
     console::say,
     failure::Failure,
     service::{
@@ -45,6 +46,7 @@ impl Service {
             self.upkeep.round = now + ROUND_EVERY;
             self.round().await?;
         }
+        self.progress = self.frame();
         self.store();
         self.look_after_store();
         self.tracer.settle();
@@ -63,7 +65,7 @@ impl Service {
     /// Looks who holds what, if something has been open for long.
     async fn round(&mut self) -> Result<(), Failure> {
         let session = &self.tracer.session;
-        let (now, leak_age) = (crate::clock::now(), session.settings().leak_age);
+        let (now, leak_age) = (clock::now(), session.settings().leak_age);
         if session.open().any(|(_, connection)| connection.age(now) >= leak_age) {
             self.tracer.last_look().await?;
         }
@@ -75,8 +77,8 @@ impl Service {
         if let Some(error) = self.tracer.audience.store.status() {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
         }
-        if self.tracer.audience.store.is_due(crate::clock::now()) {
-            let (progress, position) = (self.progress(), self.tracer.position());
+        if self.tracer.audience.store.is_due(clock::now()) {
+            let (progress, position) = (self.progress.clone(), self.tracer.position());
             let carry = self.tracer.session.carry();
             if let Err(error) = self.tracer.audience.store.begin_segment(progress, position.0, carry) {
                 say(error);

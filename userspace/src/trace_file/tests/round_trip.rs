@@ -1,7 +1,10 @@
 use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
-use crate::event::{End, Frame, Held, HeldSocket, Listener, Peer, Reason, Stack};
+use crate::{
+    event::{End, Frame, Held, HeldSocket, Listener, Peer, Reason, Stack},
+    report::Loss,
+};
 
 fn number() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), Just(u64::MAX), Just(1 << 63), Just((1 << 63) - 1), any::<u64>()]
