@@ -1,0 +1,158 @@
+//! A snapshot added up for the series that are shown.
+
+use std::collections::BTreeMap;
+
+use super::{OTHER, Own, counts::Counts, names::Names};
+use crate::{
+    attribution::limits::Limit,
+    event::Queue,
+    probe::status::Outcome,
+    service::snapshot::{LIFETIME_BOUNDS, STATES, Snapshot, SocketSnapshot},
+    verdict::Verdict,
+};
+
+/// Findings with series of their own, the most severe of them.
+pub(super) const MOST_FINDINGS: usize = 200;
+
+/// Everything that is shown.
+#[derive(Debug)]
+pub(super) struct Figures {
+    pub(super) version: &'static str,
+    pub(super) kernel: String,
+    pub(super) started_ms: i64,
+    pub(super) complete: bool,
+    pub(super) skipped_runs: u64,
+    pub(super) unseen_releases: u64,
+    /// Events lost by hook and what was lost.
+    pub(super) losses: BTreeMap<(String, String), u64>,
+    /// Hooks by name and kind, and whether they are attached.
+    pub(super) hooks: BTreeMap<(&'static str, String), bool>,
+    pub(super) sockets: BTreeMap<String, SocketFigures>,
+    /// Connections by socket, program and verdict.
+    pub(super) findings: BTreeMap<(String, String, &'static str), u64>,
+    pub(super) own: Own,
+}
+
+/// A socket, or several that are shown together: those of one path in several namespaces, and the others.
+#[derive(Debug, Default)]
+pub(super) struct SocketFigures {
+    pub(super) found: u64,
+    pub(super) slots: u64,
+    pub(super) limit: Option<u64>,
+    pub(super) queue: Option<Queue>,
+    pub(super) backlog: Option<u64>,
+    pub(super) states: BTreeMap<&'static str, u64>,
+    pub(super) oldest_ns: u64,
+    pub(super) since_accept_ns: Option<u64>,
+    pub(super) seconds_until_full: Option<u64>,
+    /// By upper bound, cumulative; the last counts all.
+    pub(super) lifetimes: Vec<u64>,
+    pub(super) lifetimes_seconds: f64,
+    pub(super) programs: BTreeMap<String, Counts>,
+    /// Client ends that are open, and the old ones among them, by program.
+    pub(super) held: BTreeMap<String, (u64, u64)>,
+}
+
+impl Figures {
+    pub(super) fn new(snapshot: &Snapshot, own: Own, names: &mut Names) -> Self {
+        let mut losses = BTreeMap::new();
+        for loss in &snapshot.losses {
+            *losses.entry((loss.hook.to_string(), loss.what.to_string())).or_default() += loss.count;
+        }
+        let mut hooks = BTreeMap::new();
+        for status in &snapshot.hooks {
+            let kind = status.kind.map_or_else(|| "none".to_owned(), |kind| kind.to_string());
+            *hooks.entry((status.hook.name(), kind)).or_default() |= status.status == Outcome::Attached;
+        }
+        let sockets = sockets(snapshot, names);
+        Self {
+            version: snapshot.version,
+            kernel: snapshot.kernel.clone(),
+            started_ms: snapshot.started_ms,
+            complete: snapshot.complete,
+            skipped_runs: snapshot.skipped_runs,
+            unseen_releases: snapshot.unseen_releases,
+            losses,
+            hooks,
+            sockets,
+            findings: findings(snapshot, names),
+            own,
+        }
+    }
+}
+
+fn sockets(snapshot: &Snapshot, names: &mut Names) -> BTreeMap<String, SocketFigures> {
+    let mut together: BTreeMap<&str, Vec<&SocketSnapshot>> = BTreeMap::new();
+    for socket in &snapshot.sockets {
+        together.entry(names.socket(&socket.path)).or_default().push(socket);
+    }
+    together.into_iter().map(|(name, sockets)| (name.to_owned(), socket(name, &sockets, names))).collect()
+}
+
+fn socket(name: &str, sockets: &[&SocketSnapshot], names: &mut Names) -> SocketFigures {
+    let mut figures = SocketFigures {
+        states: STATES.iter().map(|state| (state.name(), 0)).collect(),
+        lifetimes: vec![0; LIFETIME_BOUNDS.len() + 1],
+        // Of several, one without a limit can take any number of connections.
+        limit: sockets.iter().map(|socket| socket.limit.map(|Limit { slots, .. }| slots)).sum(),
+        ..SocketFigures::default()
+    };
+    let mut programs: BTreeMap<&str, Counts> = BTreeMap::new();
+    for socket in sockets {
+        figures.add(socket);
+        for program in &socket.programs {
+            programs.entry(&program.program).or_default().add(&Counts::of(program));
+        }
+    }
+    figures.programs = names.rows(name, &programs);
+    for program in sockets.iter().flat_map(|socket| &socket.programs) {
+        let shown = if names.shows(name, &program.program) { &program.program } else { OTHER };
+        let (open, old) = figures.held.entry(shown.to_owned()).or_default();
+        *open += program.open_client;
+        *old += program.old_client;
+    }
+    figures
+}
+
+impl SocketFigures {
+    fn add(&mut self, socket: &SocketSnapshot) {
+        self.found += socket.programs.iter().map(|program| program.before_trace).sum::<u64>();
+        self.slots += socket.slots;
+        self.backlog = sum(self.backlog, socket.backlog.map(u64::from));
+        if let Some(more) = socket.queue {
+            let own = self.queue.get_or_insert(Queue { length: 0, max: 0 });
+            own.length = own.length.saturating_add(more.length);
+            own.max = own.max.saturating_add(more.max);
+        }
+        for (state, count) in &socket.states {
+            *self.states.entry(state).or_default() += count;
+        }
+        self.oldest_ns = self.oldest_ns.max(socket.oldest_ns.unwrap_or(0));
+        self.since_accept_ns = least(self.since_accept_ns, socket.since_accept_ns);
+        self.seconds_until_full = least(self.seconds_until_full, socket.seconds_until_full);
+        for (own, more) in self.lifetimes.iter_mut().zip(&socket.lifetimes) {
+            *own += more;
+        }
+        self.lifetimes_seconds += socket.lifetimes_seconds;
+    }
+}
+
+fn sum(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    a.into_iter().chain(b).reduce(u64::saturating_add)
+}
+
+fn least(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    a.into_iter().chain(b).min()
+}
+
+/// Whoever is accused is named, whether the program is among the busiest or not.
+fn findings(snapshot: &Snapshot, names: &mut Names) -> BTreeMap<(String, String, &'static str), u64> {
+    let mut all = BTreeMap::new();
+    let unhealthy = snapshot.findings.iter().filter(|finding| finding.verdict != Verdict::Healthy);
+    for (nth, finding) in unhealthy.enumerate() {
+        let program = if nth < MOST_FINDINGS { &finding.program } else { OTHER };
+        let key = (names.socket(&finding.path).to_owned(), program.to_owned(), finding.verdict.name());
+        *all.entry(key).or_default() += finding.count;
+    }
+    all
+}
