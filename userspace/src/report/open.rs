@@ -170,7 +170,7 @@ pub struct HeldBy<'s> {
 }
 
 impl<'s> Open<'s> {
-    fn new(session: &'s Session, socket: SocketId, connection: &'s Connection, now: u64) -> Self {
+    pub(crate) fn new(session: &'s Session, socket: SocketId, connection: &'s Connection, now: u64) -> Self {
         let opener = &connection.opener;
         let process = opener.process.as_deref();
         let accepted = connection.accepted.as_ref();

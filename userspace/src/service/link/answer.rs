@@ -1,0 +1,225 @@
+//! What is answered, and how that becomes bytes.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{
+    Question,
+    connections::{Page, Story},
+    question::{ConnectionFilter, SeriesRange},
+};
+use crate::{
+    probe::status::HookStatus,
+    report::findings::FindingReport,
+    service::{
+        metrics,
+        snapshot::{Snapshot, SocketSnapshot},
+    },
+};
+
+/// The content type of JSON.
+pub const JSON: &str = "application/json";
+
+/// An answer as HTTP has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP's status.
+    pub status: u16,
+    /// What the body is.
+    pub content_type: String,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Who knows the answers. Each is worked out when it is asked for, and should take milliseconds at most.
+pub trait Answers {
+    /// The metrics, as [`metrics::Metrics::encode`] writes them.
+    fn metrics(&mut self) -> String;
+    /// Whether everything works.
+    fn health(&mut self) -> Health;
+    /// What is known now.
+    fn snapshot(&mut self) -> Snapshot;
+    /// Open connections, as [`Page::new`] picks them.
+    fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_>;
+    /// One connection, None if it is not known, or not any more.
+    fn connection(&mut self, id: u64) -> Option<Story<'_>>;
+    /// How full a socket was.
+    ///
+    /// # Errors
+    /// A sentence, if there is no history or it cannot be read.
+    fn series(&mut self, range: &SeriesRange) -> Result<Vec<Point>, String>;
+}
+
+/// Whether everything works.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Health {
+    /// How it is.
+    pub status: HealthStatus,
+    /// Why it is not well, a sentence each.
+    pub because: Vec<String>,
+    /// How each hook came out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookReport>,
+    /// Seconds since the service began to trace.
+    pub uptime_seconds: u64,
+    /// Version of sockleak.
+    pub version: &'static str,
+}
+
+/// How a hook came out, in short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HookReport {
+    /// Its name.
+    pub hook: &'static str,
+    /// Whether it is attached.
+    pub attached: bool,
+    /// Why not, or a warning.
+    pub reason: Option<String>,
+}
+
+impl From<&HookStatus> for HookReport {
+    fn from(status: &HookStatus) -> Self {
+        Self {
+            hook: status.hook.name(),
+            attached: status.status == crate::probe::status::Outcome::Attached,
+            reason: status.reason.clone(),
+        }
+    }
+}
+
+/// How the service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthStatus {
+    /// It does not know yet what was open before it started.
+    Starting,
+    /// Everything works.
+    Ok,
+    /// It traces, and something is missing.
+    Degraded,
+}
+
+/// A socket at a time in the past.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Point {
+    /// When this stretch began: milliseconds since 1970.
+    pub at_ms: i64,
+    /// The most slots in use in it.
+    pub slots_max: u64,
+    /// Those in use at its end.
+    pub slots_last: u64,
+    /// How many there were.
+    pub slots_limit: Option<u64>,
+    /// The longest accept queue.
+    pub queue_max: Option<u64>,
+    /// Connections opened.
+    pub opened: u64,
+    /// Connections closed.
+    pub closed: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Connections that were not closed at its end.
+    pub open_last: u64,
+}
+
+#[derive(Serialize)]
+struct Findings {
+    at_ms: i64,
+    complete: bool,
+    incomplete_because: Vec<String>,
+    findings: Vec<FindingReport>,
+}
+
+#[derive(Serialize)]
+struct Sockets {
+    at_ms: i64,
+    sockets: Vec<SocketSnapshot>,
+}
+
+#[derive(Serialize)]
+struct Series<'a> {
+    socket: &'a str,
+    from_ms: i64,
+    to_ms: i64,
+    points: Vec<Point>,
+}
+
+impl Answer {
+    /// Something in JSON.
+    #[must_use]
+    pub fn json(value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => Self { status: 200, content_type: JSON.to_owned(), body: body.into() },
+            Err(error) => Self::error(500, &format!("the answer cannot be written: {error}")),
+        }
+    }
+
+    /// A refusal, in a sentence.
+    #[must_use]
+    pub fn error(status: u16, sentence: &str) -> Self {
+        let body = serde_json::json!({"error": sentence}).to_string();
+        Self { status, content_type: JSON.to_owned(), body: body.into() }
+    }
+}
+
+/// Answers a question. Subscriptions are the link's own affair and no question for here.
+#[must_use]
+pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
+    match question {
+        Question::Metrics => Answer {
+            status: 200,
+            content_type: metrics::CONTENT_TYPE.to_owned(),
+            body: answers.metrics().into(),
+        },
+        Question::Health => Answer::json(&answers.health()),
+        Question::Ready => {
+            let health = answers.health();
+            let status = if health.status == HealthStatus::Starting { 503 } else { 200 };
+            Answer { status, ..Answer::json(&health) }
+        }
+        Question::Snapshot => Answer::json(&answers.snapshot()),
+        Question::Sockets => {
+            let Snapshot { at_ms, sockets, .. } = answers.snapshot();
+            Answer::json(&Sockets { at_ms, sockets })
+        }
+        Question::Findings(filter) => {
+            let Snapshot { at_ms, complete, incomplete_because, mut findings, .. } = answers.snapshot();
+            findings.retain(|finding| {
+                is_asked_for(filter.socket.as_deref(), &finding.path)
+                    && is_asked_for(filter.verdict.as_deref(), finding.verdict.name())
+            });
+            Answer::json(&Findings { at_ms, complete, incomplete_because, findings })
+        }
+        Question::Connections(filter) => {
+            let mut page = answers.connections(filter);
+            if !filter.with_argv {
+                page.hide_argv();
+            }
+            Answer::json(&page)
+        }
+        Question::Connection { id, with_argv } => match answers.connection(*id) {
+            Some(mut story) => {
+                if !with_argv {
+                    story.connection.opener.argv = None;
+                }
+                Answer::json(&story)
+            }
+            None => Answer::error(404, &format!("no open connection has the number {id}")),
+        },
+        Question::Series(range) => match answers.series(range) {
+            Ok(points) => {
+                let SeriesRange { ref socket, from_ms, to_ms, .. } = *range;
+                Answer::json(&Series { socket, from_ms, to_ms, points })
+            }
+            Err(sentence) => Answer::error(503, &sentence),
+        },
+        Question::Subscribe { .. } | Question::Unsubscribe { .. } => {
+            Answer::error(500, "a subscription is no question")
+        }
+    }
+}
+
+/// Is this what was asked for? Everything is, unless something was.
+pub(super) fn is_asked_for(asked: Option<&str>, it: &str) -> bool {
+    asked.is_none_or(|asked| asked == it)
+}

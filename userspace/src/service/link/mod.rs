@@ -1,0 +1,23 @@
+//! What the process that answers HTTP and the tracer say to each other, over a pair of connected sockets.
+//!
+//! The tracer reads other people's processes, so it never parses HTTP; the other process does, has no privileges, and is not
+//! trusted: what it sends is bounded and checked, and whatever is wrong with it ends the link.
+//!
+//! Each message is a frame of a length (32 bits, big endian) and so many bytes: a line of JSON, and in the direction of the web
+//! process a body after it.
+
+pub mod answer;
+mod asker;
+pub mod connections;
+mod frame;
+pub mod question;
+mod tracer;
+
+pub use answer::{Answer, Answers, respond};
+pub use asker::{AskError, Asker, EventText, Subscription};
+pub use frame::{LinkError, Settings};
+pub use question::Question;
+pub use tracer::{Asked, Link};
+
+#[cfg(test)]
+mod tests;
