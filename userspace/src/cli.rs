@@ -52,6 +52,20 @@ pub enum Command {
     /// Have the kernel stop tracing for a service that was stopped.
     #[command(after_help = EXIT_CODES)]
     Detach,
+    /// Answer HTTP for `sockleak serve`, which starts it.
+    #[command(hide = true)]
+    Web(Web),
+}
+
+/// Arguments of `web`.
+#[derive(Debug, Args)]
+pub struct Web {
+    /// Descriptor of the link to the tracer.
+    #[arg(long, value_name = "FD")]
+    pub link: i32,
+    /// Descriptor of a socket that listens.
+    #[arg(long, value_name = "FD")]
+    pub listen: Vec<i32>,
 }
 
 /// Arguments of `capture`.

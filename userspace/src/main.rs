@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => cmd::check::run(&arguments),
         Command::Serve(arguments) => cmd::serve::run(&arguments),
         Command::Detach => cmd::serve::detach(),
+        Command::Web(arguments) => cmd::web::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

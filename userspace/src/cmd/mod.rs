@@ -8,3 +8,4 @@ pub mod list;
 mod output;
 pub mod report;
 pub mod serve;
+pub mod web;

@@ -7,3 +7,4 @@ pub mod metrics;
 pub mod run;
 pub mod snapshot;
 pub mod store;
+pub mod web;

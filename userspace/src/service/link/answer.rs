@@ -14,6 +14,7 @@ use crate::{
     service::{
         metrics,
         snapshot::{Snapshot, SocketSnapshot},
+        store::history::{Point, ProgramPoint},
     },
 };
 
@@ -47,7 +48,7 @@ pub trait Answers {
     ///
     /// # Errors
     /// A sentence, if there is no history or it cannot be read.
-    fn series(&mut self, range: &SeriesRange) -> Result<Vec<Point>, String>;
+    fn series(&mut self, range: &SeriesRange) -> Result<Series, String>;
 }
 
 /// Whether everything works.
@@ -99,27 +100,13 @@ pub enum HealthStatus {
     Degraded,
 }
 
-/// A socket at a time in the past.
+/// How full a socket was over time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Point {
-    /// When this stretch began: milliseconds since 1970.
-    pub at_ms: i64,
-    /// The most slots in use in it.
-    pub slots_max: u64,
-    /// Those in use at its end.
-    pub slots_last: u64,
-    /// How many there were.
-    pub slots_limit: Option<u64>,
-    /// The longest accept queue.
-    pub queue_max: Option<u64>,
-    /// Connections opened.
-    pub opened: u64,
-    /// Connections closed.
-    pub closed: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-    /// Connections that were not closed at its end.
-    pub open_last: u64,
+pub struct Series {
+    /// The socket as a whole.
+    pub points: Vec<Point>,
+    /// Its programs.
+    pub programs: Vec<ProgramPoint>,
 }
 
 #[derive(Serialize)]
@@ -137,11 +124,12 @@ struct Sockets {
 }
 
 #[derive(Serialize)]
-struct Series<'a> {
+struct SeriesOf<'a> {
     socket: &'a str,
     from_ms: i64,
     to_ms: i64,
-    points: Vec<Point>,
+    #[serde(flatten)]
+    series: Series,
 }
 
 impl Answer {
@@ -207,9 +195,9 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
             None => Answer::error(404, &format!("no open connection has the number {id}")),
         },
         Question::Series(range) => match answers.series(range) {
-            Ok(points) => {
+            Ok(series) => {
                 let SeriesRange { ref socket, from_ms, to_ms, .. } = *range;
-                Answer::json(&Series { socket, from_ms, to_ms, points })
+                Answer::json(&SeriesOf { socket, from_ms, to_ms, series })
             }
             Err(sentence) => Answer::error(503, &sentence),
         },

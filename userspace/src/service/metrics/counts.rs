@@ -39,6 +39,19 @@ impl Counts {
         }
     }
 
+    /// Makes each figure at least that of another.
+    pub(super) fn raise(&mut self, other: &Self) {
+        self.opened = self.opened.max(other.opened);
+        self.closed = self.closed.max(other.closed);
+        for (own, least) in self.released.iter_mut().zip(other.released) {
+            *own = least.max(*own);
+        }
+        for (error, &least) in &other.failed {
+            let own = self.failed.entry(error.clone()).or_default();
+            *own = least.max(*own);
+        }
+    }
+
     /// What is more than in `base`.
     pub(super) fn since(&self, base: &Self) -> Self {
         let mut released = self.released;

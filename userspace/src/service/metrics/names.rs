@@ -24,6 +24,8 @@ const MOST_IN_ALL: usize = 2048;
 pub(super) struct Names {
     sockets: HashMap<String, Shown>,
     programs: usize,
+    /// What was shown of the other sockets: one that is looked for no more takes its figures with it.
+    least: Counts,
 }
 
 /// The programs of a socket that were shown, each with what it did while it counted among the others.
@@ -61,7 +63,10 @@ impl Names {
         programs: &BTreeMap<&str, Counts>,
     ) -> BTreeMap<String, Counts> {
         let Some(shown) = self.sockets.get_mut(socket) else {
-            return others(programs.values());
+            let mut sum = Counts::default();
+            programs.values().for_each(|counts| sum.add(counts));
+            self.least.raise(&sum);
+            return BTreeMap::from([(OTHER.to_owned(), self.least.clone())]);
         };
         let mut busiest: Vec<_> = programs.iter().filter(|(name, _)| **name != OTHER).collect();
         busiest.sort_by_key(|(name, counts)| (Reverse(counts.weight()), **name));
@@ -147,9 +152,13 @@ mod tests {
         }
         assert_eq!(names.socket("/another"), OTHER);
         assert_eq!(names.socket("/s0"), "/s0");
-        let rows = names.rows(OTHER, &BTreeMap::from([("/bin/a", opened(1)), ("/bin/b", opened(2))]));
-        assert_eq!(rows.keys().collect::<Vec<_>>(), [OTHER]);
-        assert_eq!(sum(&rows), 3);
+        let two = BTreeMap::from([("/bin/a", opened(1)), ("/bin/b", opened(2))]);
+        let one = BTreeMap::from([("/bin/b", opened(2))]);
+        // A socket that is not looked for any more does not make what is left fall.
+        for programs in [&two, &one] {
+            let rows = names.rows(OTHER, programs);
+            assert_eq!(rows, BTreeMap::from([(OTHER.to_owned(), opened(3))]));
+        }
     }
 
     #[test]

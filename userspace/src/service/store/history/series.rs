@@ -11,6 +11,7 @@ const MOST_POINTS: i64 = 1000;
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Point {
     /// Where the step begins: milliseconds since 1970, UTC.
+    #[serde(rename = "at_ms")]
     pub at: i64,
     /// Slots in use at most.
     pub slots_max: u64,
@@ -34,6 +35,7 @@ pub struct Point {
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ProgramPoint {
     /// Where the step begins: milliseconds since 1970, UTC.
+    #[serde(rename = "at_ms")]
     pub at: i64,
     /// Its name.
     pub program: String,

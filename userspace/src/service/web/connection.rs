@@ -1,0 +1,171 @@
+//! Clients, each served by a task of its own until it has had enough time.
+
+use std::{
+    convert::Infallible,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
+use tokio_io_timeout::TimeoutStream;
+
+use super::{
+    events::Events,
+    guard,
+    listen::{Listener, Local, Stream},
+    response::{Payload, Refusal, stream, whole},
+    routes::{Asks, route},
+};
+use crate::service::link::{AskError, Asker, Question};
+
+/// For the lines and headers of a request, and between two requests.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+/// Without a single byte taken up by the client.
+const IDLE_TIME: Duration = Duration::from_mins(1);
+/// Of a connection in all; then it ends after the request that is being answered.
+const LIFE_TIME: Duration = Duration::from_mins(5);
+/// For that answer.
+const LAST_TIME: Duration = Duration::from_mins(1);
+/// For the tracer to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// Bytes of the lines and headers of a request.
+const MOST_HEADER: usize = 16 << 10;
+/// Headers of a request.
+const MOST_HEADERS: usize = 64;
+
+/// How many there may be.
+#[derive(Clone, Debug)]
+pub(super) struct Room {
+    pub(super) connections: Arc<Semaphore>,
+    pub(super) streams: Arc<Semaphore>,
+}
+
+/// Serves whoever connects, for ever.
+pub(super) async fn accept(listener: Listener, asker: Asker, room: Room) {
+    // Nobody is served before it is known how.
+    if asker.settings().await.is_none() {
+        return;
+    }
+    loop {
+        let Ok(permit) = Arc::clone(&room.connections).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, local)) => {
+                let client =
+                    Client { asker: asker.clone(), room: room.clone(), local, streams: Arc::default() };
+                tokio::spawn(client.serve(stream, permit));
+            }
+            Err(error) => {
+                // Descriptors may be short for a while; a client that has gone already is no matter.
+                tracing::debug!("a client could not be accepted: {error}");
+                time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// A stream of events is being sent, as long as this lives.
+#[derive(Debug)]
+pub(super) struct Streaming(Arc<AtomicBool>);
+
+impl Streaming {
+    fn new(flag: Arc<AtomicBool>) -> Self {
+        flag.store(true, Ordering::Relaxed);
+        Self(flag)
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+struct Client {
+    asker: Asker,
+    room: Room,
+    local: Local,
+    /// It is sent events: that takes as long as it wants.
+    streams: Arc<AtomicBool>,
+}
+
+impl Client {
+    async fn serve(self, stream: Stream, _permit: OwnedSemaphorePermit) {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(IDLE_TIME));
+        let client = &self;
+        let serve = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME)
+            .max_header_size(MOST_HEADER)
+            .max_headers(MOST_HEADERS)
+            .serve_connection(
+                TokioIo::new(Box::pin(stream)),
+                service_fn(|request| async move { Ok::<_, Infallible>(client.answer(&request).await) }),
+            );
+        let mut serve = pin!(serve);
+        let ended = tokio::select! {
+            ended = serve.as_mut() => ended,
+            () = time::sleep(LIFE_TIME) => {
+                serve.as_mut().graceful_shutdown();
+                if self.streams.load(Ordering::Relaxed) {
+                    serve.await
+                } else {
+                    time::timeout(LAST_TIME, serve).await.unwrap_or(Ok(()))
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!("a client was not served to the end: {error}");
+        }
+    }
+
+    async fn answer(&self, request: &Request<Incoming>) -> Response<Payload> {
+        self.try_answer(request).await.unwrap_or_else(|refusal| refusal.response())
+    }
+
+    async fn try_answer(&self, request: &Request<Incoming>) -> Result<Response<Payload>, Refusal> {
+        let settings = self.asker.settings().await.ok_or_else(|| unavailable(AskError::Gone))?;
+        let access = guard::check(request, self.local, &settings)?;
+        let query = request.uri().query().unwrap_or_default();
+        match route(request.uri().path(), query, access, &settings)? {
+            Asks::Known(answer) => Ok(whole(answer, None)),
+            Asks::Tracer(question) => self.ask(question).await,
+            Asks::Events => {
+                let full =
+                    || Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many read events; try again".to_owned());
+                let permit = Arc::clone(&self.room.streams).try_acquire_owned().map_err(|_| full())?;
+                let subscription = self.asker.subscribe(access == guard::Access::Full);
+                let subscription = time::timeout(ANSWER_TIME, subscription).await.map_err(|_| late())?;
+                let streams = Streaming::new(Arc::clone(&self.streams));
+                Ok(stream(Events::new(subscription.map_err(unavailable)?, (permit, streams))))
+            }
+        }
+    }
+
+    async fn ask(&self, question: Question) -> Result<Response<Payload>, Refusal> {
+        let answered = time::timeout(ANSWER_TIME, self.asker.ask(question)).await.map_err(|_| late())?;
+        let answered = answered.map_err(unavailable)?;
+        Ok(whole(answered.answer.clone(), Some(answered)))
+    }
+}
+
+fn late() -> Refusal {
+    Refusal(StatusCode::GATEWAY_TIMEOUT, "the tracer did not answer in time; try again".to_owned())
+}
+
+fn unavailable(error: AskError) -> Refusal {
+    let status = match error {
+        AskError::TooLong => StatusCode::URI_TOO_LONG,
+        AskError::Busy | AskError::Gone => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    Refusal(status, error.to_string())
+}

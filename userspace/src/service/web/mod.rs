@@ -1,0 +1,58 @@
+//! The process that answers HTTP. It has no privileges, knows nothing, and asks the tracer over a [link](super::link).
+//!
+//! What comes in is bounded in size, number and time, so that no client can keep others from being served.
+
+mod confine;
+mod connection;
+mod events;
+mod guard;
+pub mod listen;
+mod parameters;
+pub mod process;
+mod response;
+mod routes;
+mod starter;
+
+use std::sync::Arc;
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Semaphore,
+    task::JoinSet,
+};
+
+pub use confine::confine;
+pub use routes::ROUTES;
+
+use super::link::{Asker, LinkError};
+use listen::Listener;
+
+/// The OpenAPI document.
+pub const OPENAPI: &str = include_str!("../../../../docs/openapi.json");
+
+/// Connections at a time; further ones wait in the listener's queue.
+pub const MOST_CONNECTIONS: usize = 256;
+/// Event streams among them.
+pub const MOST_STREAMS: usize = 32;
+
+/// Serves until the tracer closes the link.
+///
+/// # Errors
+/// If the link fails.
+pub async fn serve<IO>(link: IO, listeners: Vec<Listener>) -> Result<(), LinkError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (asker, half) = Asker::new(link);
+    let room = connection::Room {
+        connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+        streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+    };
+    // Whoever listens ends with this set.
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(connection::accept(listener, asker.clone(), room.clone()));
+    }
+    drop(asker);
+    half.await
+}

@@ -1,0 +1,176 @@
+//! What is asked for after the question mark.
+
+use std::{borrow::Cow, collections::BTreeMap, str::FromStr, time::SystemTime};
+
+use hyper::StatusCode;
+
+use super::response::Refusal;
+use crate::{
+    clock,
+    service::{
+        link::question::{ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, SeriesRange},
+        snapshot::STATES,
+    },
+    verdict::Verdict,
+};
+
+/// Connections of a page, and points of a series, unless others are asked for.
+const USUAL_CONNECTIONS: u32 = 100;
+const USUAL_POINTS: u32 = 300;
+/// How far back a series goes.
+const USUAL_MS: i64 = 3_600_000;
+
+/// Parameters by name.
+#[derive(Debug)]
+pub(super) struct Parameters<'a>(BTreeMap<Cow<'a, str>, Cow<'a, str>>);
+
+impl<'a> Parameters<'a> {
+    /// Reads a query. Each name may be there once, and must be one of those that are known.
+    pub(super) fn new(query: &'a str, known: &[&str]) -> Result<Self, Refusal> {
+        let mut parameters = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if !known.contains(&&*name) {
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(bad(&format!("there is no parameter {name:?} here; known: {known}")));
+            }
+            if parameters.insert(name.clone(), value).is_some() {
+                return Err(bad(&format!("the parameter {name} is given twice")));
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|value| value.clone().into_owned())
+    }
+
+    fn number<T: FromStr>(&self, name: &str, remedy: &str) -> Result<Option<T>, Refusal> {
+        let Some(value) = self.0.get(name) else { return Ok(None) };
+        value.parse().map(Some).map_err(|_| bad(&format!("{name}={value} cannot be used; write {remedy}")))
+    }
+
+    fn name(&self, name: &str, known: &[&str]) -> Result<Option<String>, Refusal> {
+        match self.text(name) {
+            Some(value) if !known.contains(&&*value) => {
+                Err(bad(&format!("there is no {name} {value:?}; known: {}", known.join(", "))))
+            }
+            value => Ok(value),
+        }
+    }
+
+    /// How many, at most `most`.
+    fn limit(&self, name: &str, usual: u32, most: u32) -> Result<u32, Refusal> {
+        let remedy = format!("a number from 1 to {most}");
+        match self.number(name, &remedy)? {
+            None => Ok(usual),
+            Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+            Some(limit) => Err(bad(&format!("{name}={limit} cannot be used; write {remedy}"))),
+        }
+    }
+
+    pub(super) fn findings(&self) -> Result<FindingFilter, Refusal> {
+        let verdict = self.name("verdict", &Verdict::ALL.map(Verdict::name))?;
+        Ok(FindingFilter { socket: self.text("socket"), verdict })
+    }
+
+    pub(super) fn connections(&self, with_argv: bool) -> Result<ConnectionFilter, Refusal> {
+        let older_than = self.text("older_than").map(|text| {
+            let duration = humantime::parse_duration(&text);
+            duration
+                .map_err(|_| bad(&format!("older_than={text} cannot be used; write for example 90s or 10m")))
+        });
+        Ok(ConnectionFilter {
+            socket: self.text("socket"),
+            program: self.text("program"),
+            state: self.name("state", &STATES.map(crate::lifecycle::State::name))?,
+            older_than_ns: older_than.transpose()?.map_or(0, clock::nanoseconds),
+            limit: self.limit("limit", USUAL_CONNECTIONS, MOST_CONNECTIONS)?,
+            offset: self.number("offset", "how many connections to skip")?.unwrap_or(0),
+            with_argv,
+        })
+    }
+
+    pub(super) fn series(&self, now: SystemTime) -> Result<SeriesRange, Refusal> {
+        let Some(socket) = self.text("socket") else {
+            return Err(bad("the parameter socket is missing; write socket=PATH"));
+        };
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let remedy = "milliseconds since 1970";
+        let to_ms = self.number("to", remedy)?.unwrap_or_else(|| i64::try_from(now).unwrap_or(i64::MAX));
+        let from_ms = self.number("from", remedy)?.unwrap_or_else(|| to_ms.saturating_sub(USUAL_MS));
+        if from_ms >= to_ms {
+            return Err(bad("from must be before to"));
+        }
+        Ok(SeriesRange { socket, from_ms, to_ms, points: self.limit("points", USUAL_POINTS, MOST_POINTS)? })
+    }
+}
+
+pub(super) fn bad(sentence: &str) -> Refusal {
+    Refusal(StatusCode::BAD_REQUEST, sentence.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused<T>(result: Result<T, Refusal>) -> String {
+        result.err().map(|Refusal(_, sentence)| sentence).unwrap_or_default()
+    }
+
+    #[test]
+    fn connections_are_filtered_as_asked() {
+        let names = ["socket", "program", "state", "older_than", "limit", "offset"];
+        let query =
+            "socket=%2Frun%2Fa+b.sock&program=/bin/x&state=client-closed&older_than=10m&limit=7&offset=14";
+        let filter = Parameters::new(query, &names).unwrap().connections(true).unwrap();
+        let expected = ConnectionFilter {
+            socket: Some("/run/a b.sock".to_owned()),
+            program: Some("/bin/x".to_owned()),
+            state: Some("client-closed".to_owned()),
+            older_than_ns: 600_000_000_000,
+            limit: 7,
+            offset: 14,
+            with_argv: true,
+        };
+        assert_eq!(filter, expected);
+        let usual = Parameters::new("", &names).unwrap().connections(false).unwrap();
+        assert_eq!(usual, ConnectionFilter { limit: 100, ..ConnectionFilter::default() });
+        for (query, says) in [
+            ("sockets=x", "no parameter \"sockets\" here; known: socket, program"),
+            ("limit=1&limit=2", "limit is given twice"),
+            ("limit=0", "a number from 1 to 1000"),
+            ("limit=1001", "a number from 1 to 1000"),
+            ("limit=-1", "a number from 1 to 1000"),
+            ("offset=x", "how many connections to skip"),
+            ("state=closed", "known: queued, abandoned, open, client-closed, server-closed"),
+            ("older_than=soon", "90s or 10m"),
+        ] {
+            let refusal = refused(Parameters::new(query, &names).and_then(|it| it.connections(false)));
+            assert!(refusal.contains(says), "{query}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_series_is_of_a_socket_and_a_time() {
+        let names = ["socket", "from", "to", "points"];
+        let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_hours(10);
+        let series = |query| Parameters::new(query, &names).and_then(|it| it.series(now));
+        let usual =
+            SeriesRange { socket: "/s".to_owned(), from_ms: 32_400_000, to_ms: 36_000_000, points: 300 };
+        assert_eq!(series("socket=/s").unwrap(), usual);
+        let range = SeriesRange { from_ms: 1, to_ms: 2, points: 5, ..usual };
+        assert_eq!(series("socket=/s&from=1&to=2&points=5").unwrap(), range);
+        for (query, says) in [
+            ("", "socket=PATH"),
+            ("socket=/s&from=2&to=2", "from must be before to"),
+            ("socket=/s&from=now", "milliseconds since 1970"),
+            ("socket=/s&points=5000", "a number from 1 to 1000"),
+        ] {
+            let refusal = refused(series(query));
+            assert!(refusal.contains(says), "{query}: {refusal}");
+        }
+        assert!(refused(Parameters::new("x", &[])).contains("known: none"));
+        let verdict = Parameters::new("verdict=leak", &["verdict"]).and_then(|it| it.findings());
+        assert!(refused(verdict).contains("client-leak"));
+    }
+}

@@ -1,0 +1,165 @@
+//! Which path asks which question.
+
+use std::time::SystemTime;
+
+use hyper::StatusCode;
+
+use super::{
+    OPENAPI,
+    guard::Access,
+    parameters::{Parameters, bad},
+    response::Refusal,
+};
+use crate::service::link::{Answer, Question, Settings, answer::JSON, question::FindingFilter};
+
+/// The paths that are served, as the OpenAPI document writes them.
+pub const ROUTES: [&str; 12] = [
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/api/v1/snapshot",
+    "/api/v1/findings",
+    "/api/v1/sockets",
+    "/api/v1/connections",
+    "/api/v1/connections/{id}",
+    "/api/v1/series",
+    "/api/v1/events",
+    "/api/v1/openapi.json",
+    "/",
+];
+
+/// What a request comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// A question to the tracer.
+    Tracer(Question),
+    /// Events as they happen.
+    Events,
+    /// What is known here.
+    Known(Answer),
+}
+
+/// Finds out what is asked for.
+pub(super) fn route(path: &str, query: &str, access: Access, settings: &Settings) -> Result<Asks, Refusal> {
+    let parameters = |known: &[&str]| Parameters::new(query, known);
+    let with_argv = access == Access::Full;
+    let asks = match path {
+        "/healthz" | "/readyz" => {
+            parameters(&[])?;
+            // No name is in there.
+            return Ok(Asks::Tracer(if path == "/readyz" { Question::Ready } else { Question::Health }));
+        }
+        "/api/v1/openapi.json" => return known(JSON, OPENAPI, query),
+        "/" => return known("text/plain; charset=utf-8", &index(), query),
+        "/metrics" => {
+            parameters(&[])?;
+            Asks::Tracer(Question::Metrics)
+        }
+        "/api/v1/snapshot" => {
+            parameters(&[])?;
+            Asks::Tracer(Question::Snapshot)
+        }
+        "/api/v1/sockets" => {
+            parameters(&[])?;
+            Asks::Tracer(Question::Sockets)
+        }
+        "/api/v1/findings" => {
+            let filter: FindingFilter = parameters(&["socket", "verdict"])?.findings()?;
+            Asks::Tracer(Question::Findings(filter))
+        }
+        "/api/v1/connections" => {
+            let names = ["socket", "program", "state", "older_than", "limit", "offset"];
+            Asks::Tracer(Question::Connections(parameters(&names)?.connections(with_argv)?))
+        }
+        "/api/v1/series" => {
+            let range = parameters(&["socket", "from", "to", "points"])?.series(SystemTime::now())?;
+            Asks::Tracer(Question::Series(range))
+        }
+        "/api/v1/events" => {
+            parameters(&[])?;
+            Asks::Events
+        }
+        _ => {
+            let Some(id) = path.strip_prefix("/api/v1/connections/") else { return Err(nothing()) };
+            parameters(&[])?;
+            let id = id.parse().map_err(|_| bad("a connection's number is digits alone"))?;
+            Asks::Tracer(Question::Connection { id, with_argv })
+        }
+    };
+    if settings.names_are_private && access != Access::Full {
+        let sentence = "programs are named by their command lines here, so this needs a token: \
+                        send Authorization: Bearer TOKEN";
+        return Err(Refusal(StatusCode::UNAUTHORIZED, sentence.to_owned()));
+    }
+    Ok(asks)
+}
+
+fn known(content_type: &str, body: &str, query: &str) -> Result<Asks, Refusal> {
+    Parameters::new(query, &[])?;
+    let body = body.to_owned().into();
+    Ok(Asks::Known(Answer { status: 200, content_type: content_type.to_owned(), body }))
+}
+
+/// What is here, for who looks.
+fn index() -> String {
+    let paths = ROUTES.iter().filter(|path| **path != "/");
+    let paths: String = paths.map(|path| format!("{path}\n")).collect();
+    format!("sockleak {}\n\n{paths}", env!("CARGO_PKG_VERSION"))
+}
+
+fn nothing() -> Refusal {
+    Refusal(
+        StatusCode::NOT_FOUND,
+        "there is nothing here; /api/v1/openapi.json tells what there is".to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(path: &str, access: Access, settings: &Settings) -> Result<Asks, u16> {
+        route(path, "", access, settings).map_err(|Refusal(status, _)| status.as_u16())
+    }
+
+    #[test]
+    fn every_route_leads_somewhere() {
+        let settings = Settings::default();
+        for path in ROUTES {
+            let path = path.replace("{id}", "7");
+            let query = if path.ends_with("series") { "socket=/s" } else { "" };
+            assert!(route(&path, query, Access::Plain, &settings).is_ok(), "{path}");
+            assert!(route(&path, "x=1", Access::Plain, &settings).is_err(), "{path}");
+        }
+        for (path, status) in [
+            ("", 404),
+            ("/metrics/", 404),
+            ("/metrics/../healthz", 404),
+            ("/api/v1/connections/", 400),
+            ("/api/v1/connections/x", 400),
+            ("/api/v1/connections/1/2", 400),
+            ("/api/v1/connections/99999999999999999999", 400),
+            ("*", 404),
+        ] {
+            assert_eq!(asked(path, Access::Full, &settings), Err(status), "{path}");
+        }
+    }
+
+    #[test]
+    fn command_lines_need_a_token() {
+        let settings = Settings::default();
+        let one = |with_argv| Ok(Asks::Tracer(Question::Connection { id: 7, with_argv }));
+        assert_eq!(asked("/api/v1/connections/7", Access::Plain, &settings), one(false));
+        assert_eq!(asked("/api/v1/connections/7", Access::Full, &settings), one(true));
+        // Where programs are told apart by command lines, names are command lines.
+        let private = Settings { names_are_private: true, ..settings };
+        for path in
+            ROUTES.map(|path| path.replace("{id}", "7")).iter().filter(|path| !path.ends_with("series"))
+        {
+            let is_open = ["/healthz", "/readyz", "/api/v1/openapi.json", "/"].contains(&path.as_str());
+            let refused = asked(path, Access::Plain, &private) == Err(401);
+            assert_eq!(refused, !is_open, "{path}");
+            assert!(asked(path, Access::Full, &private).is_ok(), "{path}");
+        }
+    }
+}
