@@ -5,6 +5,7 @@ mod events;
 mod hostile;
 mod openapi;
 mod process;
+mod prometheus;
 #[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]
 #[path = "../formats/scene.rs"]
 mod scene;
