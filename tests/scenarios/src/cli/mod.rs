@@ -90,6 +90,7 @@ pub const ALL: &[Case] = &[
     Case { name: "list-sock-diag", run: list::by_sock_diag },
     case!("recording-replays", recording::replays),
     measuring_case!("recording-killed", killed::killed),
+    case!("service-answers", service::answers),
     measuring_case!("service-restart", service::restart),
     case!("recording-refused", recording::refused),
     case!("fail-on", recording::fail_on),

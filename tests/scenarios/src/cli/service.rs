@@ -2,11 +2,13 @@
 //! nothing is invented.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use nix::mount::{MsFlags, mount};
@@ -30,6 +32,8 @@ const BREATH: Duration = Duration::from_millis(5);
 const HELD: u64 = 25;
 /// So many are held at a time.
 const MOST_HELD: usize = 40;
+/// Where it answers.
+const ADDRESS: &str = "127.0.0.1:9436";
 /// A service that is not ready by then never will be.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -137,11 +141,16 @@ pub(super) struct Service<'a> {
 impl<'a> Service<'a> {
     /// `targets` and what else is to be in the configuration.
     pub(super) fn prepare(bench: &'a Bench<'a>, targets: &str) -> anyhow::Result<Self> {
+        Self::configure(bench, &format!("{targets}[http]\nlisten = \"off\"\n"))
+    }
+
+    /// Everything but the store is configured.
+    fn configure(bench: &'a Bench<'a>, settings: &str) -> anyhow::Result<Self> {
         let (config, store) = (bench.path("config.toml"), bench.path("store"));
         let notify_path = bench.path("notify.sock");
         let notify = UnixDatagram::bind(&notify_path)?;
         notify.set_read_timeout(Some(PATIENCE))?;
-        fs::write(&config, format!("{targets}\n[store]\ndirectory = {store:?}\n[http]\nlisten = \"off\"\n"))?;
+        fs::write(&config, format!("{settings}\n[store]\ndirectory = {store:?}\n"))?;
         Ok(Self { bench, config, store, notify, notify_path })
     }
 
@@ -167,6 +176,85 @@ impl<'a> Service<'a> {
         let ended = self.bench.run(command.args(["report", "--json", "--store", &self.store]))?;
         ended.expect(0)?;
         ended.report()
+    }
+}
+
+/// Three quarters of the slots are not worth an alert, all of them are; what HTTP says agrees with what was done.
+pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
+    const SLOTS: usize = 8;
+    mount_bpf_file_system()?;
+    let (path, alerts) = (bench.path("t.sock"), bench.path("alerts.jsonl"));
+    let door = Door::open(&path)?;
+    let configured = format!(
+        "[[target]]\nsocket = {path:?}\nlimit = {SLOTS}\n[http]\nlisten = {ADDRESS:?}\n[alerts]\nfor = \"100ms\"\n\
+         findings = []\nforecast = \"1s\"\n[[alerts.sink]]\nkind = \"file\"\npath = {alerts:?}\n"
+    );
+    let service = Service::configure(bench, &configured)?;
+    let running = service.start()?;
+    for _ in 0..5 {
+        door.pass()?;
+    }
+    let mut held = (0..SLOTS * 3 / 4).map(|_| door.connect()).collect::<anyhow::Result<Vec<_>>>()?;
+    let opened = |count: usize| {
+        format!("sockleak_opened_total{{socket={path:?},program={:?}}} {count}", own_program())
+    };
+    wait_for(|| Ok(get("/metrics")?.contains(&opened(5 + SLOTS * 3 / 4))))?;
+    ensure!(!Path::new(&alerts).exists(), "an alert of: {}", fs::read_to_string(&alerts)?);
+    held.push(door.connect()?);
+    let said = || fs::read_to_string(&alerts).unwrap_or_default();
+    wait_for(|| Ok(said().contains("\"firing\"")))?;
+    let connections: Value = serde_json::from_str(&get("/api/v1/connections?limit=3")?)?;
+    ensure!(connections["total"] == held.len(), "of {} connections HTTP says: {connections}", held.len());
+    ensure!(connections["connections"][0]["argv"].is_null(), "a command line is told: {connections}");
+    ensure!(get("/healthz")?.contains("\"ok\""), "not well: {}", get("/healthz")?);
+    drop(held);
+    wait_for(|| Ok(said().contains("\"resolved\"")))?;
+    let told = said();
+    ensure!(told.lines().count() == 2, "told more than once: {told}");
+    // A second one is refused, and a signal has the configuration read again.
+    let second = bench.run(bench.sockleak().args(["serve", "--config", &service.config]))?;
+    second.expect(1)?;
+    ensure!(second.err.contains("another `sockleak serve` is running"), "a second one says: {}", second.err);
+    fs::write(&service.config, "[[target]]\nsocket = 5\n")?;
+    running.child.signal(Signal::SIGHUP)?;
+    let log = || fs::read_to_string(&running.stderr).unwrap_or_default();
+    wait_for(|| Ok(log().contains("the configuration stays as it was")))?;
+    ensure!(get("/metrics")?.contains(&opened(5 + SLOTS * 3 / 4 + 1)), "the figures are gone");
+    running.end_by(Signal::SIGTERM)?.expect(0)?;
+    bench.run(bench.sockleak().arg("detach"))?.expect(0)
+}
+
+/// What the service answers.
+fn get(path: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(ADDRESS)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("no answer")?;
+    ensure!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    Ok(body.to_owned())
+}
+
+/// The path of this program, as it is reported.
+fn own_program() -> String {
+    let path = fs::read_link("/proc/self/exe").unwrap_or_default();
+    path.to_string_lossy().into_owned()
+}
+
+/// Waits until something is so.
+fn wait_for(is_so: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    loop {
+        // Nobody may answer yet.
+        let outcome = is_so();
+        if matches!(outcome, Ok(true)) {
+            return Ok(());
+        }
+        if begun.elapsed() > PATIENCE {
+            return outcome.and_then(|_| bail!("it did not come to that"));
+        }
+        thread::sleep(Duration::from_millis(200));
     }
 }
 

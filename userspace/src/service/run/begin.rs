@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use tokio::task::JoinSet;
 
-use super::{Service, history::Minutes, keeper::Keeper, upkeep::Due};
+use super::{Service, history::Minutes, http, keeper::Keeper, upkeep::Due};
 use crate::{
     attribution::selection::Selection,
     cli::StackPolicy,
@@ -22,6 +22,7 @@ use crate::{
     service::{
         alerts::{Alerts, Moment, Saved, Sinks},
         config::Config,
+        metrics::Metrics,
         store::{Options, Store},
     },
     session::{Session, Settings},
@@ -48,23 +49,27 @@ impl Service {
         let mut store = Store::open(Options::new(to.directory.clone(), to.max_bytes, to.keep, settle))?;
         let (sinks, deliveries) = Sinks::open(&config.alerts.sinks).context("alerts cannot be sent")?;
         let probe = attach(&config, &machine, root.as_ref(), &store)?;
+        let host = tracer::host_name();
+        let web = http::prepare(&config, &host)?;
         let source = source(&machine, &probe);
         let clock = Clock::read();
         let settings = settings(&config);
         let before = restore(&mut store, &machine, &settings, &config)?;
         let session = &before.session;
         let header = tracer::header(&machine, &probe, &session.selection, session.settings(), &clock);
-        let host = header.host.clone();
         let is_taken_over = probe.is_taken_over();
         let position = if is_taken_over { before.position } else { Position::default() };
         if let Err(error) = store.start(header, &source, position.0, || session.carry()) {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
         }
-        let tracer = resume(probe, before, config.stacks, Keeper { store }).await?;
+        let tracer = resume(probe, before, config.stacks, Keeper::new(store, clock.clone())).await?;
         let minutes = Minutes::open(&config.store);
         let alerts = Alerts::new(&config.alerts, host.clone());
         let mut service = Self {
             upkeep: Due::new(),
+            web,
+            metrics: Metrics::default(),
+            began: clock::now(),
             minutes,
             alerts,
             sinks,
@@ -136,9 +141,6 @@ async fn resume(
 
 /// What the configuration asks for and this version does not do.
 fn tell_what_is_missing(config: &Config) {
-    if !config.http.listen.is_empty() {
-        say("[http] is not served by this version: set listen = \"off\" to make that plain");
-    }
     if config.otlp.is_some() {
         say("[otlp] is not served by this version: nothing is sent");
     }

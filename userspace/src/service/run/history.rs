@@ -9,6 +9,10 @@ use crate::{
     console::say,
     service::{
         config::StoreSettings,
+        link::{
+            answer::Series,
+            question::{MOST_POINTS, SeriesRange},
+        },
         snapshot::{ProgramSnapshot, Snapshot, SocketSnapshot},
         store::{
             StoreError,
@@ -33,6 +37,22 @@ impl Minutes {
         let history = History::open(&settings.directory, settings.history_keep);
         let history = history.inspect_err(|error| say(format_args!("{error}; no history is kept"))).ok();
         Self { rollup: Rollup::default(), history, prune: Instant::now() }
+    }
+
+    /// How full a socket was.
+    ///
+    /// # Errors
+    /// A sentence, if there is no history or it cannot be read.
+    pub(super) fn series(&self, range: &SeriesRange) -> Result<Series, String> {
+        let &SeriesRange { ref socket, from_ms, to_ms, points } = range;
+        let history = self.history.as_ref().ok_or("no history is kept: the log says why")?;
+        let length = u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or(0) / 1000;
+        let step = length / u64::from(points.clamp(1, MOST_POINTS));
+        let read = history.series(socket, from_ms, to_ms, step).and_then(|points| {
+            let programs = history.programs(socket, from_ms, to_ms, step)?;
+            Ok(Series { points, programs })
+        });
+        read.map_err(|error| error.to_string())
     }
 
     /// # Errors

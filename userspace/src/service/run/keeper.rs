@@ -1,10 +1,13 @@
 //! What the service does with what it is told: it stores it.
 
+use serde_json::Value;
+
 use crate::{
+    clock::Clock,
     event::{Listener, Record},
     failure::Failure,
     probe::ring::Position,
-    report::Loss,
+    report::{Loss, json},
     service::store::Store,
     session::{FoundConnection, Seen},
     tracer::Audience,
@@ -13,6 +16,17 @@ use crate::{
 /// Has everything stored.
 pub(super) struct Keeper {
     pub(super) store: Store,
+    clock: Clock,
+    /// Somebody listens to events.
+    pub(super) is_heard: bool,
+    /// Those since they were told last.
+    pub(super) events: Vec<Value>,
+}
+
+impl Keeper {
+    pub(super) const fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock, is_heard: false, events: Vec::new() }
+    }
 }
 
 impl Audience for Keeper {
@@ -28,7 +42,11 @@ impl Audience for Keeper {
         tracing::debug!("listener {} has number {}", String::from_utf8_lossy(&listener.path), listener.id);
     }
 
-    fn seen(&mut self, _: &Seen<'_>) {}
+    fn seen(&mut self, seen: &Seen<'_>) {
+        if self.is_heard {
+            self.events.push(json::event(seen, &self.clock));
+        }
+    }
 
     fn found(&mut self, _: &FoundConnection<'_>) {}
 

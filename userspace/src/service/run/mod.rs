@@ -2,6 +2,7 @@
 
 mod begin;
 mod history;
+mod http;
 mod keeper;
 mod reload;
 mod upkeep;
@@ -18,7 +19,9 @@ use tokio::{
 use super::{
     alerts::{Alerts, Sinks},
     config::Config,
+    metrics::Metrics,
     snapshot::{Snapshot, Surroundings},
+    web::process::Web,
 };
 use crate::{
     clock::{self, Clock},
@@ -98,6 +101,11 @@ struct Service {
     /// What delivers to webhooks.
     deliveries: JoinSet<()>,
     upkeep: upkeep::Due,
+    /// The process that answers HTTP.
+    web: Option<Web>,
+    metrics: Metrics,
+    /// When it began: nanoseconds since boot.
+    began: u64,
     minutes: history::Minutes,
     /// Keeps a second service out.
     _root: Option<Root>,
@@ -117,6 +125,7 @@ impl Service {
                     Request::Stop => return Ok(()),
                     Request::Reload => self.reload().await?,
                 },
+                asked = http::next(&mut self.web) => self.answer(&asked),
                 _ = look.tick() => self.look(Instant::now()).await?,
                 ready = self.tracer.filling() => {
                     ready?;
@@ -132,6 +141,7 @@ impl Service {
         if self.tracer.drain()? {
             self.store();
         }
+        self.tell();
         Ok(())
     }
 
