@@ -1,7 +1,7 @@
 //! Metrics for Prometheus, in the text format of OpenMetrics 1.0.
 //!
-//! Three steps: [`names`] decides which sockets and programs have series of their own, [`figures`] adds up what they did,
-//! [`families`] writes it down. The number of series is bounded whatever happens on the host, and no counter falls while
+//! Three steps: `names` decides which sockets and programs have series of their own, `figures` adds up what they did,
+//! `families` writes it down. The number of series is bounded whatever happens on the host, and no counter falls while
 //! the service runs.
 
 mod counts;
