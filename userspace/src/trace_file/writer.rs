@@ -126,7 +126,7 @@ impl Writer {
         }
     }
 
-    /// Has everything up to now written; to be called at least every second.
+    /// Has everything up to now written; to be called more often than each second, of which no more shall be lost.
     pub fn flush(&mut self, progress: Progress) {
         self.send(Some(progress), None, false);
     }

@@ -30,6 +30,9 @@ use crate::{
 const DRAIN_EVERY: Duration = Duration::from_millis(50);
 /// How often targets and losses are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often a recording is written: it shall lack at most the last second when capture is killed, the time that writing takes
+/// included.
+const KEEP_EVERY: Duration = Duration::from_millis(500);
 
 /// Runs it.
 ///
@@ -141,6 +144,8 @@ impl<'a> Run<'a> {
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut keep = interval(KEEP_EVERY);
+        keep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let end = self.arguments.duration.and_then(|duration| Instant::now().checked_add(duration));
         while !self.tracer.audience.is_done() {
             tokio::select! {
@@ -149,6 +154,9 @@ impl<'a> Run<'a> {
                 () = until(end) => return Ok(()),
                 _ = look.tick() => {
                     self.tracer.look()?;
+                }
+                _ = keep.tick() => {
+                    self.tracer.drain()?;
                     recording::flush(&mut self.tracer);
                 }
                 ready = self.tracer.filling() => {
