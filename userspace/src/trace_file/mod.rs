@@ -11,6 +11,7 @@ pub(crate) mod new_file;
 mod reader;
 mod replay;
 mod rows;
+mod scan;
 mod schema;
 pub(crate) mod segment;
 mod writer;

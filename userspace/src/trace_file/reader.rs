@@ -16,6 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::{
     Header, Progress, Segment, TraceError, replay,
     rows::{Cells, RowError},
+    scan::Scan,
     schema::{self, Columns},
 };
 use crate::event::Record;
@@ -213,10 +214,11 @@ struct Row {
 }
 
 fn session(connection: &Connection, columns: &Columns) -> Result<Row, RowError> {
-    let mut statement = connection.prepare(&format!("SELECT {} FROM session", columns.session))?;
-    let mut rows = statement.raw_query();
-    let row = rows.next()?.ok_or(RowError::Value("row"))?;
-    let mut cells = Cells::new(row);
+    let mut row = Scan::new(connection, &format!("SELECT {} FROM session", columns.session))?;
+    if !row.advance()? {
+        return Err(RowError::Value("row"));
+    }
+    let mut cells = Cells::new(&row);
     let header = Header {
         version: cells.text("version")?.to_owned(),
         host: cells.text("host")?.to_owned(),

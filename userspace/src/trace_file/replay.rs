@@ -2,16 +2,14 @@
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use rusqlite::{
-    Connection, OptionalExtension as _, Row, Rows, Statement,
-    fallible_streaming_iterator::FallibleStreamingIterator as _,
-};
+use rusqlite::{Connection, OptionalExtension as _, Statement, types::ValueRef};
 use rustc_hash::FxHashMap;
 
 use super::{
     code,
     insert::REMEMBERED,
     rows::{self, RowError},
+    scan::Scan,
     schema::{self, Columns},
 };
 use crate::{
@@ -28,35 +26,28 @@ pub(super) fn replay(
     columns: &Columns,
     mut feed: impl FnMut(Record) -> ControlFlow<()>,
 ) -> Result<(), RowError> {
-    let select = |table, columns| connection.prepare(&schema::select(table, columns));
-    let mut statements = [
-        select("process", columns.process)?,
-        select("listener", columns.listener)?,
-        select("held", columns.held)?,
-        select("event", columns.event)?,
-    ];
-    let [process, listener, held, event] = &mut statements;
-    let mut processes = Cursor::new(process.raw_query())?;
-    let mut listeners = Cursor::new(listener.raw_query())?;
-    let mut held = Cursor::new(held.raw_query())?;
-    let mut events = Cursor::new(event.raw_query())?;
+    let select = |table, columns| Cursor::new(Scan::new(connection, &schema::select(table, columns))?);
+    let mut processes = select("process", columns.process)?;
+    let mut listeners = select("listener", columns.listener)?;
+    let mut held = select("held", columns.held)?;
+    let mut events = select("event", columns.event)?;
     let mut known = Known::new(connection)?;
     let mut stacks = Stacks::new(connection)?;
     loop {
         let rare = processes.seq.min(listeners.seq).min(held.seq);
         let (record, cursor) = if events.seq < rare {
             let name = |id: &_| known.name(id, events.seq);
-            (rows::event(events.row()?, name, |id| stacks.frames(id))?, &mut events)
+            (rows::event(&events.row, name, |id| stacks.frames(id))?, &mut events)
         } else if rare == END {
             return Ok(());
         } else if processes.seq == rare {
-            let process = rows::process(processes.row()?)?;
+            let process = rows::process(&processes.row)?;
             known.names.put(process.id, process.comm);
             (Record::Process(process.into()), &mut processes)
         } else if listeners.seq == rare {
-            (Record::Listener(rows::listener(listeners.row()?)?.into()), &mut listeners)
+            (Record::Listener(rows::listener(&listeners.row)?.into()), &mut listeners)
         } else {
-            let record = rows::held(held.row()?, |id| known.name(id, held.seq))?;
+            let record = rows::held(&held.row, |id| known.name(id, held.seq))?;
             (Record::Held(record), &mut held)
         };
         if feed(record).is_break() {
@@ -68,25 +59,24 @@ pub(super) fn replay(
 
 /// A table, and the row where it stands.
 struct Cursor<'s> {
-    rows: Rows<'s>,
+    row: Scan<'s>,
     seq: i64,
 }
 
 impl<'s> Cursor<'s> {
-    fn new(rows: Rows<'s>) -> Result<Self, RowError> {
-        let mut cursor = Self { rows, seq: 0 };
+    fn new(row: Scan<'s>) -> Result<Self, RowError> {
+        let mut cursor = Self { row, seq: 0 };
         cursor.advance()?;
         Ok(cursor)
     }
 
     fn advance(&mut self) -> Result<(), RowError> {
-        self.rows.advance()?;
-        self.seq = self.rows.get().map_or(Ok(END), |row| row.get(0))?;
+        self.seq = match (self.row.advance()?, self.row.value(0)) {
+            (false, _) => END,
+            (true, ValueRef::Integer(seq)) => seq,
+            (true, _) => return Err(RowError::Value("seq")),
+        };
         Ok(())
-    }
-
-    fn row(&self) -> Result<&Row<'s>, RowError> {
-        self.rows.get().ok_or(RowError::Value("seq"))
     }
 }
 

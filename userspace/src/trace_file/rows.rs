@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Row, types::ValueRef};
+use rusqlite::types::ValueRef;
 
-use super::code::{self, kind, peer, untracked};
+use super::{
+    code::{self, kind, peer, untracked},
+    scan::Scan,
+};
 use crate::event::{
     Actor, Carried, Comm, End, Event, Frame, Held, HeldSocket, Listener, Namespaces, Peer, Process,
     ProcessId, Queue, Reason, Record, Stack, What,
@@ -29,12 +32,12 @@ type Result<T> = std::result::Result<T, RowError>;
 
 /// The columns of a row, taken from left to right.
 pub(super) struct Cells<'r> {
-    row: &'r Row<'r>,
+    row: &'r Scan<'r>,
     column: usize,
 }
 
 impl<'r> Cells<'r> {
-    pub(super) const fn new(row: &'r Row<'r>) -> Self {
+    pub(super) const fn new(row: &'r Scan<'r>) -> Self {
         Self { row, column: 0 }
     }
 
@@ -42,14 +45,14 @@ impl<'r> Cells<'r> {
         self.column += count;
     }
 
-    fn next(&mut self) -> Result<ValueRef<'r>> {
-        let value = self.row.get_ref(self.column)?;
+    fn next(&mut self) -> ValueRef<'r> {
+        let value = self.row.value(self.column);
         self.column += 1;
-        Ok(value)
+        value
     }
 
     pub(super) fn optional<T: TryFrom<i64>>(&mut self, name: &'static str) -> Result<Option<T>> {
-        match self.next()? {
+        match self.next() {
             ValueRef::Null => Ok(None),
             ValueRef::Integer(value) => T::try_from(value).map(Some).map_err(|_| RowError::Value(name)),
             _ => Err(RowError::Value(name)),
@@ -78,7 +81,7 @@ impl<'r> Cells<'r> {
     }
 
     fn optional_bytes(&mut self, name: &'static str) -> Result<Option<&'r [u8]>> {
-        match self.next()? {
+        match self.next() {
             ValueRef::Null => Ok(None),
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(Some(bytes)),
             _ => Err(RowError::Value(name)),
@@ -146,7 +149,7 @@ impl<'r> Cells<'r> {
     }
 }
 
-pub(super) fn process(row: &Row<'_>) -> Result<Process> {
+pub(super) fn process(row: &Scan<'_>) -> Result<Process> {
     let mut cells = Cells::new(row);
     cells.skip(1);
     Ok(Process {
@@ -170,7 +173,7 @@ pub(super) fn process(row: &Row<'_>) -> Result<Process> {
     })
 }
 
-pub(super) fn listener(row: &Row<'_>) -> Result<Listener> {
+pub(super) fn listener(row: &Scan<'_>) -> Result<Listener> {
     let mut cells = Cells::new(row);
     cells.skip(1);
     Ok(Listener {
@@ -192,7 +195,7 @@ pub(super) fn listener(row: &Row<'_>) -> Result<Listener> {
 
 /// A row of `event`. See [`Cells::actor`] for `name`; `frames` are those of a stack, by its number.
 pub(super) fn event(
-    row: &Row<'_>,
+    row: &Scan<'_>,
     name: impl FnOnce(&ProcessId) -> Result<Comm>,
     frames: impl FnOnce(i64) -> Result<Arc<[Frame]>>,
 ) -> Result<Record> {
@@ -300,7 +303,7 @@ fn attempt(cells: &mut Cells<'_>) -> Result<What> {
 }
 
 /// A row of `held`. See [`Cells::actor`] for `name`.
-pub(super) fn held(row: &Row<'_>, name: impl FnOnce(&ProcessId) -> Result<Comm>) -> Result<Held> {
+pub(super) fn held(row: &Scan<'_>, name: impl FnOnce(&ProcessId) -> Result<Comm>) -> Result<Held> {
     let mut cells = Cells::new(row);
     cells.skip(1);
     let at = cells.unsigned("at")?;
