@@ -54,7 +54,7 @@ impl<'c> Inserts<'c> {
         Ok(Self {
             process: prepare("process", COLUMNS.process)?,
             listener: prepare("listener", COLUMNS.listener)?,
-            event: prepare("event", COLUMNS.event)?,
+            event: prepare("event", &format!("{}, {}", COLUMNS.event, COLUMNS.rare))?,
             held: prepare("held", COLUMNS.held)?,
             stack: connection.prepare("INSERT INTO stack (id, frames) VALUES (?, ?)")?,
             stacks: FxHashMap::default(),

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::{
     code,
     insert::REMEMBERED,
-    rows::{self, RowError},
+    rows::{self, Rare, RowError},
     scan::Scan,
     schema::{self, Columns},
 };
@@ -33,18 +33,20 @@ pub(super) fn replay(
     let mut events = select("event", columns.event)?;
     let mut known = Known::new(connection)?;
     let mut stacks = Stacks::new(connection)?;
+    let mut rare = RareColumns::new(connection, columns)?;
     loop {
-        let rare = processes.seq.min(listeners.seq).min(held.seq);
-        let (record, cursor) = if events.seq < rare {
-            let name = |id: &_| known.name(id, events.seq);
-            (rows::event(&events.row, name, |id| stacks.frames(id))?, &mut events)
-        } else if rare == END {
+        let next = processes.seq.min(listeners.seq).min(held.seq);
+        let (record, cursor) = if events.seq < next {
+            let seq = events.seq;
+            let name = |id: &_| known.name(id, seq);
+            (rows::event(&events.row, name, || rare.read(seq), |id| stacks.frames(id))?, &mut events)
+        } else if next == END {
             return Ok(());
-        } else if processes.seq == rare {
+        } else if processes.seq == next {
             let process = rows::process(&processes.row)?;
             known.names.put(process.id, process.comm);
             (Record::Process(process.into()), &mut processes)
-        } else if listeners.seq == rare {
+        } else if listeners.seq == next {
             (Record::Listener(rows::listener(&listeners.row)?.into()), &mut listeners)
         } else {
             let record = rows::held(&held.row, |id| known.name(id, held.seq))?;
@@ -106,6 +108,30 @@ impl<'c> Known<'c> {
         let comm = found.optional()?.flatten().ok_or(RowError::Value("comm"))?;
         self.names.put(*id, comm);
         Ok(comm)
+    }
+}
+
+/// Columns of `event` that few kinds have. Each column that is asked for takes its time in every row of millions.
+struct RareColumns<'c> {
+    look_up: Statement<'c>,
+}
+
+impl<'c> RareColumns<'c> {
+    fn new(connection: &'c Connection, columns: &Columns) -> Result<Self, RowError> {
+        let look_up = format!("SELECT {} FROM event WHERE seq = ?", columns.rare);
+        Ok(Self { look_up: connection.prepare(&look_up)? })
+    }
+
+    fn read(&mut self, seq: i64) -> Result<Rare, RowError> {
+        let bytes = |value: ValueRef<'_>| value.as_bytes_or_null().map(|bytes| bytes.map(<[u8]>::to_vec));
+        Ok(self.look_up.query_row([seq], |row| {
+            Ok(Rare {
+                errno: row.get(0)?,
+                address: bytes(row.get_ref(1)?)?,
+                place: bytes(row.get_ref(2)?)?,
+                stack: row.get(3)?,
+            })
+        })?)
     }
 }
 

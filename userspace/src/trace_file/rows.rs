@@ -193,16 +193,25 @@ pub(super) fn listener(row: &Scan<'_>) -> Result<Listener> {
     })
 }
 
-/// A row of `event`. See [`Cells::actor`] for `name`; `frames` are those of a stack, by its number.
+/// Columns that few kinds of events have.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
+    pub(super) errno: Option<i32>,
+    pub(super) address: Option<Vec<u8>>,
+    pub(super) place: Option<Vec<u8>>,
+    pub(super) stack: Option<i64>,
+}
+
+/// A row of `event`. See [`Cells::actor`] for `name`; `rare` reads the columns that the row was not asked for, and `frames` are
+/// those of a stack, by its number.
 pub(super) fn event(
     row: &Scan<'_>,
     name: impl FnOnce(&ProcessId) -> Result<Comm>,
+    rare: impl FnOnce() -> Result<Rare>,
     frames: impl FnOnce(i64) -> Result<Arc<[Frame]>>,
 ) -> Result<Record> {
     /// Columns of when and who.
     const ACTOR: usize = 8;
-    /// Columns between connection and stack.
-    const BETWEEN: usize = 11;
     let mut cells = Cells::new(row);
     cells.skip(1);
     let kind = cells.number("kind")?;
@@ -210,8 +219,8 @@ pub(super) fn event(
         kind::STACK => {
             cells.skip(ACTOR);
             let connection = cells.unsigned("connection")?;
-            cells.skip(BETWEEN);
-            return Ok(Record::Stack(Stack { connection, frames: frames(cells.number("stack")?)? }));
+            let stack = rare()?.stack.ok_or(RowError::Value("stack"))?;
+            return Ok(Record::Stack(Stack { connection, frames: frames(stack)? }));
         }
         kind::ROUND_BEGINS => return Ok(Record::RoundBegins),
         kind::ROUND_ENDS => return Ok(Record::RoundEnds),
@@ -234,13 +243,13 @@ pub(super) fn event(
     }
     let at = cells.unsigned("at")?;
     let actor = cells.actor(name)?;
-    Ok(Record::Event(Event { at, actor, what: what(kind, &mut cells)? }))
+    Ok(Record::Event(Event { at, actor, what: what(kind, &mut cells, rare)? }))
 }
 
 /// From the column `connection` on.
-fn what(kind: i64, cells: &mut Cells<'_>) -> Result<What> {
+fn what(kind: i64, cells: &mut Cells<'_>, rare: impl FnOnce() -> Result<Rare>) -> Result<What> {
     if kind == kind::ATTEMPT {
-        return attempt(cells);
+        return attempt(cells, rare()?);
     }
     if kind == kind::LISTENER_CLOSED {
         cells.skip(1);
@@ -290,16 +299,14 @@ fn carried_listener(cells: &mut Cells<'_>) -> Result<Carried> {
     Ok(Carried::Listener { listener, last_accept, queue, slots })
 }
 
-fn attempt(cells: &mut Cells<'_>) -> Result<What> {
+fn attempt(cells: &mut Cells<'_>, rare: Rare) -> Result<What> {
     cells.skip(1);
     let listener = cells.optional_unsigned("listener")?;
     cells.skip(2);
     let queue = cells.optional_queue()?;
-    cells.skip(3);
-    let errno = cells.number("errno")?;
-    let address = cells.bytes("address")?;
-    let place = cells.optional_bytes("place")?.map(<[u8]>::to_vec);
-    Ok(What::Attempt { listener, errno, address, queue, directory: None, place })
+    let errno = rare.errno.ok_or(RowError::Value("errno"))?;
+    let address = rare.address.ok_or(RowError::Value("address"))?;
+    Ok(What::Attempt { listener, errno, address, queue, directory: None, place: rare.place })
 }
 
 /// A row of `held`. See [`Cells::actor`] for `name`.

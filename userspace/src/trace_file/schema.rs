@@ -17,6 +17,8 @@ pub(super) struct Columns {
     pub(super) process: &'static str,
     pub(super) listener: &'static str,
     pub(super) event: &'static str,
+    /// Further columns of `event`, which few kinds have: read for those alone.
+    pub(super) rare: &'static str,
     pub(super) held: &'static str,
 }
 
@@ -29,7 +31,8 @@ pub(super) const COLUMNS: Columns = Columns {
     listener: "seq, listener, path, path_truncated, bind_name, is_abstract, device, inode, directory_inode, \
                mount_namespace, network_namespace, pid, backlog, is_seqpacket",
     event: "seq, kind, at, pid, start, exec_id, tid, uid, gid, comm, connection, listener, side, inode, queue_length, \
-            queue_max, untracked, reason, status, errno, address, place, stack",
+            queue_max, untracked, reason, status",
+    rare: "errno, address, place, stack",
     held: "seq, at, pid, start, exec_id, tid, uid, gid, comm, connection, listener, side, fd, inode, is_seed, peer, \
            peer_inode, opener, queue_length, queue_max",
 };
