@@ -75,6 +75,15 @@ pub(crate) static OBSERVER: Array<u32> = Array::with_max_entries(1, 0);
 #[map]
 pub(crate) static PYTHONS: LruHashMap<u64, Python> = LruHashMap::with_max_entries(1024, 0);
 
-/// How often in a row the iterator found the ring full.
+/// Why the iterator looks at the same descriptor again.
+#[repr(C)]
+pub(crate) struct Again {
+    /// How often in a row it did.
+    pub(crate) in_a_row: u32,
+    /// 1 if a walk along a queue went astray just now.
+    pub(crate) is_astray: u32,
+}
+
+/// The iterator's own.
 #[map]
-pub(crate) static FULL_IN_A_ROW: Array<u32> = Array::with_max_entries(1, 0);
+pub(crate) static AGAIN: Array<Again> = Array::with_max_entries(1, 0);

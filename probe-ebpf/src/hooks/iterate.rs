@@ -17,14 +17,15 @@ use crate::{
         sock::{Sock, TCP_ESTABLISHED},
         task, zero,
     },
-    maps::{ADDRESSES, ENDS, FULL_IN_A_ROW, OBSERVER, SEED_NUMBER, SEEDS},
+    maps::{ADDRESSES, AGAIN, ENDS, OBSERVER, SEED_NUMBER, SEEDS},
 };
 
 /// include/net/tcp_states.h
 const TCP_LISTEN: u8 = 10;
 
-/// So often in a row a descriptor is looked at again because the ring is full. Userspace empties it in between, a
-/// millisecond later; should it ever not do so, the round ends nevertheless, and what is missing is counted.
+/// So often in a row a descriptor is looked at again because the ring is full, or a walk along a queue went astray. Userspace
+/// empties the ring in between, a millisecond later; should it ever not do so, the round ends nevertheless, and what is missing
+/// is counted.
 const PATIENCE: u32 = 1000;
 
 /// A descriptor, from the iterator's context.
@@ -65,24 +66,46 @@ pub(crate) extern "C" fn held_iter(context: *const u64) -> i32 {
     again(before)
 }
 
-/// 1 if the ring had no room for what there is to say of a descriptor: the iterator stops here, and begins with this
-/// descriptor when it is read again.
+/// 1 if the ring had no room for what there is to say of a descriptor, or a walk went astray: the iterator stops here, and begins
+/// with this descriptor when it is read again.
 #[inline(always)]
 fn again(before: u64) -> i32 {
-    let Some(full) = FULL_IN_A_ROW.get_ptr_mut(0) else { return 0 };
+    let Some(again) = AGAIN.get_ptr_mut(0) else { return 0 };
+    let is_full = emit::counted(hook::ITERATE, failure::RING) != before;
     // SAFETY: the map's only entry; only the one reader of the iterator writes to it.
     unsafe {
-        if emit::counted(hook::ITERATE, failure::RING) == before {
-            *full = 0;
+        let is_astray = (*again).is_astray != 0;
+        (*again).is_astray = 0;
+        if !is_full && !is_astray {
+            (*again).in_a_row = 0;
             return 0;
         }
-        if *full >= PATIENCE {
+        if (*again).in_a_row >= PATIENCE {
             return 0;
         }
-        *full += 1;
+        (*again).in_a_row += 1;
     }
-    emit::uncount(hook::ITERATE, failure::RING);
+    if is_full {
+        emit::uncount(hook::ITERATE, failure::RING);
+    }
     1
+}
+
+/// Not all that waits in a queue was looked at. Tells whether it will be looked at again; if not, that is counted.
+///
+/// The map has the mark, for what is kept on the stack meanwhile adds up with that of the functions called.
+#[inline(always)]
+fn went_astray() -> bool {
+    let Some(again) = AGAIN.get_ptr_mut(0) else { return false };
+    // SAFETY: the map's only entry; only the one reader of the iterator writes to it.
+    unsafe {
+        if (*again).in_a_row < PATIENCE {
+            (*again).is_astray = 1;
+            return true;
+        }
+    }
+    emit::count(hook::ITERATE, failure::QUEUE);
+    false
 }
 
 /// Notes who looks: the iterator runs in the process that reads it.
@@ -115,11 +138,11 @@ fn listening(config: &Config, descriptor: &Descriptor, listener: Sock) {
     }
     if config.listeners_only == 0 && address != 0 {
         let before = emit::counted(hook::ITERATE, failure::RING);
-        queue::look_through(listener, |end| {
+        let is_whole = queue::look_through(listener, |end| {
             connected(descriptor.task, descriptor.fd, end.0, address);
         });
         // The descriptor is looked at again: then is the time for what comes last.
-        if emit::counted(hook::ITERATE, failure::RING) != before {
+        if emit::counted(hook::ITERATE, failure::RING) != before || (!is_whole && went_astray()) {
             return;
         }
     }

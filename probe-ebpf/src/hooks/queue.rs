@@ -2,7 +2,7 @@
 //!
 //! The queue is read without its lock, while servers accept from it. What was taken out meanwhile may lead anywhere, and what is
 //! found is therefore taken for an end only if it is what only such an end can be: bound to the listener's own address. A walk that
-//! goes astray misses the connections behind; it invents none.
+//! goes astray invents none, but misses the connections behind: it is begun again.
 
 use probe_ebpf::abi::{End, failure, hook, is_seed};
 
@@ -18,22 +18,30 @@ use crate::{
 /// Places of a queue that are looked at: the verifier follows each.
 const MOST: usize = 128;
 
-/// Calls `look_at` with whatever is in a listener's queue, which need be no socket: see [`is_abandoned`].
+/// Calls `look_at` with whatever is in a listener's queue, which need be no socket: see [`is_abandoned`]. Tells whether the walk
+/// stayed in the queue.
 #[inline(always)]
-pub(super) fn look_through(listener: Sock, look_at: impl Fn(Sock)) {
+pub(super) fn look_through(listener: Sock, look_at: impl Fn(Sock)) -> bool {
     let (end, mut entry) = listener.waiting();
     let mut waiting = Sock(0);
     for _ in 0..MOST {
         // A walk that went astray ends at what cannot be read.
-        if entry == end || entry == 0 {
-            return;
+        if entry == end {
+            return true;
+        }
+        if entry == 0 {
+            return false;
         }
         waiting = Sock(peek(entry + offset!(skb_sock)));
         look_at(waiting);
         entry = peek(entry + offset!(skb_next));
     }
     if entry == end {
-        return;
+        return true;
+    }
+    // What was taken out leads into another list, or round in one.
+    if listener.queue::<false>().length as usize <= MOST {
+        return false;
     }
     // Those behind are younger. If this one was seen when it was made, so were they.
     // SAFETY: copied at once.
@@ -41,6 +49,7 @@ pub(super) fn look_through(listener: Sock, look_at: impl Fn(Sock)) {
     if known.is_none_or(|&End { connection, .. }| is_seed(connection)) {
         emit::count(hook::ITERATE, failure::QUEUE);
     }
+    true
 }
 
 /// Is it a server end that waits to be accepted, bound to this address, and its client is released?

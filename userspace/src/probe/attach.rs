@@ -41,7 +41,7 @@ const MAPS: [&str; 18] = [
     "COUNTERS",
     "ENDS",
     "EVENTS",
-    "FULL_IN_A_ROW",
+    "AGAIN",
     "IGNORED",
     "LAST_ANNOUNCED",
     "NUMBERS",

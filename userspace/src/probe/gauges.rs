@@ -121,7 +121,7 @@ const fn failure_name(what: usize) -> &'static str {
         failure::RING => "events (ring buffer full)",
         failure::ENDS => "ends (map of connections full)",
         failure::PROCESS => "process descriptions (ring buffer full)",
-        failure::QUEUE => "connections behind the 128th place of an accept queue (not looked at)",
+        failure::QUEUE => "connections in an accept queue (not all could be looked at)",
         failure::STACK => "stacks (ring buffer full)",
         _ => "calls (map of calls full)",
     }
