@@ -64,6 +64,17 @@ impl<K: Hash + Eq + Copy, V: Clone> Recent<K, V> {
         self.enter(key, value);
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+
+    /// Everything that is remembered, in no order, to be changed. That remembers nothing anew.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.young.values_mut().chain(self.old.values_mut())
+    }
+
     fn enter(&mut self, key: K, value: V) {
         if self.young.len() >= self.capacity && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);

@@ -73,8 +73,8 @@ impl By {
         }
     }
 
-    /// Name of the group of all that came when there were too many groups.
-    pub(super) const fn others(self) -> &'static str {
+    /// Name of the group of all that came when there were too many groups, and of those that are long over.
+    pub(crate) const fn others(self) -> &'static str {
         match self {
             Self::Program => "[other programs]",
             Self::Cmdline => "[other command lines]",
@@ -84,6 +84,12 @@ impl By {
             Self::Pid => "[other processes]",
             Self::Stack => "[other places]",
         }
+    }
+
+    /// Is this the name of the group of all that have none of their own, whatever is grouped by?
+    #[must_use]
+    pub fn is_others(name: &str) -> bool {
+        Self::value_variants().iter().any(|by| by.others() == name)
     }
 
     /// Name of the group that somebody belongs to. Whose group cannot be told belongs to one of that name: nothing is

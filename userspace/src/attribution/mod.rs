@@ -3,6 +3,7 @@
 pub mod by;
 pub mod container;
 pub mod limits;
+mod names;
 pub mod processes;
 pub mod selection;
 pub mod stacks;

@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::{
     by::{By, Member},
+    names::Names,
     who::{ProgramId, Who},
 };
 use crate::{
@@ -13,25 +14,30 @@ use crate::{
     recent::Recent,
 };
 
-/// Processes kept, at least, besides those that open connections refer to. The kernel side remembers a quarter as many as
-/// described, so what it thinks is known here is.
-const CAPACITY: usize = 65_536;
+/// Processes kept, at least, besides those that open connections refer to: as many as the kernel side remembers as described, so
+/// that what it thinks is known here is.
+const CAPACITY: usize = 16_384;
 
 /// Name of the program of a process of which nothing is known.
 const UNKNOWN: &str = "[unknown]";
 
 /// With so many groups, further ones count together: anybody can start any number of processes, and each group has
 /// its record.
-const MOST_GROUPS: usize = 4096;
+const MOST_GROUPS: usize = 8192;
+/// From so many groups on, it is time to forget some.
+const MANY_GROUPS: usize = MOST_GROUPS / 4 * 3;
+/// And from so many names on.
+const MANY_NAMES: usize = 16_384;
 
 /// Processes by id, the ones not named for longest make room; and the names of programs and groups.
 #[derive(Debug)]
 pub struct Processes {
     by: By,
     known: Recent<ProcessId, Known>,
-    names: Vec<String>,
-    by_name: HashMap<String, ProgramId>,
+    names: Names,
     groups: FxHashSet<ProgramId>,
+    /// From so many names and groups on, it is time to forget some.
+    many: (usize, usize),
     /// Users whose names were told, by number.
     users: HashMap<u32, Arc<str>>,
 }
@@ -82,9 +88,9 @@ impl Processes {
         Self {
             by,
             known: Recent::new(CAPACITY),
-            names: Vec::new(),
-            by_name: HashMap::new(),
+            names: Names::default(),
             groups: FxHashSet::default(),
+            many: (MANY_NAMES, MANY_GROUPS),
             users: HashMap::new(),
         }
     }
@@ -104,8 +110,8 @@ impl Processes {
     /// Keeps a description.
     pub fn insert(&mut self, process: Arc<Process>) {
         let program = match &process.program {
-            Some(path) => self.intern(path),
-            None => self.intern(&format!("[{}]", process.comm)),
+            Some(path) => self.names.intern(path),
+            None => self.names.intern(&format!("[{}]", process.comm)),
         };
         if let Some(user) = &process.user {
             self.users.insert(process.uid, Arc::clone(user));
@@ -122,7 +128,7 @@ impl Processes {
             return Arc::clone(who);
         }
         let Some(known) = self.known.get_mut(&actor.id) else {
-            let program = self.intern(&format!("[{}]", actor.comm));
+            let program = self.names.intern(&format!("[{}]", actor.comm));
             let group = self.group(&actor, None, program);
             return Arc::new(Who { actor, program, group, process: None });
         };
@@ -145,7 +151,7 @@ impl Processes {
     pub fn unknown(&mut self, pid: Option<u32>) -> Arc<Who> {
         let id = ProcessId { pid: pid.unwrap_or(0), start: 0, exec_id: 0 };
         let actor = Actor { id, tid: id.pid, uid: None, gid: None, comm: Comm([0; 16]) };
-        let program = self.intern(UNKNOWN);
+        let program = self.names.intern(UNKNOWN);
         let group = self.group(&actor, None, program);
         Arc::new(Who { actor, program, group, process: None })
     }
@@ -157,7 +163,7 @@ impl Processes {
     }
 
     fn group(&mut self, actor: &Actor, process: Option<&Process>, program: ProgramId) -> ProgramId {
-        if self.by == By::Program {
+        if self.by == By::Program && self.groups.contains(&program) {
             return program;
         }
         let uid = actor.uid.or_else(|| process.map(|process| process.uid));
@@ -168,12 +174,20 @@ impl Processes {
     }
 
     fn enter(&mut self, name: &str) -> ProgramId {
-        let known = self.by_name.get(name).filter(|id| self.groups.contains(id));
-        if let Some(&known) = known {
+        if let Some(known) = self.names.find(name).filter(|id| self.groups.contains(id)) {
             return known;
         }
-        let is_full = self.groups.len() >= MOST_GROUPS;
-        let id = self.intern(if is_full { self.by.others() } else { name });
+        if self.groups.len() >= MOST_GROUPS {
+            return self.others();
+        }
+        let id = self.names.intern(name);
+        self.groups.insert(id);
+        id
+    }
+
+    /// The group of those that have none of their own.
+    pub fn others(&mut self) -> ProgramId {
+        let id = self.names.intern(self.by.others());
         self.groups.insert(id);
         id
     }
@@ -182,17 +196,36 @@ impl Processes {
     /// not known.
     #[must_use]
     pub fn name(&self, program: ProgramId) -> &str {
-        self.names.get(program.0 as usize).map_or("?", String::as_str)
+        self.names.get(program).unwrap_or("?")
     }
 
-    fn intern(&mut self, name: &str) -> ProgramId {
-        if let Some(&id) = self.by_name.get(name) {
-            return id;
+    /// Are there no more names than one after the other may have brought?
+    #[cfg(test)]
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.names.len() <= MANY_NAMES + CAPACITY
+    }
+
+    /// Is it time to forget names and groups that nobody uses?
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.names.len() >= self.many.0 || self.groups.len() >= self.many.1
+    }
+
+    /// Forgets all groups but these, and all names but theirs, those of the processes that are known, and `programs`.
+    pub fn keep_only(&mut self, groups: &FxHashSet<ProgramId>, programs: FxHashSet<ProgramId>) {
+        let mut names = programs;
+        names.extend(groups);
+        for known in self.known.values_mut() {
+            names.insert(known.program);
+            if known.group.is_some_and(|group| !groups.contains(&group)) {
+                (known.group, known.met) = (None, None);
+            }
         }
-        let id = ProgramId(self.names.len() as u32);
-        self.names.push(name.to_owned());
-        self.by_name.insert(name.to_owned(), id);
-        id
+        self.groups.retain(|group| groups.contains(group));
+        self.names.keep_only(&names);
+        // Where hardly any could be forgotten, it is not tried again at once.
+        let next = |many: usize, left: usize| many.max(left + left / 4);
+        self.many = (next(MANY_NAMES, self.names.len()), next(MANY_GROUPS, self.groups.len()));
     }
 }
 

@@ -3,11 +3,11 @@
 use std::{num::NonZeroUsize, sync::Arc};
 
 use lru::LruCache;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use crate::event::{Frame, Stack};
 
-/// A stack, by the order in which they were first met.
+/// The number of a stack, for as long as a connection has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StackId(pub u32);
 
@@ -22,7 +22,11 @@ const AWAITED: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 pub struct Stacks {
     ids: FxHashMap<Arc<[Frame]>, StackId>,
     frames: Vec<Arc<[Frame]>>,
+    /// Numbers that no connection uses, the smallest last.
+    free: Vec<StackId>,
     awaited: LruCache<u64, StackId, FxBuildHasher>,
+    /// From so many on, it is time to forget some.
+    many: usize,
 }
 
 impl Default for Stacks {
@@ -30,6 +34,8 @@ impl Default for Stacks {
         Self {
             ids: FxHashMap::default(),
             frames: Vec::new(),
+            free: Vec::new(),
+            many: MOST / 4 * 3,
             awaited: LruCache::with_hasher(AWAITED, FxBuildHasher),
         }
     }
@@ -64,13 +70,38 @@ impl Stacks {
         if let Some(&id) = self.ids.get(frames) {
             return Some(id);
         }
-        if self.frames.len() >= MOST {
-            return None;
-        }
-        let id = StackId(self.frames.len() as u32);
-        self.frames.push(Arc::clone(frames));
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.frames[id.0 as usize] = Arc::clone(frames);
+                id
+            }
+            None if self.frames.len() >= MOST => return None,
+            None => {
+                self.frames.push(Arc::clone(frames));
+                StackId(self.frames.len() as u32 - 1)
+            }
+        };
         self.ids.insert(Arc::clone(frames), id);
         Some(id)
+    }
+
+    /// Is it time to forget those that nobody uses?
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.ids.len() >= self.many
+    }
+
+    /// Forgets all but these and those whose connection is still to come. Their numbers will be others'.
+    pub fn keep_only(&mut self, mut used: FxHashSet<StackId>) {
+        used.extend(self.awaited.iter().map(|(_, id)| *id));
+        self.ids.retain(|_, id| used.contains(id));
+        self.free =
+            (0..self.frames.len() as u32).rev().map(StackId).filter(|id| !used.contains(id)).collect();
+        for id in &self.free {
+            self.frames[id.0 as usize] = [].into();
+        }
+        // Where hardly any could be forgotten, it is not tried again at once.
+        self.many = (MOST / 4 * 3).max(self.ids.len() + self.ids.len() / 4);
     }
 }
 
@@ -128,6 +159,23 @@ mod tests {
         assert_eq!(ids, [Some(StackId(0)), Some(StackId(0)), Some(StackId(1))]);
         assert_eq!(stacks.frames(StackId(1))[0].function.as_deref(), Some("other"));
         assert_eq!(stacks.take(1), None);
+    }
+
+    #[test]
+    fn those_that_nobody_uses_make_room() {
+        let mut stacks = Stacks::default();
+        for number in 0..MOST as u64 {
+            stacks.insert(&stack(number, &number.to_string()));
+        }
+        assert!(stacks.is_crowded());
+        // The last ones are awaited still.
+        stacks.keep_only([StackId(7)].into_iter().collect());
+        assert_eq!(stacks.ids.len(), 1 + AWAITED.get());
+        assert!(!stacks.is_crowded());
+        assert_eq!(stacks.frames(StackId(7))[0].function.as_deref(), Some("7"));
+        stacks.insert(&stack(1, "another"));
+        assert_eq!(stacks.take(1), Some(StackId(0)));
+        assert_eq!(stacks.frames(StackId(0))[0].function.as_deref(), Some("another"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::event::{Actor, Process};
 
-/// The name of a program or of a group, by the order in which names were first met.
+/// The name of a program or of a group, by its number in the session, for as long as something there has that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProgramId(pub u32);
 

@@ -75,7 +75,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
 /// One look without a program in the kernel.
 fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Failure> {
     let mut session = Session::new(selection, settings(arguments));
-    let mut source = Source::default();
+    let mut source = Source::new(0);
     let Found { records, gaps } = diag::look().map_err(|error| {
         Failure::Kernel(format!(
             "the kernel does not list unix sockets ({error}); load its module unix_diag (modprobe unix_diag)"
@@ -133,7 +133,7 @@ impl Look {
         probe.control.look_for(selection.wanted())?;
         probe.control.enable(true)?;
         let session = Session::new(selection, settings(arguments));
-        Ok(Self { probe, ring, source: Source::default(), session, undecoded: 0 })
+        Ok(Self { probe, ring, source: Source::new(0), session, undecoded: 0 })
     }
 
     fn look(mut self) -> Result<Listing, Failure> {

@@ -49,7 +49,7 @@ pub enum Whose {
 /// The pictures of all sockets.
 #[must_use]
 pub fn pictures(session: &Session, now: u64) -> Vec<Picture> {
-    let sockets = session.sockets().iter().enumerate();
+    let sockets = session.sockets().iter().enumerate().filter(|(_, socket)| !socket.is_vacant);
     sockets.map(|(index, _)| picture(session, SocketId(index), now)).collect()
 }
 

@@ -7,6 +7,7 @@ use crate::{
     attribution::who::{ProgramId, Who},
     event::{Queue, Reason},
     lifecycle::{Connection, EndState, Origin, State},
+    recent::Recent,
     verdict::{self, ClientRelease, Crowding, Ending, Record},
 };
 
@@ -21,6 +22,8 @@ pub struct Tally {
     pub slots: u64,
     /// The same over time.
     pub timeline: Timeline,
+    /// When it was counted on last.
+    pub(super) touched: u64,
 }
 
 impl Tally {
@@ -30,6 +33,7 @@ impl Tally {
             before_trace: 0,
             slots: 0,
             timeline: Timeline::new(started),
+            touched: 0,
         }
     }
 
@@ -45,6 +49,9 @@ impl Tally {
         self.record.opened().saturating_sub(self.before_trace)
     }
 }
+
+/// No record described a listener that another one names.
+pub(super) struct Unknown;
 
 /// What a connection takes from others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +78,9 @@ impl Weight {
     }
 }
 
+/// Listeners remembered, at least, that nobody asked for: the kernel side reports them no more, as a rule.
+const IGNORED: usize = 65_536;
+
 /// What is counted of sockets and programs.
 #[derive(Debug)]
 pub(super) struct Books {
@@ -78,8 +88,12 @@ pub(super) struct Books {
     /// Time of the last record that concerns a target: what a recording has too.
     pub(super) moment: u64,
     pub(super) sockets: Vec<Socket>,
-    /// None for the listeners that nobody asked for. An entry outlives its listener: connections do too.
-    pub(super) listeners: FxHashMap<u64, Option<Followed>>,
+    /// Numbers of sockets that wait for another, the smallest last.
+    pub(super) vacant: Vec<SocketId>,
+    /// An entry outlives its listener: connections do too.
+    pub(super) listeners: FxHashMap<u64, Followed>,
+    /// The listeners that nobody asked for.
+    pub(super) ignored: Recent<u64, ()>,
     /// In no order; boxed, for most of them are larger than a table should move.
     pub(super) tallies: FxHashMap<(SocketId, ProgramId), Box<Tally>>,
 }
@@ -90,27 +104,50 @@ impl Books {
             settings,
             moment: 0,
             sockets: Vec::new(),
+            vacant: Vec::new(),
             listeners: FxHashMap::default(),
+            ignored: Recent::new(IGNORED),
             tallies: FxHashMap::default(),
         }
     }
 
     /// A listener that is followed.
     pub(super) fn followed(&self, listener: u64) -> Option<&Followed> {
-        self.listeners.get(&listener)?.as_ref()
+        self.listeners.get(&listener)
+    }
+
+    /// The socket of a listener; None if nobody asked for it.
+    pub(super) fn socket_of(&mut self, listener: u64) -> Result<Option<SocketId>, Unknown> {
+        match self.listeners.get(&listener) {
+            Some(followed) => Ok(Some(followed.socket)),
+            None => self.ignored.get(&listener).map(|()| None).ok_or(Unknown),
+        }
+    }
+
+    /// Enters a socket under a number that none has.
+    pub(super) fn add_socket(&mut self, socket: Socket) -> SocketId {
+        let Some(id) = self.vacant.pop() else {
+            self.sockets.push(socket);
+            return SocketId(self.sockets.len() - 1);
+        };
+        self.sockets[id.0] = socket;
+        id
     }
 
     /// The tally of a program on a socket.
     pub(super) fn tally(&mut self, socket: SocketId, program: ProgramId) -> &mut Tally {
         let (started, settings) = (self.settings.started, self.settings.verdict());
-        self.tallies.entry((socket, program)).or_insert_with(|| Box::new(Tally::new(started, &settings)))
+        let tally =
+            self.tallies.entry((socket, program)).or_insert_with(|| Box::new(Tally::new(started, &settings)));
+        tally.touched = self.moment;
+        tally
     }
 
     /// Weighs a connection after a change. `before` is nothing for a new one.
     pub(super) fn weigh(&mut self, socket: SocketId, connection: &Connection, before: Weight) {
         let after = Weight::of(connection);
         if before.place != after.place
-            && let Some(followed) = self.listeners.get_mut(&connection.listener).and_then(Option::as_mut)
+            && let Some(followed) = self.listeners.get_mut(&connection.listener)
         {
             step(&mut followed.occupied, after.place);
         }

@@ -88,7 +88,7 @@ impl Session {
     /// In the order of their sockets. The one that was described last tells the backlog.
     fn open_listeners(&self, open: &[&Connection]) -> Vec<(SocketId, Arc<Listener>)> {
         let used: BTreeSet<u64> = open.iter().map(|connection| connection.listener).collect();
-        let followed = self.books.listeners.iter().filter_map(|(id, it)| Some((id, it.as_ref()?)));
+        let followed = self.books.listeners.iter();
         let mut listeners: Vec<_> = followed
             .filter(|(id, followed)| followed.closed.is_none() || used.contains(id))
             .map(|(_, followed)| (followed.socket, Arc::clone(&followed.listener)))

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use probe_ebpf::abi::PROCESSOR_BITS;
 
-use super::{FoundConnection, Holder, Notice, Session, SocketId, books::Weight};
+use super::{
+    FoundConnection, Holder, Notice, Session, SocketId,
+    books::{Unknown, Weight},
+};
 use crate::{
     event::{End, Held, HeldSocket, Peer},
     lifecycle::{Change, Connection, Found, LiveEnds, Moment, other},
@@ -22,9 +25,9 @@ impl Session {
     /// A descriptor that a round found.
     pub(super) fn held(&mut self, held: &Held) -> Option<Notice<'_>> {
         self.latest = held.at;
-        let socket = match self.books.listeners.get(&held.listener) {
-            Some(followed) => followed.as_ref()?.socket,
-            None => return Some(self.misfit()),
+        let socket = match self.books.socket_of(held.listener) {
+            Ok(socket) => socket?,
+            Err(Unknown) => return Some(self.misfit()),
         };
         self.books.moment = held.at;
         let holder = self.processes.identify(held.holder);

@@ -61,6 +61,15 @@ impl Holders {
         self.complete.iter().flat_map(|round| &round.listeners).map(|(listener, holder)| (*listener, holder))
     }
 
+    /// Everybody who is named.
+    pub(super) fn everybody(&self) -> impl Iterator<Item = &Who> {
+        let rounds = self.complete.iter().chain(&self.gathering);
+        rounds.flat_map(|round| {
+            let of_ends = round.ends.values().flatten();
+            of_ends.chain(round.listeners.iter().map(|(_, holder)| holder)).map(|holder| &*holder.who)
+        })
+    }
+
     pub(super) fn forget(&mut self, connection: u64) {
         for round in self.complete.iter_mut().chain(&mut self.gathering) {
             for end in [End::Client, End::Server] {

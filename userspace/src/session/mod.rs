@@ -10,7 +10,9 @@ mod carry;
 mod found;
 mod holders;
 mod notice;
+mod room;
 mod settings;
+mod sockets;
 mod timeline;
 mod view;
 
@@ -18,6 +20,7 @@ pub use books::Tally;
 pub use holders::Holder;
 pub use notice::{FoundConnection, Notice, Seen};
 pub use settings::Settings;
+pub use sockets::{Socket, SocketId};
 pub use timeline::{Stretch, Timeline};
 
 use probe_ebpf::abi::PROCESSOR_BITS;
@@ -25,40 +28,20 @@ use probe_ebpf::abi::PROCESSOR_BITS;
 use crate::{
     attribution::{
         by::By,
-        limits::{self, Limit},
+        limits,
         processes::Processes,
         selection::Selection,
         stacks::{self, StackId, Stacks},
         who::Who,
     },
-    event::{Event, Listener, ProcessId, Queue, Reason, Record, What},
+    event::{Event, Listener, ProcessId, Reason, Record, What},
     lifecycle::{Connection, Table},
 };
-use books::{Books, Weight};
+use books::{Books, Unknown, Weight};
 use found::Pending;
 use holders::Holders;
-
-/// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new
-/// listener under the same path; its connections count together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Socket {
-    /// Path, `@name`, or for attempts without a listener the target.
-    pub path: String,
-    /// It is looked for no more: what is open on it is followed to its end.
-    pub is_retired: bool,
-    /// Slots in use: accepted server ends that are open.
-    pub slots: u64,
-    /// How many there are, where that is known.
-    pub limit: Option<Limit>,
-    /// Backlog of the listener that was described last.
-    pub backlog: Option<u32>,
-    /// Its accept queue in the last round that found the listener.
-    pub queue: Option<Queue>,
-    /// When the last connection was accepted.
-    pub last_accept: Option<u64>,
-    /// Slots in use over time.
-    pub timeline: Timeline,
-}
+use room::Many;
+use sockets::ANY_NAMESPACE;
 
 /// A listener that a target means.
 #[derive(Clone, Debug)]
@@ -70,21 +53,6 @@ struct Followed {
     /// When and why it was closed.
     closed: Option<(u64, Reason)>,
 }
-
-/// Index of a [`Socket`] in its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SocketId(pub usize);
-
-/// An event names a listener that no record described.
-struct Unknown;
-
-/// No namespace has this inode number.
-const ANY_NAMESPACE: u32 = 0;
-
-/// Anybody can try paths that do not exist: from this many sockets on, attempts at further ones count together.
-const MOST_SOCKETS: usize = 1024;
-/// And under this name.
-const OTHERS: &[u8] = b"(other paths)";
 
 /// Everything that is known.
 #[derive(Debug)]
@@ -111,6 +79,7 @@ pub struct Session {
     /// What the last record closed.
     closed: Option<(SocketId, Box<Connection>)>,
     last_listener: Option<Arc<Listener>>,
+    many: Many,
 }
 
 impl Session {
@@ -134,12 +103,16 @@ impl Session {
             last: None,
             closed: None,
             last_listener: None,
+            many: Many::default(),
         }
     }
 
     /// Takes in a record.
     pub fn feed(&mut self, record: Record) -> Option<Notice<'_>> {
         self.closed = None;
+        if self.is_crowded() {
+            self.make_room();
+        }
         match record {
             Record::Process(process) => {
                 self.processes.insert(process);
@@ -194,7 +167,7 @@ impl Session {
 
     fn listener(&mut self, listener: Arc<Listener>) -> Notice<'_> {
         if !self.selection.selects(&listener) {
-            self.books.listeners.insert(listener.id, None);
+            self.books.ignored.put(listener.id, ());
             return Notice::Ignored(listener.id);
         }
         // An abstract name belongs to a network namespace, a path to a mount namespace.
@@ -207,42 +180,8 @@ impl Session {
         // One may be described again: first by its server ends, then by itself.
         let (occupied, closed) = known.map_or((0, None), |known| (known.occupied, known.closed));
         let followed = Followed { socket, listener: Arc::clone(&listener), occupied, closed };
-        self.books.listeners.insert(listener.id, Some(followed));
+        self.books.listeners.insert(listener.id, followed);
         Notice::Listener(self.last_listener.insert(listener))
-    }
-
-    /// The socket of a path. Attempts that found no listener know no namespace: they count with the socket of that path
-    /// that is there or comes first.
-    fn socket(&mut self, path: &[u8], namespace: u32) -> SocketId {
-        let fits = |its: u32| its == namespace || its == ANY_NAMESPACE || namespace == ANY_NAMESPACE;
-        let known = self.by_name.iter().filter(|((known, its), _)| known == path && fits(*its));
-        let known = known.min_by_key(|(_, id)| **id);
-        if let Some((key, &id)) = known {
-            let key = key.clone();
-            if key.1 == ANY_NAMESPACE && namespace != ANY_NAMESPACE {
-                self.by_name.remove(&key);
-                self.by_name.insert((key.0, namespace), id);
-            }
-            return id;
-        }
-        if namespace == ANY_NAMESPACE && path != OTHERS && self.books.sockets.len() >= MOST_SOCKETS {
-            return self.socket(OTHERS, namespace);
-        }
-        let id = SocketId(self.books.sockets.len());
-        let path_text = String::from_utf8_lossy(path).into_owned();
-        let given = self.books.settings.given_limit(&path_text);
-        self.books.sockets.push(Socket {
-            limit: given,
-            path: path_text,
-            is_retired: false,
-            slots: 0,
-            backlog: None,
-            queue: None,
-            last_accept: None,
-            timeline: Timeline::new(self.books.settings.started),
-        });
-        self.by_name.insert((path.to_vec(), namespace), id);
-        id
     }
 
     fn event(&mut self, event: Event) -> Option<Notice<'_>> {
@@ -308,7 +247,7 @@ impl Session {
                 self.books.tally(socket, who.group).record.fail(event.at, *errno, &crowding);
             }
             What::ListenerClosed { listener, reason } => {
-                if let Some(followed) = self.books.listeners.get_mut(listener).and_then(Option::as_mut) {
+                if let Some(followed) = self.books.listeners.get_mut(listener) {
                     followed.closed = Some((event.at, *reason));
                 }
             }
@@ -352,8 +291,7 @@ impl Session {
             return Ok(place.map(|place| self.socket(&place, ANY_NAMESPACE)));
         }
         let Some(listener) = event.what.listener() else { return Ok(None) };
-        let followed = self.books.listeners.get(&listener).ok_or(Unknown)?;
-        Ok(followed.as_ref().map(|followed| followed.socket))
+        self.books.socket_of(listener)
     }
 
     fn last_seen(&self) -> Option<Seen<'_>> {

@@ -42,7 +42,7 @@ impl Session {
     pub fn reconfigure(&mut self, selection: Selection, limits: Vec<GivenLimit>) {
         self.selection = selection;
         self.books.settings.limits = limits;
-        self.books.listeners.retain(|_, followed| followed.is_some());
+        self.books.ignored.clear();
         for socket in &mut self.books.sockets {
             let given = self.books.settings.given_limit(&socket.path);
             // What was found out of the server stays.
@@ -50,7 +50,7 @@ impl Session {
             socket.limit = given.or(found);
             socket.is_retired = true;
         }
-        for followed in self.books.listeners.values().flatten() {
+        for followed in self.books.listeners.values() {
             if self.selection.selects(&followed.listener) {
                 self.books.sockets[followed.socket.0].is_retired = false;
             }

@@ -85,6 +85,30 @@ impl Timeline {
             .collect()
     }
 
+    /// Adds another timeline of the same start, whose number is 0, up to a moment: nanoseconds since boot. Where both had
+    /// something in a bucket, the highest of the sum is not known, but that it was at least the higher one.
+    pub fn absorb(&mut self, other: &Self, now: u64) {
+        let mut other = other.clone();
+        other.fill(now);
+        self.fill(now);
+        while self.width < other.width {
+            self.widen();
+        }
+        while other.width < self.width {
+            other.widen();
+        }
+        other.put_back();
+        self.put_back();
+        // What was in the open one is in its bucket now.
+        self.open = Bucket::default();
+        for (index, more) in (0..).zip(&other.buckets) {
+            let own = self.bucket(index);
+            own.area = own.area.saturating_add(more.area);
+            own.highest = own.highest.max(more.highest);
+        }
+        self.enter(self.filled / self.width);
+    }
+
     /// The number stayed as it is until then.
     fn fill(&mut self, at: u64) {
         let until = at.saturating_sub(self.started);
@@ -208,6 +232,23 @@ mod tests {
                 filled(steps).stretches(end).iter().map(|it| (it.from, it.to)).collect()
             };
             prop_assert_eq!(borders(&one), borders(&other));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn two_become_one(one in steps(), other in steps(), more in 0..1_000_000 * FINEST) {
+            let last = |steps: &[(u64, u64)]| steps.last().map_or(0, |last| last.0);
+            let end = last(&one).max(last(&other)) + more;
+            let mut both = filled(&one);
+            let mut ended = other.clone();
+            ended.push((last(&other), 0));
+            both.absorb(&filled(&ended), START + end);
+            // It goes on as the first would.
+            let then = end + 1000 * FINEST;
+            let sum: f64 = both.stretches(START + then).iter().map(|it| it.average * (it.to - it.from) as f64).sum();
+            let exact = area(&one, then) as f64 + area(&ended, then) as f64;
+            prop_assert!((sum - exact).abs() <= exact * 1e-9, "{} is not {}", sum, exact);
         }
     }
 

@@ -25,12 +25,8 @@ use rustc_hash::FxHashMap;
 
 use super::{maps::Mapping, python::Layout};
 
-/// Files that are kept. Further ones stay without names.
+/// Files that are kept.
 const MOST: usize = 256;
-/// Larger ones stay without names.
-const LARGEST: u64 = 512 << 20;
-/// Bytes of all copies: whoever connects chooses what is copied.
-const ROOM: u64 = 1 << 30;
 
 /// A segment that is loaded.
 #[derive(Clone, Copy, Debug)]
@@ -98,15 +94,24 @@ impl ElfFile {
 }
 
 /// All of them, by number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Files {
     by_identity: FxHashMap<(u64, u64, i64), Option<usize>>,
     files: Vec<ElfFile>,
     /// Bytes that were copied.
     copied: u64,
+    /// Bytes that may be: whoever connects chooses what is copied.
+    room: u64,
+    /// One found no room.
+    pub(super) is_full: bool,
 }
 
 impl Files {
+    /// None yet. All copies together take so many bytes at most; files of more than half of that stay without names.
+    pub(super) fn new(room: u64) -> Self {
+        Self { by_identity: FxHashMap::default(), files: Vec::new(), copied: 0, room, is_full: false }
+    }
+
     /// The number of a mapping's file; None if it cannot be read, or is not the one that was mapped.
     pub(super) fn open(&mut self, pid: u32, mapping: &Mapping, is_executable: bool) -> Option<usize> {
         let file = open(pid, mapping, is_executable).ok()?;
@@ -115,12 +120,17 @@ impl Files {
         if let Some(&known) = self.by_identity.get(&identity) {
             return known;
         }
+        let largest = self.room / 2;
+        if metadata.len() > largest {
+            return None;
+        }
         let copied = self.copied.saturating_add(metadata.len());
-        if self.files.len() >= MOST || metadata.len() > LARGEST || copied > ROOM {
+        if self.by_identity.len() >= MOST || copied > self.room {
+            self.is_full = true;
             return None;
         }
         self.copied = copied;
-        let parsed = copy(file).ok().and_then(|copy| parse(&mapping.path, metadata.ino(), copy));
+        let parsed = copy(file, largest).ok().and_then(|copy| parse(&mapping.path, metadata.ino(), copy));
         let number = parsed.map(|parsed| {
             self.files.push(parsed);
             self.files.len() - 1
@@ -133,7 +143,7 @@ impl Files {
     pub(super) fn installed_interpreter(&mut self, path: &Path) -> Option<(u64, abi::Python)> {
         let file = File::open(path).ok()?;
         let inode = file.metadata().ok()?.ino();
-        let parsed = parse(&path.to_string_lossy(), inode, copy(file).ok()?)?;
+        let parsed = parse(&path.to_string_lossy(), inode, copy(file, self.room / 2).ok()?)?;
         parsed.interpreter(0, 0, true)
     }
 
@@ -168,10 +178,10 @@ fn is_overlay(file: &File) -> bool {
         .is_ok_and(|info| info.filesystem_type() == nix::sys::statfs::OVERLAYFS_SUPER_MAGIC)
 }
 
-/// A copy in memory that nobody else can change.
-fn copy(mut file: File) -> io::Result<File> {
+/// A copy in memory that nobody else can change, of so many bytes at most.
+fn copy(mut file: File, most: u64) -> io::Result<File> {
     let mut copy = File::from(memfd_create("module", MFdFlags::MFD_CLOEXEC)?);
-    let copied = io::copy(&mut io::Read::take(&mut file, LARGEST), &mut copy)?;
+    let copied = io::copy(&mut io::Read::take(&mut file, most), &mut copy)?;
     if copied == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

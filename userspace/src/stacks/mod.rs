@@ -8,7 +8,11 @@ mod python;
 mod space;
 mod symbols;
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{
+    num::NonZeroUsize,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use framehop::{FrameAddress, Unwinder as _, x86_64};
 use lru::LruCache;
@@ -25,6 +29,9 @@ use symbols::Symbols;
 const PROCESSES: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 /// Stacks whose functions are remembered.
 const KNOWN: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+/// What is known is thrown away when there is no room for another file, but not more often than this: where what is needed at a
+/// time does not fit, the rest stays without names.
+const RENEWED: Duration = Duration::from_mins(10);
 /// Functions of a stack that are kept.
 const DEEPEST: usize = 64;
 
@@ -41,18 +48,24 @@ pub struct Resolver {
     interpreters: Interpreters,
     rules: x86_64::CacheX86_64,
     known: LruCache<Vec<Place>, Arc<[Frame]>, FxBuildHasher>,
+    room: u64,
+    begun: Instant,
 }
 
-impl Default for Resolver {
-    fn default() -> Self {
+impl Resolver {
+    /// Knows nothing yet. Files of other programs take so many bytes of memory at most.
+    #[must_use]
+    pub fn new(room: u64) -> Self {
         Self {
             spaces: LruCache::with_hasher(PROCESSES, FxBuildHasher),
-            files: Files::default(),
+            files: Files::new(room),
             symbols: Symbols::default(),
             scripts: Scripts::default(),
             interpreters: Interpreters::new(),
             rules: x86_64::CacheX86_64::new(),
             known: LruCache::with_hasher(KNOWN, FxBuildHasher),
+            room,
+            begun: Instant::now(),
         }
     }
 }
@@ -66,6 +79,10 @@ impl std::fmt::Debug for Resolver {
 impl Resolver {
     /// Names the functions of a stack; None if the process was gone before its memory map could be read.
     pub fn resolve(&mut self, raw: &RawStack) -> Option<Stack> {
+        if self.files.is_full && self.begun.elapsed() >= RENEWED {
+            // Numbers of files are in everything else.
+            *self = Self { interpreters: std::mem::take(&mut self.interpreters), ..Self::new(self.room) };
+        }
         let mut is_fresh = false;
         if !self.spaces.contains(&raw.process) {
             is_fresh = true;

@@ -34,6 +34,9 @@ use source::Source;
 
 /// Who is told what happens, and keeps it.
 pub trait Audience {
+    /// Bytes of memory that copies of other programs' files may take, by which stacks are named.
+    const FILES: u64 = 1 << 30;
+
     /// Has it heard enough? Then no further record is taken in.
     fn is_enough(&self) -> bool {
         false
@@ -124,7 +127,7 @@ impl<A: Audience> Tracer<A> {
         probe.control.look_for(session.selection.wanted())?;
         // As the first round wants it: there are no map operations then that could wait.
         probe.control.listeners_only(true)?;
-        let mut source = Source::default();
+        let mut source = Source::new(A::FILES);
         if stacks != StackPolicy::Off {
             source.look_for_interpreters();
         }

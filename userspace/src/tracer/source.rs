@@ -1,6 +1,6 @@
 //! What only the live system knows: added to records before the stages that are free of I/O see them.
 
-use std::{collections::HashMap, fs, os::unix::fs::MetadataExt as _, sync::Arc};
+use std::{fs, os::unix::fs::MetadataExt as _, sync::Arc};
 
 use nix::unistd::{Uid, User};
 use probe_ebpf::abi;
@@ -8,19 +8,30 @@ use probe_ebpf::abi;
 use crate::{
     event::{Actor, Namespaces, Process, ProcessId, Record, What},
     proc,
+    recent::Recent,
     stacks::Resolver,
 };
 
+/// Names of users and control groups that are remembered, at least: on a host of months there is no end to control groups.
+const REMEMBERED: usize = 4096;
+
 /// Adds what records lack.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Source {
-    users: HashMap<u32, Option<Arc<str>>>,
-    cgroups: HashMap<u64, Option<Arc<str>>>,
+    users: Recent<u32, Option<Arc<str>>>,
+    cgroups: Recent<u64, Arc<str>>,
     stacks: Resolver,
     nameless: u64,
 }
 
 impl Source {
+    /// Knows nothing yet. Copies of other programs' files, by which stacks are named, take so many bytes at most.
+    #[must_use]
+    pub fn new(room: u64) -> Self {
+        let (users, cgroups) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED));
+        Self { users, cgroups, stacks: Resolver::new(room), nameless: 0 }
+    }
+
     /// Completes a record.
     pub fn complete(&mut self, record: &mut Record) {
         match record {
@@ -72,15 +83,18 @@ impl Source {
     /// Adds the names of user and control group. Both are asked for once: most processes share them.
     fn name(&mut self, process: &mut Process) {
         let uid = process.uid;
-        let user = || Some(User::from_uid(Uid::from_raw(uid)).ok()??.name.into());
-        process.user = self.users.entry(uid).or_insert_with(user).clone();
+        process.user = self.users.get(&uid).unwrap_or_else(|| {
+            let user = User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name.into());
+            self.users.put(uid, user.clone());
+            user
+        });
         if process.cgroup != 0 {
-            let path = self.cgroups.entry(process.cgroup).or_default();
-            if path.is_none() {
+            process.cgroup_path = self.cgroups.get(&process.cgroup).or_else(|| {
                 // The process may be gone already; the next one of its group is asked then.
-                *path = control_group(process.id.pid, process.cgroup);
-            }
-            process.cgroup_path.clone_from(path);
+                let path = control_group(process.id.pid, process.cgroup)?;
+                self.cgroups.put(process.cgroup, Arc::clone(&path));
+                Some(path)
+            });
         }
     }
 }

@@ -48,6 +48,15 @@ pub struct Endings {
     pub unseen: u64,
 }
 
+impl Endings {
+    fn add(&mut self, other: Self) {
+        self.closed += other.closed;
+        self.ended += other.ended;
+        self.by_another += other.by_another;
+        self.unseen += other.unseen;
+    }
+}
+
 /// How crowded a socket was when something happened there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Crowding {
@@ -150,6 +159,18 @@ impl Record {
     pub fn fail(&mut self, at: u64, errno: i32, crowding: &Crowding) {
         *self.failed.entry(errno).or_default() += 1;
         self.starvation.refused(at, errno, crowding);
+    }
+
+    /// Counts what another one has counted, of which nothing is open any more. When its connections were old, and what it suffered,
+    /// is forgotten: a judgement of both together says nothing of either.
+    pub fn absorb(&mut self, other: &Self) {
+        self.opened += other.opened;
+        self.closed += other.closed;
+        for (&errno, count) in &other.failed {
+            *self.failed.entry(errno).or_default() += count;
+        }
+        self.endings.add(other.endings);
+        self.lifetimes.merge(&other.lifetimes);
     }
 
     /// Connections made.

@@ -1,7 +1,8 @@
 //! Which sockets and programs have series of their own; the others are added up under [`OTHER`].
 //!
-//! Counters must not fall. So whatever was shown once is shown for good, within bounds; and when a program is shown that
-//! counted among the others before, what it did until then stays with them.
+//! Counters must not fall, nor may they jump. So whatever was shown once is shown for good, within bounds; when a program is
+//! shown that counted among the others before, what it did until then stays with them; and when the session counts one with the
+//! others that is long over, what it did stays with it.
 
 use std::{
     cmp::Reverse,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use super::{OTHER, counts::Counts};
+use crate::attribution::by::By;
 
 /// Sockets with series of their own: the first so many.
 pub(super) const MOST_SOCKETS: usize = 256;
@@ -28,12 +30,45 @@ pub(super) struct Names {
     least: Counts,
 }
 
-/// The programs of a socket that were shown, each with what it did while it counted among the others.
+/// The programs of a socket that were shown.
 #[derive(Debug, Default)]
 struct Shown {
-    programs: HashMap<String, Counts>,
+    programs: HashMap<String, Program>,
     /// There were programs that were not shown.
     hid: bool,
+}
+
+/// A program that was shown.
+#[derive(Debug, Default)]
+struct Program {
+    /// What it did while it counted among the others.
+    base: Counts,
+    /// What the session said of it last.
+    last: Counts,
+    /// What it did before the session counted that with the others.
+    folded: Counts,
+}
+
+impl Program {
+    /// Takes in what the session says of it now.
+    fn look(&mut self, now: Counts) {
+        if now.weight() < self.last.weight() {
+            self.folded.add(&self.last);
+        }
+        self.last = now;
+    }
+
+    /// What is shown of it.
+    fn shown(&self) -> Counts {
+        let mut all = self.folded.clone();
+        all.add(&self.last);
+        all.since(&self.base)
+    }
+}
+
+/// Is it the name of what is counted together?
+fn is_others(program: &str) -> bool {
+    program == OTHER || By::is_others(program)
 }
 
 impl Names {
@@ -68,13 +103,17 @@ impl Names {
             self.least.raise(&sum);
             return BTreeMap::from([(OTHER.to_owned(), self.least.clone())]);
         };
-        let mut busiest: Vec<_> = programs.iter().filter(|(name, _)| **name != OTHER).collect();
+        for (name, program) in &mut shown.programs {
+            program.look(programs.get(name.as_str()).cloned().unwrap_or_default());
+        }
+        let mut busiest: Vec<_> = programs.iter().filter(|(name, _)| !is_others(name)).collect();
         busiest.sort_by_key(|(name, counts)| (Reverse(counts.weight()), **name));
         for (name, counts) in busiest.into_iter().take(TOP) {
             let has_room = shown.programs.len() < MOST_PROGRAMS && self.programs < MOST_IN_ALL;
             if has_room && !shown.programs.contains_key(*name) {
                 let base = if shown.hid { counts.clone() } else { Counts::default() };
-                shown.programs.insert((*name).to_owned(), base);
+                let program = Program { base, last: counts.clone(), folded: Counts::default() };
+                shown.programs.insert((*name).to_owned(), program);
                 self.programs += 1;
             }
         }
@@ -83,22 +122,26 @@ impl Names {
         let mut rows = BTreeMap::new();
         let is_any_hidden = programs.keys().any(|name| is_hidden(name));
         if shown.hid || is_any_hidden {
-            rows = others(hidden.chain(shown.programs.values()));
+            rows = others(hidden, shown.programs.values());
         }
         shown.hid |= is_any_hidden;
-        let own = programs.iter().filter_map(|(name, counts)| {
-            Some(((*name).to_owned(), counts.since(shown.programs.get(*name)?)))
-        });
-        rows.extend(own);
+        rows.extend(shown.programs.iter().map(|(name, program)| (name.clone(), program.shown())));
         rows
     }
 }
 
-/// All of them in one row.
-fn others<'a>(counts: impl Iterator<Item = &'a Counts>) -> BTreeMap<String, Counts> {
-    let mut sum = Counts::default();
-    counts.for_each(|counts| sum.add(counts));
-    BTreeMap::from([(OTHER.to_owned(), sum)])
+/// All that are hidden in one row, with what those that are shown did before, and without what they are shown to have done.
+fn others<'a>(
+    hidden: impl Iterator<Item = &'a Counts>,
+    shown: impl Iterator<Item = &'a Program>,
+) -> BTreeMap<String, Counts> {
+    let (mut sum, mut folded) = (Counts::default(), Counts::default());
+    hidden.for_each(|counts| sum.add(counts));
+    for program in shown {
+        sum.add(&program.base);
+        folded.add(&program.folded);
+    }
+    BTreeMap::from([(OTHER.to_owned(), sum.since(&folded))])
 }
 
 #[cfg(test)]
@@ -141,6 +184,31 @@ mod tests {
             last = rows;
         }
         assert!(last.len() > TOP + 1, "none of the busiest was overtaken");
+    }
+
+    /// The session counts a program with the others that is long over, and it comes back.
+    #[test]
+    fn what_is_counted_with_others_stays_where_it_was_shown() {
+        let others = By::Program.others();
+        let mut names = Names::default();
+        names.socket("/s");
+        let figures = |rows: &BTreeMap<String, Counts>, name: &str| rows.get(name).map_or(0, |it| it.opened);
+        for (a, together, expected) in [
+            (Some(5), None, (5, 0)),
+            // Two more, and it is over; another program's three are counted with it.
+            (None, Some(10), (5, 5)),
+            (None, Some(11), (5, 6)),
+            (Some(2), Some(11), (7, 6)),
+            (Some(4), Some(12), (9, 7)),
+            (None, Some(16), (9, 7)),
+        ] {
+            let counted = [("/bin/a", a), (others, together), ("/bin/b", Some(1))];
+            let present = counted.into_iter().filter_map(|(name, count)| Some((name, opened(count?))));
+            let rows = names.rows("/s", &present.collect());
+            let shown = (figures(&rows, "/bin/a"), figures(&rows, OTHER));
+            assert_eq!((shown, figures(&rows, "/bin/b")), (expected, 1));
+            assert!(!rows.contains_key(others));
+        }
     }
 
     #[test]

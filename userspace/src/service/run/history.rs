@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::Service;
 use crate::{
+    attribution::by::By,
     console::say,
     service::{
         config::StoreSettings,
@@ -16,7 +17,7 @@ use crate::{
         snapshot::{ProgramSnapshot, Snapshot, SocketSnapshot},
         store::{
             StoreError,
-            history::{History, ProgramFacts, Rollup, SocketFacts},
+            history::{History, OTHERS, ProgramFacts, Rollup, SocketFacts},
         },
     },
 };
@@ -89,7 +90,8 @@ fn facts(socket: &SocketSnapshot) -> SocketFacts {
 
 fn program_facts(program: &ProgramSnapshot) -> ProgramFacts {
     let ProgramSnapshot { program, open_client, open_server, opened, .. } = program;
-    ProgramFacts { program: program.clone(), open: *open_client.max(open_server), opened: *opened }
+    let name = if By::is_others(program) { OTHERS } else { program };
+    ProgramFacts { program: name.to_owned(), open: *open_client.max(open_server), opened: *opened }
 }
 
 impl Service {

@@ -30,6 +30,8 @@ impl Keeper {
 }
 
 impl Audience for Keeper {
+    const FILES: u64 = 192 << 20;
+
     fn keeps(&self) -> bool {
         true
     }

@@ -273,7 +273,7 @@ fn facts(session: &Session) -> Vec<String> {
         ));
     }
     let used: BTreeSet<u64> = session.open().map(|(_, connection)| connection.listener).collect();
-    let listeners = session.books.listeners.values().flatten();
+    let listeners = session.books.listeners.values();
     for followed in listeners.filter(|it| it.closed.is_none() || used.contains(&it.listener.id)) {
         let socket = &session.sockets()[followed.socket.0];
         facts.push(format!(

@@ -38,7 +38,7 @@ pub struct SocketFacts {
 /// What a program is like on a socket at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProgramFacts {
-    /// Its name.
+    /// Its name, or [`OTHERS`] for those that the session counts together.
     pub program: String,
     /// Its connections that are not closed.
     pub open: u64,
@@ -168,17 +168,28 @@ impl Gathered {
         minute.slots_last = facts.slots;
         minute.slots_limit = facts.limit;
         minute.queue_max = minute.queue_max.max(facts.queue);
-        minute.opened += since(facts.opened, then(|totals| totals.opened));
+        let opened_in_all = since(facts.opened, then(|totals| totals.opened));
+        minute.opened += opened_in_all;
         minute.closed += since(facts.closed, then(|totals| totals.closed));
         minute.failed += since(facts.failed, then(|totals| totals.failed));
         minute.open_last = facts.open;
         self.programs.values_mut().for_each(|(open, _)| *open = 0);
-        for program in &facts.programs {
+        let (others, named): (Vec<_>, Vec<_>) = facts.programs.iter().partition(|it| it.program == OTHERS);
+        let mut opened_by_named = 0;
+        for program in named {
             let known = |totals: &Totals| totals.programs.get(&program.program).copied();
             let before = before.map(|before| before.and_then(known).unwrap_or(0));
             let (open, opened) = self.programs.entry(program.program.clone()).or_default();
             *open = program.open;
-            *opened += since(program.opened, before);
+            let more = since(program.opened, before);
+            *opened += more;
+            opened_by_named += more;
+        }
+        for program in others {
+            // What is long over was counted with the others in one go: how many they opened just now is what is left.
+            let (open, opened) = self.programs.entry(OTHERS.to_owned()).or_default();
+            *open += program.open;
+            *opened += opened_in_all.saturating_sub(opened_by_named);
         }
     }
 
@@ -187,8 +198,9 @@ impl Gathered {
         let mut programs: Vec<_> = programs
             .map(|(program, (open_last, opened))| ProgramMinute { program, open_last, opened })
             .collect();
-        programs.sort_by_key(|program| Reverse((program.open_last, program.opened)));
-        let others = programs.split_off(programs.len().min(PROGRAMS));
+        programs.sort_by_key(|it| (it.program == OTHERS, Reverse((it.open_last, it.opened))));
+        let named = programs.iter().filter(|program| program.program != OTHERS).count();
+        let others = programs.split_off(named.min(PROGRAMS));
         if !others.is_empty() {
             programs.push(ProgramMinute {
                 program: OTHERS.to_owned(),
@@ -304,6 +316,30 @@ mod tests {
             programs.iter().map(|it| (it.program.as_str(), it.open_last, it.opened)).collect();
         // One that did nothing is left out.
         assert_eq!((named.len(), named[0], named[10]), (11, ("/bin/13", 13, 130), (OTHERS, 6, 60)));
+    }
+
+    /// What a program did that is long over is counted with the others from one look to the next: nobody opened that just then.
+    #[test]
+    fn what_was_counted_together_was_not_done_now() {
+        let look = |opened: u64, programs: &[(&str, u64, u64)]| {
+            let programs = programs.iter().map(|&(name, open, opened)| ProgramFacts {
+                program: name.to_owned(),
+                open,
+                opened,
+            });
+            SocketFacts { programs: programs.collect(), ..facts(1, opened) }
+        };
+        let mut rollup = Rollup::default();
+        assert_eq!(rollup.observe(START, &[look(100, &[("/bin/a", 0, 90), ("/bin/b", 1, 10)])]), None);
+        let next = look(107, &[("/bin/b", 1, 14), (OTHERS, 2, 93)]);
+        assert_eq!(rollup.observe(START + 1000, &[next]), None);
+        let minute = rollup.take().expect("there was a look");
+        let programs: Vec<_> = minute.sockets[0]
+            .programs
+            .iter()
+            .map(|it| (it.program.as_str(), it.open_last, it.opened))
+            .collect();
+        assert_eq!(programs, [("/bin/b", 1, 4), (OTHERS, 2, 3)]);
     }
 
     #[test]

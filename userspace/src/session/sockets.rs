@@ -1,0 +1,97 @@
+//! Sockets by their paths.
+
+use super::{Session, Timeline};
+use crate::{attribution::limits::Limit, event::Queue};
+
+/// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new
+/// listener under the same path; its connections count together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// Path, `@name`, or for attempts without a listener the target.
+    pub path: String,
+    /// It is looked for no more: what is open on it is followed to its end.
+    pub is_retired: bool,
+    /// Slots in use: accepted server ends that are open.
+    pub slots: u64,
+    /// How many there are, where that is known.
+    pub limit: Option<Limit>,
+    /// Backlog of the listener that was described last.
+    pub backlog: Option<u32>,
+    /// Its accept queue in the last round that found the listener.
+    pub queue: Option<Queue>,
+    /// When the last connection was accepted.
+    pub last_accept: Option<u64>,
+    /// Slots in use over time.
+    pub timeline: Timeline,
+    /// Nothing of it is left, and its number waits for another socket.
+    pub is_vacant: bool,
+    /// When it was last asked for by its path.
+    pub(super) touched: u64,
+}
+
+impl Socket {
+    fn new(path: String, limit: Option<Limit>, started: u64) -> Self {
+        Self {
+            path,
+            is_retired: false,
+            slots: 0,
+            limit,
+            backlog: None,
+            queue: None,
+            last_accept: None,
+            timeline: Timeline::new(started),
+            is_vacant: false,
+            touched: started,
+        }
+    }
+
+    /// Of nothing, until another needs its number.
+    pub(super) fn vacate(&mut self) {
+        *self = Self { is_retired: true, is_vacant: true, ..Self::new(String::new(), None, 0) };
+    }
+}
+
+/// Index of a [`Socket`] in its session, for as long as something of it is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketId(pub usize);
+
+/// No namespace has this inode number.
+pub(super) const ANY_NAMESPACE: u32 = 0;
+
+/// Anybody can try paths that do not exist: from this many sockets on, attempts at further ones count together.
+pub(super) const MOST_SOCKETS: usize = 1024;
+/// And under this name.
+const OTHERS: &[u8] = b"(other paths)";
+
+impl Session {
+    /// The socket of a path. Attempts that found no listener know no namespace: they count with the socket of that path
+    /// that is there or comes first.
+    pub(super) fn socket(&mut self, path: &[u8], namespace: u32) -> SocketId {
+        let fits = |its: u32| its == namespace || its == ANY_NAMESPACE || namespace == ANY_NAMESPACE;
+        let known = self.by_name.iter().filter(|((known, its), _)| known == path && fits(*its));
+        let known = known.min_by_key(|(_, id)| **id);
+        if let Some((key, &id)) = known {
+            let key = key.clone();
+            if key.1 == ANY_NAMESPACE && namespace != ANY_NAMESPACE {
+                self.by_name.remove(&key);
+                self.by_name.insert((key.0, namespace), id);
+            }
+            self.books.sockets[id.0].touched = self.books.moment;
+            return id;
+        }
+        if namespace == ANY_NAMESPACE && path != OTHERS && self.by_name.len() >= MOST_SOCKETS {
+            return self.other_paths();
+        }
+        let path_text = String::from_utf8_lossy(path).into_owned();
+        let given = self.books.settings.given_limit(&path_text);
+        let socket = Socket::new(path_text, given, self.books.settings.started);
+        let id = self.books.add_socket(socket);
+        self.by_name.insert((path.to_vec(), namespace), id);
+        id
+    }
+
+    /// What has no socket of its own.
+    pub(super) fn other_paths(&mut self) -> SocketId {
+        self.socket(OTHERS, ANY_NAMESPACE)
+    }
+}
