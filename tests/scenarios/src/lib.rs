@@ -4,3 +4,4 @@ pub mod capture;
 pub mod cli;
 pub mod compare;
 pub mod run;
+pub mod soak;

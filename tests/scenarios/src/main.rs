@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use scenarios::cli::{self, Verdict};
 use scenarios::run::{Setup, play};
+use scenarios::soak::{self, Plan};
 use workload::scenario::{self, ALL, Group};
 
 /// As many differences are shown of one scenario; the files under `--out` have the rest.
@@ -24,6 +26,30 @@ enum Task {
     Run(Run),
     /// Print the names of all scenarios.
     List,
+    /// Have the service run under a steady load for a long time, as root, and print what it takes.
+    Soak(Soak),
+    /// Connect and wait for the server to close: what a short-lived client of the soak does.
+    #[command(hide = true)]
+    Visit { socket: String },
+}
+
+#[derive(Args)]
+struct Soak {
+    /// Minutes with the service.
+    #[arg(long, default_value_t = 30)]
+    minutes: u64,
+    /// Minutes of the same load without it, before.
+    #[arg(long, default_value_t = 3)]
+    untraced: u64,
+    /// Connections a second.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    rate: u32,
+    /// Path of sockleak.
+    #[arg(long, default_value = "/usr/bin/sockleak")]
+    sockleak: PathBuf,
+    /// Where logs are kept if something does not hold.
+    #[arg(long, default_value = "/out")]
+    out: PathBuf,
 }
 
 #[derive(Args)]
@@ -74,6 +100,14 @@ fn main() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Run(arguments) => run(arguments),
+        Task::Soak(arguments) => {
+            let Soak { minutes, untraced, rate, sockleak, out } = arguments;
+            let setup = Setup { sockleak, workload: PathBuf::new(), hooks: "auto".to_owned(), out };
+            let plan =
+                Plan { traced: Duration::from_mins(minutes), untraced: Duration::from_mins(untraced), rate };
+            soak::soak(&setup, plan).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Visit { socket } => soak::visit(&socket).map(|()| ExitCode::SUCCESS),
     }
 }
 

@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: what tracing costs, in instructions of an emulated processor, beside bpftrace; `replay`: what a
-//! report of a recording costs. Prints, and judges nothing.
+//! report of a recording costs; `soak`: what the service takes in the long run. Prints, and judges nothing.
 
 mod figures;
 mod replay;
+mod soak;
 mod table;
 
 use std::ffi::OsString;
@@ -47,12 +48,16 @@ pub(crate) struct Args {
 enum What {
     /// Measure how fast a recording is replayed to its report, beside DuckDB
     Replay(replay::Args),
+    /// Run the service under a steady load for half an hour
+    Soak(soak::Args),
 }
 
 /// Measures and prints.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    if let Some(What::Replay(args)) = &args.what {
-        return replay::run(args).map(|()| ExitCode::SUCCESS);
+    match &args.what {
+        Some(What::Replay(args)) => return replay::run(args).map(|()| ExitCode::SUCCESS),
+        Some(What::Soak(args)) => return soak::run(args).map(|()| ExitCode::SUCCESS),
+        None => {}
     }
     let series = kernels::series(&args.kernel)?;
     setup::ensure(Wants {

@@ -16,7 +16,7 @@ use crate::run::Setup;
 use crate::run::child::Child;
 
 /// What a text capture says on standard error when it begins.
-pub(super) const TRACING: &str = "sockleak: tracing; Ctrl-C ends it with the report";
+pub(crate) const TRACING: &str = "sockleak: tracing; Ctrl-C ends it with the report";
 
 /// Is it said whenever a capture begins? On preemptible kernels that includes a warning about failed attempts.
 fn is_announcement(line: &str) -> bool {
@@ -25,68 +25,68 @@ fn is_announcement(line: &str) -> bool {
 }
 
 /// Where a case is tried.
-pub(super) struct Bench<'a> {
+pub(crate) struct Bench<'a> {
     setup: &'a Setup,
     dir: &'a Path,
     started: Cell<u32>,
 }
 
 impl<'a> Bench<'a> {
-    pub(super) fn new(setup: &'a Setup, dir: &'a Path) -> Self {
+    pub(crate) fn new(setup: &'a Setup, dir: &'a Path) -> Self {
         Self { setup, dir, started: Cell::new(0) }
     }
 
     /// A path in the case's directory.
-    pub(super) fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.dir.join(name).to_string_lossy().into_owned()
     }
 
     /// The program that plays clients.
-    pub(super) fn workload(&self) -> &Path {
+    pub(crate) fn workload(&self) -> &Path {
         &self.setup.workload
     }
 
     /// `sockleak`, with nothing in its environment that would change what it says.
-    pub(super) fn sockleak(&self) -> Command {
+    pub(crate) fn sockleak(&self) -> Command {
         let mut command = Command::new(&self.setup.sockleak);
         command.env_remove("SOCKLEAK_LOG").env("RUST_BACKTRACE", "1");
         command
     }
 
     /// `sockleak capture`, with the hooks that are being tested.
-    pub(super) fn capture(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn capture(&self, arguments: &[&str]) -> Command {
         let mut command = self.sockleak();
         command.args(["capture", "--hooks", &self.setup.hooks]).args(arguments);
         command
     }
 
     /// Files for the output of the next program.
-    pub(super) fn files(&self) -> (PathBuf, PathBuf) {
+    pub(crate) fn files(&self) -> (PathBuf, PathBuf) {
         let number = self.started.replace(self.started.get() + 1);
         (self.dir.join(format!("{number}.stdout")), self.dir.join(format!("{number}.stderr")))
     }
 
     /// Starts a program whose output goes to files.
-    pub(super) fn start(&self, command: &mut Command) -> anyhow::Result<Running> {
+    pub(crate) fn start(&self, command: &mut Command) -> anyhow::Result<Running> {
         let (stdout, stderr) = self.files();
         let child = Child::start("sockleak", command, &stdout, &stderr)?;
         Ok(Running { child, stdout, stderr })
     }
 
     /// Starts a capture with JSON lines and waits until it traces.
-    pub(super) fn trace(&self, arguments: &[&str]) -> anyhow::Result<Running> {
+    pub(crate) fn trace(&self, arguments: &[&str]) -> anyhow::Result<Running> {
         let mut running = self.start(self.capture(arguments).arg("--json"))?;
         running.child.wait_for_line(|line| line.contains("\"session\""))?;
         Ok(running)
     }
 
     /// Runs a program to its end.
-    pub(super) fn run(&self, command: &mut Command) -> anyhow::Result<Ended> {
+    pub(crate) fn run(&self, command: &mut Command) -> anyhow::Result<Ended> {
         self.start(command)?.end()
     }
 
     /// Keeps what the programs said and recorded.
-    pub(super) fn keep(&self, out: &Path) -> anyhow::Result<()> {
+    pub(crate) fn keep(&self, out: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(out)?;
         for entry in fs::read_dir(self.dir)? {
             let path = entry?.path();
@@ -101,20 +101,20 @@ impl<'a> Bench<'a> {
 }
 
 /// A program under test.
-pub(super) struct Running {
-    pub(super) child: Child,
-    pub(super) stdout: PathBuf,
-    pub(super) stderr: PathBuf,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) stdout: PathBuf,
+    pub(crate) stderr: PathBuf,
 }
 
 impl Running {
     /// Waits for its end.
-    pub(super) fn end(self) -> anyhow::Result<Ended> {
+    pub(crate) fn end(self) -> anyhow::Result<Ended> {
         self.end_while(|| Ok(()))
     }
 
     /// Does something over and over until it ends.
-    pub(super) fn end_while(
+    pub(crate) fn end_while(
         mut self,
         meanwhile: impl FnMut() -> anyhow::Result<()>,
     ) -> anyhow::Result<Ended> {
@@ -127,7 +127,7 @@ impl Running {
     }
 
     /// Sends a signal and waits for its end.
-    pub(super) fn end_by(self, signal: Signal) -> anyhow::Result<Ended> {
+    pub(crate) fn end_by(self, signal: Signal) -> anyhow::Result<Ended> {
         self.child.signal(signal)?;
         self.end()
     }
@@ -135,15 +135,15 @@ impl Running {
 
 /// A program that ended.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) status: ExitStatus,
-    pub(super) out: String,
-    pub(super) err: String,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ended {
     /// It ended by itself with this status, and did not panic.
-    pub(super) fn expect(&self, status: i32) -> anyhow::Result<()> {
+    pub(crate) fn expect(&self, status: i32) -> anyhow::Result<()> {
         for word in ["panicked", "Stack backtrace", "stack backtrace"] {
             ensure!(!self.err.contains(word), "it panicked: {}", self.err);
         }
@@ -157,7 +157,7 @@ impl Ended {
     }
 
     /// It ended with this status and one sentence on standard error, which has each of the words.
-    pub(super) fn expect_refusal(&self, status: i32, words: &[&str]) -> anyhow::Result<()> {
+    pub(crate) fn expect_refusal(&self, status: i32, words: &[&str]) -> anyhow::Result<()> {
         self.expect(status)?;
         let said: Vec<_> = self.complaints().collect();
         ensure!(said.len() == 1 && said[0].starts_with("sockleak: "), "not one sentence: {}", self.err);
@@ -168,19 +168,19 @@ impl Ended {
     }
 
     /// The lines on standard error that are not said whenever a capture begins.
-    pub(super) fn complaints(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn complaints(&self) -> impl Iterator<Item = &str> {
         self.err.lines().filter(|line| !is_announcement(line))
     }
 
     /// There are none.
-    pub(super) fn expect_no_complaint(&self) -> anyhow::Result<()> {
+    pub(crate) fn expect_no_complaint(&self) -> anyhow::Result<()> {
         let said: Vec<_> = self.complaints().collect();
         ensure!(said.is_empty(), "it complains: {}", said.join(" / "));
         Ok(())
     }
 
     /// Standard output has each of these texts.
-    pub(super) fn expect_output(&self, texts: &[&str]) -> anyhow::Result<()> {
+    pub(crate) fn expect_output(&self, texts: &[&str]) -> anyhow::Result<()> {
         for text in texts {
             ensure!(self.out.contains(text), "'{text}' is not in its output:\n{}", self.out);
         }
@@ -188,19 +188,19 @@ impl Ended {
     }
 
     /// The JSON lines of its output.
-    pub(super) fn lines(&self) -> anyhow::Result<Vec<Value>> {
+    pub(crate) fn lines(&self) -> anyhow::Result<Vec<Value>> {
         let parse = |line: &str| serde_json::from_str(line).with_context(|| format!("no JSON: {line}"));
         self.out.lines().map(parse).collect()
     }
 
     /// The types of those lines.
-    pub(super) fn types(&self) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn types(&self) -> anyhow::Result<Vec<String>> {
         let name = |line: &Value| line["type"].as_str().map(str::to_owned).context("a line has no type");
         self.lines()?.iter().map(name).collect()
     }
 
     /// The report, which is the last line.
-    pub(super) fn report(&self) -> anyhow::Result<Value> {
+    pub(crate) fn report(&self) -> anyhow::Result<Value> {
         let last = self.lines()?.pop().context("it printed nothing")?;
         ensure!(last["type"] == "report", "the last line is no report: {last}");
         Ok(last)
@@ -208,52 +208,52 @@ impl Ended {
 }
 
 /// Sums a figure over the programs of a report.
-pub(super) fn total(report: &Value, figure: &str) -> anyhow::Result<u64> {
+pub(crate) fn total(report: &Value, figure: &str) -> anyhow::Result<u64> {
     let programs = report["programs"].as_array().context("a report lacks its programs")?;
     let figures = programs.iter().map(|row| row[figure].as_u64().with_context(|| figure.to_owned()));
     figures.sum()
 }
 
 /// A server and its clients in this very process.
-pub(super) struct Door {
+pub(crate) struct Door {
     listener: OwnedFd,
     name: String,
 }
 
 /// Both ends of a connection, held.
-pub(super) type Pair = (OwnedFd, OwnedFd);
+pub(crate) type Pair = (OwnedFd, OwnedFd);
 
 impl Door {
     /// Listens on a path or an `@abstract` name.
-    pub(super) fn open(name: &str) -> anyhow::Result<Self> {
+    pub(crate) fn open(name: &str) -> anyhow::Result<Self> {
         Self::with_backlog(name, 16)
     }
 
-    pub(super) fn with_backlog(name: &str, backlog: u32) -> anyhow::Result<Self> {
+    pub(crate) fn with_backlog(name: &str, backlog: u32) -> anyhow::Result<Self> {
         let listener = listen_on(name, Kind::Stream, backlog, None);
         let listener = listener.with_context(|| format!("cannot listen on {name:?}"))?;
         Ok(Self { listener, name: name.to_owned() })
     }
 
     /// Connects and accepts.
-    pub(super) fn connect(&self) -> anyhow::Result<Pair> {
+    pub(crate) fn connect(&self) -> anyhow::Result<Pair> {
         let client = connect_to(&self.name, Kind::Stream, Patience::None)
             .with_context(|| format!("cannot connect to {:?}", self.name))?;
         Ok((client, self.accept()?))
     }
 
     /// Accepts whoever comes.
-    pub(super) fn accept(&self) -> anyhow::Result<OwnedFd> {
+    pub(crate) fn accept(&self) -> anyhow::Result<OwnedFd> {
         Ok(accept_from(self.listener.as_raw_fd())?)
     }
 
     /// The same under another name.
-    pub(super) fn renamed(self, name: &str) -> Self {
+    pub(crate) fn renamed(self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self }
     }
 
     /// Connects, accepts and closes: four events.
-    pub(super) fn pass(&self) -> anyhow::Result<()> {
+    pub(crate) fn pass(&self) -> anyhow::Result<()> {
         drop(self.connect()?);
         Ok(())
     }

@@ -58,7 +58,7 @@ pub(super) fn small_ring(bench: &Bench<'_>) -> anyhow::Result<()> {
 }
 
 /// These connections are open at both ends, and no others.
-pub(super) fn expect_open(report: &Value, held: &[Pair]) -> anyhow::Result<()> {
+pub(crate) fn expect_open(report: &Value, held: &[Pair]) -> anyhow::Result<()> {
     let inodes = |pair: &Pair| anyhow::Ok((inode(&pair.0)?, inode(&pair.1)?));
     let expected = held.iter().map(inodes).collect::<anyhow::Result<BTreeSet<_>>>()?;
     let open = report["open"].as_array().context("no list of open connections")?;

@@ -1,18 +1,18 @@
 //! What the command line promises, tried on a kernel that can be traced: targets, ends, output, refusals.
 
-mod bench;
+pub(crate) mod bench;
 mod check;
 mod confine;
 mod ends;
 mod killed;
-mod limits;
+pub(crate) mod limits;
 mod list;
 mod names;
 mod output;
 mod pipes;
 mod recording;
 mod refusals;
-mod service;
+pub(crate) mod service;
 mod stacks;
 mod targets;
 

@@ -33,7 +33,7 @@ const HELD: u64 = 25;
 /// So many are held at a time.
 const MOST_HELD: usize = 40;
 /// Where it answers.
-const ADDRESS: &str = "127.0.0.1:9436";
+pub(crate) const ADDRESS: &str = "127.0.0.1:9436";
 /// A service that is not ready by then never will be.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -129,7 +129,7 @@ fn load(door: &Door, is_over: &AtomicBool) -> anyhow::Result<Truth> {
 }
 
 /// A service with its configuration and store.
-pub(super) struct Service<'a> {
+pub(crate) struct Service<'a> {
     bench: &'a Bench<'a>,
     config: String,
     store: String,
@@ -146,16 +146,25 @@ impl<'a> Service<'a> {
 
     /// Everything but the store is configured.
     fn configure(bench: &'a Bench<'a>, settings: &str) -> anyhow::Result<Self> {
+        Self::with_store(bench, settings, "")
+    }
+
+    /// Everything but where the store is, is configured.
+    pub(crate) fn with_store(
+        bench: &'a Bench<'a>,
+        settings: &str,
+        store_settings: &str,
+    ) -> anyhow::Result<Self> {
         let (config, store) = (bench.path("config.toml"), bench.path("store"));
         let notify_path = bench.path("notify.sock");
         let notify = UnixDatagram::bind(&notify_path)?;
         notify.set_read_timeout(Some(PATIENCE))?;
-        fs::write(&config, format!("{settings}\n[store]\ndirectory = {store:?}\n"))?;
+        fs::write(&config, format!("{settings}\n[store]\ndirectory = {store:?}\n{store_settings}"))?;
         Ok(Self { bench, config, store, notify, notify_path })
     }
 
     /// Starts it and waits until it is ready.
-    pub(super) fn start(&self) -> anyhow::Result<Running> {
+    pub(crate) fn start(&self) -> anyhow::Result<Running> {
         let mut command = self.bench.sockleak();
         command.args(["serve", "--config", &self.config]).env("NOTIFY_SOCKET", &self.notify_path);
         let running = self.bench.start(&mut command)?;
@@ -170,8 +179,13 @@ impl<'a> Service<'a> {
         }
     }
 
+    /// Where its store is.
+    pub(crate) fn store(&self) -> &str {
+        &self.store
+    }
+
     /// What the store knows.
-    pub(super) fn report(&self) -> anyhow::Result<Value> {
+    pub(crate) fn report(&self) -> anyhow::Result<Value> {
         let mut command = self.bench.sockleak();
         let ended = self.bench.run(command.args(["report", "--json", "--store", &self.store]))?;
         ended.expect(0)?;
@@ -225,7 +239,7 @@ pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
 }
 
 /// What the service answers.
-fn get(path: &str) -> anyhow::Result<String> {
+pub(crate) fn get(path: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(ADDRESS)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
@@ -259,7 +273,7 @@ fn wait_for(is_so: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
 }
 
 /// Where maps and links outlive a process.
-fn mount_bpf_file_system() -> anyhow::Result<()> {
+pub(crate) fn mount_bpf_file_system() -> anyhow::Result<()> {
     let at = Path::new("/sys/fs/bpf");
     if statfs(at)?.filesystem_type() != BPF_FS_MAGIC {
         mount(Some("bpf"), at, Some("bpf"), MsFlags::empty(), None::<&str>)
