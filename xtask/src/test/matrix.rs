@@ -97,9 +97,10 @@ fn all() -> Vec<Boot> {
     for kernel in ["6.12", "7.2"] {
         boots.push(Boot { append: Some("preempt=full"), ..Boot::plain(kernel, Hooks::Auto) });
     }
-    boots.push(Boot { groups: &[HAPROXY], ..Boot::plain("6.1", Hooks::Auto) });
-    for series in &SERIES {
-        boots.push(Boot { groups: &["cli"], ..Boot::plain(series.name, Hooks::Auto) });
+    for group in [&[HAPROXY], &["cli"]] {
+        for series in &SERIES {
+            boots.push(Boot { groups: group, ..Boot::plain(series.name, Hooks::Auto) });
+        }
     }
     boots
 }
@@ -131,7 +132,10 @@ mod tests {
                 "7.2 kprobe",
                 "6.12 auto preempt=full",
                 "7.2 auto preempt=full",
+                "5.10 auto haproxy",
                 "6.1 auto haproxy",
+                "6.12 auto haproxy",
+                "7.2 auto haproxy",
                 "5.10 auto cli",
                 "6.1 auto cli",
                 "6.12 auto cli",
