@@ -17,6 +17,7 @@ pub fn advice(finding: &Finding, parties: Parties) -> String {
     let note = match finding.verdict {
         Verdict::ServerLeak if parties.is_haproxy => HAPROXY_KEEPS,
         Verdict::ClientLeak | Verdict::ExitOnly if parties.at_haproxy_master => MASTER_CLIENT,
+        Verdict::Pool if parties.at_haproxy_master => MASTER_POOL,
         _ => "",
     };
     format!("{}{note}", general(finding))
@@ -31,6 +32,9 @@ const HAPROXY_KEEPS: &str = " HAProxy is known to keep its ends in three cases. 
 const MASTER_CLIENT: &str = " HAProxy's master socket never times a connection out: close after each command. With \
      client-native (Go), see that it is v2.3.0 or later, which closes after a failed write too, and that each \
      EventListener is closed: it keeps a connection for as long as it lives (see HAProxy's issue 2863).";
+
+const MASTER_POOL: &str =
+    " HAProxy's master socket serves ten at a time, whatever it is told: here the pool has to be smaller.";
 
 fn general(finding: &Finding) -> &'static str {
     match finding.verdict {
@@ -61,7 +65,8 @@ fn general(finding: &Finding) -> &'static str {
         }
         Verdict::Pool => {
             "Connections that are kept on purpose, it seems: their number does not grow. Each takes a slot for as \
-             long as it is open, so there should be fewer of them than the server has."
+             long as it is open, so there should be fewer of them than the server has. If as many are meant, raise the \
+             server's limit: a pool is the one case in which that helps."
         }
         Verdict::Healthy => "Nothing to do.",
     }
@@ -93,6 +98,15 @@ mod tests {
     use super::*;
     use crate::verdict::Figures;
 
+    /// More slots hide a leak for a while; a pool needs them.
+    #[test]
+    fn a_higher_limit_is_advised_for_a_pool_alone() {
+        for verdict in Verdict::ALL {
+            let raises = told(verdict, Parties::default()).contains("raise the server's limit");
+            assert_eq!(raises, verdict == Verdict::Pool, "{verdict:?}");
+        }
+    }
+
     fn told(verdict: Verdict, parties: Parties) -> String {
         let finding =
             Finding { verdict, count: 1, figures: Figures::default(), hardship: None, uncertain: Vec::new() };
@@ -109,5 +123,6 @@ mod tests {
         let client = Parties { is_haproxy: false, at_haproxy_master: true };
         assert!(told(Verdict::ClientLeak, client).contains("2863"));
         assert!(!told(Verdict::Pool, client).contains("2863"));
+        assert!(told(Verdict::Pool, client).contains("serves ten"));
     }
 }
