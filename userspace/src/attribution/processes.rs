@@ -14,9 +14,9 @@ use crate::{
     recent::Recent,
 };
 
-/// Processes kept, at least, besides those that open connections refer to: as many as the kernel side remembers as described, so
-/// that what it thinks is known here is.
-const CAPACITY: usize = 16_384;
+/// Processes kept, at least, besides those that open connections refer to. The kernel side remembers more as described, and does
+/// not describe them again: one that was forgotten here is described from /proc while it lives, and by its connections afterwards.
+const CAPACITY: usize = 2048;
 
 /// Name of the program of a process of which nothing is known.
 const UNKNOWN: &str = "[unknown]";

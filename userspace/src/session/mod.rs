@@ -191,7 +191,7 @@ impl Session {
             Err(Unknown) => return Some(self.misfit()),
         };
         self.books.moment = event.at;
-        let mut who = self.processes.identify(event.actor);
+        let mut who = self.identify(&event);
         let stack = self.stack_of(&event.what, &mut who);
         let id = event.what.connection();
         if let What::Connect { connection, .. } = event.what {
@@ -219,6 +219,21 @@ impl Session {
         }
         self.last = Some((event, who, socket));
         self.last_seen().map(Notice::Seen)
+    }
+
+    /// Who did something. Whoever opened or accepted a connection is known as long as that is open, if only by it.
+    fn identify(&mut self, event: &Event) -> Arc<Who> {
+        let who = self.processes.identify(event.actor);
+        if who.process.is_some() {
+            return who;
+        }
+        let connection = event.what.connection().and_then(|id| self.table.get(id));
+        let parties =
+            connection.map(|it| [Some(&it.opener), it.accepted.as_ref().and_then(|it| it.by.as_ref())]);
+        let party = parties.into_iter().flatten().flatten().find(|party| party.actor.id == event.actor.id);
+        let Some(process) = party.and_then(|party| party.process.clone()) else { return who };
+        self.processes.insert(process);
+        self.processes.identify(event.actor)
     }
 
     /// The stack that a connection comes with; by that its opener may be grouped.

@@ -8,8 +8,8 @@ use crate::{
     recent::Recent,
 };
 
-/// Processes that are remembered, at least: as many as the kernel side does.
-const PROCESSES: usize = 16_384;
+/// Processes that are remembered, at least: as many as a session does.
+const PROCESSES: usize = 2048;
 /// Listeners, likewise.
 const LISTENERS: usize = 4096;
 

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
-use super::{super::tests::*, *};
-use crate::event::{End, Reason, Record, What};
+use super::{
+    super::{Notice, tests::*},
+    *,
+};
+use crate::event::{End, Event, Reason, Record, What};
 
 /// Each from a program of its own, at a second of its own; `number` is the connection's, and its client's process.
 fn visit(number: u64, listener: u64) -> Vec<Record> {
@@ -148,6 +151,30 @@ fn listeners_that_are_closed_are_forgotten() {
     feed(&mut session, [event(100_000, 1, what), event(100_000, 5, release(5, 1, End::Client))]);
     feed(&mut session, [event(100_000, 1, release(5, 1, End::Server))]);
     assert_eq!((session.open().count(), session.sockets()[0].slots), (0, 0));
+}
+
+/// Thousands of others came and went since: who opened and who accepted are known all the same when they let go.
+#[test]
+fn parties_of_a_connection_are_known_to_its_end() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [listener(1, "/run/a.sock"), server(), process(2, Some("/bin/patient"))]);
+    feed(&mut session, [event(2, 2, connect(2, 1)), event(2, 1, accept(2, 1))]);
+    let other = |number: u64| {
+        visit(number, 1).into_iter().map(|record| match record {
+            // Accepted by another server process.
+            Record::Event(Event { at, actor, what }) if actor.id.pid == 1 => event(at / SECOND, 3, what),
+            record => record,
+        })
+    };
+    feed(&mut session, [process(3, Some("/bin/server"))]);
+    (10..20_000).for_each(|number| feed(&mut session, other(number)));
+    for (pid, end, program) in [(2, End::Client, "/bin/patient"), (1, End::Server, "/bin/server")] {
+        let record = event(30_000, pid, release(2, 1, end));
+        let Record::Event(Event { actor, .. }) = &record else { panic!("no event") };
+        assert!(!session.knows(&actor.id), "{program} was not forgotten");
+        let Some(Notice::Seen(seen)) = session.feed(record) else { panic!("it does not fit") };
+        assert_eq!(seen.program, program);
+    }
 }
 
 /// What is not recorded, since it concerns no target, makes no difference to what is forgotten.
