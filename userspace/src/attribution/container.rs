@@ -1,9 +1,9 @@
 //! Which systemd unit and which container a process belongs to, told by the path of its control group alone.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the path of a control group says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// The innermost systemd unit that is a service or a scope, such as `haproxy.service`.
     pub unit: Option<String>,
@@ -12,7 +12,7 @@ pub struct Membership {
 }
 
 /// A container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// What runs it.
     pub runtime: Runtime,
@@ -23,7 +23,7 @@ pub struct Container {
 }
 
 /// What runs a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Runtime {
     /// Docker.

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use globset::{Glob, GlobMatcher};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::event::{Listener, Process};
 
 /// The number of slots of a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// How many connections are served at a time.
     pub slots: u64,
@@ -18,7 +18,7 @@ pub struct Limit {
 }
 
 /// How a limit is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// From how the server was started.

@@ -132,7 +132,7 @@ fn hooks(hooks: &[HookStatus]) -> Table {
     for hook in hooks {
         table.add_row([
             hook.hook.name().to_owned(),
-            hook.function.to_owned(),
+            hook.function.to_string(),
             hook.kind.map_or_else(|| "-".to_owned(), |kind| kind.to_string()),
             format!("{:?}", hook.status).to_lowercase(),
             hook.reason.as_deref().map_or_else(String::new, |reason| terminal(reason).into_owned()),

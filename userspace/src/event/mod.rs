@@ -132,7 +132,7 @@ pub struct Listener {
 }
 
 /// An accept queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Queue {
     /// Connections waiting to be accepted.
     pub length: u32,
@@ -141,7 +141,7 @@ pub struct Queue {
 }
 
 /// One side of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum End {
     /// The end that called connect.

@@ -303,7 +303,7 @@ fn refusal(machine: &Machine, error: &aya::EbpfError) -> Failure {
 /// Why a required hook is not there, and what to do about it.
 fn why_not(machine: &Machine, hook: &HookStatus) -> String {
     let reason = hook.reason.as_deref().unwrap_or("no reason was given");
-    let function = hook.function;
+    let function = &hook.function;
     match hook.status {
         Outcome::Refused => format!(
             "this kernel ({}) refuses tracing programs although the privileges are there, so {function} cannot be \

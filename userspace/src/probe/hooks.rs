@@ -1,6 +1,6 @@
 //! Attaches hooks, each in the first way that the kernel takes, or takes over what an earlier process attached.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use anyhow::{Context as _, bail};
 use aya::{
@@ -167,7 +167,13 @@ impl<'a> Hooks<'a> {
 }
 
 const fn unsupported(hook: Hook) -> HookStatus {
-    HookStatus { hook, function: hook.function(), kind: None, status: Outcome::Unsupported, reason: None }
+    HookStatus {
+        hook,
+        function: Cow::Borrowed(hook.function()),
+        kind: None,
+        status: Outcome::Unsupported,
+        reason: None,
+    }
 }
 
 /// Takes a program out of the kernel, unless it is pinned.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use probe_ebpf::abi;
 
 /// The hooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hook {
     /// A connection was made.
@@ -93,7 +93,7 @@ impl Hook {
 }
 
 /// Kinds of program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Runs before a function, with typed arguments.

@@ -1,17 +1,18 @@
 //! How each hook came out, and how often the kernel skipped its programs.
 
 use std::{
+    borrow::Cow,
     fs,
     os::fd::{AsRawFd as _, BorrowedFd},
     path::PathBuf,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::plan::{Hook, Kind};
 
 /// How a hook came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Its programs run.
@@ -23,12 +24,12 @@ pub enum Outcome {
 }
 
 /// A hook's status.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookStatus {
     /// Which.
     pub hook: Hook,
     /// The function that it watches.
-    pub function: &'static str,
+    pub function: Cow<'static, str>,
     /// By what kind of program.
     pub kind: Option<Kind>,
     /// How it came out.

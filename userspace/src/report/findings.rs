@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     count::agreeing,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A verdict about a program on a socket, with what it rests on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FindingReport {
     /// The verdict.
     pub verdict: Verdict,
@@ -65,7 +65,7 @@ pub struct FindingReport {
 }
 
 /// What a starved program suffers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HardshipReport {
     /// Attempts that failed.
     pub refused: u64,
@@ -82,7 +82,7 @@ pub struct HardshipReport {
 }
 
 /// A program and the slots that its connections take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotHolder {
     /// The program.
     pub program: String,

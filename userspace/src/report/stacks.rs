@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Report,
@@ -27,7 +27,7 @@ pub struct StackReport {
 }
 
 /// How many of a finding's program's connections that are old and open come from a stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenedAt {
     /// Number of the stack.
     pub stack: u32,

@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod config;
 pub mod link;
 pub mod metrics;
+pub mod model;
 pub mod run;
 pub mod snapshot;
 pub mod store;

@@ -1,8 +1,8 @@
 //! What the service knows at a moment, without the single connections: what metrics, alerts and the page are made of.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     attribution::limits::Limit,
@@ -20,7 +20,7 @@ pub const LIFETIME_BOUNDS: [f64; 12] =
     [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0, 86_400.0];
 
 /// What is known at a moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When: milliseconds since 1970, UTC.
     pub at_ms: i64,
@@ -31,7 +31,7 @@ pub struct Snapshot {
     /// The kernel's release.
     pub kernel: String,
     /// Of sockleak.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     /// The targets as given.
     pub targets: Vec<String>,
     /// Age from which a connection counts as old, in nanoseconds.
@@ -55,7 +55,7 @@ pub struct Snapshot {
 }
 
 /// A socket at a moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SocketSnapshot {
     /// Its path, or `@name`.
     pub path: String,
@@ -70,7 +70,7 @@ pub struct SocketSnapshot {
     /// Time since the last accept that was seen, in nanoseconds.
     pub since_accept_ns: Option<u64>,
     /// Connections that are not closed, by state.
-    pub states: BTreeMap<&'static str, u64>,
+    pub states: BTreeMap<State, u64>,
     /// Age of the oldest of them, in nanoseconds.
     pub oldest_ns: Option<u64>,
     /// The shortest time until all slots are used that a finding predicts, in seconds.
@@ -85,7 +85,7 @@ pub struct SocketSnapshot {
 }
 
 /// A program, or another group, at a moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProgramSnapshot {
     /// Its name.
     pub program: String,
@@ -132,7 +132,7 @@ impl Snapshot {
             started_ms: milliseconds(session.settings().started),
             host: around.host.to_owned(),
             kernel: around.kernel.to_owned(),
-            version: env!("CARGO_PKG_VERSION"),
+            version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
             targets: session.selection.given().map(str::to_owned).collect(),
             leak_age_ns: session.settings().leak_age,
             complete: incomplete_because.is_empty(),
@@ -212,7 +212,7 @@ impl SocketSnapshot {
 
     fn add(&mut self, connection: &Connection, program: Option<usize>, now: u64, leak_age: u64) {
         let age = connection.age(now);
-        *self.states.entry(connection.state().name()).or_default() += 1;
+        *self.states.entry(connection.state()).or_default() += 1;
         self.oldest_ns = self.oldest_ns.max(Some(age));
         if let Some(its) = program.and_then(|place| self.programs.get_mut(place)) {
             its.open_client += u64::from(connection.client.is_open());

@@ -36,7 +36,7 @@ pub enum Ending {
 }
 
 /// How many client ends were released in each way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Endings {
     /// See [`Ending::Closed`].
     pub closed: u64,

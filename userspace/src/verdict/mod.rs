@@ -21,10 +21,10 @@ pub use evidence::{
 };
 pub use judge::judge;
 pub use lifetimes::Lifetimes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A conclusion about a program on a socket; the greater, the more severe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// None of the others.

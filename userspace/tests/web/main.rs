@@ -3,6 +3,7 @@
 mod client;
 mod events;
 mod hostile;
+mod model;
 mod openapi;
 mod process;
 mod prometheus;

@@ -66,21 +66,24 @@ impl Answers for Fake {
     }
 
     fn health(&mut self) -> Health {
-        let hook =
-            HookReport { hook: "attempt", attached: false, reason: Some("the kernel lacks it".to_owned()) };
+        let hook = HookReport {
+            hook: "attempt".into(),
+            attached: false,
+            reason: Some("the kernel lacks it".to_owned()),
+        };
         Health {
             status: self.status,
             because: vec!["the attempt hook is not attached".to_owned()],
             hooks: vec![hook],
             uptime_seconds: 7,
-            version: "0.1.0",
+            version: "0.1.0".into(),
         }
     }
 
     fn snapshot(&mut self) -> Snapshot {
         let hooks = [HookStatus {
             hook: Hook::Attempt,
-            function: "unix_stream_connect",
+            function: "unix_stream_connect".into(),
             kind: None,
             status: Outcome::Unsupported,
             reason: Some("the kernel lacks it".to_owned()),

@@ -1,7 +1,9 @@
 //! What is answered, and how that becomes bytes.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Question,
@@ -52,26 +54,26 @@ pub trait Answers {
 }
 
 /// Whether everything works.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// How it is.
     pub status: HealthStatus,
     /// Why it is not well, a sentence each.
     pub because: Vec<String>,
     /// How each hook came out.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<HookReport>,
     /// Seconds since the service began to trace.
     pub uptime_seconds: u64,
     /// Version of sockleak.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
 }
 
 /// How a hook came out, in short.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookReport {
     /// Its name.
-    pub hook: &'static str,
+    pub hook: Cow<'static, str>,
     /// Whether it is attached.
     pub attached: bool,
     /// Why not, or a warning.
@@ -81,7 +83,7 @@ pub struct HookReport {
 impl From<&HookStatus> for HookReport {
     fn from(status: &HookStatus) -> Self {
         Self {
-            hook: status.hook.name(),
+            hook: Cow::Borrowed(status.hook.name()),
             attached: status.status == crate::probe::status::Outcome::Attached,
             reason: status.reason.clone(),
         }
@@ -89,7 +91,7 @@ impl From<&HookStatus> for HookReport {
 }
 
 /// How the service is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
     /// It does not know yet what was open before it started.
@@ -101,7 +103,7 @@ pub enum HealthStatus {
 }
 
 /// How full a socket was over time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
     /// The socket as a whole.
     pub points: Vec<Point>,
@@ -109,27 +111,47 @@ pub struct Series {
     pub programs: Vec<ProgramPoint>,
 }
 
-#[derive(Serialize)]
-struct Findings {
-    at_ms: i64,
-    complete: bool,
-    incomplete_because: Vec<String>,
-    findings: Vec<FindingReport>,
+/// The verdicts at a moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Findings {
+    /// When: milliseconds since 1970, UTC.
+    pub at_ms: i64,
+    /// Nothing is known to be missing.
+    pub complete: bool,
+    /// What is missing, a sentence each.
+    pub incomplete_because: Vec<String>,
+    /// Those that were asked for, the most severe first.
+    pub findings: Vec<FindingReport>,
 }
 
-#[derive(Serialize)]
-struct Sockets {
-    at_ms: i64,
-    sockets: Vec<SocketSnapshot>,
+/// The sockets at a moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sockets {
+    /// When: milliseconds since 1970, UTC.
+    pub at_ms: i64,
+    /// The sockets, by path.
+    pub sockets: Vec<SocketSnapshot>,
 }
 
-#[derive(Serialize)]
-struct SeriesOf<'a> {
-    socket: &'a str,
-    from_ms: i64,
-    to_ms: i64,
+/// How full a socket was in the time that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesOf {
+    /// The socket.
+    pub socket: String,
+    /// From then: milliseconds since 1970, UTC.
+    pub from_ms: i64,
+    /// To then.
+    pub to_ms: i64,
+    /// What is known of it.
     #[serde(flatten)]
-    series: Series,
+    pub series: Series,
+}
+
+/// Why a question is not answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// A sentence.
+    pub error: String,
 }
 
 impl Answer {
@@ -196,7 +218,7 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
         },
         Question::Series(range) => match answers.series(range) {
             Ok(series) => {
-                let SeriesRange { ref socket, from_ms, to_ms, .. } = *range;
+                let SeriesRange { socket, from_ms, to_ms, .. } = range.clone();
                 Answer::json(&SeriesOf { socket, from_ms, to_ms, series })
             }
             Err(sentence) => Answer::error(503, &sentence),

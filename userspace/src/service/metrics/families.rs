@@ -179,7 +179,7 @@ impl Figures {
 
     /// What the service costs.
     fn own(&self, out: &mut Out<'_, '_>) -> fmt::Result {
-        let labels = [("version", self.version.to_owned()), ("kernel", self.kernel.clone())];
+        let labels = [("version", self.version.clone()), ("kernel", self.kernel.clone())];
         out.single(
             About("build", "Version of sockleak, and the kernel that it traces.", None),
             &Info::new(labels.to_vec()),

@@ -17,7 +17,7 @@ pub(super) const MOST_FINDINGS: usize = 200;
 /// Everything that is shown.
 #[derive(Debug)]
 pub(super) struct Figures {
-    pub(super) version: &'static str,
+    pub(super) version: String,
     pub(super) kernel: String,
     pub(super) started_ms: i64,
     pub(super) complete: bool,
@@ -66,7 +66,7 @@ impl Figures {
         }
         let sockets = sockets(snapshot, names);
         Self {
-            version: snapshot.version,
+            version: snapshot.version.clone().into_owned(),
             kernel: snapshot.kernel.clone(),
             started_ms: snapshot.started_ms,
             complete: snapshot.complete,
@@ -125,7 +125,7 @@ impl SocketFigures {
             own.max = own.max.saturating_add(more.max);
         }
         for (state, count) in &socket.states {
-            *self.states.entry(state).or_default() += count;
+            *self.states.entry(state.name()).or_default() += count;
         }
         self.oldest_ns = self.oldest_ns.max(socket.oldest_ns.unwrap_or(0));
         self.since_accept_ns = least(self.since_accept_ns, socket.since_accept_ns);

@@ -8,6 +8,7 @@ use super::{figures::MOST_FINDINGS, names::MOST_SOCKETS, *};
 use crate::{
     attribution::limits::{Limit, Source},
     event::Queue,
+    lifecycle::State,
     probe::{
         plan::{Hook, Kind},
         status::{HookStatus, Outcome},
@@ -45,7 +46,7 @@ fn socket(path: &str, programs: Vec<ProgramSnapshot>) -> SocketSnapshot {
         backlog: Some(10),
         queue: Some(Queue { length: 1, max: 10 }),
         since_accept_ns: Some(1_500_000_000),
-        states: BTreeMap::from([("open", 8)]),
+        states: BTreeMap::from([(State::Open, 8)]),
         oldest_ns: Some(60_000_000_000),
         seconds_until_full: Some(3600),
         programs,
@@ -79,14 +80,14 @@ fn finding(path: &str, program: &str, verdict: Verdict) -> FindingReport {
 }
 
 fn snapshot(sockets: Vec<SocketSnapshot>, findings: Vec<FindingReport>) -> Snapshot {
-    let hook = |hook, kind, status| HookStatus { hook, function: "f", kind, status, reason: None };
+    let hook = |hook, kind, status| HookStatus { hook, function: "f".into(), kind, status, reason: None };
     let loss = |count| Loss { hook: "accept".into(), what: "events (ring buffer full)".into(), count };
     Snapshot {
         at_ms: 1_767_323_045_000,
         started_ms: 1_767_323_000_000,
         host: "db1".to_owned(),
         kernel: "6.12.0".to_owned(),
-        version: "0.1.0",
+        version: "0.1.0".into(),
         targets: vec!["*.sock".to_owned()],
         leak_age_ns: 60_000_000_000,
         complete: false,

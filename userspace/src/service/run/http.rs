@@ -1,6 +1,6 @@
 //! What the service answers to those who ask over HTTP; see [`crate::service::link`] for why it never sees HTTP itself.
 
-use std::{fs, io, os::fd::OwnedFd, path::Path, thread, time::Duration};
+use std::{borrow::Cow, fs, io, os::fd::OwnedFd, path::Path, thread, time::Duration};
 
 use anyhow::Context as _;
 
@@ -112,7 +112,7 @@ impl Answers for Service {
             because,
             hooks: self.tracer.probe.hooks.iter().map(HookReport::from).collect(),
             uptime_seconds: age / 1_000_000_000,
-            version: env!("CARGO_PKG_VERSION"),
+            version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
         }
     }
 

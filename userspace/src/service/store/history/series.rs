@@ -8,7 +8,7 @@ const MINUTE: i64 = 60_000;
 const MOST_POINTS: i64 = 1000;
 
 /// Some minutes of a socket.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Point {
     /// Where the step begins: milliseconds since 1970, UTC.
     #[serde(rename = "at_ms")]
@@ -32,7 +32,7 @@ pub struct Point {
 }
 
 /// Some minutes of a program on a socket.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ProgramPoint {
     /// Where the step begins: milliseconds since 1970, UTC.
     #[serde(rename = "at_ms")]
