@@ -278,6 +278,14 @@ impl FindingReport {
     }
 }
 
+impl FindingReport {
+    /// Is this stack one of those that most of its connections come from?
+    #[must_use]
+    pub fn mentions(&self, stack: u32) -> bool {
+        self.opened_at.iter().take(stacks::SHOWN).any(|place| place.stack == stack)
+    }
+}
+
 fn doubt(doubt: &Doubt) -> String {
     match *doubt {
         Doubt::EventsLost => "events were lost".to_owned(),

@@ -56,7 +56,7 @@ fn finding(report: &Report, finding: &FindingReport) -> String {
     let statement = statement(finding, report.leak_age_ns, markdown_code);
     let mut lines = vec![format!("- **{verdict}**: {statement}")];
     lines.extend(finding.uncertain.iter().map(|doubt| format!("  - Uncertain: {}.", markdown(doubt))));
-    let (places, rest) = stacks::places(report, finding);
+    let (places, rest) = stacks::places(&report.stacks, finding);
     for (place, functions) in places {
         lines.push(format!("  - {}\n", markdown(&place)));
         // Each line is a function and begins with blanks: none can end the block.

@@ -6,7 +6,7 @@ pub mod document;
 pub mod escape;
 pub mod findings;
 mod grid;
-mod html;
+pub(crate) mod html;
 pub mod json;
 pub mod list;
 pub mod live;
@@ -15,9 +15,9 @@ mod open;
 pub mod pictures;
 mod sentence;
 pub mod stacks;
-mod tables;
+pub(crate) mod tables;
 pub mod text;
-mod words;
+pub(crate) mod words;
 
 use std::{borrow::Cow, collections::BTreeMap};
 

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use crate::{
-    attribution::who::Who,
+    attribution::who::{ProgramId, Who},
     event::{Comm, End, Reason},
     lifecycle::{Connection, EndState, Origin, State},
     session::{Session, SocketId},
@@ -171,62 +171,83 @@ pub struct HeldBy<'s> {
 
 impl<'s> Open<'s> {
     pub(crate) fn new(session: &'s Session, socket: SocketId, connection: &'s Connection, now: u64) -> Self {
+        let mut open = Self::named(&session.sockets()[socket.0].path, connection, now, |program| {
+            session.program(program)
+        });
+        open.client_end.held_by = held_by(session, connection, End::Client);
+        open.server_end.held_by = held_by(session, connection, End::Server);
+        open
+    }
+
+    /// Without who holds its ends. `name` tells the names of programs.
+    pub(crate) fn named(
+        path: &'s str,
+        connection: &'s Connection,
+        now: u64,
+        name: impl Fn(ProgramId) -> &'s str,
+    ) -> Self {
         let opener = &connection.opener;
         let process = opener.process.as_deref();
         let accepted = connection.accepted.as_ref();
         Self {
             connection: connection.id,
-            path: &session.sockets()[socket.0].path,
+            path,
             opener: Opener {
                 pid: opener.actor.id.pid,
                 start_ns: Some(opener.actor.id.start).filter(|&start| start != 0),
-                program: session.program(opener.program),
+                program: name(opener.program),
                 argv: process.map(|process| process.argv.as_slice()),
                 comm: process.map_or(opener.actor.comm, |process| process.comm),
             },
-            group: session.program(opener.group),
+            group: name(opener.group),
             client_inode: Some(connection.client_inode).filter(|&inode| inode != 0),
             server_inode: accepted.map(|accepted| accepted.inode),
             age_ns: connection.age(now),
             before_trace: is_before_trace(connection),
             stack: connection.stack.map(|stack| stack.0),
             state: connection.state(),
-            client_end: EndReport::new(session, connection, End::Client, now),
-            server_end: EndReport::new(session, connection, End::Server, now),
-            server: accepted.and_then(|accepted| accepted.by.as_ref()).map(|by| Party::new(session, by)),
+            client_end: EndReport::new(connection.end(End::Client), now, &name),
+            server_end: EndReport::new(connection.end(End::Server), now, &name),
+            server: accepted.and_then(|accepted| accepted.by.as_ref()).map(|by| Party::new(by, &name)),
         }
     }
 }
 
 impl<'s> Party<'s> {
-    fn new(session: &'s Session, who: &Who) -> Self {
-        Self { pid: who.actor.id.pid, program: session.program(who.program) }
+    fn new(who: &Who, name: impl Fn(ProgramId) -> &'s str) -> Self {
+        Self { pid: who.actor.id.pid, program: name(who.program) }
     }
 }
 
 impl<'s> EndReport<'s> {
-    fn new(session: &'s Session, connection: &Connection, end: End, now: u64) -> Self {
+    fn new(end: &EndState, now: u64, name: impl Fn(ProgramId) -> &'s str) -> Self {
         let plain = |state| Self { state, reason: None, released_ns_ago: None, by: None, held_by: None };
-        match connection.end(end) {
-            EndState::Open => Self { held_by: held_by(session, connection.id, end), ..plain("open") },
+        match end {
+            EndState::Open => plain("open"),
             EndState::Unknown => plain("unknown"),
             EndState::ReleasedUnseen { .. } => plain("released"),
             EndState::Released { at, by, reason } => Self {
                 reason: Some(Reason::name(*reason)),
                 released_ns_ago: Some(now.saturating_sub(*at)),
-                by: Some(Party::new(session, by)),
+                by: Some(Party::new(by, name)),
                 ..plain("released")
             },
         }
     }
 }
 
-/// The holders of an end, each descriptor once, by number.
-fn held_by(session: &Session, connection: u64, end: End) -> Option<Vec<HeldBy<'_>>> {
+/// The holders of an end that is open, each descriptor once, by number.
+fn held_by<'s>(session: &'s Session, connection: &Connection, end: End) -> Option<Vec<HeldBy<'s>>> {
+    if !connection.end(end).is_open() {
+        return None;
+    }
     let mut holders: Vec<_> = session
-        .holders(connection, end)?
+        .holders(connection.id, end)?
         .iter()
-        .map(|holder| HeldBy { party: Party::new(session, &holder.who), fd: holder.fd })
+        .map(|holder| HeldBy {
+            party: Party::new(&holder.who, |program| session.program(program)),
+            fd: holder.fd,
+        })
         .collect();
     holders.sort_by_key(|holder| (holder.party.pid, holder.fd));
     Some(holders)

@@ -1,11 +1,13 @@
 //! The stacks from which connections that are still open were opened.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Report,
     count::{agreeing, times},
     escape::terminal,
     findings::FindingReport,
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// A stack that open connections come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackReport {
     /// Its number, which open connections and findings name.
     pub id: u32,
@@ -64,12 +66,25 @@ pub(super) fn opened_at(session: &Session, now: u64) -> BTreeMap<(SocketId, u32)
     sorted.collect()
 }
 
+/// Stacks of a finding that are told whole.
+pub(super) const SHOWN: usize = 3;
+
+/// The stacks that findings mention, by number.
+#[must_use]
+pub fn mentioned(session: &Session, findings: &[FindingReport]) -> Vec<StackReport> {
+    let places = findings.iter().flat_map(|finding| finding.opened_at.iter().take(SHOWN));
+    let ids: BTreeSet<u32> = places.map(|place| place.stack).collect();
+    ids.into_iter().map(|id| StackReport { id, frames: session.frames(StackId(id)).to_vec() }).collect()
+}
+
 /// Where in its program the connections of a finding were opened: the places with the most connections, in words and with
 /// their functions; and how many others there are.
-pub(super) fn places(report: &Report, finding: &FindingReport) -> (Vec<(String, String)>, Option<String>) {
-    const SHOWN: usize = 3;
+pub(crate) fn places(
+    stacks: &[StackReport],
+    finding: &FindingReport,
+) -> (Vec<(String, String)>, Option<String>) {
     let shown = finding.opened_at.iter().take(SHOWN).filter_map(|place| {
-        let stack = report.stacks.iter().find(|stack| stack.id == place.stack)?;
+        let stack = stacks.iter().find(|stack| stack.id == place.stack)?;
         let site = site(&stack.frames).map_or_else(String::new, |site| format!(" in {site}"));
         let mut functions = String::new();
         lines(&stack.frames, &mut functions);
@@ -85,7 +100,7 @@ pub(super) fn places(report: &Report, finding: &FindingReport) -> (Vec<(String, 
 }
 
 /// A stack as indented lines: function, and where it is. What leads to `main` is left out.
-pub(super) fn lines(frames: &[Frame], out: &mut String) {
+pub(crate) fn lines(frames: &[Frame], out: &mut String) {
     /// Deeper ones say little about who opened.
     const SHOWN: usize = 24;
     let is_main =
@@ -104,7 +119,7 @@ pub(super) fn lines(frames: &[Frame], out: &mut String) {
 }
 
 /// The innermost function that is the program's own, in words; None if none is known to be.
-pub(super) fn site(frames: &[Frame]) -> Option<String> {
+pub(crate) fn site(frames: &[Frame]) -> Option<String> {
     attribution::stacks::site(frames).map(|site| terminal(&site).into_owned())
 }
 

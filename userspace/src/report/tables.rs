@@ -64,7 +64,7 @@ pub(super) fn programs(report: &Report, path: &str) -> Grid {
 }
 
 /// `EAGAIN 2, ECONNREFUSED 1`; None without failures.
-pub(super) fn failed(failed: &BTreeMap<String, u64>, between: &str) -> Option<String> {
+pub(crate) fn failed(failed: &BTreeMap<String, u64>, between: &str) -> Option<String> {
     let failed: Vec<_> = failed.iter().map(|(error, count)| format!("{error} {count}")).collect();
     (!failed.is_empty()).then(|| failed.join(between))
 }
@@ -90,7 +90,7 @@ pub(super) fn open<'a>(open: impl Iterator<Item = Open<'a>>) -> (Grid, usize) {
         }
         let opener = &connection.opener;
         grid.rows.push(vec![
-            age(&connection).into(),
+            age(connection.age_ns, connection.before_trace).into(),
             opener.pid.to_string().into(),
             command(opener.argv, opener.program).into(),
             connection.state.name().into(),
@@ -102,9 +102,9 @@ pub(super) fn open<'a>(open: impl Iterator<Item = Open<'a>>) -> (Grid, usize) {
 }
 
 /// How old a connection is, at least.
-pub(super) fn age(connection: &Open) -> String {
-    let age = human(connection.age_ns);
-    if connection.before_trace { format!("> {age}") } else { age }
+pub(crate) fn age(nanoseconds: u64, before_trace: bool) -> String {
+    let age = human(nanoseconds);
+    if before_trace { format!("> {age}") } else { age }
 }
 
 /// The client's end.
@@ -129,12 +129,12 @@ pub(super) fn server_end(connection: &Open) -> Cell {
 }
 
 /// The last part of a path.
-pub(super) fn file_name(path: &str) -> &str {
+pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
 }
 
 /// The program with its arguments, cut to a line.
-pub(super) fn command(argv: Option<&[String]>, program: &str) -> String {
+pub(crate) fn command(argv: Option<&[String]>, program: &str) -> String {
     const WIDTH: usize = 48;
     let arguments = argv.and_then(|argv| argv.get(1..)).unwrap_or_default().join(" ");
     let text = if arguments.is_empty() { program.to_owned() } else { format!("{program} {arguments}") };

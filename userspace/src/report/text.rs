@@ -95,7 +95,7 @@ fn findings(report: &Report, out: &mut String) {
         for doubt in &finding.uncertain {
             prose(&format!("Uncertain: {doubt}."), "  ", out);
         }
-        let (places, rest) = stacks::places(report, finding);
+        let (places, rest) = stacks::places(&report.stacks, finding);
         for (place, functions) in places {
             prose(&place, "  ", out);
             out.push_str(&functions);

@@ -70,10 +70,10 @@ pub(super) fn more(hidden: usize) -> Option<String> {
 }
 
 /// How a name from outside is put into a sentence.
-pub(super) type Quote = fn(&str) -> String;
+pub(crate) type Quote = fn(&str) -> String;
 
 /// The sentence that states a finding. `leak_age` in nanoseconds.
-pub(super) fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) -> String {
+pub(crate) fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) -> String {
     let (program, path) = (quote(&finding.program), quote(&finding.path));
     let (count, age) = (finding.count, human(leak_age));
     let oldest = human(finding.oldest_ns.unwrap_or_default());

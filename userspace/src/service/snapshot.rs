@@ -10,7 +10,11 @@ use crate::{
     event::Queue,
     lifecycle::{Connection, State},
     probe::status::HookStatus,
-    report::{Frame, Loss, errno_name, findings::FindingReport},
+    report::{
+        Frame, Loss, errno_name,
+        findings::FindingReport,
+        stacks::{self, StackReport},
+    },
     session::Session,
     verdict::{Endings, Lifetimes},
 };
@@ -52,6 +56,8 @@ pub struct Snapshot {
     pub sockets: Vec<SocketSnapshot>,
     /// The verdicts, the most severe first.
     pub findings: Vec<FindingReport>,
+    /// The stacks that most of the connections of findings come from, where stacks were taken.
+    pub stacks: Vec<StackReport>,
 }
 
 /// A socket at a moment.
@@ -142,6 +148,7 @@ impl Snapshot {
             unseen_releases: session.unseen_releases(),
             hooks: around.hooks.to_vec(),
             sockets: sockets(session, frame.now, &findings),
+            stacks: stacks::mentioned(session, &findings),
             findings,
         }
     }

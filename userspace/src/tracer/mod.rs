@@ -54,6 +54,9 @@ pub trait Audience {
     /// An event was seen.
     fn seen(&mut self, seen: &Seen<'_>);
 
+    /// The record closed a connection: [`Session::closed`] tells which. Its names may be others' later.
+    fn closed(&mut self, _: &Session) {}
+
     /// A round found a connection.
     fn found(&mut self, found: &FoundConnection<'_>);
 
@@ -262,6 +265,9 @@ impl<A: Audience> Tracer<A> {
             Some(Notice::Ignored(listener)) => self.probe.control.ignore(listener),
             Some(Notice::Listener(listener)) => self.audience.listener(listener),
             Some(Notice::Seen(seen)) => self.audience.seen(&seen),
+        }
+        if self.session.closed().is_some() {
+            self.audience.closed(&self.session);
         }
         self.audience.relieve()
     }

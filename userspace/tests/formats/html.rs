@@ -43,7 +43,7 @@ fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
 }
 
 /// The elements of a page's content.
-const KNOWN: &str = "title header section article h1 h3 pre h4 p strong span code dl div dt dd ul li figure figcaption details summary table thead tbody tr th td svg desc path polyline line rect text";
+const KNOWN: &str = "title header section article h1 h2 h3 pre h4 p strong span code dl div dt dd ul li figure figcaption details summary table caption thead tbody tr th td b svg desc path polyline line rect text";
 
 #[test]
 fn nothing_is_loaded_and_nothing_runs() {
@@ -93,7 +93,7 @@ fn findings_come_first_and_then_sockets() {
         "<dt>growth</dt><dd>+11.6 an hour</dd>",
         "<dt>slots in use</dt><dd>10 of 10</dd>",
         "<strong>Uncertain:</strong> events were lost.",
-        "<summary>Opened 8 times in renew (/src/a.rs:42):</summary><pre>",
+        "<summary>Opened 8 times in renew (/src/a.rs:42):</summary><div class=\"scroll\"",
         "<strong>What to do:</strong> The program opens connections and does not close them.",
         "<span class=\"badge\">◆ starved</span>",
         "<h3><code>/run/haproxy/ma.sock</code></h3>",
@@ -114,7 +114,7 @@ fn pictures_say_what_happened() {
     for part in [
         // Slots: who has them, how many there are, and what the server keeps.
         "At most 11 of 10 slots were in use within 1 h 0 min.",
-        "<span class=\"swatch leak\"></span>/opt/certificates/bin/cert-renewer</li>",
+        "<span class=\"swatch leak\" aria-hidden=\"true\"></span><b>A</b> /opt/certificates/bin/cert-renewer</li>",
         "<path class=\"area leak\"",
         "<path class=\"area server\"",
         ">limit 10 (given)</text>",
@@ -209,6 +209,6 @@ fn a_page_is_bounded() {
     }
     let page = page(&scene, &["--by", "pid"]);
     assert!(page.contains("… and 2960 more, younger ones of the same."), "lanes are bounded");
-    assert!(page.contains("</span>others</li>"), "groups are bounded");
+    assert!(page.contains("</b> others</li>"), "groups are bounded");
     assert!(page.len() < 1_500_000, "{}", page.len());
 }

@@ -1,17 +1,7 @@
 //! An hour on two sockets, made up: a leak, a tidy program, a victim, a server that keeps ends, and one that calls itself
 //! what no program should be called.
 
-use std::{
-    collections::HashMap,
-    fs,
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-    process,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::{collections::HashMap, ops::ControlFlow, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use sockleak::{
@@ -38,28 +28,9 @@ const EVIL: u32 = 400;
 pub(crate) const HOSTILE: &str =
     "=cmd()|'\n# x\u{1b}[31m</td></style><script>alert(1)</script>|`a`[b](http://c)\u{202e}&\"";
 
-/// A directory that is removed in the end.
-pub(crate) struct Scratch(PathBuf);
-
-impl Scratch {
-    pub(crate) fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("sockleak-formats-{}-{number}", process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+#[path = "scratch.rs"]
+mod scratch;
+pub(crate) use scratch::Scratch;
 
 /// What happens, to be put in order of time.
 #[derive(Default)]
@@ -84,6 +55,22 @@ fn comm(name: &str) -> Comm {
 fn actor(pid: u32) -> Actor {
     let id = ProcessId { pid, start: u64::from(pid), exec_id: 1 };
     Actor { id, tid: pid, uid: None, gid: None, comm: comm("main") }
+}
+
+/// What happens at a time since boot.
+pub(crate) fn happening(at: u64, pid: u32, what: What) -> Record {
+    Record::Event(Event { at, actor: actor(pid), what })
+}
+
+pub(crate) fn connecting(connection: u64, listener: u64) -> What {
+    What::Connect {
+        connection,
+        listener,
+        client_inode: 10_000 + connection,
+        queue: Queue { length: 0, max: 10 },
+        client_untracked: false,
+        server_untracked: false,
+    }
 }
 
 impl Scene {
@@ -131,7 +118,7 @@ impl Scene {
 
     pub(crate) fn event(&mut self, milliseconds: u64, pid: u32, what: What) {
         let at = START + milliseconds * 1_000_000;
-        self.events.push((at, Record::Event(Event { at, actor: actor(pid), what })));
+        self.events.push((at, happening(at, pid, what)));
     }
 
     /// Connected and accepted; returns its number.
@@ -149,15 +136,7 @@ impl Scene {
     pub(crate) fn queue(&mut self, milliseconds: u64, pid: u32, listener: u64) -> u64 {
         self.connections += 1;
         let connection = self.connections;
-        let what = What::Connect {
-            connection,
-            listener,
-            client_inode: 10_000 + connection,
-            queue: Queue { length: 0, max: 10 },
-            client_untracked: false,
-            server_untracked: false,
-        };
-        self.event(milliseconds, pid, what);
+        self.event(milliseconds, pid, connecting(connection, listener));
         connection
     }
 

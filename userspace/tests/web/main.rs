@@ -2,9 +2,11 @@
 
 mod client;
 mod events;
+mod fake;
 mod hostile;
 mod model;
 mod openapi;
+mod page;
 mod process;
 mod prometheus;
 #[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]

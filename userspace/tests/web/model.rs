@@ -6,14 +6,17 @@ use sockleak::{
     attribution::by::By,
     clock::Clock,
     report::json,
-    service::model::{self, What},
+    service::{
+        link::{Answers as _, question::ConnectionFilter},
+        model::{self, What},
+    },
     session::Notice,
 };
 
 use crate::{
     client::{Answer, get, get_all},
     scene::{self, Scene},
-    server::Server,
+    server::{Fake, Server},
 };
 
 /// Reads an answer, and checks that writing what was read leads to the same again.
@@ -67,6 +70,21 @@ async fn clients_read_what_is_answered() {
     let refused = get(server.address, "/api/v1/connections/1").await;
     let refused: model::Refused = serde_json::from_slice(&refused.body).unwrap();
     assert!(refused.error.contains("has the number 1"), "{}", refused.error);
+}
+
+/// What borrows from the session, and what is made of it for pictures, say the same.
+#[test]
+fn twins_are_alike() {
+    let mut fake = Fake::new(&scene::busy(), By::Program);
+    for state in [None, Some("closed".to_owned())] {
+        let filter = ConnectionFilter { limit: 1000, state, with_argv: true, ..ConnectionFilter::default() };
+        let page = fake.connections(&filter);
+        assert!(page.connections.len() > 10);
+        for open in &page.connections {
+            let twin = model::Open::from(open);
+            assert_same(&serde_json::to_value(twin).unwrap(), &serde_json::to_value(open).unwrap());
+        }
+    }
 }
 
 /// Everything that a session tells of, as the stream of events has it.

@@ -88,6 +88,7 @@ fn shared_schemas_are_those_of_the_report() {
         "hardship",
         "slot_holder",
         "place",
+        "stack",
         "connection",
         "party",
         "end",

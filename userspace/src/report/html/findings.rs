@@ -1,76 +1,65 @@
 //! What was found, with its evidence and what to do about it.
 
-use std::fmt::Write as _;
+use maud::{Markup, PreEscaped, html};
 
-use super::parts::code;
+use super::parts::{Text, code, scroll};
 use crate::{
     clock::human,
     report::{
-        Report,
-        escape::html,
         findings::FindingReport,
-        stacks, tables,
-        words::{all_is_well, statement},
+        stacks::{self, StackReport},
+        tables,
+        words::statement,
     },
     verdict::Verdict,
 };
 
-/// Cards, the most severe first.
-pub(super) fn findings(report: &Report) -> String {
-    let mut out = String::from("<section class=\"findings\">\n");
-    if let Some(sentence) = all_is_well(report) {
-        let sentence = sentence.trim_start_matches("HEALTHY: ");
-        let _ =
-            writeln!(out, "<p class=\"banner healthy\"><strong>✓ Healthy</strong> {}</p>", html(sentence));
-    }
-    for finding in report.findings.iter().filter(|it| it.verdict != Verdict::Healthy) {
-        card(report, finding, &mut out);
-    }
-    out + "</section>\n"
+/// A figure of a finding: what it is, what it says, and the field that it comes from with its value.
+pub(crate) struct Figure {
+    pub(crate) what: &'static str,
+    pub(crate) shown: String,
+    pub(crate) field: &'static str,
 }
 
-fn card(report: &Report, finding: &FindingReport, out: &mut String) {
+/// A card. The leak age is nanoseconds; stacks are open to be read `with_stacks`; `figure` shows a figure.
+pub(crate) fn card(
+    finding: &FindingReport,
+    stacks: &[StackReport],
+    leak_age: u64,
+    with_stacks: bool,
+    figure: &dyn Fn(&Figure) -> Markup,
+) -> Markup {
     let (severity, sign) = severity(finding.verdict);
-    let _ = writeln!(
-        out,
-        "<article class=\"finding {severity}\">\n<h3><span class=\"badge\">{sign} {}</span> {}</h3>\n<p>{}</p>",
-        finding.verdict,
-        code(&finding.program),
-        statement(finding, report.leak_age_ns, code)
-    );
-    out.push_str("<dl class=\"evidence\">");
-    for (what, value) in evidence(finding) {
-        let _ = write!(out, "<div><dt>{what}</dt><dd>{}</dd></div>", html(&value));
+    let (places, rest) = stacks::places(stacks, finding);
+    html! {
+        article class={ "finding " (severity) } {
+            h3 { span class="badge" { (sign) " " (finding.verdict) } " " (code(&finding.program)) }
+            p class="statement" { (stated(finding, leak_age)) }
+            dl class="evidence" {
+                @for it in evidence(finding) { div { dt { (it.what) } dd { (figure(&it)) } } }
+            }
+            @for doubt in &finding.uncertain {
+                p class="doubt" { strong { "Uncertain:" } " " (Text(doubt)) "." }
+            }
+            @for (place, functions) in places {
+                details class="stack" open[with_stacks] {
+                    summary { (Text(&place)) }
+                    (scroll("Stack", &html! { pre { @for line in functions.lines() { (Text(line)) "\n" } } }))
+                }
+            }
+            @if let Some(sentence) = rest { p { (sentence) } }
+            p class="advice" { strong { "What to do:" } " " (Text(&finding.advice)) }
+        }
     }
-    out.push_str("</dl>\n");
-    for doubt in &finding.uncertain {
-        let _ = writeln!(out, "<p class=\"doubt\"><strong>Uncertain:</strong> {}.</p>", html(doubt));
-    }
-    let (places, rest) = stacks::places(report, finding);
-    for (place, functions) in places {
-        let (place, functions) = (html(&place), lines(&functions));
-        let _ = writeln!(
-            out,
-            "<details class=\"stack\" open><summary>{place}</summary><pre>{functions}</pre></details>"
-        );
-    }
-    if let Some(sentence) = rest {
-        let _ = writeln!(out, "<p>{}</p>", html(&sentence));
-    }
-    let _ = writeln!(
-        out,
-        "<p class=\"advice\"><strong>What to do:</strong> {}</p>\n</article>",
-        html(&finding.advice)
-    );
 }
 
-/// Lines, each made safe by itself.
-fn lines(text: &str) -> String {
-    text.lines().map(html).collect::<Vec<_>>().join("\n")
+/// The sentence that states it. Names are escaped as they are put into it, and nothing else of it is from outside.
+fn stated(finding: &FindingReport, leak_age: u64) -> Markup {
+    PreEscaped(statement(finding, leak_age, |name| code(name).into_string()))
 }
 
 /// How bad it is: by colour, and by a sign for those who see none.
-const fn severity(verdict: Verdict) -> (&'static str, &'static str) {
+pub(crate) const fn severity(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
         Verdict::ClientLeak | Verdict::ServerLeak => ("leaks", "▲"),
         Verdict::Starved | Verdict::StaleClient => ("suffers", "◆"),
@@ -80,7 +69,7 @@ const fn severity(verdict: Verdict) -> (&'static str, &'static str) {
 }
 
 /// The figures of a finding, as far as they are known.
-fn evidence(finding: &FindingReport) -> Vec<(&'static str, String)> {
+fn evidence(finding: &FindingReport) -> Vec<Figure> {
     let slots = finding
         .slots_limit
         .map_or_else(|| finding.slots_used.to_string(), |limit| format!("{} of {limit}", finding.slots_used));
@@ -92,16 +81,16 @@ fn evidence(finding: &FindingReport) -> Vec<(&'static str, String)> {
         seconds => format!("in {}", human(seconds.saturating_mul(1_000_000_000))),
     });
     let all = [
-        ("connections", Some(finding.count.to_string())),
-        ("oldest", finding.oldest_ns.map(human)),
-        ("opened", Some(finding.opened.to_string())),
-        ("closed", Some(finding.closed.to_string())),
-        ("half live within", finding.p50_ns.map(human)),
-        ("99 % live within", finding.p99_ns.map(human)),
-        ("failed attempts", tables::failed(&finding.failed, ", ")),
-        ("growth", growth),
-        ("slots in use", Some(slots)),
-        ("full", full),
+        ("connections", "count", Some(finding.count.to_string())),
+        ("oldest", "oldest_ns", finding.oldest_ns.map(human)),
+        ("opened", "opened", Some(finding.opened.to_string())),
+        ("closed", "closed", Some(finding.closed.to_string())),
+        ("half live within", "p50_ns", finding.p50_ns.map(human)),
+        ("99 % live within", "p99_ns", finding.p99_ns.map(human)),
+        ("failed attempts", "failed", tables::failed(&finding.failed, ", ")),
+        ("growth", "growth_per_hour", growth),
+        ("slots in use", "slots_used", Some(slots)),
+        ("full", "seconds_until_full", full),
     ];
-    all.into_iter().filter_map(|(what, value)| Some((what, value?))).collect()
+    all.into_iter().filter_map(|(what, field, shown)| Some(Figure { what, shown: shown?, field })).collect()
 }

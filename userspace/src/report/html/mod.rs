@@ -1,33 +1,34 @@
 //! The report as a page: one file with pictures, which needs no script, no network and no second file.
+//!
+//! The pictures and cards are the service's page's too: what is drawn is given as plain figures.
 
 mod axis;
-mod findings;
-mod lanes;
+pub(crate) mod findings;
+pub(crate) mod histogram;
+pub(crate) mod lanes;
 mod lifetimes;
-mod parts;
-mod plot;
+pub(crate) mod parts;
+pub(crate) mod plot;
 mod slots;
+pub(crate) mod stack;
 
-use std::fmt::Write as _;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
     Report,
     document::Section,
-    escape::html,
     tables, text,
-    words::{headline, more, remarks, younger},
+    words::{all_is_well, headline, more, remarks, younger},
 };
-use crate::{clock::Clock, verdict::Verdict};
-use parts::code;
+use crate::{clock::Clock, service::model::Open, verdict::Verdict};
+use lanes::{LANES, Lanes};
+use parts::{Text, code};
+use plot::Ticks;
 
 /// Nothing is loaded, nothing runs: not even if a name slipped through.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-const STYLE: &str = include_str!("style.css");
-/// Patterns that the pictures refer to.
-const PATTERNS: &str = "<svg class=\"patterns\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\
-    <pattern id=\"hatch\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
-    <rect class=\"hatch-back\" width=\"7\" height=\"7\"/><rect class=\"hatch-line\" width=\"3\" height=\"7\"/>\
-    </pattern></defs></svg>";
+/// What reports and the service's page look like.
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// Renders a document.
 pub(super) fn render(sections: &[Section]) -> String {
@@ -35,58 +36,61 @@ pub(super) fn render(sections: &[Section]) -> String {
         [section] => format!("sockleak report: {}", section.host),
         _ => format!("sockleak report: {} recordings", sections.len()),
     };
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n{PATTERNS}\n<main>\n",
-        html(&title)
-    );
-    if sections.len() > 1 {
-        let _ = writeln!(out, "<h1>{}</h1>\n{}", html(&title), text::summary(sections).html());
-    }
-    for (nth, section) in sections.iter().enumerate() {
-        self::section(section, nth, sections.len() == 1, &mut out);
-    }
-    let _ = writeln!(
-        out,
-        "</main>\n<footer>sockleak {}. Nothing on this page is loaded from elsewhere.</footer>\n</body>\n</html>",
-        env!("CARGO_PKG_VERSION")
-    );
-    out
+    let document = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (Text(&title)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (parts::patterns())
+                main {
+                    @if sections.len() > 1 {
+                        h1 { (Text(&title)) }
+                        (text::summary(sections).html("Recordings"))
+                    }
+                    @for (nth, section) in sections.iter().enumerate() {
+                        (self::section(section, nth, sections.len() == 1))
+                    }
+                }
+                footer {
+                    "sockleak " (env!("CARGO_PKG_VERSION")) ". Nothing on this page is loaded from elsewhere."
+                }
+            }
+        }
+    };
+    document.into_string() + "\n"
 }
 
-fn section(section: &Section, nth: usize, is_only: bool, out: &mut String) {
+fn section(section: &Section, nth: usize, is_only: bool) -> Markup {
     let Section { host, file, report, clock, .. } = section;
-    let level = if is_only { "h1" } else { "h2" };
-    let _ = writeln!(
-        out,
-        "<section class=\"report\">\n<header>\n<{level}>{}</{level}>\n<p class=\"where\">{} · {}</p>\n<p>{}.</p>\n</header>",
-        html(host),
-        code(file),
-        html(&window(report, clock)),
-        headline(report, code)
-    );
-    if !report.complete {
-        let _ = writeln!(
-            out,
-            "<p class=\"banner incomplete\"><strong>◐ Incomplete</strong> {}</p>",
-            html(&missing(report))
-        );
+    html! {
+        section class="report" {
+            header {
+                @if is_only { h1 { (Text(host)) } } @else { h2 { (Text(host)) } }
+                p class="where" { (code(file)) " · " (window(report, clock)) }
+                // Names are escaped as they are put into it.
+                p { (PreEscaped(headline(report, |name| code(name).into_string()))) "." }
+            }
+            @if !report.complete { (incomplete(&report.incomplete_because)) }
+            (findings(report))
+            @if report.programs.is_empty() {
+                (parts::nothing(&format!("No {} connected, or tried to.", report.by.noun())))
+            }
+            h2 class="unseen" { "Sockets" }
+            @for (index, path) in tables::by_severity(report).into_iter().enumerate() {
+                (socket(section, path, &format!("r{nth}s{index}")))
+            }
+            @for sentence in younger(report).into_iter().chain(remarks(report)) {
+                p class="remark" { (Text(&sentence)) }
+            }
+        }
     }
-    out.push_str(&findings::findings(report));
-    if report.programs.is_empty() {
-        let sentence = format!("No {} connected, or tried to.", report.by.noun());
-        let _ = writeln!(out, "{}", parts::nothing(&sentence));
-    }
-    for (index, path) in tables::by_severity(report).into_iter().enumerate() {
-        socket(section, path, &format!("r{nth}s{index}"), out);
-    }
-    for sentence in younger(report).into_iter().chain(remarks(report)) {
-        let _ = writeln!(out, "<p class=\"remark\">{}</p>", html(&sentence));
-    }
-    out.push_str("</section>\n");
 }
 
 /// From when to when was observed.
@@ -96,44 +100,86 @@ fn window(report: &Report, clock: &Clock) -> String {
     format!("{} to {} UTC", shown(started), shown(report.now))
 }
 
-fn missing(report: &Report) -> String {
-    report.incomplete_because.iter().map(|sentence| format!("{sentence}.")).collect::<Vec<_>>().join(" ")
+/// That something is missing, and what.
+pub(crate) fn incomplete(because: &[String]) -> Markup {
+    html! {
+        p class="banner incomplete" {
+            strong { "◐ Incomplete" }
+            @for sentence in because { " " (Text(sentence)) "." }
+        }
+    }
+}
+
+/// Cards, the most severe first.
+fn findings(report: &Report) -> Markup {
+    let told = report.findings.iter().filter(|it| it.verdict != Verdict::Healthy);
+    html! {
+        section class="findings" {
+            h2 class="unseen" { "Findings" }
+            @if let Some(sentence) = all_is_well(report) { (healthy(&sentence)) }
+            @for finding in told {
+                (findings::card(finding, &report.stacks, report.leak_age_ns, true, &|it| html! { (Text(&it.shown)) }))
+            }
+        }
+    }
+}
+
+/// That all is well, in a sentence.
+pub(crate) fn healthy(sentence: &str) -> Markup {
+    html! {
+        p class="banner healthy" { strong { "✓ Healthy" } " " (sentence.trim_start_matches("HEALTHY: ")) }
+    }
 }
 
 /// What is known of a socket. `id` is unique on the page.
-fn socket(section: &Section, path: &str, id: &str, out: &mut String) {
+fn socket(section: &Section, path: &str, id: &str) -> Markup {
     let report = &section.report;
-    let _ = writeln!(out, "<section class=\"socket\">\n<h3>{}</h3>", code(path));
-    let leaking: Vec<&str> = report
-        .findings
-        .iter()
-        .filter(|it| it.path == path && it.verdict == Verdict::ClientLeak)
-        .map(|it| it.program.as_str())
-        .collect();
-    let length = (report.seconds * 1e9) as u64;
-    for (nth, picture) in section.pictures.iter().filter(|it| it.path == path).enumerate() {
-        let _ = writeln!(
-            out,
-            "<h4>Slots in use</h4>\n{}\n<h4>Lifetimes</h4>\n{}",
-            slots::slots(picture, &format!("{id}p{nth}slots"), &leaking),
-            lifetimes::lifetimes(picture, report.leak_age_ns, &format!("{id}p{nth}lives"))
-        );
-    }
-    let _ = writeln!(
-        out,
-        "<h4>Open connections</h4>\n{}",
-        lanes::lanes(report, path, length, &format!("{id}lanes"))
-    );
-    let (table, hidden) = tables::open(report.open.on(path));
-    if !table.rows.is_empty() {
-        let _ = writeln!(out, "<h4>Not closed</h4>\n{}", table.html());
-    }
-    if let Some(sentence) = more(hidden) {
-        let _ = writeln!(out, "<p class=\"remark\">{}</p>", html(&sentence));
-    }
+    let leaks = report.findings.iter().filter(|it| it.path == path && it.verdict == Verdict::ClientLeak);
+    let leaking: Vec<&str> = leaks.map(|it| it.program.as_str()).collect();
+    let pictures = section.pictures.iter().filter(|it| it.path == path).enumerate();
+    let (open, hidden) = tables::open(report.open.on(path));
     let figures = tables::programs(report, path);
-    if !figures.rows.is_empty() {
-        let _ = writeln!(out, "<h4>Figures</h4>\n{}", figures.html());
+    html! {
+        section class="socket" {
+            h3 { (code(path)) }
+            @for (nth, picture) in pictures {
+                h4 { "Slots in use" }
+                (slots::slots(picture, &format!("{id}p{nth}slots"), &leaking))
+                h4 { "Lifetimes" }
+                (lifetimes::lifetimes(picture, report.leak_age_ns, &format!("{id}p{nth}lives")))
+            }
+            h4 { "Open connections" }
+            (open_lanes(report, path, &format!("{id}lanes")))
+            @if !open.rows.is_empty() {
+                h4 { "Not closed" }
+                (open.html("Connections that are not closed"))
+            }
+            @if let Some(sentence) = more(hidden) { p class="remark" { (sentence) } }
+            @if !figures.rows.is_empty() {
+                h4 { "Figures" }
+                (figures.html("What each did"))
+            }
+        }
     }
-    out.push_str("</section>\n");
+}
+
+/// The oldest of the open connections.
+fn open_lanes(report: &Report, path: &str, id: &str) -> Markup {
+    let open = report.open.count_on(path);
+    if open == 0 && report.younger_not_shown > 0 {
+        return parts::nothing("No open connection is as old as was asked for.");
+    }
+    if open == 0 {
+        return parts::nothing("Nothing is open: all connections are released at both ends.");
+    }
+    let shown: Vec<Open> = report.open.on(path).take(LANES).map(|open| Open::from(&open)).collect();
+    let lanes = Lanes {
+        connections: &shown,
+        length: (report.seconds * 1e9) as u64,
+        ticks: Ticks::Since,
+        leak_age: Some(report.leak_age_ns),
+        more: more(open - shown.len()),
+        link: None,
+    };
+    lanes.draw(id)
 }

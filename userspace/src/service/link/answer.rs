@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Question,
-    connections::{Page, Story},
+    connections::Page,
     question::{ConnectionFilter, SeriesRange},
+    story::Story,
 };
 use crate::{
     probe::status::HookStatus,
-    report::findings::FindingReport,
+    report::{findings::FindingReport, stacks::StackReport},
     service::{
         metrics,
         snapshot::{Snapshot, SocketSnapshot},
@@ -42,7 +43,7 @@ pub trait Answers {
     fn health(&mut self) -> Health;
     /// What is known now.
     fn snapshot(&mut self) -> Snapshot;
-    /// Open connections, as [`Page::new`] picks them.
+    /// Connections, as [`Page::new`] picks them.
     fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_>;
     /// One connection, None if it is not known, or not any more.
     fn connection(&mut self, id: u64) -> Option<Story<'_>>;
@@ -122,6 +123,8 @@ pub struct Findings {
     pub incomplete_because: Vec<String>,
     /// Those that were asked for, the most severe first.
     pub findings: Vec<FindingReport>,
+    /// The stacks that most of their connections come from.
+    pub stacks: Vec<StackReport>,
 }
 
 /// The sockets at a moment.
@@ -193,12 +196,14 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
             Answer::json(&Sockets { at_ms, sockets })
         }
         Question::Findings(filter) => {
-            let Snapshot { at_ms, complete, incomplete_because, mut findings, .. } = answers.snapshot();
+            let Snapshot { at_ms, complete, incomplete_because, mut findings, mut stacks, .. } =
+                answers.snapshot();
             findings.retain(|finding| {
                 is_asked_for(filter.socket.as_deref(), &finding.path)
                     && is_asked_for(filter.verdict.as_deref(), finding.verdict.name())
             });
-            Answer::json(&Findings { at_ms, complete, incomplete_because, findings })
+            stacks.retain(|stack| findings.iter().any(|finding| finding.mentions(stack.id)));
+            Answer::json(&Findings { at_ms, complete, incomplete_because, findings, stacks })
         }
         Question::Connections(filter) => {
             let mut page = answers.connections(filter);
@@ -214,7 +219,10 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
                 }
                 Answer::json(&story)
             }
-            None => Answer::error(404, &format!("no open connection has the number {id}")),
+            None => Answer::error(
+                404,
+                &format!("no connection that is open, or was closed a short time ago, has the number {id}"),
+            ),
         },
         Question::Series(range) => match answers.series(range) {
             Ok(series) => {

@@ -1,20 +1,19 @@
-//! Open connections as they are asked for, page by page.
+//! Connections as they are asked for, page by page.
 
 use serde::Serialize;
 
 use super::{
     answer::is_asked_for,
+    closed::Closed,
     question::{ConnectionFilter, MOST_CONNECTIONS},
 };
 use crate::{
-    clock::Clock,
-    event::Frame,
-    lifecycle::Connection,
+    lifecycle::{Connection, State},
     report::Open,
     session::{Session, SocketId},
 };
 
-/// Some of the connections that are not closed, oldest first.
+/// Some of the connections that are not closed, oldest first; or of those that were closed a short time ago, the last one first.
 #[derive(Clone, Debug, Serialize)]
 pub struct Page<'s> {
     /// How many fit the question, on all pages.
@@ -25,41 +24,22 @@ pub struct Page<'s> {
     pub connections: Vec<Open<'s>>,
 }
 
-/// One connection, and where in its program it was opened.
-#[derive(Clone, Debug, Serialize)]
-pub struct Story<'s> {
-    /// What is known of it.
-    #[serde(flatten)]
-    pub connection: Open<'s>,
-    /// When it was made, or first met: milliseconds since 1970.
-    pub opened_ms: i64,
-    /// When it was accepted.
-    pub accepted_ms: Option<i64>,
-    /// The opener's stack, the innermost function first; empty where none was taken.
-    pub frames: &'s [Frame],
-}
-
 impl<'s> Page<'s> {
     /// Picks those that fit. `now` is in nanoseconds since boot.
     #[must_use]
-    pub fn new(session: &'s Session, now: u64, filter: &ConnectionFilter) -> Self {
-        let fits = |&(socket, connection): &(SocketId, &Connection)| {
-            connection.age(now) >= filter.older_than_ns
-                && is_asked_for(filter.state.as_deref(), connection.state().name())
-                && is_asked_for(filter.socket.as_deref(), &session.sockets()[socket.0].path)
-                && is_asked_for(filter.program.as_deref(), session.program(connection.opener.group))
+    pub fn new(session: &'s Session, closed: &'s Closed, now: u64, filter: &ConnectionFilter) -> Self {
+        let (total, connections) = if filter.state.as_deref() == Some(State::Closed.name()) {
+            let fits = |open: &Open<'_>| {
+                open.age_ns >= filter.older_than_ns
+                    && is_asked_for(filter.socket.as_deref(), open.path)
+                    && is_asked_for(filter.program.as_deref(), open.group)
+            };
+            some(closed.iter().map(|kept| kept.told(now)).filter(fits).collect(), filter, |open| open)
+        } else {
+            let open = |(socket, connection)| Open::new(session, socket, connection, now);
+            some(not_closed(session, now, filter), filter, open)
         };
-        let mut fitting: Vec<_> = session.open().filter(fits).collect();
-        fitting.sort_unstable_by_key(|(_, connection)| (connection.opened, connection.id));
-        let limit = filter.limit.min(MOST_CONNECTIONS) as usize;
-        let page = fitting.iter().skip(filter.offset as usize).take(limit);
-        Self {
-            total: fitting.len(),
-            offset: filter.offset,
-            connections: page
-                .map(|(socket, connection)| Open::new(session, *socket, connection, now))
-                .collect(),
-        }
+        Self { total, offset: filter.offset, connections }
     }
 
     /// Command lines hold secrets.
@@ -70,18 +50,29 @@ impl<'s> Page<'s> {
     }
 }
 
-impl<'s> Story<'s> {
-    /// That of a connection that is not closed. `now` is in nanoseconds since boot.
-    #[must_use]
-    pub fn new(session: &'s Session, now: u64, clock: &Clock, id: u64) -> Option<Self> {
-        let (socket, connection) = session.open().find(|(_, connection)| connection.id == id)?;
-        let milliseconds = |at: u64| clock.timestamp(at).as_millisecond();
-        let accepted = connection.accepted.as_ref().and_then(|accepted| accepted.at);
-        Some(Self {
-            connection: Open::new(session, socket, connection, now),
-            opened_ms: milliseconds(connection.opened),
-            accepted_ms: accepted.map(milliseconds),
-            frames: connection.stack.map_or(&[], |stack| session.frames(stack)),
-        })
-    }
+/// Those that fit, oldest first. There may be millions: what is said of one is put together for a page alone.
+fn not_closed<'s>(
+    session: &'s Session,
+    now: u64,
+    filter: &ConnectionFilter,
+) -> Vec<(SocketId, &'s Connection)> {
+    let fits = |&(socket, connection): &(SocketId, &Connection)| {
+        connection.age(now) >= filter.older_than_ns
+            && is_asked_for(filter.state.as_deref(), connection.state().name())
+            && is_asked_for(filter.socket.as_deref(), &session.sockets()[socket.0].path)
+            && is_asked_for(filter.program.as_deref(), session.program(connection.opener.group))
+    };
+    let mut open: Vec<_> = session.open().filter(fits).collect();
+    open.sort_unstable_by_key(|(_, connection)| (connection.opened, connection.id));
+    open
+}
+
+/// How many there are, and what is said of those of one page.
+fn some<'s, T>(
+    all: Vec<T>,
+    filter: &ConnectionFilter,
+    tell: impl Fn(T) -> Open<'s>,
+) -> (usize, Vec<Open<'s>>) {
+    let limit = filter.limit.min(MOST_CONNECTIONS) as usize;
+    (all.len(), all.into_iter().skip(filter.offset as usize).take(limit).map(tell).collect())
 }

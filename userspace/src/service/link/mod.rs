@@ -8,13 +8,15 @@
 
 pub mod answer;
 mod asker;
+pub mod closed;
 pub mod connections;
 mod frame;
 pub mod question;
+pub mod story;
 mod tracer;
 
 pub use answer::{Answer, Answers, respond};
-pub use asker::{AskError, Asker, EventText, Subscription};
+pub use asker::{Answered, AskError, Asker, EventText, Subscription};
 pub use frame::{LinkError, Settings};
 pub use question::Question;
 pub use tracer::{Asked, Link};

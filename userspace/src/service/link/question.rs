@@ -23,7 +23,7 @@ pub enum Question {
     Sockets,
     /// The verdicts of that.
     Findings(FindingFilter),
-    /// Connections that are not closed, oldest first.
+    /// Connections that are not closed, oldest first; or those that were closed a short time ago.
     Connections(ConnectionFilter),
     /// One of them.
     Connection {
@@ -64,7 +64,7 @@ pub struct ConnectionFilter {
     pub socket: Option<String>,
     /// Opened by this program or group.
     pub program: Option<String>,
-    /// In this state, by name.
+    /// In this state, by name. Those that are closed are asked for by it alone.
     pub state: Option<String>,
     /// As old as this, in nanoseconds.
     pub older_than_ns: u64,

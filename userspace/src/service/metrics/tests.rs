@@ -101,6 +101,7 @@ fn snapshot(sockets: Vec<SocketSnapshot>, findings: Vec<FindingReport>) -> Snaps
         ],
         sockets,
         findings,
+        stacks: Vec::new(),
     }
 }
 

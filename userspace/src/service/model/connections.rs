@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{event::Frame, lifecycle::State};
+use super::{Identity, Release};
+use crate::{event::Frame, lifecycle::State, report};
 
-/// Some of the connections that are not closed, oldest first. See [`crate::service::link::connections::Page`].
+/// Some of the connections that are not closed, or were a short time ago. See [`crate::service::link::connections::Page`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// How many fit the question, on all pages.
@@ -15,7 +16,7 @@ pub struct Page {
     pub connections: Vec<Open>,
 }
 
-/// One connection. See [`crate::service::link::connections::Story`].
+/// One connection. See [`crate::service::link::story::Story`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Story {
     /// What is known of it.
@@ -25,6 +26,14 @@ pub struct Story {
     pub opened_ms: i64,
     /// When it was accepted.
     pub accepted_ms: Option<i64>,
+    /// Who opened it.
+    pub opened_by: Identity,
+    /// Who accepted it.
+    pub accepted_by: Option<Identity>,
+    /// How the client's end was released, if that was seen.
+    pub client_release: Option<Release>,
+    /// How the server's end was.
+    pub server_release: Option<Release>,
     /// The opener's stack, the innermost function first; empty where none was taken.
     pub frames: Vec<Frame>,
 }
@@ -109,4 +118,50 @@ pub struct HeldBy {
     pub party: Party,
     /// The descriptor.
     pub fd: u32,
+}
+
+impl From<&report::Open<'_>> for Open {
+    fn from(open: &report::Open<'_>) -> Self {
+        let report::Opener { pid, start_ns, program, argv, comm } = &open.opener;
+        Self {
+            connection: open.connection,
+            path: open.path.to_owned(),
+            opener: Opener {
+                pid: *pid,
+                start_ns: *start_ns,
+                program: (*program).to_owned(),
+                argv: argv.map(<[String]>::to_vec),
+                comm: comm.to_string(),
+            },
+            group: open.group.to_owned(),
+            client_inode: open.client_inode,
+            server_inode: open.server_inode,
+            age_ns: open.age_ns,
+            before_trace: open.before_trace,
+            stack: open.stack,
+            state: open.state,
+            client_end: EndReport::from(&open.client_end),
+            server_end: EndReport::from(&open.server_end),
+            server: open.server.as_ref().map(Party::from),
+        }
+    }
+}
+
+impl From<&report::Party<'_>> for Party {
+    fn from(party: &report::Party<'_>) -> Self {
+        Self { pid: party.pid, program: party.program.to_owned() }
+    }
+}
+
+impl From<&report::EndReport<'_>> for EndReport {
+    fn from(end: &report::EndReport<'_>) -> Self {
+        let held = |by: &report::HeldBy<'_>| HeldBy { party: Party::from(&by.party), fd: by.fd };
+        Self {
+            state: end.state.to_owned(),
+            reason: end.reason.map(str::to_owned),
+            released_ns_ago: end.released_ns_ago,
+            by: end.by.as_ref().map(Party::from),
+            held_by: end.held_by.as_ref().map(|holders| holders.iter().map(held).collect()),
+        }
+    }
 }

@@ -12,18 +12,22 @@ pub use connections::{EndReport, HeldBy, Open, Opener, Page, Party, Story};
 pub use events::{Event, Missed, What, Who};
 
 pub use super::{
-    link::answer::{Findings, Health, HealthStatus, HookReport, Refused, Series, SeriesOf, Sockets},
+    link::{
+        answer::{Findings, Health, HealthStatus, HookReport, Refused, Series, SeriesOf, Sockets},
+        story::{Identity, Release},
+    },
     snapshot::{ProgramSnapshot, Snapshot, SocketSnapshot},
     store::history::{Point, ProgramPoint},
 };
 pub use crate::{
+    attribution::container::Container,
     event::{End, Frame, Queue},
     lifecycle::State,
     probe::status::HookStatus,
     report::{
         Loss,
         findings::{FindingReport, HardshipReport, SlotHolder},
-        stacks::OpenedAt,
+        stacks::{OpenedAt, StackReport},
     },
     verdict::{Endings, Verdict},
 };

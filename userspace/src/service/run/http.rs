@@ -14,9 +14,10 @@ use crate::{
         link::{
             Answers, Asked, Settings,
             answer::{Health, HealthStatus, HookReport, Series},
-            connections::{Page, Story},
+            connections::Page,
             question::{ConnectionFilter, SeriesRange},
             respond,
+            story::Story,
         },
         metrics::Own,
         snapshot::Snapshot,
@@ -121,11 +122,11 @@ impl Answers for Service {
     }
 
     fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_> {
-        Page::new(&self.tracer.session, clock::now(), filter)
+        Page::new(&self.tracer.session, &self.tracer.audience.closed, clock::now(), filter)
     }
 
     fn connection(&mut self, id: u64) -> Option<Story<'_>> {
-        Story::new(&self.tracer.session, clock::now(), &self.clock, id)
+        Story::new(&self.tracer.session, &self.tracer.audience.closed, clock::now(), &self.clock, id)
     }
 
     fn series(&mut self, range: &SeriesRange) -> Result<Series, String> {

@@ -1,4 +1,4 @@
-//! What the service does with what it is told: it stores it.
+//! What the service does with what it is told: it stores it, and keeps what was closed last in memory.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use crate::{
     failure::Failure,
     probe::ring::Position,
     report::{Loss, json},
-    service::store::Store,
-    session::{FoundConnection, Seen},
+    service::{link::closed::Closed, store::Store},
+    session::{FoundConnection, Seen, Session},
     tracer::Audience,
 };
 
@@ -21,11 +21,13 @@ pub(super) struct Keeper {
     pub(super) is_heard: bool,
     /// Those since they were told last.
     pub(super) events: Vec<Value>,
+    /// What was closed a short time ago.
+    pub(super) closed: Closed,
 }
 
 impl Keeper {
-    pub(super) const fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, is_heard: false, events: Vec::new() }
+    pub(super) fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock, is_heard: false, events: Vec::new(), closed: Closed::default() }
     }
 }
 
@@ -48,6 +50,10 @@ impl Audience for Keeper {
         if self.is_heard {
             self.events.push(json::event(seen, &self.clock));
         }
+    }
+
+    fn closed(&mut self, session: &Session) {
+        self.closed.note(session);
     }
 
     fn found(&mut self, _: &FoundConnection<'_>) {}

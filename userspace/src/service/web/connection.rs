@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    Request, Response, StatusCode, body::Incoming, header, http::uri::PathAndQuery, server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -22,10 +25,11 @@ use super::{
     events::Events,
     guard,
     listen::{Listener, Local, Stream},
-    response::{Payload, Refusal, stream, whole},
-    routes::{Asks, route},
+    page::{self, Argv, Frame, Sources, View},
+    response::{self, Payload, Refusal, home, stream, whole},
+    routes::{Asks, Wants, route},
 };
-use crate::service::link::{AskError, Asker, Question};
+use crate::service::link::{Answered, AskError, Asker, Question};
 
 /// For the lines and headers of a request, and between two requests.
 const HEADER_TIME: Duration = Duration::from_secs(10);
@@ -129,16 +133,43 @@ impl Client {
     }
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Payload> {
-        self.try_answer(request).await.unwrap_or_else(|refusal| refusal.response())
+        let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        let wants = Wants::of(request.uri().path(), accept);
+        self.try_answer(request, wants).await.unwrap_or_else(|refusal| match wants {
+            Wants::Data => refusal.response(),
+            Wants::Page => {
+                let address = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+                let frame = Frame { address, argv: Argv::Nowhere };
+                refusal.page(page::refusal(&refusal.1, &frame))
+            }
+        })
     }
 
-    async fn try_answer(&self, request: &Request<Incoming>) -> Result<Response<Payload>, Refusal> {
+    async fn try_answer(
+        &self,
+        request: &Request<Incoming>,
+        wants: Wants,
+    ) -> Result<Response<Payload>, Refusal> {
         let settings = self.asker.settings().await.ok_or_else(|| unavailable(AskError::Gone))?;
         let access = guard::check(request, self.local, &settings)?;
         let query = request.uri().query().unwrap_or_default();
-        match route(request.uri().path(), query, access, &settings)? {
+        match route(request.uri().path(), query, wants, access, &settings)? {
             Asks::Known(answer) => Ok(whole(answer, None)),
-            Asks::Tracer(question) => self.ask(question).await,
+            Asks::Tracer(question) => {
+                let answered = self.ask(question).await?;
+                Ok(whole(answered.answer.clone(), Some(answered)))
+            }
+            Asks::Page(view) => {
+                let address = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+                let argv = match (access, &settings.token) {
+                    (guard::Access::Full, _) => Argv::Shown,
+                    (guard::Access::Plain, Some(_)) => Argv::Hidden,
+                    (guard::Access::Plain, None) => Argv::Never,
+                };
+                let frame = Frame { address, argv };
+                self.show(&view, &frame).await
+            }
+            Asks::Home => Ok(home()),
             Asks::Events => {
                 let full =
                     || Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many read events; try again".to_owned());
@@ -151,10 +182,26 @@ impl Client {
         }
     }
 
-    async fn ask(&self, question: Question) -> Result<Response<Payload>, Refusal> {
+    async fn ask(&self, question: Question) -> Result<Arc<Answered>, Refusal> {
         let answered = time::timeout(ANSWER_TIME, self.asker.ask(question)).await.map_err(|_| late())?;
-        let answered = answered.map_err(unavailable)?;
-        Ok(whole(answered.answer.clone(), Some(answered)))
+        answered.map_err(unavailable)
+    }
+
+    /// A page, from answers that the API would give at the same moment.
+    async fn show(&self, view: &View, frame: &Frame<'_>) -> Result<Response<Payload>, Refusal> {
+        let questions =
+            view.questions(frame.argv == Argv::Shown).into_iter().map(|question| self.ask(question));
+        // Kept until the page is drawn: they count as memory that is in use.
+        let answered = futures_util::future::try_join_all(questions).await?;
+        let sources = Sources(answered.iter().map(|answered| answered.answer.clone()).collect());
+        let document = page::render(view, &sources, frame);
+        let status = StatusCode::from_u16(sources.status()).unwrap_or(StatusCode::BAD_GATEWAY);
+        match document {
+            Ok(document) => Ok(response::page(status, document)),
+            // What is looked for is not there.
+            Err(sentence) if status.is_success() => Err(Refusal(StatusCode::NOT_FOUND, sentence)),
+            Err(sentence) => Err(Refusal(status, sentence)),
+        }
     }
 }
 

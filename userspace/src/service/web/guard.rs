@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::{
     Method, Request, StatusCode,
     body::Body,
@@ -77,21 +78,30 @@ fn check_token(headers: &HeaderMap, local: Local, settings: &Settings) -> Result
     let unauthorized = |sentence| Err(refusal(StatusCode::UNAUTHORIZED, sentence));
     let given = single(headers, &header::AUTHORIZATION)?;
     match (given, &settings.token) {
-        (Some(given), Some(token)) if is_bearer(given, token) => Ok(Access::Full),
+        (Some(given), Some(token)) if has_token(given, token) => Ok(Access::Full),
         (Some(_), _) => unauthorized("that token is not valid here"),
-        (None, _) if matches!(local, Local::Tcp { is_public: true, .. }) => {
-            unauthorized("from here everything needs a token: send Authorization: Bearer TOKEN")
-        }
+        (None, _) if matches!(local, Local::Tcp { is_public: true, .. }) => unauthorized(
+            "from here everything needs a token: send Authorization: Bearer TOKEN, or in a browser the token as the password",
+        ),
         (None, _) => Ok(Access::Plain),
     }
 }
 
-fn is_bearer(given: &str, token: &str) -> bool {
+/// The token as it is, or, from browsers, as the password of somebody of any name.
+fn has_token(given: &str, token: &str) -> bool {
     let Some((scheme, given)) = given.split_once(' ') else { return false };
+    let given = given.trim();
     // The time that it takes tells the token's length at most.
-    scheme.eq_ignore_ascii_case("bearer")
-        && !token.is_empty()
-        && bool::from(given.trim().as_bytes().ct_eq(token.as_bytes()))
+    let is_it = |given: &[u8]| !token.is_empty() && bool::from(given.ct_eq(token.as_bytes()));
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return is_it(given.as_bytes());
+    }
+    let Some(decoded) = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(given)) else {
+        return false;
+    };
+    let decoded = decoded.unwrap_or_default();
+    let colon = decoded.iter().position(|&byte| byte == b':');
+    colon.and_then(|colon| decoded.get(colon + 1..)).is_some_and(is_it)
 }
 
 /// A header that may be there once.
@@ -192,6 +202,17 @@ mod tests {
             ("Bearer ", Err(401)),
             ("Bearer", Err(401)),
             ("Basic s3cret", Err(401)),
+            // Of any name, "x:s3cret"; with ":s3cret" for none.
+            ("Basic eDpzM2NyZXQ=", Ok(Access::Full)),
+            ("basic OnMzY3JldA==", Ok(Access::Full)),
+            // "s3cret:", "x:s3cre", "x:y:s3cret", ":", and what is no base64.
+            ("Basic czNjcmV0Og==", Err(401)),
+            ("Basic eDpzM2NyZQ==", Err(401)),
+            ("Basic eDp5OnMzY3JldA==", Err(401)),
+            ("Basic Og==", Err(401)),
+            ("Basic eDpzM2NyZXQ", Err(401)),
+            ("Basic", Err(401)),
+            ("Digest eDpzM2NyZXQ=", Err(401)),
         ] {
             for local in [LOOPBACK, PUBLIC] {
                 let headers = [("host", "localhost"), ("authorization", given)];

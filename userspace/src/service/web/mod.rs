@@ -7,6 +7,7 @@ mod connection;
 mod events;
 mod guard;
 pub mod listen;
+mod page;
 mod parameters;
 pub mod process;
 mod response;
@@ -22,6 +23,7 @@ use tokio::{
 };
 
 pub use confine::confine;
+pub use page::{ASSETS, PAGES};
 pub use routes::ROUTES;
 
 use super::link::{Asker, LinkError};

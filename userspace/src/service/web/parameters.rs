@@ -4,9 +4,10 @@ use std::{borrow::Cow, collections::BTreeMap, str::FromStr, time::SystemTime};
 
 use hyper::StatusCode;
 
-use super::response::Refusal;
+use super::{page::SocketView, response::Refusal};
 use crate::{
     clock,
+    lifecycle::State,
     service::{
         link::question::{ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, SeriesRange},
         snapshot::STATES,
@@ -17,6 +18,11 @@ use crate::{
 /// Connections of a page, and points of a series, unless others are asked for.
 const USUAL_CONNECTIONS: u32 = 100;
 const USUAL_POINTS: u32 = 300;
+/// What can be asked for: the last stands for those that were closed a short time ago.
+const ALL_STATES: [State; 6] = {
+    let [a, b, c, d, e] = STATES;
+    [a, b, c, d, e, State::Closed]
+};
 /// How far back a series goes.
 const USUAL_MS: i64 = 3_600_000;
 
@@ -68,6 +74,22 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// A socket's page.
+    pub(super) fn socket(&self, now: SystemTime, with_argv: bool) -> Result<SocketView, Refusal> {
+        let Some(path) = self.text("path") else {
+            return Err(bad("the parameter path is missing; write path=PATH"));
+        };
+        let range = self.text("range");
+        let offset = self.number("offset", "how many connections to skip")?.unwrap_or(0);
+        SocketView::new(path, range.as_deref(), offset, milliseconds(now), with_argv)
+            .map_err(|sentence| bad(&sentence))
+    }
+
+    /// How many to skip.
+    pub(super) fn offset(&self) -> Result<usize, Refusal> {
+        Ok(self.number("offset", "how many to skip")?.unwrap_or(0))
+    }
+
     pub(super) fn findings(&self) -> Result<FindingFilter, Refusal> {
         let verdict = self.name("verdict", &Verdict::ALL.map(Verdict::name))?;
         Ok(FindingFilter { socket: self.text("socket"), verdict })
@@ -82,7 +104,7 @@ impl<'a> Parameters<'a> {
         Ok(ConnectionFilter {
             socket: self.text("socket"),
             program: self.text("program"),
-            state: self.name("state", &STATES.map(crate::lifecycle::State::name))?,
+            state: self.name("state", &ALL_STATES.map(State::name))?,
             older_than_ns: older_than.transpose()?.map_or(0, clock::nanoseconds),
             limit: self.limit("limit", USUAL_CONNECTIONS, MOST_CONNECTIONS)?,
             offset: self.number("offset", "how many connections to skip")?.unwrap_or(0),
@@ -94,15 +116,20 @@ impl<'a> Parameters<'a> {
         let Some(socket) = self.text("socket") else {
             return Err(bad("the parameter socket is missing; write socket=PATH"));
         };
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         let remedy = "milliseconds since 1970";
-        let to_ms = self.number("to", remedy)?.unwrap_or_else(|| i64::try_from(now).unwrap_or(i64::MAX));
+        let to_ms = self.number("to", remedy)?.unwrap_or_else(|| milliseconds(now));
         let from_ms = self.number("from", remedy)?.unwrap_or_else(|| to_ms.saturating_sub(USUAL_MS));
         if from_ms >= to_ms {
             return Err(bad("from must be before to"));
         }
         Ok(SeriesRange { socket, from_ms, to_ms, points: self.limit("points", USUAL_POINTS, MOST_POINTS)? })
     }
+}
+
+/// Milliseconds since 1970.
+fn milliseconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(super) fn bad(sentence: &str) -> Refusal {
@@ -142,7 +169,7 @@ mod tests {
             ("limit=1001", "a number from 1 to 1000"),
             ("limit=-1", "a number from 1 to 1000"),
             ("offset=x", "how many connections to skip"),
-            ("state=closed", "known: queued, abandoned, open, client-closed, server-closed"),
+            ("state=gone", "known: queued, abandoned, open, client-closed, server-closed, closed"),
             ("older_than=soon", "90s or 10m"),
         ] {
             let refusal = refused(Parameters::new(query, &names).and_then(|it| it.connections(false)));

@@ -48,12 +48,14 @@ impl Body for Whole {
     }
 }
 
-/// In every answer. Nothing here is a page, nothing may be kept or shown within another site.
-const SECURITY: [(HeaderName, &str); 7] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+/// What a page may do: load its style, its script and its icon, and ask here. Nothing within it runs.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What other answers may do.
+const DATA_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// In every answer. Nothing may be kept or shown within another site.
+const SECURITY: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
@@ -69,11 +71,24 @@ pub(super) struct Refusal(pub(super) StatusCode, pub(super) String);
 impl Refusal {
     pub(super) fn response(&self) -> Response<Payload> {
         let Self(status, sentence) = self;
-        let mut response = whole(Answer::error(status.as_u16(), sentence), None);
+        self.with_headers(whole(Answer::error(status.as_u16(), sentence), None))
+    }
+
+    /// The same for a browser. `document` shows the sentence.
+    pub(super) fn page(&self, document: String) -> Response<Payload> {
+        let Self(status, _) = self;
+        self.with_headers(page(*status, document))
+    }
+
+    fn with_headers(&self, mut response: Response<Payload>) -> Response<Payload> {
+        let Self(status, _) = self;
         let headers = response.headers_mut();
         match *status {
             StatusCode::UNAUTHORIZED => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                // Browsers know but the second: they ask for a name and a password.
+                headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                let basic = HeaderValue::from_static("Basic realm=\"sockleak\", charset=\"UTF-8\"");
+                headers.append(header::WWW_AUTHENTICATE, basic);
             }
             StatusCode::METHOD_NOT_ALLOWED => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -99,6 +114,23 @@ pub(super) fn whole(answer: Answer, keep: Option<Arc<dyn std::any::Any + Send + 
     response(status, content_type, Either::Left(body))
 }
 
+/// A page.
+pub(super) fn page(status: StatusCode, document: String) -> Response<Payload> {
+    let body = Whole { body: Full::new(document.into()), _keep: None };
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    let mut response = response(status, html, Either::Left(body));
+    let policy = HeaderValue::from_static(PAGE_POLICY);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
+/// To the page.
+pub(super) fn home() -> Response<Payload> {
+    let mut response = page(StatusCode::SEE_OTHER, String::new());
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
+    response
+}
+
 /// A stream of events.
 pub(super) fn stream(events: Events) -> Response<Payload> {
     response(StatusCode::OK, HeaderValue::from_static("text/event-stream"), Either::Right(events))
@@ -109,6 +141,7 @@ fn response(status: StatusCode, content_type: HeaderValue, payload: Payload) -> 
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DATA_POLICY));
     for (name, value) in SECURITY {
         headers.insert(name, HeaderValue::from_static(value));
     }

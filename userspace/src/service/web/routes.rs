@@ -7,13 +7,14 @@ use hyper::StatusCode;
 use super::{
     OPENAPI,
     guard::Access,
+    page::{self, View},
     parameters::{Parameters, bad},
     response::Refusal,
 };
 use crate::service::link::{Answer, Question, Settings, answer::JSON, question::FindingFilter};
 
 /// The paths that are served, as the OpenAPI document writes them.
-pub const ROUTES: [&str; 12] = [
+pub const ROUTES: [&str; 13] = [
     "/metrics",
     "/healthz",
     "/readyz",
@@ -25,8 +26,13 @@ pub const ROUTES: [&str; 12] = [
     "/api/v1/series",
     "/api/v1/events",
     "/api/v1/openapi.json",
+    "/api/v1/",
     "/",
 ];
+
+const PRIVATE: &str = "programs are named by their command lines here, so this needs a token: send Authorization: Bearer \
+                       TOKEN, or in a browser the token as the password";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What a request comes to.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,10 +43,20 @@ pub(super) enum Asks {
     Events,
     /// What is known here.
     Known(Answer),
+    /// A view for a browser.
+    Page(View),
+    /// Whoever asks has said who he is: to the page.
+    Home,
 }
 
 /// Finds out what is asked for.
-pub(super) fn route(path: &str, query: &str, access: Access, settings: &Settings) -> Result<Asks, Refusal> {
+pub(super) fn route(
+    path: &str,
+    query: &str,
+    wants: Wants,
+    access: Access,
+    settings: &Settings,
+) -> Result<Asks, Refusal> {
     let parameters = |known: &[&str]| Parameters::new(query, known);
     let with_argv = access == Access::Full;
     let asks = match path {
@@ -50,7 +66,16 @@ pub(super) fn route(path: &str, query: &str, access: Access, settings: &Settings
             return Ok(Asks::Tracer(if path == "/readyz" { Question::Ready } else { Question::Health }));
         }
         "/api/v1/openapi.json" => return known(JSON, OPENAPI, query),
-        "/" => return known("text/plain; charset=utf-8", &index(), query),
+        "/api/v1/" => return known(TEXT, &index(), query),
+        "/" if wants == Wants::Data => return known(TEXT, &index(), query),
+        "/login" => {
+            parameters(&[])?;
+            return if with_argv { Ok(Asks::Home) } else { Err(log_in(settings)) };
+        }
+        _ if page::is_asset(path) => {
+            let (content_type, content) = page::asset(path).ok_or_else(nothing)?;
+            return known(content_type, &content, query);
+        }
         "/metrics" => {
             parameters(&[])?;
             Asks::Tracer(Question::Metrics)
@@ -80,18 +105,69 @@ pub(super) fn route(path: &str, query: &str, access: Access, settings: &Settings
             Asks::Events
         }
         _ => {
-            let Some(id) = path.strip_prefix("/api/v1/connections/") else { return Err(nothing()) };
-            parameters(&[])?;
-            let id = id.parse().map_err(|_| bad("a connection's number is digits alone"))?;
-            Asks::Tracer(Question::Connection { id, with_argv })
+            if let Some(id) = path.strip_prefix("/api/v1/connections/") {
+                parameters(&[])?;
+                Asks::Tracer(Question::Connection { id: number(id)?, with_argv })
+            } else {
+                Asks::Page(view(path, query, with_argv)?)
+            }
         }
     };
     if settings.names_are_private && access != Access::Full {
-        let sentence = "programs are named by their command lines here, so this needs a token: \
-                        send Authorization: Bearer TOKEN";
-        return Err(Refusal(StatusCode::UNAUTHORIZED, sentence.to_owned()));
+        return Err(Refusal(StatusCode::UNAUTHORIZED, PRIVATE.to_owned()));
     }
     Ok(asks)
+}
+
+/// What a browser is to show.
+fn view(path: &str, query: &str, with_argv: bool) -> Result<View, Refusal> {
+    let parameters = |known: &[&str]| Parameters::new(query, known);
+    let socket = |known: &[&str]| parameters(known)?.socket(SystemTime::now(), with_argv);
+    match path {
+        "/" => Ok(View::Overview { offset: parameters(&["offset"])?.offset()? }),
+        "/socket" => Ok(View::Socket(socket(&["path", "range", "offset"])?)),
+        "/lanes" => Ok(View::Lanes(socket(&["path", "range"])?)),
+        _ => {
+            let id = path.strip_prefix("/connection/").ok_or_else(nothing)?;
+            parameters(&[])?;
+            Ok(View::Connection { id: number(id)? })
+        }
+    }
+}
+
+fn number(id: &str) -> Result<u64, Refusal> {
+    id.parse().map_err(|_| bad("a connection's number is digits alone"))
+}
+
+/// What an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// A program.
+    Data,
+    /// A browser.
+    Page,
+}
+
+impl Wants {
+    /// Pages are for browsers, which ask for HTML; at the root there is something for both.
+    pub(super) fn of(path: &str, accept: Option<&str>) -> Self {
+        let is_page = match path {
+            "/" => accept.is_some_and(|accept| accept.contains("text/html")),
+            "/socket" | "/login" => true,
+            _ => path.starts_with("/connection/"),
+        };
+        if is_page { Self::Page } else { Self::Data }
+    }
+}
+
+fn log_in(settings: &Settings) -> Refusal {
+    let sentence = if settings.token.is_some() {
+        "command lines are shown to those who have the token: as the password, with any name"
+    } else {
+        "no token is set in [http] token_file, so command lines are shown to nobody"
+    };
+    let status = if settings.token.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::NOT_FOUND };
+    Refusal(status, sentence.to_owned())
 }
 
 fn known(content_type: &str, body: &str, query: &str) -> Result<Asks, Refusal> {
@@ -102,7 +178,7 @@ fn known(content_type: &str, body: &str, query: &str) -> Result<Asks, Refusal> {
 
 /// What is here, for who looks.
 fn index() -> String {
-    let paths = ROUTES.iter().filter(|path| **path != "/");
+    let paths = ROUTES.iter().filter(|path| !path.ends_with('/'));
     let paths: String = paths.map(|path| format!("{path}\n")).collect();
     format!("sockleak {}\n\n{paths}", env!("CARGO_PKG_VERSION"))
 }
@@ -119,7 +195,7 @@ mod tests {
     use super::*;
 
     fn asked(path: &str, access: Access, settings: &Settings) -> Result<Asks, u16> {
-        route(path, "", access, settings).map_err(|Refusal(status, _)| status.as_u16())
+        route(path, "", Wants::Data, access, settings).map_err(|Refusal(status, _)| status.as_u16())
     }
 
     #[test]
@@ -128,8 +204,8 @@ mod tests {
         for path in ROUTES {
             let path = path.replace("{id}", "7");
             let query = if path.ends_with("series") { "socket=/s" } else { "" };
-            assert!(route(&path, query, Access::Plain, &settings).is_ok(), "{path}");
-            assert!(route(&path, "x=1", Access::Plain, &settings).is_err(), "{path}");
+            assert!(route(&path, query, Wants::Data, Access::Plain, &settings).is_ok(), "{path}");
+            assert!(route(&path, "x=1", Wants::Data, Access::Plain, &settings).is_err(), "{path}");
         }
         for (path, status) in [
             ("", 404),
@@ -156,7 +232,8 @@ mod tests {
         for path in
             ROUTES.map(|path| path.replace("{id}", "7")).iter().filter(|path| !path.ends_with("series"))
         {
-            let is_open = ["/healthz", "/readyz", "/api/v1/openapi.json", "/"].contains(&path.as_str());
+            let is_open =
+                ["/healthz", "/readyz", "/api/v1/openapi.json", "/api/v1/", "/"].contains(&path.as_str());
             let refused = asked(path, Access::Plain, &private) == Err(401);
             assert_eq!(refused, !is_open, "{path}");
             assert!(asked(path, Access::Full, &private).is_ok(), "{path}");

@@ -1,0 +1,79 @@
+//! What is around each view.
+
+use maud::{DOCTYPE, Markup, html};
+
+use crate::{
+    report::html::parts::{self, Text},
+    service::model::Snapshot,
+};
+
+/// What a page says of itself.
+pub(crate) struct Frame<'a> {
+    /// Where it was asked for, with what came after the question mark.
+    pub(crate) address: &'a str,
+    /// What is said of command lines.
+    pub(crate) argv: Argv,
+}
+
+/// Command lines on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Argv {
+    /// They are shown.
+    Shown,
+    /// They are not; there is a token that shows them.
+    Hidden,
+    /// They are not, and there is no token.
+    Never,
+    /// Nothing is shown that could have any.
+    Nowhere,
+}
+
+/// A whole document.
+pub(super) fn document(title: &str, frame: &Frame<'_>, main: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (Text(title)) }
+                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/assets/style.css";
+                script src="/assets/page.js" defer {}
+            }
+            body class="page" {
+                a class="skip" href="#main" { "Skip to the content" }
+                (parts::patterns())
+                header class="top" {
+                    a class="brand" href="/" { span aria-hidden="true" { "◍ " } "sockleak" }
+                    div class="live" {
+                        span id="live" role="status" { "as of when it was loaded" }
+                        button id="pause" type="button" hidden { "Pause" }
+                        noscript { a href=(frame.address) { "Load again" } }
+                    }
+                }
+                main id="main" tabindex="-1" { (main) }
+                footer {
+                    p {
+                        "sockleak " (env!("CARGO_PKG_VERSION")) " · "
+                        a href="/api/v1/" { "API" } " · " a href="/metrics" { "metrics" }
+                        @match frame.argv {
+                            Argv::Shown => " · command lines are shown",
+                            Argv::Hidden => { " · " a href="/login" { "show command lines (needs the token)" } }
+                            Argv::Never => " · command lines are hidden: no token is set",
+                            Argv::Nowhere => "",
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is missing from the evidence, if anything is.
+pub(super) fn doubts(snapshot: &Snapshot) -> Markup {
+    html! {
+        @if !snapshot.complete { (crate::report::html::incomplete(&snapshot.incomplete_because)) }
+    }
+}

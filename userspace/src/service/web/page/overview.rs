@@ -1,0 +1,229 @@
+//! All sockets: which one fills, who fills it, and since when.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use maud::{Markup, html};
+
+use super::{
+    cells::{dash, moment, name, number, socket_address, some_duration, until_full},
+    layout::{self, Frame},
+    pages,
+    tables::finding_figure,
+};
+use crate::{
+    report::html::{
+        findings::{card, severity},
+        healthy,
+        parts::{self, Text, scroll},
+    },
+    service::model::{FindingReport, HookStatus, Snapshot, SocketSnapshot, Verdict},
+};
+
+/// Sockets of a page.
+const ROWS: usize = 50;
+/// Findings that are told here; each socket's page has all of its own.
+const FINDINGS: usize = 12;
+/// Slots that are drawn one by one.
+const BOXES: u64 = 24;
+
+/// The page.
+pub(super) fn page(snapshot: &Snapshot, offset: usize, frame: &Frame<'_>) -> Markup {
+    let rows = rows(snapshot);
+    let shown: Vec<&Row<'_>> = rows.iter().skip(offset).take(ROWS).collect();
+    let told: Vec<_> = told(snapshot).collect();
+    let main = html! {
+        div data-source="/api/v1/snapshot" {
+            h1 { "Sockets on " (Text(&snapshot.host)) }
+            p class="where" {
+                (moment("/at_ms", snapshot.at_ms)) " · counted since " (moment("/started_ms", snapshot.started_ms))
+                " · Linux " code { (Text(&snapshot.kernel)) }
+            }
+            (layout::doubts(snapshot))
+            @if rows.is_empty() {
+                (parts::nothing("No socket that was asked for is there, or was tried."))
+            } @else {
+                (table(&shown))
+                (pages(rows.len(), offset, ROWS, "sockets", &|offset| format!("/?offset={offset}")))
+            }
+            section class="findings" aria-live="polite" aria-labelledby="findings" {
+                h2 id="findings" { "Findings" }
+                @if told.is_empty() { (well(snapshot)) }
+                div class="cards" {
+                    @for (index, finding) in told.iter().take(FINDINGS) {
+                        (card(finding, &snapshot.stacks, snapshot.leak_age_ns, false, &|it| finding_figure(*index, finding, it)))
+                    }
+                }
+                @if told.len() > FINDINGS {
+                    p { "… and " (told.len() - FINDINGS) " more: each socket's page has its own." }
+                }
+            }
+            (tracing(snapshot))
+        }
+    };
+    layout::document(&format!("{} · sockleak", snapshot.host), frame, &main)
+}
+
+/// A socket, where it is in the answer, and its worst finding.
+struct Row<'a> {
+    index: usize,
+    socket: &'a SocketSnapshot,
+    worst: Option<&'a FindingReport>,
+}
+
+/// The fullest and worst first.
+fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
+    let mut worst: HashMap<&str, &FindingReport> = HashMap::new();
+    for (_, finding) in told(snapshot) {
+        worst.entry(&finding.path).or_insert(finding);
+    }
+    let rows = snapshot.sockets.iter().enumerate();
+    let mut rows: Vec<_> = rows
+        .map(|(index, socket)| Row { index, socket, worst: worst.get(socket.path.as_str()).copied() })
+        .collect();
+    rows.sort_by_key(|row| {
+        let share =
+            row.socket.limit.map_or(0, |limit| row.socket.slots.saturating_mul(1000) / limit.slots.max(1));
+        (Reverse(row.worst.map(|it| it.verdict)), Reverse(share), Reverse(row.socket.slots), &row.socket.path)
+    });
+    rows
+}
+
+/// Findings that say something, with their places in the answer.
+fn told(snapshot: &Snapshot) -> impl Iterator<Item = (usize, &FindingReport)> {
+    snapshot.findings.iter().enumerate().filter(|(_, it)| it.verdict != Verdict::Healthy)
+}
+
+fn well(snapshot: &Snapshot) -> Markup {
+    let age = crate::clock::human(snapshot.leak_age_ns);
+    healthy(&format!("No end has been kept for {age} or longer, and nobody was starved."))
+}
+
+fn table(rows: &[&Row<'_>]) -> Markup {
+    let table = html! {
+        table class="sockets" {
+            caption class="unseen" { "The sockets, the worst first" }
+            thead {
+                tr {
+                    th scope="col" { "Socket" }
+                    th scope="col" { "Slots in use" }
+                    th scope="col" class="number" { "Waiting" }
+                    th scope="col" class="number" { "Full" }
+                    th scope="col" class="number" { "Oldest" }
+                    th scope="col" class="number" { "Opened" }
+                    th scope="col" class="number" { "Failed" }
+                    th scope="col" { "Worst finding" }
+                }
+            }
+            tbody { @for row in rows { (self::row(row)) } }
+        }
+    };
+    scroll("The sockets", &table)
+}
+
+fn row(row: &Row<'_>) -> Markup {
+    let Row { index, socket, worst } = row;
+    let at = |field: &str| format!("/sockets/{index}/{field}");
+    let opened = socket.programs.iter().map(|it| it.opened).sum();
+    let failed = socket.programs.iter().flat_map(|it| it.failed.values()).sum();
+    html! {
+        tr data-key=(Text(&socket.path)) {
+            th scope="row" { a href=(socket_address(&socket.path)) { (name(&socket.path)) } }
+            td data-label="Slots" { (slots(&at("slots"), &at("limit/slots"), socket)) }
+            td class="number" data-label="Waiting" { (queue(&at("queue"), socket)) }
+            td class="number" data-label="Full" { (until_full(&at("seconds_until_full"), socket.seconds_until_full)) }
+            td class="number" data-label="Oldest" { (some_duration(&at("oldest_ns"), socket.oldest_ns)) }
+            td class="number" data-label="Opened" { (number(&at("programs/*/opened"), opened)) }
+            td class="number" data-label="Failed" { (number(&at("programs/*/failed/*"), failed)) }
+            td data-label="Finding" {
+                @match worst {
+                    Some(finding) => {
+                        @let (severity, sign) = severity(finding.verdict);
+                        span class={ "verdict " (severity) } { (sign) " " (finding.verdict.name()) }
+                        " " (name(crate::report::tables::file_name(&finding.program)))
+                    }
+                    None => { span class="verdict good" { "✓ healthy" } }
+                }
+            }
+        }
+    }
+}
+
+/// Connections that wait to be accepted, and how many may.
+pub(super) fn queue(pointer: &str, socket: &SocketSnapshot) -> Markup {
+    let Some(queue) = socket.queue else { return dash() };
+    html! {
+        (number(&format!("{pointer}/length"), queue.length.into()))
+        " of " (super::cells::figure(&format!("{pointer}/max"), queue.max, u64::from(queue.max) + 1))
+    }
+}
+
+/// The slots in use, in numbers and as a bar.
+pub(super) fn slots(used: &str, limit: &str, socket: &SocketSnapshot) -> Markup {
+    let Some(known) = socket.limit else {
+        return html! { (number(used, socket.slots)) " " span class="soft" { "no limit known" } };
+    };
+    html! {
+        span class="slots" {
+            (bar(socket.slots, known.slots))
+            span { (number(used, socket.slots)) " of " (number(limit, known.slots)) }
+            @if socket.slots >= known.slots { span class="full" { "none free" } }
+        }
+    }
+}
+
+/// A box for each slot; of many slots, one for all.
+fn bar(used: u64, limit: u64) -> Markup {
+    let level = if used >= limit {
+        "level full"
+    } else if used * 5 >= limit * 4 {
+        "level high"
+    } else {
+        "level fine"
+    };
+    let boxes = limit.clamp(1, BOXES);
+    let filled = if limit <= BOXES { used } else { (used * boxes).div_ceil(limit) };
+    let width = boxes * 9;
+    html! {
+        svg class="slots-bar" viewBox=(format!("0 0 {width} 14")) width=(width) height="14" aria-hidden="true" {
+            @for nth in 0..boxes {
+                @let class = if nth < filled { level } else { "level free" };
+                rect class=(class) x=(nth * 9 + 1) y="1.5" width="7" height="11" rx="1.5" {}
+            }
+        }
+    }
+}
+
+/// How each hook came out.
+fn tracing(snapshot: &Snapshot) -> Markup {
+    let attached = |hook: &HookStatus| hook.status == crate::probe::status::Outcome::Attached;
+    html! {
+        section aria-labelledby="tracing" {
+            h2 id="tracing" { "Tracing" }
+            p {
+                @if snapshot.complete { "✓ Nothing is known to be missing. " }
+                "Targets: " @for target in &snapshot.targets { (name(target)) " " }
+            }
+            @let table = html! {
+                table {
+                    caption class="unseen" { "Hooks in the kernel" }
+                    thead { tr {
+                        th scope="col" { "Hook" } th scope="col" { "Function" } th scope="col" { "Kind" }
+                        th scope="col" { "Status" } th scope="col" { "Remark" }
+                    } }
+                    tbody {
+                        @for hook in &snapshot.hooks {
+                            tr {
+                                th scope="row" { (hook.hook.name()) }
+                                td { (name(&hook.function)) }
+                                td { @match hook.kind { Some(kind) => (kind), None => (dash()) } }
+                                td { @if attached(hook) { "✓ attached" } @else { "✗ not attached" } }
+                                td { (Text(hook.reason.as_deref().unwrap_or_default())) }
+                            }
+                        }
+                    }
+                }
+            };
+            (scroll("Hooks in the kernel", &table))
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What can be looked at, and which questions that takes.
+
+use serde::de::DeserializeOwned;
+
+use super::{
+    cells::encoded,
+    range::{RANGES, Range},
+};
+use crate::{
+    lifecycle::State,
+    report::html::lanes::LANES,
+    service::{
+        link::{
+            Answer, Question,
+            question::{ConnectionFilter, SeriesRange},
+        },
+        model::{Page, Refused, SeriesOf, Snapshot, Story},
+    },
+};
+
+/// Connections of a page of their table.
+pub(super) const ROWS: u32 = 50;
+/// Connections that are drawn which were closed a short time ago.
+const CLOSED: u32 = 12;
+
+/// The place of the history among the answers for a socket, which is the last.
+const SERIES: usize = 4;
+
+/// A view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    /// All sockets, after so many.
+    Overview { offset: usize },
+    /// One socket.
+    Socket(SocketView),
+    /// The lanes of one socket alone.
+    Lanes(SocketView),
+    /// One connection.
+    Connection { id: u64 },
+}
+
+/// One socket, in a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SocketView {
+    pub(super) path: String,
+    pub(super) range: Range,
+    /// Connections of the table come after so many.
+    pub(super) offset: u32,
+    pub(super) series: SeriesRange,
+    /// When it was asked for: milliseconds since 1970.
+    pub(super) now: i64,
+    pub(super) with_argv: bool,
+}
+
+impl SocketView {
+    /// `now` is milliseconds since 1970; `range` is named as in [`RANGES`], the second unless one is named.
+    pub(crate) fn new(
+        path: String,
+        range: Option<&str>,
+        offset: u32,
+        now: i64,
+        with_argv: bool,
+    ) -> Result<Self, String> {
+        let found = match range {
+            None => RANGES.get(1),
+            Some(name) => RANGES.iter().find(|range| range.name == name),
+        };
+        let range = *found.ok_or_else(|| {
+            let names: Vec<_> = RANGES.iter().map(|range| range.name).collect();
+            format!("there is no range {range:?}; known: {}", names.join(", "))
+        })?;
+        let series = range.series(&path, now);
+        Ok(Self { path, range, offset, series, now, with_argv })
+    }
+
+    /// Those of the table.
+    pub(super) fn table(&self) -> ConnectionFilter {
+        ConnectionFilter { limit: ROWS, offset: self.offset, ..self.oldest() }
+    }
+
+    /// Those that are drawn.
+    pub(super) fn oldest(&self) -> ConnectionFilter {
+        ConnectionFilter {
+            socket: Some(self.path.clone()),
+            limit: LANES as u32 - CLOSED,
+            with_argv: self.with_argv,
+            ..ConnectionFilter::default()
+        }
+    }
+
+    /// Those that are drawn, too, and were closed a short time ago.
+    pub(super) fn closed(&self) -> ConnectionFilter {
+        ConnectionFilter { state: Some(State::Closed.name().to_owned()), limit: CLOSED, ..self.oldest() }
+    }
+}
+
+/// The address where the API answers with the same connections.
+pub(super) fn address(filter: &ConnectionFilter) -> String {
+    let socket = encoded(filter.socket.as_deref().unwrap_or_default());
+    let state = filter.state.as_deref().map_or_else(String::new, |state| format!("&state={state}"));
+    format!("/api/v1/connections?socket={socket}{state}&limit={}&offset={}", filter.limit, filter.offset)
+}
+
+impl View {
+    /// The questions whose answers it is made of, in the order in which [`Sources`] takes them.
+    pub(crate) fn questions(&self, with_argv: bool) -> Vec<Question> {
+        match self {
+            Self::Overview { .. } => vec![Question::Snapshot],
+            Self::Socket(view) => vec![
+                Question::Snapshot,
+                Question::Connections(view.oldest()),
+                Question::Connections(view.closed()),
+                Question::Connections(view.table()),
+                Question::Series(view.series.clone()),
+            ],
+            Self::Lanes(view) => {
+                vec![Question::Connections(view.oldest()), Question::Connections(view.closed())]
+            }
+            Self::Connection { id } => vec![Question::Connection { id: *id, with_argv }],
+        }
+    }
+}
+
+/// What was answered, in the order of the questions.
+pub(crate) struct Sources(pub(crate) Vec<Answer>);
+
+impl Sources {
+    fn read<T: DeserializeOwned>(&self, nth: usize) -> Result<T, String> {
+        let answer = self.0.get(nth).ok_or("an answer is missing")?;
+        if answer.status != 200 {
+            let refused = serde_json::from_slice::<Refused>(&answer.body);
+            return Err(refused.map_or_else(|error| error.to_string(), |refused| refused.error));
+        }
+        serde_json::from_slice(&answer.body)
+            .map_err(|error| format!("the tracer's answer cannot be read: {error}"))
+    }
+
+    pub(super) fn snapshot(&self) -> Result<Snapshot, String> {
+        self.read(0)
+    }
+
+    pub(super) fn story(&self) -> Result<Story, String> {
+        self.read(0)
+    }
+
+    /// A page of connections, which is the answer of this number.
+    pub(super) fn connections(&self, nth: usize) -> Result<Page, String> {
+        self.read(nth)
+    }
+
+    /// How full the socket was; a sentence, if there is no history.
+    pub(super) fn series(&self) -> Result<SeriesOf, String> {
+        self.read(SERIES)
+    }
+
+    /// The worst of the statuses, of those answers without which there is nothing to show: a history need not be there.
+    pub(crate) fn status(&self) -> u16 {
+        self.0.iter().take(SERIES).map(|answer| answer.status).max().unwrap_or(200)
+    }
+}

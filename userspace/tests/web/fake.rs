@@ -1,0 +1,201 @@
+//! A tracer that answers from a scene, at the moment of its end.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use sockleak::{
+    attribution::by::By,
+    clock::Clock,
+    event::{Queue, Record},
+    probe::{
+        plan::Hook,
+        status::{HookStatus, Outcome},
+    },
+    report::{Frame, json},
+    service::{
+        link::{
+            Answers,
+            answer::{Health, HealthStatus, HookReport, Series},
+            closed::Closed,
+            connections::Page,
+            question::{ConnectionFilter, SeriesRange},
+            story::Story,
+        },
+        metrics::{Metrics, Own},
+        snapshot::{ProgramSnapshot, Snapshot, SocketSnapshot, Surroundings},
+        store::history::{History, Point, ProgramFacts, ProgramPoint, Rollup, SocketFacts},
+    },
+    session::{Notice, Session},
+};
+
+use tempfile::TempDir;
+
+use crate::scene::{self, Scene};
+
+/// Between two looks at what goes into the history: nanoseconds.
+const LOOK_EVERY: u64 = 10_000_000_000;
+
+/// Answers from a scene.
+pub(crate) struct Fake {
+    pub(crate) session: Session,
+    closed: Closed,
+    pub(crate) frame: Frame,
+    clock: Clock,
+    /// Minute by minute, if it is kept.
+    history: Option<(History, TempDir)>,
+    metrics: Metrics,
+    pub(crate) hooks: Vec<HookStatus>,
+    pub(crate) status: HealthStatus,
+}
+
+impl Fake {
+    /// In the year in which scenes are set, without a history.
+    pub(crate) fn new(scene: &Scene, by: By) -> Self {
+        Self::with(scene, by, Clock::booted_at(1_767_323_045_000_000_000))
+    }
+
+    /// The scene ends now, and its history is kept.
+    #[allow(dead_code, reason = "not every test has a use for it")]
+    pub(crate) fn present(scene: &Scene) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as i64;
+        let clock = Clock::booted_at(now - scene.frame().now.cast_signed());
+        let mut fake = Self::with(&scene::quiet(), By::Program, clock);
+        let directory = tempfile::tempdir().unwrap();
+        let history = History::open(directory.path(), Duration::from_hours(24 * 400)).unwrap();
+        fake.history = Some((history, directory));
+        let mut rollup = Rollup::default();
+        let mut looked = 0;
+        for record in scene.records() {
+            let at = match &record {
+                Record::Event(event) => event.at,
+                _ => 0,
+            };
+            if at > looked + LOOK_EVERY {
+                looked = at;
+                fake.look(&mut rollup, at);
+            }
+            fake.feed(record);
+        }
+        fake.frame = scene.frame();
+        fake
+    }
+
+    fn with(scene: &Scene, by: By, clock: Clock) -> Self {
+        // An empty one, with the same settings.
+        let session = scene::quiet().session(by);
+        let mut fake = Self {
+            session,
+            closed: Closed::default(),
+            frame: scene.frame(),
+            clock,
+            history: None,
+            metrics: Metrics::default(),
+            hooks: vec![HookStatus {
+                hook: Hook::Attempt,
+                function: "unix_stream_connect".into(),
+                kind: None,
+                status: Outcome::Unsupported,
+                reason: Some("the kernel lacks it".to_owned()),
+            }],
+            status: HealthStatus::Degraded,
+        };
+        scene.records().into_iter().for_each(|record| _ = fake.feed(record));
+        fake
+    }
+
+    /// Takes in a record; returns the event that readers are told of.
+    pub(crate) fn feed(&mut self, record: Record) -> Option<Value> {
+        let notice = self.session.feed(record);
+        let told = match notice {
+            Some(Notice::Seen(seen)) => Some(json::event(&seen, &self.clock)),
+            _ => None,
+        };
+        self.closed.note(&self.session);
+        told
+    }
+
+    /// Puts a moment into the history, as the service does.
+    fn look(&mut self, rollup: &mut Rollup, now: u64) {
+        self.frame.now = now;
+        let Snapshot { at_ms, sockets, .. } = self.snapshot();
+        let facts: Vec<_> = sockets.iter().map(facts).collect();
+        if let (Some(minute), Some((history, _))) = (rollup.observe(at_ms, &facts), &mut self.history) {
+            history.add(&minute).unwrap();
+        }
+    }
+}
+
+fn facts(socket: &SocketSnapshot) -> SocketFacts {
+    let sum = |figure: fn(&ProgramSnapshot) -> u64| socket.programs.iter().map(figure).sum();
+    let program = |it: &ProgramSnapshot| ProgramFacts {
+        program: it.program.clone(),
+        open: it.open_client.max(it.open_server),
+        opened: it.opened,
+    };
+    SocketFacts {
+        socket: socket.path.clone(),
+        slots: socket.slots,
+        limit: socket.limit.map(|limit| limit.slots),
+        queue: socket.queue.map(|queue| queue.length.into()),
+        open: socket.states.values().sum(),
+        opened: sum(|it| it.opened),
+        closed: sum(|it| it.closed),
+        failed: sum(|it| it.failed.values().sum()),
+        programs: socket.programs.iter().map(program).collect(),
+    }
+}
+
+impl Answers for Fake {
+    fn metrics(&mut self) -> String {
+        let mut snapshot = self.snapshot();
+        for socket in &mut snapshot.sockets {
+            // Scenes have no rounds that would find a queue.
+            socket.queue.get_or_insert(Queue { length: 0, max: 10 });
+        }
+        self.metrics.encode(&snapshot, &Own { store_bytes: Some(1), ..Own::read() })
+    }
+
+    fn health(&mut self) -> Health {
+        let hook = HookReport {
+            hook: "attempt".into(),
+            attached: false,
+            reason: Some("the kernel lacks it".to_owned()),
+        };
+        Health {
+            status: self.status,
+            because: vec!["the attempt hook is not attached".to_owned()],
+            hooks: vec![hook],
+            uptime_seconds: 7,
+            version: "0.1.0".into(),
+        }
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let around = Surroundings { clock: &self.clock, host: "db1", kernel: "6.12.0", hooks: &self.hooks };
+        Snapshot::new(&self.session, &self.frame, &around)
+    }
+
+    fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_> {
+        Page::new(&self.session, &self.closed, self.frame.now, filter)
+    }
+
+    fn connection(&mut self, id: u64) -> Option<Story<'_>> {
+        Story::new(&self.session, &self.closed, self.frame.now, &self.clock, id)
+    }
+
+    fn series(&mut self, range: &SeriesRange) -> Result<Series, String> {
+        if range.socket == "/none" {
+            return Err("there is no history; set [store] directory".to_owned());
+        }
+        if let Some((history, _)) = &self.history {
+            let step = (range.to_ms - range.from_ms).unsigned_abs() / 1000 / u64::from(range.points);
+            let points = history.series(&range.socket, range.from_ms, range.to_ms, step).unwrap();
+            let programs = history.programs(&range.socket, range.from_ms, range.to_ms, step).unwrap();
+            return Ok(Series { points, programs });
+        }
+        let point = Point { at: range.from_ms, slots_limit: Some(10), slots_max: 3, ..Point::default() };
+        let program =
+            ProgramPoint { at: range.from_ms, program: "/bin/a".to_owned(), open_last: 3, opened: 4 };
+        Ok(Series { points: vec![Point::default(), point], programs: vec![program] })
+    }
+}
