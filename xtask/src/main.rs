@@ -1,7 +1,8 @@
-//! Project tasks: `cargo xtask setup | demo | test | bench | vm | lint`.
+//! Project tasks: `cargo xtask setup | demo | test | browser | bench | vm | lint`.
 
 mod apt;
 mod bench;
+mod browser;
 mod build;
 mod demo;
 mod lint;
@@ -33,6 +34,8 @@ enum Task {
     Demo(demo::Args),
     /// Run unit and property tests, then the scenarios in VMs, on every kernel
     Test(test::Args),
+    /// Look at the page and at a report in Chromium: figures, keyboard, both themes, and what axe finds
+    Browser(browser::Args),
     /// Measure what tracing costs, in instructions, beside bpftrace
     Bench(bench::Args),
     /// Check format, lints, documentation, file lengths, and hooks against the kernels' type information
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
+        Task::Browser(args) => browser::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Task::Vm(args) => vm::cli::run(args),

@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: what tracing costs, in instructions of an emulated processor, beside bpftrace; `replay`: what a
-//! report of a recording costs; `soak`: what the service takes in the long run. Prints, and judges nothing.
+//! report of a recording costs; `page`: what the service's page costs; `soak`: what the service takes in the long run. Prints,
+//! and judges nothing.
 
 mod figures;
+mod page;
 mod replay;
 mod soak;
 mod table;
@@ -50,6 +52,8 @@ enum What {
     Replay(replay::Args),
     /// Run the service under a steady load for half an hour
     Soak(soak::Args),
+    /// Measure how soon the page is there, and what keeping it up to date takes, with many connections and events
+    Page(page::Args),
 }
 
 /// Measures and prints.
@@ -57,6 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.what {
         Some(What::Replay(args)) => return replay::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Soak(args)) => return soak::run(args).map(|()| ExitCode::SUCCESS),
+        Some(What::Page(args)) => return page::run(args).map(|()| ExitCode::SUCCESS),
         None => {}
     }
     let series = kernels::series(&args.kernel)?;

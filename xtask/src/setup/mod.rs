@@ -4,7 +4,7 @@
 //! name, so that machines set up by hand pass as well.
 
 mod linker;
-mod packages;
+pub(crate) mod packages;
 mod qemu;
 pub(crate) mod toolchain;
 

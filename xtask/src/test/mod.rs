@@ -1,14 +1,15 @@
-//! `cargo xtask test`: unit and property tests, then the scenarios in VMs, kernel by kernel.
+//! `cargo xtask test`: unit and property tests, then the page in a browser, then the scenarios in VMs, kernel by kernel.
 
 mod boots;
 mod matrix;
-mod report;
+pub(crate) mod report;
 mod units;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 
+use crate::browser;
 use crate::setup::{self, Wants};
 use crate::vm::kernels;
 use matrix::Hooks;
@@ -47,6 +48,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
     // A loop on one scenario is quick only without the rest.
     let mut total = if args.scenario.is_empty() { units::run()? } else { report::Counts::default() };
+    if args.scenario.is_empty() && !args.unit_only {
+        total = total + browser::test()?;
+    }
     if !wanted.is_empty() {
         let results = boots::run_all(&wanted, &args.scenario, args.jobs)?;
         print!("{}", report::table(total, &results));

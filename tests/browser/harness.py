@@ -1,0 +1,141 @@
+"""A browser, a server that it looks at, and what is wrong with what it shows."""
+
+import contextlib
+import json
+import subprocess
+import traceback
+from pathlib import Path
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import sync_playwright
+
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]
+THEMES = ["light", "dark"]
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+TOKEN = "correct horse battery staple"
+
+# Violations of the policy are told to the page alone.
+WATCH = """
+window.violations = [];
+addEventListener("securitypolicyviolation", (it) => violations.push(`${it.violatedDirective} ${it.blockedURI}`));
+"""
+
+
+@contextlib.contextmanager
+def chromium(executable):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def serving(program, sockleak, *load):
+    """The address of a page that is served as the service does."""
+    server = subprocess.Popen(
+        [program, sockleak, TOKEN, *load], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        address = server.stdout.readline().strip().rstrip("/")
+        if not address.startswith("http://127.0.0.1:"):
+            raise RuntimeError(f"{program} does not serve")
+        yield address
+    finally:
+        server.stdin.close()
+        server.wait(timeout=30)
+
+
+class Tab:
+    """A page in the browser, and everything that it complains of or asks others for."""
+
+    def __init__(self, browser, origin, **context):
+        self.origin = origin
+        self.complaints = []
+        self.context = browser.new_context(**context)
+        self.context.add_init_script(WATCH)
+        self.context.route("**/*", self._pass)
+        self.page = self.context.new_page()
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        self.page.on("requestfailed", self._failed)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.close()
+
+    def _pass(self, route):
+        if route.request.url == self.origin or route.request.url.startswith(f"{self.origin}/"):
+            return route.continue_()
+        self.complaints.append(f"asks elsewhere: {route.request.url}")
+        return route.abort()
+
+    def _console(self, message):
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"console: {message.text}")
+
+    def _failed(self, request):
+        # What is asked for when a page is left ends with it.
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"not loaded: {request.url} ({request.failure})")
+
+    def go(self, path):
+        url = self.origin if path is None else f"{self.origin}{path}"
+        answer = self.page.goto(url, wait_until="load")
+        self.page.wait_for_timeout(150)
+        return answer
+
+    def check(self):
+        """Fails if the page complained."""
+        violations = self.page.evaluate("window.violations || []")
+        complaints = self.complaints + [f"policy: {it}" for it in violations]
+        self.complaints = []
+        assert not complaints, "; ".join(complaints)
+
+    def axe(self):
+        """Fails if somebody could not use it."""
+        self.page.evaluate(AXE_SCRIPT)
+        found = self.page.evaluate("axe.run(document, {preload: false, resultTypes: ['violations']})")
+        told = [
+            f"{it['id']} ({it['help']}): " + ", ".join(node["target"][0] for node in it["nodes"][:3])
+            for it in found["violations"]
+        ]
+        assert found["passes"], "axe looked at nothing"
+        assert not told, "; ".join(map(str, told))
+
+    def fits(self):
+        """Fails if the page is wider than its window."""
+        wide = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"it is {wide} px too wide"
+
+
+class Checks:
+    """Named checks, told one by one and counted."""
+
+    def __init__(self):
+        self.passed, self.failed = 0, 0
+
+    @contextlib.contextmanager
+    def check(self, name):
+        try:
+            yield
+        except Exception as error:  # pylint: disable=broad-except
+            self.failed += 1
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            print(f"FAIL {name}: {error} ({Path(where.filename).name}:{where.lineno})", flush=True)
+        else:
+            self.passed += 1
+            print(f"ok   {name}", flush=True)
+
+
+def api(tab, path):
+    """What the API answers now."""
+    answer = tab.context.request.get(f"{tab.origin}{path}")
+    assert answer.ok, f"{path} is answered {answer.status}"
+    return json.loads(answer.text())

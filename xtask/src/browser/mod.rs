@@ -1,0 +1,109 @@
+//! `cargo xtask browser`: looks at the page and at a report in Debian's Chromium, driven by Playwright for Python from PyPI, with
+//! axe for what keeps people from using them.
+
+mod environment;
+mod pictures;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::setup::{self, Wants};
+use crate::test::report::Counts;
+use crate::{build, paths, process};
+pub(crate) use environment::Environment;
+
+/// Arguments of `cargo xtask browser`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Make the pictures of the documentation anew, in docs/img
+    #[arg(long)]
+    docs: bool,
+}
+
+/// Checks; the last line says how many passed and failed.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    setup::ensure(Wants { build: true, ..Wants::default() })?;
+    let (environment, folder) = (Environment::get()?, paths::cache_folder("pictures")?);
+    let counts = check(&environment, &folder)?;
+    if args.docs {
+        pictures::renew(&environment, &folder)?;
+    }
+    println!("{} passed, {} failed", counts.passed, counts.failed);
+    Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Checks, as one step of all tests.
+pub(crate) fn test() -> Result<Counts> {
+    check(&Environment::get()?, &paths::cache_folder("pictures")?)
+}
+
+/// Passes on what is said of each check, and leaves pictures in a folder.
+fn check(environment: &Environment, folder: &Path) -> Result<Counts> {
+    let programs = Programs::build()?;
+    let report = programs.report(folder)?;
+    let mut check = environment.python("check.py");
+    check.arg(&environment.chromium).args([&programs.serve, &programs.sockleak, &report]).arg(folder);
+    let mut child = check.stdout(Stdio::piped()).spawn().context("the browser's checks cannot be started")?;
+    let mut counts = Counts::default();
+    for line in BufReader::new(child.stdout.take().context("the checks have no output")?).lines() {
+        let line = line?;
+        println!("{line}");
+        counts = counts + told(&line);
+    }
+    if !child.wait()?.success() && counts.failed == 0 {
+        println!("FAIL browser: the checks ended early");
+        counts.failed = 1;
+    }
+    eprintln!("browser: pictures are in {}", folder.display());
+    Ok(counts)
+}
+
+/// What a line counts for.
+fn told(line: &str) -> Counts {
+    let is = |word: &str| usize::from(line.starts_with(word));
+    Counts { passed: is("ok   "), failed: is("FAIL ") }
+}
+
+/// What is looked at, and what serves it.
+pub(crate) struct Programs {
+    pub(crate) sockleak: PathBuf,
+    pub(crate) serve: PathBuf,
+}
+
+impl Programs {
+    pub(crate) fn build() -> Result<Self> {
+        eprintln!("browser: building");
+        build::release(&["sockleak"])?;
+        let example = "build --release --quiet --package sockleak --example serve-scene";
+        process::run(process::command("cargo", example.split(' ')).current_dir(paths::repo()))?;
+        let release = paths::release();
+        Ok(Self { sockleak: release.join("sockleak"), serve: release.join("examples/serve-scene") })
+    }
+
+    /// The report of a recorded leak.
+    fn report(&self, folder: &Path) -> Result<PathBuf> {
+        let scratch = tempfile::tempdir_in(folder).context("no room for a recording")?;
+        let (trace, report) = (scratch.path().join("leak.db"), folder.join("report.html"));
+        process::run(Command::new(&self.serve).arg("record").arg(&trace))?;
+        let arguments = ["report", "--format", "html", "--output"];
+        process::run(Command::new(&self.sockleak).args(arguments).arg(&report).arg(&trace))?;
+        Ok(report)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_check_counts_once() {
+        for (line, passed, failed) in
+            [("ok   overview", 1, 0), ("FAIL socket: x", 0, 1), ("browser: 3 passed", 0, 0)]
+        {
+            assert_eq!(told(line), Counts { passed, failed }, "{line}");
+        }
+    }
+}
