@@ -221,6 +221,7 @@ pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
     ensure!(connections["total"] == held.len(), "of {} connections HTTP says: {connections}", held.len());
     ensure!(connections["connections"][0]["argv"].is_null(), "a command line is told: {connections}");
     ensure!(get("/healthz")?.contains("\"ok\""), "not well: {}", get("/healthz")?);
+    tells_stories(&path)?;
     drop(held);
     wait_for(|| Ok(said().contains("\"resolved\"")))?;
     let told = said();
@@ -236,6 +237,36 @@ pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
     ensure!(get("/metrics")?.contains(&opened(5 + SLOTS * 3 / 4 + 1)), "the figures are gone");
     running.end_by(Signal::SIGTERM)?.expect(0)?;
     bench.run(bench.sockleak().arg("detach"))?.expect(0)
+}
+
+/// What was opened, accepted and closed at both ends is told to its end, and shown to browsers.
+fn tells_stories(path: &str) -> anyhow::Result<()> {
+    let closed =
+        || -> anyhow::Result<Value> { Ok(serde_json::from_str(&get("/api/v1/connections?state=closed")?)?) };
+    wait_for(|| Ok(closed()?["total"] == 5))?;
+    let id = closed()?["connections"][0]["connection"].clone();
+    let story: Value = serde_json::from_str(&get(&format!("/api/v1/connections/{id}"))?)?;
+    let own = (Value::from(own_program()), Value::from(std::process::id()));
+    for who in ["opened_by", "accepted_by"] {
+        let told = &story[who];
+        ensure!((&told["program"], &told["pid"]) == (&own.0, &own.1), "{who}: {story}");
+        ensure!(told["uid"] == 0 && told["user"] == "root", "{who}: {story}");
+    }
+    for release in ["client_release", "server_release"] {
+        ensure!(
+            story[release]["reason"] == "close" && story[release]["by"]["pid"] == own.1,
+            "{release}: {story}"
+        );
+    }
+    ensure!(story["state"] == "closed" && story["accepted_ms"].is_i64(), "{story}");
+    for (page, says) in [
+        ("/socket".to_owned() + "?path=" + path, format!("href=\"/connection/{id}\"")),
+        (format!("/connection/{id}"), "closed at both ends".to_owned()),
+    ] {
+        let shown = get(&page)?;
+        ensure!(shown.contains(&says), "{page} does not show {says}: {shown}");
+    }
+    Ok(())
 }
 
 /// What the service answers.
