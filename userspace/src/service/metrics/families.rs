@@ -1,95 +1,195 @@
-//! The metric families: names, meanings, and which figure goes where.
+//! The metric families: names, meanings, and which figure goes where. In what form they are written is not said here.
 
-use std::fmt;
+use std::iter;
 
-use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet},
-    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge, info::Info},
-    registry::Unit,
-};
+use smallvec::{SmallVec, smallvec};
 
 use super::{
     counts::{Counts, HOW},
     figures::{Figures, SocketFigures},
 };
-use crate::service::snapshot::LIFETIME_BOUNDS;
 
 /// A label and its value.
-type Label<'a> = (&'static str, &'a str);
+pub(super) type Label<'a> = (&'static str, &'a str);
+/// The labels of a series.
+pub(super) type Labels<'a> = SmallVec<[Label<'a>; 3]>;
 
-impl Collector for Figures {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let out = &mut Out(&mut encoder);
-        self.programs(out)?;
-        self.sockets(out)?;
-        self.evidence(out)?;
-        self.own(out)
+/// Series of one name.
+pub(super) struct Family<'a> {
+    /// Without prefix, unit and type.
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) unit: Option<Unit>,
+    pub(super) kind: Kind,
+    /// Labels are never the same twice.
+    pub(super) rows: Box<dyn Iterator<Item = (Labels<'a>, Value)> + 'a>,
+}
+
+/// What a figure is measured in, unless it is a number of things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Seconds,
+    Bytes,
+}
+
+/// How a figure changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It only grows.
+    Counter {
+        /// Since when it counts.
+        since: Since,
+    },
+    /// It rises and falls.
+    Gauge,
+    /// Times by length, since the service began to observe.
+    Histogram,
+}
+
+/// A moment from which on something is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// When the service began to observe: its store may remember it from a process before this one.
+    Observed,
+    /// When this process began.
+    Process,
+}
+
+/// A figure.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Whole(u64),
+    Real(f64),
+    Lifetimes(Lifetimes),
+}
+
+/// Lifetimes by length.
+#[derive(Clone, Debug)]
+pub(super) struct Lifetimes {
+    /// Of all, in seconds.
+    pub(super) sum: f64,
+    pub(super) count: u64,
+    /// How many lie between each of [`super::LIFETIME_BOUNDS`] and the one before; the last, how many beyond.
+    pub(super) buckets: Vec<u64>,
+}
+
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        Self::Whole(value)
     }
 }
 
-/// Where families are written.
-struct Out<'a, 'b>(&'a mut DescriptorEncoder<'b>);
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Real(value)
+    }
+}
 
-/// Name and meaning of a family.
-struct About(&'static str, &'static str, Option<Unit>);
-
-impl Out<'_, '_> {
-    /// Writes a family, unless it is empty.
-    fn family<L: EncodeLabelSet, M: EncodeMetric>(
-        &mut self,
-        About(name, help, unit): About,
-        rows: impl IntoIterator<Item = (L, M)>,
-    ) -> fmt::Result {
-        let mut rows = rows.into_iter().peekable();
-        let Some((_, first)) = rows.peek() else { return Ok(()) };
-        let mut family = self.0.encode_descriptor(name, help, unit.as_ref(), first.metric_type())?;
-        for (labels, metric) in rows {
-            metric.encode(family.encode_family(&labels)?)?;
+impl Lifetimes {
+    fn of(figures: &SocketFigures) -> Self {
+        let before = iter::once(0).chain(figures.lifetimes.iter().copied());
+        Self {
+            sum: figures.lifetimes_seconds,
+            count: figures.lifetimes.last().copied().unwrap_or(0),
+            buckets: figures
+                .lifetimes
+                .iter()
+                .zip(before)
+                .map(|(all, less)| all.saturating_sub(less))
+                .collect(),
         }
-        Ok(())
+    }
+}
+
+impl<'a> Family<'a> {
+    fn new<V: Into<Value>>(
+        (name, help): (&'static str, &'static str),
+        kind: Kind,
+        rows: impl Iterator<Item = (Labels<'a>, V)> + 'a,
+    ) -> Self {
+        let rows = Box::new(rows.map(|(labels, value)| (labels, value.into())));
+        Self { name, help, unit: None, kind, rows }
     }
 
-    /// Writes a family without labels.
-    fn single(&mut self, About(name, help, unit): About, metric: &impl EncodeMetric) -> fmt::Result {
-        metric.encode(self.0.encode_descriptor(name, help, unit.as_ref(), metric.metric_type())?)
+    fn counter<V: Into<Value>>(
+        name: &'static str,
+        help: &'static str,
+        rows: impl Iterator<Item = (Labels<'a>, V)> + 'a,
+    ) -> Self {
+        Self::new((name, help), Kind::Counter { since: Since::Observed }, rows)
     }
+
+    fn gauge<V: Into<Value>>(
+        name: &'static str,
+        help: &'static str,
+        rows: impl Iterator<Item = (Labels<'a>, V)> + 'a,
+    ) -> Self {
+        Self::new((name, help), Kind::Gauge, rows)
+    }
+
+    fn of(self, unit: Unit) -> Self {
+        Self { unit: Some(unit), ..self }
+    }
+
+    fn since_process(self) -> Self {
+        Self { kind: Kind::Counter { since: Since::Process }, ..self }
+    }
+}
+
+/// The only row of a family without labels.
+fn single<'a, V>(value: V) -> iter::Once<(Labels<'a>, V)> {
+    iter::once((Labels::new(), value))
 }
 
 impl Figures {
+    /// All of them; one may have no rows.
+    pub(super) fn families(&self) -> impl Iterator<Item = Family<'_>> {
+        self.programs().into_iter().chain(self.sockets()).chain(self.evidence()).chain(self.own())
+    }
+
     /// What programs do.
-    fn programs(&self, out: &mut Out<'_, '_>) -> fmt::Result {
-        let about = About("opened", "Connections opened.", None);
-        out.family(about, self.counted(|counts| counts.opened))?;
-        let about = About("closed", "Connections released at both ends.", None);
-        out.family(about, self.counted(|counts| counts.closed))?;
+    fn programs(&self) -> [Family<'_>; 7] {
         let released = self.rows().flat_map(|(labels, counts)| {
             let ways = HOW.into_iter().zip(counts.released);
-            ways.map(move |(how, count)| ((labels, [("how", how)]), ConstCounter::new(count)))
+            ways.map(move |(how, count)| (with(labels, ("how", how)), count))
         });
-        let help = "Client ends released: closed by the opener, by its exit, by another process, or unseen.";
-        out.family(About("client_ends_released", help, None), released)?;
         let failed = self.rows().flat_map(|(labels, counts)| {
-            let errors = counts.failed.iter();
-            errors
-                .map(move |(errno, &count)| ((labels, [("errno", errno.as_str())]), ConstCounter::new(count)))
+            counts.failed.iter().map(move |(errno, &count)| (with(labels, ("errno", errno)), count))
         });
-        out.family(About("failed", "Attempts to connect that failed.", None), failed)?;
         let held = |read: fn(&(u64, u64)) -> u64| {
             self.sockets.iter().flat_map(move |(socket, figures)| {
-                let programs = figures.held.iter();
-                programs.map(move |(program, held)| (labels(socket, program), ConstGauge::new(read(held))))
+                let held = figures.held.iter();
+                held.map(move |(program, held)| (Labels::from_slice(&labels(socket, program)), read(held)))
             })
         };
-        let about = About("client_ends", "Client ends that are open.", None);
-        out.family(about, held(|held| held.0))?;
-        let about = About("client_ends_old", "Client ends that are open and older than the leak age.", None);
-        out.family(about, held(|held| held.1))?;
         let findings = self.findings.iter().map(|((socket, program, verdict), &count)| {
-            ((labels(socket, program), [("verdict", *verdict)]), ConstGauge::new(count))
+            (with(labels(socket, program), ("verdict", verdict)), count)
         });
-        let help = "Connections that carry a verdict; of a starved program, attempts and connections.";
-        out.family(About("findings", help, None), findings)
+        [
+            Family::counter("opened", "Connections opened.", self.counted(|counts| counts.opened)),
+            Family::counter(
+                "closed",
+                "Connections released at both ends.",
+                self.counted(|counts| counts.closed),
+            ),
+            Family::counter(
+                "client_ends_released",
+                "Client ends released: closed by the opener, by its exit, by another process, or unseen.",
+                released,
+            ),
+            Family::counter("failed", "Attempts to connect that failed.", failed),
+            Family::gauge("client_ends", "Client ends that are open.", held(|held| held.0)),
+            Family::gauge(
+                "client_ends_old",
+                "Client ends that are open and older than the leak age.",
+                held(|held| held.1),
+            ),
+            Family::gauge(
+                "findings",
+                "Connections that carry a verdict; of a starved program, attempts and connections.",
+                findings,
+            ),
+        ]
     }
 
     fn rows(&self) -> impl Iterator<Item = ([Label<'_>; 2], &Counts)> {
@@ -98,137 +198,122 @@ impl Figures {
         })
     }
 
-    fn counted(&self, read: fn(&Counts) -> u64) -> impl Iterator<Item = ([Label<'_>; 2], ConstCounter<u64>)> {
-        self.rows().map(move |(labels, counts)| (labels, ConstCounter::new(read(counts))))
+    fn counted(&self, read: fn(&Counts) -> u64) -> impl Iterator<Item = (Labels<'_>, u64)> {
+        self.rows().map(move |(labels, counts)| (Labels::from_slice(&labels), read(counts)))
     }
 
     /// How sockets stand.
-    fn sockets(&self, out: &mut Out<'_, '_>) -> fmt::Result {
+    fn sockets(&self) -> [Family<'_>; 10] {
         let states = self.sockets.iter().flat_map(|(socket, figures)| {
             let states = figures.states.iter();
             states.map(move |(state, &count)| {
-                ([("socket", socket.as_str()), ("state", *state)], ConstGauge::new(count))
+                (smallvec![("socket", socket.as_str()), ("state", *state)], count)
             })
         });
-        out.family(About("connections", "Connections that are not closed, by state.", None), states)?;
-        let found = self
-            .sockets
-            .iter()
-            .map(|(socket, it)| ([("socket", socket.as_str())], ConstCounter::new(it.found)));
-        out.family(About("found", "Connections whose start was not seen.", None), found)?;
-        let lifetimes = self
-            .sockets
-            .iter()
-            .map(|(socket, figures)| ([("socket", socket.as_str())], Lifetimes::of(figures)));
         let help = "From connect to the release of the client end, where both were seen.";
-        out.family(About("lifetime", help, Some(Unit::Seconds)), lifetimes)?;
-        let seconds = |nanoseconds: u64| nanoseconds as f64 / 1e9;
-        let about = About("oldest", "Age of the oldest connection that is not closed.", Some(Unit::Seconds));
-        out.family(about, self.gauges(|it| Some(seconds(it.oldest_ns))))?;
-        let about = About("slots_used", "Connections that are being served.", None);
-        out.family(about, self.gauges(|it| Some(it.slots as f64)))?;
-        let about = About("slots_limit", "Connections that are served at a time, where that is known.", None);
-        out.family(about, self.gauges(|it| it.limit.map(|limit| limit as f64)))?;
-        let help = "Time until all slots are used, where a leak makes that foreseeable.";
-        let about = About("seconds_until_full", help, None);
-        out.family(about, self.gauges(|it| it.seconds_until_full.map(|seconds| seconds as f64)))?;
-        let about = About("accept_queue_length", "Connections waiting to be accepted.", None);
-        out.family(about, self.gauges(|it| it.queue.map(|queue| queue.length.into())))?;
-        let about =
-            About("accept_queue_max", "Backlog of the accept queue: one more than that may wait.", None);
-        out.family(
-            about,
-            self.gauges(|it| it.queue.map(|queue| queue.max.into()).or(it.backlog.map(|it| it as f64))),
-        )?;
-        let about =
-            About("last_accept_age", "Time since a connection was accepted last.", Some(Unit::Seconds));
-        out.family(about, self.gauges(|it| it.since_accept_ns.map(seconds)))
+        let lifetimes = self.each(|it| Some(Value::Lifetimes(Lifetimes::of(it))));
+        let lifetimes = Family::new(("lifetime", help), Kind::Histogram, lifetimes);
+        let oldest = self.each(|it| Some(seconds(it.oldest_ns)));
+        let queue_max = self.each(|it| it.queue.map(|queue| queue.max.into()).or(it.backlog));
+        let since_accept = self.each(|it| it.since_accept_ns.map(seconds));
+        [
+            Family::gauge("connections", "Connections that are not closed, by state.", states),
+            Family::counter("found", "Connections whose start was not seen.", self.each(|it| Some(it.found))),
+            lifetimes.of(Unit::Seconds),
+            Family::gauge("oldest", "Age of the oldest connection that is not closed.", oldest)
+                .of(Unit::Seconds),
+            Family::gauge("slots_used", "Connections that are being served.", self.each(|it| Some(it.slots))),
+            Family::gauge(
+                "slots_limit",
+                "Connections that are served at a time, where that is known.",
+                self.each(|it| it.limit),
+            ),
+            Family::gauge(
+                "seconds_until_full",
+                "Time until all slots are used, where a leak makes that foreseeable.",
+                self.each(|it| it.seconds_until_full),
+            ),
+            Family::gauge(
+                "accept_queue_length",
+                "Connections waiting to be accepted.",
+                self.each(|it| it.queue.map(|queue| u64::from(queue.length))),
+            ),
+            Family::gauge(
+                "accept_queue_max",
+                "Backlog of the accept queue: one more than that may wait.",
+                queue_max,
+            ),
+            Family::gauge("last_accept_age", "Time since a connection was accepted last.", since_accept)
+                .of(Unit::Seconds),
+        ]
     }
 
-    fn gauges(
-        &self,
-        read: impl Fn(&SocketFigures) -> Option<f64>,
-    ) -> impl Iterator<Item = ([Label<'_>; 1], ConstGauge<f64>)> {
+    /// A row a socket.
+    fn each<V>(&self, read: impl Fn(&SocketFigures) -> Option<V>) -> impl Iterator<Item = (Labels<'_>, V)> {
         self.sockets.iter().filter_map(move |(socket, figures)| {
-            Some(([("socket", socket.as_str())], ConstGauge::new(read(figures)?)))
+            Some((smallvec![("socket", socket.as_str())], read(figures)?))
         })
     }
 
     /// How far all that can be trusted.
-    fn evidence(&self, out: &mut Out<'_, '_>) -> fmt::Result {
-        let about = About("complete", "Whether nothing is known to be missing.", None);
-        out.single(about, &ConstGauge::new(u64::from(self.complete)))?;
+    fn evidence(&self) -> [Family<'_>; 6] {
         let losses = self.losses.iter().map(|((hook, what), &count)| {
-            ([("hook", hook.as_str()), ("what", what.as_str())], ConstCounter::new(count))
+            (smallvec![("hook", hook.as_str()), ("what", what.as_str())], count)
         });
-        out.family(About("events_lost", "Events lost, at least.", None), losses)?;
         let hooks = self.hooks.iter().map(|((hook, kind), &is_attached)| {
-            ([("hook", *hook), ("kind", kind.as_str())], ConstGauge::new(u64::from(is_attached)))
+            (smallvec![("hook", *hook), ("kind", kind.as_str())], u64::from(is_attached))
         });
-        out.family(
-            About("hook_attached", "Whether a hook is attached, and by what kind of program.", None),
-            hooks,
-        )?;
-        let about = About("skipped_runs", "Failed attempts that may be missing at most.", None);
-        out.single(about, &ConstCounter::new(self.skipped_runs))?;
-        let help = "Ends of which it is not known when they were released and by whom.";
-        out.single(About("unseen_releases", help, None), &ConstCounter::new(self.unseen_releases))?;
-        let about = About("observed_since_timestamp", "When counting began.", Some(Unit::Seconds));
-        out.single(about, &ConstGauge::new(self.started_ms as f64 / 1e3))
+        let complete = single(u64::from(self.complete));
+        let started = single(self.started_ms as f64 / 1e3);
+        [
+            Family::gauge("complete", "Whether nothing is known to be missing.", complete),
+            Family::counter("events_lost", "Events lost, at least.", losses),
+            Family::gauge("hook_attached", "Whether a hook is attached, and by what kind of program.", hooks),
+            Family::counter(
+                "skipped_runs",
+                "Failed attempts that may be missing at most.",
+                single(self.skipped_runs),
+            ),
+            Family::counter(
+                "unseen_releases",
+                "Ends of which it is not known when they were released and by whom.",
+                single(self.unseen_releases),
+            ),
+            Family::gauge("observed_since_timestamp", "When counting began.", started).of(Unit::Seconds),
+        ]
     }
 
     /// What the service costs.
-    fn own(&self, out: &mut Out<'_, '_>) -> fmt::Result {
-        let labels = [("version", self.version.clone()), ("kernel", self.kernel.clone())];
-        out.single(
-            About("build", "Version of sockleak, and the kernel that it traces.", None),
-            &Info::new(labels.to_vec()),
-        )?;
-        let about = About("process_cpu", "Processor time of the tracer.", Some(Unit::Seconds));
-        out.single(about, &ConstCounter::new(self.own.cpu_seconds))?;
-        let about = About("process_resident_memory", "Memory of the tracer.", Some(Unit::Bytes));
-        out.single(about, &ConstGauge::new(self.own.resident_bytes))?;
-        if let Some(bytes) = self.own.store_bytes {
-            out.single(About("store", "Size of the store.", Some(Unit::Bytes)), &ConstGauge::new(bytes))?;
-        }
-        let about = About("http_events_dropped", "Events that readers of the event stream missed.", None);
-        out.single(about, &ConstCounter::new(self.own.events_dropped))?;
-        let about = About("http_restarts", "Starts of the process that answers HTTP, after the first.", None);
-        out.single(about, &ConstCounter::new(self.own.web_restarts))
+    fn own(&self) -> [Family<'_>; 5] {
+        let own = &self.own;
+        let store = own.store_bytes.map(|bytes| (Labels::new(), bytes)).into_iter();
+        let restarts = "Starts of the process that answers HTTP, after the first.";
+        [
+            Family::counter("process_cpu", "Processor time of the tracer.", single(own.cpu_seconds))
+                .of(Unit::Seconds)
+                .since_process(),
+            Family::gauge("process_resident_memory", "Memory of the tracer.", single(own.resident_bytes))
+                .of(Unit::Bytes),
+            Family::gauge("store", "Size of the store.", store).of(Unit::Bytes),
+            Family::counter(
+                "http_events_dropped",
+                "Events that readers of the event stream missed.",
+                single(own.events_dropped),
+            )
+            .since_process(),
+            Family::counter("http_restarts", restarts, single(own.web_restarts)).since_process(),
+        ]
     }
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
 }
 
 const fn labels<'a>(socket: &'a str, program: &'a str) -> [Label<'a>; 2] {
     [("socket", socket), ("program", program)]
 }
 
-/// Lifetimes that were counted already.
-struct Lifetimes {
-    sum: f64,
-    count: u64,
-    /// Upper bounds, and how many lie between each and the one before.
-    buckets: Vec<(f64, u64)>,
-}
-
-impl Lifetimes {
-    fn of(figures: &SocketFigures) -> Self {
-        let bounds = LIFETIME_BOUNDS.into_iter().chain([f64::INFINITY]);
-        let before = [0].into_iter().chain(figures.lifetimes.iter().copied());
-        let counts = figures.lifetimes.iter().zip(before);
-        Self {
-            sum: figures.lifetimes_seconds,
-            count: figures.lifetimes.last().copied().unwrap_or(0),
-            buckets: bounds.zip(counts.map(|(up_to, before)| up_to.saturating_sub(before))).collect(),
-        }
-    }
-}
-
-impl EncodeMetric for Lifetimes {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        encoder.encode_histogram::<NoLabelSet>(self.sum, self.count, &self.buckets, None)
-    }
-
-    fn metric_type(&self) -> MetricType {
-        MetricType::Histogram
-    }
+fn with<'a>([socket, program]: [Label<'a>; 2], label: Label<'a>) -> Labels<'a> {
+    [socket, program, label].into()
 }

@@ -1,13 +1,14 @@
 //! Metrics for Prometheus, in the text format of OpenMetrics 1.0.
 //!
-//! Three steps: `names` decides which sockets and programs have series of their own, `figures` adds up what they did,
-//! `families` writes it down. The number of series is bounded whatever happens on the host, and no counter falls while
+//! In steps: `names` decides which sockets and programs have series of their own, `figures` adds up what they did, `families`
+//! says which figure is called what, `openmetrics` writes it down. The number of series is bounded whatever happens on the host, and no counter falls while
 //! the service runs.
 
 mod counts;
 mod families;
 mod figures;
 mod names;
+mod openmetrics;
 mod own;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use prometheus_client::{encoding::text, registry::Registry};
 
 pub use own::Own;
 
-use super::snapshot::Snapshot;
+use super::snapshot::{LIFETIME_BOUNDS, Snapshot};
 use figures::Figures;
 use names::Names;
 
