@@ -5,7 +5,10 @@ pub mod config;
 pub mod link;
 pub mod metrics;
 pub mod model;
+mod post;
 pub mod run;
 pub mod snapshot;
 pub mod store;
 pub mod web;
+
+pub use post::CertificateError;

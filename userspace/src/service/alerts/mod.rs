@@ -13,7 +13,7 @@ mod state;
 pub use condition::{Condition, Facts, FindingFacts, SocketFacts, conditions};
 pub use engine::{Alerts, Moment};
 pub use notification::{Key, Kind, Notification, Status};
-pub use sinks::{Delivery, SinkCounts, SinkError, Sinks};
+pub use sinks::{Delivery, SinkCounts, Sinks};
 pub use state::{Saved, StateError};
 
 #[cfg(test)]

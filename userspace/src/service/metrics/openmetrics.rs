@@ -17,7 +17,7 @@ use super::{
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let labels = [("version", self.version.to_owned()), ("kernel", self.kernel.clone())];
+        let labels = [("version", self.version.clone()), ("kernel", self.kernel.clone())];
         let help = "Version of sockleak, and the kernel that it traces.";
         let build = Info::new(labels.to_vec());
         build.encode(encoder.encode_descriptor("build", help, None, build.metric_type())?)?;

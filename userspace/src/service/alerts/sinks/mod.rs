@@ -6,29 +6,16 @@ mod webhook;
 
 use file::FileSink;
 pub use webhook::Delivery;
-use webhook::{Timing, Webhook};
+use webhook::Webhook;
 
 use super::{
     notification::{Notification, Status},
     state::{Saved, Undelivered},
 };
-use crate::{report::escape::terminal, service::config::SinkSettings};
-
-/// Why a sink cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SinkError {
-    /// There is nothing to verify a server by.
-    #[error(
-        "no certificate that this system trusts was found to verify the webhook at {origin} by{cause}; \
-         install ca-certificates, or name a file of certificates with SSL_CERT_FILE"
-    )]
-    Certificates {
-        /// Scheme and host of the webhook.
-        origin: String,
-        /// Why, if that is known.
-        cause: String,
-    },
-}
+use crate::{
+    report::escape::terminal,
+    service::{CertificateError, config::SinkSettings, post::Timing},
+};
 
 /// What became of what was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +54,7 @@ impl Sinks {
     ///
     /// # Errors
     /// If there is nothing to verify a server's certificate by.
-    pub fn open(settings: &[SinkSettings]) -> Result<(Self, Vec<Delivery>), SinkError> {
+    pub fn open(settings: &[SinkSettings]) -> Result<(Self, Vec<Delivery>), CertificateError> {
         let mut deliveries = Vec::new();
         let sinks = settings.iter().map(|settings| {
             Ok(match settings {

@@ -2,53 +2,21 @@
 //!
 //! [`Webhook`] is the end that never waits, [`Delivery`] the one that runs beside it.
 
-mod post;
-
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use hyper::Uri;
-use post::{Outcome, Poster};
+use hyper::{StatusCode, Uri, header::CONTENT_TYPE};
 use rustls::RootCertStore;
 use tokio::sync::Notify;
 
-use super::{Notification, SinkCounts, SinkError, Undelivered, queue::Queue};
-use crate::service::config::TokenFile;
-
-/// How long to wait for what.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timing {
-    /// Before an attempt is made a second time.
-    pub(super) first: Duration,
-    /// Before it is made the umpteenth time.
-    pub(super) longest: Duration,
-    /// For an attempt to come to something.
-    pub(super) attempt: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self {
-            first: Duration::from_secs(1),
-            longest: Duration::from_mins(5),
-            attempt: Duration::from_secs(10),
-        }
-    }
-}
-
-impl Timing {
-    /// How long to wait after so many failures in a row: twice as long each time, and less by up to half of it, at
-    /// `random` from 0 to 1, so that the services of many hosts do not come back at once.
-    fn wait(&self, failures: u32, random: f64) -> Duration {
-        let doubled =
-            2_u32.checked_pow(failures.saturating_sub(1)).and_then(|times| self.first.checked_mul(times));
-        let most = doubled.unwrap_or(self.longest).min(self.longest);
-        most.mul_f64(1.0 - random.clamp(0.0, 1.0) / 2.0).max(self.first.min(self.longest))
-    }
-}
+use super::{Notification, SinkCounts, Undelivered, queue::Queue};
+use crate::service::{
+    CertificateError,
+    config::TokenFile,
+    post::{Poster, Timing},
+};
 
 /// What both ends share.
 #[derive(Default)]
@@ -74,8 +42,19 @@ pub(super) struct Webhook {
 pub struct Delivery {
     shared: Arc<Shared>,
     poster: Poster,
+    token: Option<TokenFile>,
     timing: Timing,
-    origin: String,
+}
+
+/// What came of an attempt.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The server has it.
+    Taken,
+    /// It will never have it: why, and what to do.
+    Refused(String),
+    /// It may have it another time: why not now.
+    Failed(String),
 }
 
 /// Makes both ends. `roots` are what the server's certificate is verified by: those of the system if none are given.
@@ -87,13 +66,11 @@ pub(super) fn open(
     token: Option<TokenFile>,
     roots: Option<RootCertStore>,
     timing: Timing,
-) -> Result<(Webhook, Delivery), SinkError> {
-    let scheme = url.scheme_str().unwrap_or("http");
-    let origin = format!("{scheme}://{}", url.authority().map_or("", |authority| authority.as_str()));
-    let poster = Poster::new(url, token, roots, timing.attempt, &origin)?;
+) -> Result<(Webhook, Delivery), CertificateError> {
+    let poster = Poster::new(url, roots, timing.attempt)?;
     let shared = Arc::<Shared>::default();
-    let webhook = Webhook { shared: Arc::clone(&shared), origin: origin.clone() };
-    Ok((webhook, Delivery { shared, poster, timing, origin }))
+    let webhook = Webhook { shared: Arc::clone(&shared), origin: poster.origin().to_owned() };
+    Ok((webhook, Delivery { shared, poster, token, timing }))
 }
 
 impl Webhook {
@@ -143,7 +120,7 @@ impl Delivery {
         let mut failures = 0_u32;
         loop {
             let (number, notification) = self.next().await;
-            let outcome = self.poster.post(&notification).await;
+            let outcome = self.post(&notification).await;
             if self.is_done(number, &notification, outcome, failures > 0) {
                 failures = 0;
                 continue;
@@ -151,6 +128,20 @@ impl Delivery {
             failures = failures.saturating_add(1);
             tokio::time::sleep(self.timing.wait(failures, fastrand::f64())).await;
         }
+    }
+
+    /// Posts a notification, once.
+    async fn post(&self, notification: &Notification) -> Outcome {
+        // The token is read each time: it may have been replaced.
+        let token = self.token.as_ref().map(TokenFile::read).transpose();
+        let body = serde_json::to_vec(notification).map_err(|error| error.to_string());
+        let (token, body) = match (token, body) {
+            (Ok(token), Ok(body)) => (token, body),
+            (Err(reason), _) | (_, Err(reason)) => return Outcome::Failed(reason),
+        };
+        let headers = [(CONTENT_TYPE, "application/json")];
+        let answer = self.poster.post(&headers, token.as_ref(), body.into()).await;
+        answer.map_or_else(Outcome::Failed, judge)
     }
 
     /// Takes in what came of an attempt, the last one before which failed or not. Is the notification dealt with?
@@ -161,7 +152,7 @@ impl Delivery {
         outcome: Outcome,
         failed_before: bool,
     ) -> bool {
-        let origin = &self.origin;
+        let origin = self.poster.origin();
         let mut queue = self.shared.queue();
         match outcome {
             Outcome::Taken => {
@@ -202,6 +193,20 @@ impl Delivery {
     }
 }
 
+/// What an answer means. That a token is wrong can be put right while the alert waits; a payload or address that
+/// the server does not like will never be another.
+fn judge(status: StatusCode) -> Outcome {
+    match status.as_u16() {
+        200..=299 => Outcome::Taken,
+        300..=399 => Outcome::Refused(format!(
+            "it answers {status}, and redirects are not followed; write the address that it leads to into url"
+        )),
+        401 | 403 => Outcome::Failed(format!("it answers {status}; check token_file")),
+        408 | 425 | 429 | 500.. => Outcome::Failed(format!("it answers {status}")),
+        _ => Outcome::Refused(format!("it answers {status}; check url, and what that server expects")),
+    }
+}
+
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhook").field("origin", &self.origin).finish_non_exhaustive()
@@ -210,7 +215,7 @@ impl fmt::Debug for Webhook {
 
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery").field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("Delivery").field("poster", &self.poster).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 //! With real servers on this host. Time is only ever waited for, never asserted.
 
-use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, sync::Arc};
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
 
 use rustls::{
     ServerConfig,
@@ -267,17 +267,19 @@ fn servers_are_verified() {
 }
 
 #[test]
-fn waits_grow_to_a_limit() {
-    let timing = Timing::default();
-    let seconds = |failures, random| timing.wait(failures, random).as_secs_f64();
-    for (failures, least, most) in [
-        (1, 1.0, 1.0),
-        (2, 1.0, 2.0),
-        (3, 2.0, 4.0),
-        (9, 128.0, 256.0),
-        (10, 150.0, 300.0),
-        (u32::MAX, 150.0, 300.0),
-    ] {
-        assert_eq!((seconds(failures, 1.0), seconds(failures, 0.0)), (least, most), "{failures}");
+fn answers_are_understood() {
+    let outcome = |status| judge(StatusCode::from_u16(status).expect("it is one"));
+    for status in [200, 201, 202, 204] {
+        assert_eq!(outcome(status), Outcome::Taken);
+    }
+    for (status, hint) in
+        [(301, "redirects"), (307, "redirects"), (400, "check url"), (404, "check url"), (413, "check url")]
+    {
+        assert!(matches!(outcome(status), Outcome::Refused(said) if said.contains(hint)), "{status}");
+    }
+    for (status, hint) in
+        [(401, "token_file"), (403, "token_file"), (408, ""), (429, ""), (500, ""), (503, "503"), (599, "")]
+    {
+        assert!(matches!(outcome(status), Outcome::Failed(said) if said.contains(hint)), "{status}");
     }
 }
