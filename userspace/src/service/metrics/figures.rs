@@ -14,10 +14,11 @@ use crate::{
 /// Findings with series of their own, the most severe of them.
 pub(super) const MOST_FINDINGS: usize = 200;
 
-/// Everything that is shown.
+/// Everything that is shown, in whatever form.
 #[derive(Debug)]
-pub(super) struct Figures {
+pub struct Figures {
     pub(super) version: String,
+    pub(super) host: String,
     pub(super) kernel: String,
     pub(super) started_ms: i64,
     pub(super) complete: bool,
@@ -67,6 +68,7 @@ impl Figures {
         let sockets = sockets(snapshot, names);
         Self {
             version: snapshot.version.clone().into_owned(),
+            host: snapshot.host.clone(),
             kernel: snapshot.kernel.clone(),
             started_ms: snapshot.started_ms,
             complete: snapshot.complete,

@@ -1,24 +1,25 @@
-//! Metrics for Prometheus, in the text format of OpenMetrics 1.0.
+//! Metrics: for Prometheus in the text format of OpenMetrics 1.0, for collectors in that of OTLP.
 //!
 //! In steps: `names` decides which sockets and programs have series of their own, `figures` adds up what they did, `families`
-//! says which figure is called what, `openmetrics` writes it down. The number of series is bounded whatever happens on the host, and no counter falls while
-//! the service runs.
+//! says which figure is called what, `openmetrics` and `otlp` write it down. The number of series is bounded whatever happens
+//! on the host, and no counter falls while the service runs.
 
 mod counts;
 mod families;
 mod figures;
 mod names;
 mod openmetrics;
+mod otlp;
 mod own;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use prometheus_client::{encoding::text, registry::Registry};
 
+pub use figures::Figures;
 pub use own::Own;
 
 use super::snapshot::{LIFETIME_BOUNDS, Snapshot};
-use figures::Figures;
 use names::Names;
 
 /// The form in which [`Metrics::encode`] writes, as a content type. Prometheus has read it since 2.5.
@@ -34,10 +35,16 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// What is known at a moment, added up for the series that are shown.
+    #[must_use]
+    pub fn figures(&mut self, snapshot: &Snapshot, own: &Own) -> Figures {
+        Figures::new(snapshot, *own, &mut self.names)
+    }
+
     /// What is known at a moment, as text.
     #[must_use]
     pub fn encode(&mut self, snapshot: &Snapshot, own: &Own) -> String {
-        let figures = Figures::new(snapshot, *own, &mut self.names);
+        let figures = self.figures(snapshot, own);
         let mut registry = Registry::with_prefix("sockleak");
         registry.register_collector(Box::new(figures));
         let mut text = String::new();

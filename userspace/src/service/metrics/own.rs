@@ -10,6 +10,8 @@ use nix::sys::{
 /// What the service itself costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Own {
+    /// When it began: milliseconds since 1970, UTC.
+    pub started_ms: i64,
     /// Processor time in seconds, of the tracer alone.
     pub cpu_seconds: f64,
     /// Memory that is in use, in bytes, of the tracer alone.

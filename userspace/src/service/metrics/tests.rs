@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub(in crate::service) mod otlp;
 mod parser;
 
 use super::{figures::MOST_FINDINGS, names::MOST_SOCKETS, *};
@@ -17,6 +18,7 @@ use crate::{
     service::snapshot::{LIFETIME_BOUNDS, ProgramSnapshot, SocketSnapshot},
     verdict::{Endings, Verdict},
 };
+pub(in crate::service) use parser::Samples;
 use parser::{Parsed, parse};
 
 const HOSTILE: &str = "/bin/\"a\\b\"\n# EOF\n{x=\"y\"} 1\u{1b}[2J<b>";
@@ -105,15 +107,29 @@ fn snapshot(sockets: Vec<SocketSnapshot>, findings: Vec<FindingReport>) -> Snaps
     }
 }
 
+pub(in crate::service) const OWN: Own = Own {
+    started_ms: 1_767_323_040_000,
+    cpu_seconds: 1.25,
+    resident_bytes: 4096,
+    store_bytes: Some(7),
+    events_dropped: 1,
+    web_restarts: 0,
+};
+
 fn encode(snapshot: &Snapshot) -> Parsed {
-    let own = Own {
-        cpu_seconds: 1.25,
-        resident_bytes: 4096,
-        store_bytes: Some(7),
-        events_dropped: 1,
-        web_restarts: 0,
-    };
-    parse(&Metrics::default().encode(snapshot, &own))
+    parse(&Metrics::default().encode(snapshot, &OWN))
+}
+
+/// One with something of everything.
+pub(in crate::service) fn busy() -> Snapshot {
+    let programs = vec![program("/bin/a", 20), program(HOSTILE, 3)];
+    let sockets = vec![socket("/s", programs), socket(HOSTILE, vec![program(HOSTILE, 7)])];
+    snapshot(sockets, vec![finding("/s", "/bin/a", Verdict::ClientLeak)])
+}
+
+/// What Prometheus reads of it.
+pub(in crate::service) fn samples(metrics: &mut Metrics, snapshot: &Snapshot) -> Samples {
+    parse(&metrics.encode(snapshot, &OWN)).samples
 }
 
 #[test]

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Labels, by name.
-type Labels = Vec<(String, String)>;
+pub(in crate::service) type Labels = Vec<(String, String)>;
 
 /// Samples by name and labels.
+pub(in crate::service) type Samples = BTreeMap<(String, Labels), f64>;
+
+/// What was read.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
-    pub(super) samples: BTreeMap<(String, Labels), f64>,
+    pub(super) samples: Samples,
     pub(super) types: BTreeMap<String, String>,
 }
 
