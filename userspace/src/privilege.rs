@@ -26,6 +26,19 @@ pub fn keep_writing() {
     }
 }
 
+/// For a thread that talks to servers elsewhere: all capabilities go.
+pub fn keep_nothing() {
+    let done = [CapSet::Inheritable, CapSet::Effective, CapSet::Permitted]
+        .into_iter()
+        .try_for_each(|set| caps::clear(None, set));
+    if let Err(error) = done {
+        tracing::warn!("the privileges of a thread could not be dropped: {error}");
+    }
+    if let Err(error) = nix::sys::prctl::set_no_new_privs() {
+        tracing::warn!("no_new_privs could not be set: {error}");
+    }
+}
+
 fn try_drop() -> Result<(), caps::errors::CapsError> {
     let mut kept: CapsHashSet = KEPT.into_iter().filter(|&capability| is_permitted(capability)).collect();
     // It stands for CAP_BPF where that is not given.

@@ -5,6 +5,7 @@ pub mod config;
 pub mod link;
 pub mod metrics;
 pub mod model;
+pub mod otlp;
 mod post;
 pub mod run;
 pub mod snapshot;

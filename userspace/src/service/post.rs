@@ -3,10 +3,11 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::{
-    Request, StatusCode, Uri,
-    header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT},
+    Request, Response, StatusCode, Uri,
+    body::Incoming,
+    header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -14,9 +15,12 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::config::Token;
+
+/// Bytes of an answer that are read.
+const MOST_ANSWER: usize = 64 << 10;
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +67,33 @@ pub struct CertificateError {
     cause: String,
 }
 
+/// What a server answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    response: Response<Incoming>,
+    /// What it has not said by then is not waited for.
+    until: Instant,
+}
+
+impl Answer {
+    /// HTTP's status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// When it wants to be asked again, as it says it.
+    pub(super) fn retry_after(&self) -> Option<&str> {
+        self.response.headers().get(RETRY_AFTER)?.to_str().ok()
+    }
+
+    /// What it says: nothing if that is more than anybody should have to say, or does not come in time.
+    pub(super) async fn body(self) -> Bytes {
+        let body = Limited::new(self.response.into_body(), MOST_ANSWER).collect();
+        let body = timeout_at(self.until, body).await;
+        body.ok().and_then(Result::ok).map(Collected::to_bytes).unwrap_or_default()
+    }
+}
+
 /// Posts to one address. Redirects are not followed.
 pub(super) struct Poster {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -106,7 +137,7 @@ impl Poster {
         &self.origin
     }
 
-    /// Posts once, and returns the status of the answer.
+    /// Posts once.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -115,10 +146,11 @@ impl Poster {
         headers: &[(HeaderName, &'static str)],
         token: Option<&Token>,
         body: Bytes,
-    ) -> Result<StatusCode, String> {
+    ) -> Result<Answer, String> {
         let request = self.request(headers, token, body)?;
-        match timeout(self.patience, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok(response.status()),
+        let until = Instant::now() + self.patience;
+        match timeout_at(until, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(Answer { response, until }),
             Ok(Err(error)) => Err(reasons(&error)),
             Err(_) => Err(format!("no answer within {} s", self.patience.as_secs_f64())),
         }

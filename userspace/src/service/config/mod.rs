@@ -125,7 +125,8 @@ impl Config {
             SinkSettings::Webhook { token, .. } => token.as_ref(),
             SinkSettings::Log | SinkSettings::File { .. } => None,
         });
-        self.http.token.iter().chain(sinks).try_for_each(|token| token.check(&self.path))
+        let otlp = self.otlp.iter().filter_map(|otlp| otlp.token.as_ref());
+        self.http.token.iter().chain(sinks).chain(otlp).try_for_each(|token| token.check(&self.path))
     }
 
     /// The limits of its targets. Looks at the file system: a path that leads over symbolic links is a limit for where it

@@ -1,6 +1,6 @@
 //! From sections to settings.
 
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use hyper::Uri;
 
@@ -194,12 +194,20 @@ fn listen(text: &str) -> Result<Listen, String> {
 
 /// Reads `[otlp]`.
 pub(super) fn otlp(section: Option<Section<'_>>) -> Result<Option<OtlpSettings>, ConfigError> {
-    const EVERY: std::time::Duration = std::time::Duration::from_secs(30);
+    const EVERY: Duration = Duration::from_secs(30);
+    const LEAST: Duration = Duration::from_secs(1);
 
     let Some(mut section) = section else { return Ok(None) };
     let endpoint = url(&section.require("endpoint", "http://127.0.0.1:4318")?)?;
-    let interval = section.take("interval").map_or(Ok(EVERY), |interval| interval.duration())?;
-    Ok(Some(OtlpSettings { endpoint, interval }))
+    let mut interval = EVERY;
+    if let Some(given) = section.take("interval") {
+        interval = given.duration()?;
+        if interval < LEAST {
+            return Err(given.error("is shorter than a second; write at least \"1s\""));
+        }
+    }
+    let token = section.take("token_file").map(|token| token_file(&token)).transpose()?;
+    Ok(Some(OtlpSettings { endpoint, interval, token }))
 }
 
 /// Reads `[probe]`.

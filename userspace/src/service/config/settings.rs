@@ -126,8 +126,10 @@ impl Default for HttpSettings {
 /// Whom figures are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtlpSettings {
-    /// The collector: `http://` or `https://`.
+    /// The collector: `http://` or `https://`. Its path may be a secret: it is never logged.
     pub endpoint: hyper::Uri,
     /// How often.
     pub interval: Duration,
+    /// What is sent as a bearer token.
+    pub token: Option<TokenFile>,
 }

@@ -57,6 +57,7 @@ fn all_of_the_example_is_understood() {
     assert!(config.http.token.is_some());
     let otlp = config.otlp.expect("it is configured");
     assert_eq!((otlp.endpoint.to_string().as_str(), otlp.interval.as_secs()), ("http://127.0.0.1:4318/", 30));
+    assert!(otlp.token.is_some());
 }
 
 /// Each key with another value than its own.
@@ -83,6 +84,10 @@ fn everything_can_be_set() {
         [http]
         listen = ["[::]:80", "unix:/run/h.sock"]
         token_file = "/t"
+        [otlp]
+        endpoint = "https://c.example/in"
+        interval = "1s"
+        token_file = "/o"
         [probe]
         hooks = "kprobe"
         ring_size = "4KiB"
@@ -105,6 +110,9 @@ fn everything_can_be_set() {
     assert_eq!(config.http.listen, [any, Listen::Unix("/run/h.sock".into())]);
     assert_eq!((config.probe.hooks, config.probe.ring_size), (Choice::Kprobe, 4096));
     assert_eq!(config.probe.max_connections, 16);
+    let otlp = config.otlp.as_ref().expect("it is configured");
+    assert_eq!((otlp.endpoint.host(), otlp.interval.as_secs()), (Some("c.example"), 1));
+    assert_eq!(otlp.token.as_ref().map(|it| it.path.as_path()), Some(Path::new("/o")));
     assert_eq!(config.limits().first().map(GivenLimit::text), Some("@name=5"));
     assert!(
         parse(&format!("{TARGET_ONLY}[http]\nlisten = \"off\"")).is_ok_and(|it| it.http.listen.is_empty())
@@ -255,7 +263,10 @@ const WRONG: &[(&str, usize, &str)] = &[
     ("[http]\ntoken_file = \"x\"", 2, "write the path from / on"),
     ("[otlp]", 1, "this [otlp] has no endpoint; add for example endpoint = \"http://127.0.0.1:4318\""),
     ("[otlp]\nendpoint = \"127.0.0.1:4318\"", 2, "write http://HOST"),
+    ("[otlp]\nendpoint = \"http://me:SECRET@a/\"", 2, "put a token into token_file instead"),
     ("[otlp]\nendpoint = \"http://a/\"\ninterval = \"0s\"", 3, "is zero"),
+    ("[otlp]\nendpoint = \"http://a/\"\ninterval = \"999ms\"", 3, "write at least \"1s\""),
+    ("[otlp]\nendpoint = \"http://a/\"\ntoken_file = \"x\"", 3, "write the path from / on"),
     ("[probe]\nhooks = \"all\"", 2, "write one of \"auto\", \"fentry\", \"kprobe\""),
     ("[probe]\nring_size = \"3MiB\"", 2, "is 3145728 bytes; write a power of two"),
     ("[probe]\nring_size = \"2GiB\"", 2, "write a power of two"),

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use tokio::task::JoinSet;
 
-use super::{Service, history::Minutes, http, keeper::Keeper, upkeep::Due};
+use super::{Service, history::Minutes, http, keeper::Keeper, otlp::Sending, upkeep::Due};
 use crate::{
     attribution::selection::Selection,
     cli::StackPolicy,
@@ -42,7 +42,6 @@ struct Before {
 
 impl Service {
     pub(super) async fn begin(config: Config, machine: Machine) -> Result<Self, Failure> {
-        tell_what_is_missing(&config);
         let root = lock()?;
         let to = &config.store;
         let settle = privilege::keep_writing;
@@ -64,11 +63,13 @@ impl Service {
         }
         let tracer = resume(probe, before, config.stacks, Keeper::new(store, clock.clone())).await?;
         let minutes = Minutes::open(&config.store);
+        let sending = Sending::begin(config.otlp.as_ref()).context("figures cannot be sent to [otlp]")?;
         let alerts = Alerts::new(&config.alerts, host.clone());
         let mut service = Self {
             upkeep: Due::new(),
             web,
             metrics: Metrics::default(),
+            sending,
             began: clock::now(),
             minutes,
             alerts,
@@ -137,13 +138,6 @@ async fn resume(
         say("this kernel keeps nothing over a restart: what happens meanwhile is not seen");
     }
     Ok(tracer)
-}
-
-/// What the configuration asks for and this version does not do.
-fn tell_what_is_missing(config: &Config) {
-    if config.otlp.is_some() {
-        say("[otlp] is not served by this version: nothing is sent");
-    }
 }
 
 /// Keeps a second service out. Without a BPF file system the store's lock does, and nothing outlives this process.

@@ -80,6 +80,18 @@ impl Service {
         }
     }
 
+    /// What the service costs.
+    pub(super) fn own(&self) -> Own {
+        let web = self.web.as_ref();
+        Own {
+            started_ms: self.clock.timestamp(self.began).as_millisecond(),
+            store_bytes: Some(size(&self.config.store.directory)),
+            events_dropped: web.map_or(0, Web::events_dropped),
+            web_restarts: web.map_or(0, Web::restarts),
+            ..Own::read()
+        }
+    }
+
     /// Tells those who listen what has happened.
     pub(super) fn tell(&mut self) {
         let keeper = &mut self.tracer.audience;
@@ -94,14 +106,7 @@ impl Service {
 
 impl Answers for Service {
     fn metrics(&mut self) -> String {
-        let web = self.web.as_ref();
-        let own = Own {
-            store_bytes: Some(size(&self.config.store.directory)),
-            events_dropped: web.map_or(0, Web::events_dropped),
-            web_restarts: web.map_or(0, Web::restarts),
-            ..Own::read()
-        };
-        let snapshot = self.snapshot();
+        let (snapshot, own) = (self.snapshot(), self.own());
         self.metrics.encode(&snapshot, &own)
     }
 

@@ -4,6 +4,7 @@ mod begin;
 mod history;
 mod http;
 mod keeper;
+mod otlp;
 mod reload;
 mod upkeep;
 
@@ -104,6 +105,8 @@ struct Service {
     /// The process that answers HTTP.
     web: Option<Web>,
     metrics: Metrics,
+    /// Whom figures are sent to.
+    sending: Option<otlp::Sending>,
     /// When it began: nanoseconds since boot.
     began: u64,
     minutes: history::Minutes,

@@ -41,6 +41,7 @@ impl Service {
             ("[store]", old.store != config.store),
             ("[probe]", format!("{:?}", old.probe) != format!("{:?}", config.probe)),
             ("[http]", old.http != config.http),
+            ("[otlp]", old.otlp != config.otlp),
             ("stacks", old.stacks != config.stacks),
             ("leak_age", old.leak_age != config.leak_age),
             ("by", old.by != config.by),

@@ -56,6 +56,7 @@ impl Service {
             self.alert(&snapshot);
             self.look_at_minute(now, &snapshot);
         }
+        self.export(now);
         if self.upkeep.is_watched {
             let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Watchdog]);
         }

@@ -141,7 +141,7 @@ impl Delivery {
         };
         let headers = [(CONTENT_TYPE, "application/json")];
         let answer = self.poster.post(&headers, token.as_ref(), body.into()).await;
-        answer.map_or_else(Outcome::Failed, judge)
+        answer.map_or_else(Outcome::Failed, |answer| judge(answer.status()))
     }
 
     /// Takes in what came of an attempt, the last one before which failed or not. Is the notification dealt with?
