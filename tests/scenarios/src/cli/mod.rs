@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 mod check;
+mod collector;
 mod confine;
 mod ends;
 mod killed;

@@ -18,6 +18,7 @@ use nix::sys::utsname::uname;
 use serde_json::Value;
 
 use super::bench::{Bench, Door, Pair, Running, total};
+use super::collector::Collector;
 use super::killed::random;
 use super::limits::expect_open;
 
@@ -34,6 +35,8 @@ const HELD: u64 = 25;
 const MOST_HELD: usize = 40;
 /// Where it answers.
 pub(crate) const ADDRESS: &str = "127.0.0.1:9436";
+/// Where figures are sent to.
+const COLLECTOR: &str = "127.0.0.1:4318";
 /// A service that is not ready by then never will be.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -193,7 +196,8 @@ impl<'a> Service<'a> {
     }
 }
 
-/// Three quarters of the slots are not worth an alert, all of them are; what HTTP says agrees with what was done.
+/// Three quarters of the slots are not worth an alert, all of them are; what HTTP says and a collector gets agrees with what
+/// was done.
 pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
     const SLOTS: usize = 8;
     mount_bpf_file_system()?;
@@ -201,8 +205,10 @@ pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
     let door = Door::open(&path)?;
     let configured = format!(
         "[[target]]\nsocket = {path:?}\nlimit = {SLOTS}\n[http]\nlisten = {ADDRESS:?}\n[alerts]\nfor = \"100ms\"\n\
-         findings = []\nforecast = \"1s\"\n[[alerts.sink]]\nkind = \"file\"\npath = {alerts:?}\n"
+         findings = []\nforecast = \"1s\"\n[[alerts.sink]]\nkind = \"file\"\npath = {alerts:?}\n\
+         [otlp]\nendpoint = \"http://{COLLECTOR}\"\ninterval = \"1s\"\n"
     );
+    let collector = Collector::open(COLLECTOR)?;
     let service = Service::configure(bench, &configured)?;
     let running = service.start()?;
     for _ in 0..5 {
@@ -213,6 +219,7 @@ pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
         format!("sockleak_opened_total{{socket={path:?},program={:?}}} {count}", own_program())
     };
     wait_for(|| Ok(get("/metrics")?.contains(&opened(5 + SLOTS * 3 / 4))))?;
+    wait_for(|| Ok(collector.opened(&path, &own_program())? == 5 + SLOTS as i64 * 3 / 4))?;
     ensure!(!Path::new(&alerts).exists(), "an alert of: {}", fs::read_to_string(&alerts)?);
     held.push(door.connect()?);
     let said = || fs::read_to_string(&alerts).unwrap_or_default();
