@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use tokio::task::JoinSet;
 
-use super::{Service, history::Minutes, http, keeper::Keeper, otlp::Sending, upkeep::Due};
+use super::{Service, history::Minutes, http, keeper::Keeper, notify::Notifier, otlp::Sending, upkeep::Due};
 use crate::{
     attribution::selection::Selection,
     cli::StackPolicy,
@@ -67,6 +67,7 @@ impl Service {
         let alerts = Alerts::new(&config.alerts, host.clone());
         let mut service = Self {
             upkeep: Due::new(),
+            notifier: Notifier::new(),
             web,
             metrics: Metrics::default(),
             sending,
@@ -93,7 +94,7 @@ impl Service {
             "watching {}: {how}",
             service.tracer.session.selection.given().collect::<Vec<_>>().join(", ")
         );
-        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
+        service.notifier.ready();
         Ok(service)
     }
 

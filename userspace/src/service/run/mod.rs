@@ -4,6 +4,7 @@ mod begin;
 mod history;
 mod http;
 mod keeper;
+mod notify;
 mod otlp;
 mod reload;
 mod upkeep;
@@ -102,6 +103,7 @@ struct Service {
     /// What delivers to webhooks.
     deliveries: JoinSet<()>,
     upkeep: upkeep::Due,
+    notifier: notify::Notifier,
     /// The process that answers HTTP.
     web: Option<Web>,
     metrics: Metrics,
@@ -181,7 +183,7 @@ impl Service {
         self.drain()?;
         self.save_alerts();
         self.end_minute();
-        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
+        self.notifier.stopping();
         let position = self.tracer.position();
         let progress = self.frame();
         let Tracer { probe, audience, .. } = self.tracer;

@@ -24,8 +24,6 @@ const ROUND_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Due {
     judge: Instant,
     round: Instant,
-    /// systemd wants to hear that it is alive. Who does not ask for that need not read it, and would hold it up.
-    is_watched: bool,
     /// What was saved of the alerts.
     saved: Saved,
 }
@@ -33,8 +31,7 @@ pub(super) struct Due {
 impl Due {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        let is_watched = sd_notify::watchdog_enabled(false, &mut 0);
-        Self { judge: now, round: now + ROUND_EVERY, is_watched, saved: Saved::default() }
+        Self { judge: now, round: now + ROUND_EVERY, saved: Saved::default() }
     }
 }
 
@@ -57,9 +54,7 @@ impl Service {
             self.look_at_minute(now, &snapshot);
         }
         self.export(now);
-        if self.upkeep.is_watched {
-            let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Watchdog]);
-        }
+        self.notifier.alive();
         Ok(())
     }
 
