@@ -63,8 +63,9 @@ pub trait Audience {
     /// More was lost; this is all that was.
     fn lost(&mut self, losses: &[Loss]);
 
-    /// Up to where the room in the ring may be given back. What is not kept yet must be read again after a sudden end.
-    fn settled(&self, read: Position) -> Position {
+    /// Up to where the room in the ring may be given back. What is not kept yet must be read again after a sudden end; where
+    /// that is much, now is the time to have it kept: everything up to `read` was told.
+    fn settled(&mut self, read: Position) -> Position {
         read
     }
 
@@ -220,8 +221,9 @@ impl<A: Audience> Tracer<A> {
     }
 
     /// Gives the room back of what is kept.
-    pub fn settle(&self) {
-        self.ring.release(self.audience.settled(self.ring.position()));
+    pub fn settle(&mut self) {
+        let settled = self.audience.settled(self.ring.position());
+        self.ring.release(settled);
     }
 
     /// Describes the process that a record names, unless the kernel side did.

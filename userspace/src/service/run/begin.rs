@@ -61,7 +61,9 @@ impl Service {
         if let Err(error) = store.start(header, &source, position.0, || session.carry()) {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
         }
-        let tracer = resume(probe, before, config.stacks, Keeper::new(store, clock.clone())).await?;
+        let tracer =
+            resume(probe, before, config.stacks, Keeper::new(store, clock.clone(), config.probe.ring_size))
+                .await?;
         let minutes = Minutes::open(&config.store);
         let sending = Sending::begin(config.otlp.as_ref()).context("figures cannot be sent to [otlp]")?;
         let alerts = Alerts::new(&config.alerts, host.clone());
@@ -79,7 +81,6 @@ impl Service {
             machine,
             host,
             clock,
-            progress: tracer.frame(),
             tracer,
             config,
             _root: root,
@@ -123,6 +124,7 @@ async fn resume(
         probe.reconsider()?;
     }
     let mut tracer = Tracer::start(probe, before.session, stacks, keeper)?;
+    tracer.audience.progress = tracer.frame();
     // The process before may have read on after it could not store any more.
     let is_seamless = is_taken_over && tracer.skip_to(before.position);
     if let (false, Some(since)) = (is_seamless, before.until) {

@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     event::{Listener, Record},
     failure::Failure,
     probe::ring::Position,
     report::{Loss, json},
     service::{link::closed::Closed, store::Store},
     session::{FoundConnection, Seen, Session},
+    trace_file::Progress,
     tracer::Audience,
 };
 
@@ -17,6 +18,12 @@ use crate::{
 pub(super) struct Keeper {
     pub(super) store: Store,
     clock: Clock,
+    /// As it was in the last second: putting it together asks the kernel about each program.
+    pub(super) progress: Progress,
+    /// Up to where everything was handed over to be committed.
+    flushed: Position,
+    /// When so many bytes more were read, they are: the ring has no room for many times as much.
+    most: u64,
     /// Somebody listens to events.
     pub(super) is_heard: bool,
     /// Those since they were told last.
@@ -26,8 +33,24 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, is_heard: false, events: Vec::new(), closed: Closed::default() }
+    /// For a ring of so many bytes.
+    pub(super) fn new(store: Store, clock: Clock, ring_size: u32) -> Self {
+        Self {
+            store,
+            clock,
+            progress: Progress::default(),
+            flushed: Position::default(),
+            most: u64::from(ring_size / 8),
+            is_heard: false,
+            events: Vec::new(),
+            closed: Closed::default(),
+        }
+    }
+
+    /// Has everything that was read committed, with the place in the ring that it comes up to.
+    pub(super) fn flush(&mut self, read: Position) {
+        self.flushed = read;
+        self.store.flush(Progress { now: clock::now(), ..self.progress.clone() }, read.0);
     }
 }
 
@@ -64,11 +87,74 @@ impl Audience for Keeper {
         }
     }
 
-    fn settled(&self, read: Position) -> Position {
+    fn settled(&mut self, read: Position) -> Position {
+        // A round over descriptors lasts, and nobody else has it committed meanwhile.
+        if read.0.saturating_sub(self.flushed.0) >= self.most {
+            self.flush(read);
+        }
         read.min(Position(self.store.committed()))
     }
 
     fn relieve(&mut self) -> Result<(), Failure> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, thread::sleep, time::Duration};
+
+    use super::*;
+    use crate::{
+        service::store::{Options, Recording},
+        session::tests::{connect, event, listener, process},
+        trace_file::Header,
+    };
+
+    fn keeper(directory: &Path, ring_size: u32) -> Keeper {
+        let options = Options::new(directory.to_owned(), 16 << 20, Duration::from_hours(1), || {});
+        let mut store = Store::open(options).expect("it can be made");
+        store.start(Header::default(), "boot/pins", 0, Vec::new).expect("it can be written");
+        Keeper::new(store, Clock::booted_at(0), ring_size)
+    }
+
+    /// A long round is read piece by piece, and nobody but this has it committed: the ring gets its room back all the same.
+    #[test]
+    fn what_piles_up_is_committed() {
+        let directory = tempfile::tempdir().expect("a directory can be created");
+        let mut keeper = keeper(directory.path(), 8000);
+        for record in [process(7, Some("/bin/x")), listener(1, "/run/a.sock"), Record::RoundBegins] {
+            keeper.keep(record, None);
+        }
+        assert_eq!(keeper.settled(Position(999)), Position(0));
+        assert_eq!(keeper.flushed, Position(0), "each batch alone is not worth a commit");
+        for piece in 1..20 {
+            keeper.keep(event(piece, 7, connect(piece, 1)), None);
+            let read = Position(piece * 1000);
+            while keeper.settled(read) < read {
+                sleep(Duration::from_millis(1));
+            }
+        }
+        // Without an end in order: what was released is there.
+        drop(keeper);
+        let recordings = Recording::all(directory.path()).expect("it is readable").recordings;
+        assert_eq!(recordings[0].segment().position, 19_000);
+        let mut connections = 0;
+        let read = recordings[0].replay(|record| {
+            connections += u64::from(matches!(record, Record::Event(_)));
+            std::ops::ControlFlow::Continue(())
+        });
+        read.expect("it is readable");
+        assert_eq!(connections, 19);
+    }
+
+    /// However little room there is.
+    #[test]
+    fn the_least_ring_is_enough() {
+        let directory = tempfile::tempdir().expect("a directory can be created");
+        let mut keeper = keeper(directory.path(), 4);
+        while keeper.settled(Position(8)) < Position(8) {
+            sleep(Duration::from_millis(1));
+        }
     }
 }

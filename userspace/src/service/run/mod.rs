@@ -26,12 +26,11 @@ use super::{
     web::process::Web,
 };
 use crate::{
-    clock::{self, Clock},
+    clock::Clock,
     console::say,
     failure::Failure,
     probe::{facts::Machine, pins::Root},
     report::Frame,
-    trace_file::Progress,
     tracer::Tracer,
 };
 use keeper::Keeper;
@@ -96,8 +95,6 @@ struct Service {
     host: String,
     clock: Clock,
     tracer: Tracer<Keeper>,
-    /// As it was in the last second: putting it together asks the kernel about each program.
-    progress: Progress,
     alerts: Alerts,
     sinks: Sinks,
     /// What delivers to webhooks.
@@ -153,8 +150,7 @@ impl Service {
     /// Has everything that was read committed, with the place in the ring that it comes up to.
     fn store(&mut self) {
         let position = self.tracer.position();
-        let progress = Progress { now: clock::now(), ..self.progress.clone() };
-        self.tracer.audience.store.flush(progress, position.0);
+        self.tracer.audience.flush(position);
     }
 
     /// What is known now.

@@ -43,7 +43,7 @@ impl Service {
             self.upkeep.round = now + ROUND_EVERY;
             self.round().await?;
         }
-        self.progress = self.frame();
+        self.tracer.audience.progress = self.frame();
         self.store();
         self.look_after_store();
         self.tracer.settle();
@@ -74,7 +74,7 @@ impl Service {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
         }
         if self.tracer.audience.store.is_due(clock::now()) {
-            let (progress, position) = (self.progress.clone(), self.tracer.position());
+            let (progress, position) = (self.tracer.audience.progress.clone(), self.tracer.position());
             let carry = self.tracer.session.carry();
             if let Err(error) = self.tracer.audience.store.begin_segment(progress, position.0, carry) {
                 say(error);
