@@ -11,6 +11,7 @@ pub mod json;
 pub mod list;
 pub mod live;
 mod markdown;
+pub mod missing;
 mod open;
 pub mod pictures;
 mod sentence;
@@ -25,11 +26,8 @@ use serde::{Deserialize, Serialize};
 
 pub use open::{EndReport, HeldBy, Open, OpenList, Opener, Party};
 
-use count::{agreeing, counted, times};
-
 use crate::{
     attribution::by::By,
-    clock,
     lifecycle::{Connection, EndState},
     session::{Session, Settings, SocketId, Tally},
 };
@@ -126,35 +124,6 @@ pub struct Frame {
     pub skipped_runs: u64,
     /// Further sentences on what is missing.
     pub gaps: Vec<String>,
-}
-
-impl Frame {
-    /// What is missing from the evidence, a sentence each.
-    #[must_use]
-    pub fn missing(&self, session: &Session) -> Vec<String> {
-        let mut missing = self.gaps.clone();
-        missing.extend(self.losses.iter().map(|loss| {
-            format!("{} of the {} hook lost at least {}", loss.what, loss.hook, times(loss.count))
-        }));
-        if session.misfits() > 0 {
-            let events = counted(session.misfits(), "event");
-            missing.push(format!("{events} did not fit what came before"));
-        }
-        let (often, blind) = session.blind();
-        if often > 0 {
-            let often = times(often);
-            missing.push(format!("nothing was watched {often}, for {} in all", clock::human(blind)));
-        }
-        let is_unknown = |end: &EndState| matches!(end, EndState::Unknown);
-        let unknown =
-            session.open().filter(|(_, it)| is_unknown(&it.client) || is_unknown(&it.server)).count();
-        if unknown > 0 {
-            let unknown = unknown as u64;
-            let (connections, have) = (counted(unknown, "connection"), agreeing(unknown, "has", "have"));
-            missing.push(format!("{connections} {have} an end that could not be followed"));
-        }
-        missing
-    }
 }
 
 impl<'s> Report<'s> {

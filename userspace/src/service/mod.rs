@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod config;
+pub mod health;
 pub mod link;
 pub mod metrics;
 pub mod model;

@@ -25,7 +25,7 @@ use crate::{
         ring::{Position, Ring},
         status::Outcome,
     },
-    report::{Frame, Loss, count::counted},
+    report::{Frame, Loss, count::counted, missing::Missing},
     session::{FoundConnection, Notice, Seen, Session},
 };
 use keep::Kind;
@@ -302,14 +302,26 @@ impl<A: Audience> Tracer<A> {
     /// What is missing, besides what the kernel side counts.
     #[must_use]
     pub fn gaps(&self) -> Vec<String> {
-        let hooks = self.probe.hooks.iter().filter(|hook| hook.status != Outcome::Attached);
-        let mut gaps: Vec<_> = hooks
-            .map(|hook| format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()))
-            .collect();
+        let mut gaps = self.unseen();
         if self.undecoded > 0 {
-            gaps.push(format!("{} could not be decoded", counted(self.undecoded, "record")));
+            gaps.push(Missing::Undecoded(self.undecoded).to_string());
         }
         gaps
+    }
+
+    /// What is not seen for want of a hook.
+    #[must_use]
+    pub fn unseen(&self) -> Vec<String> {
+        let hooks = self.probe.hooks.iter().filter(|hook| hook.status != Outcome::Attached);
+        hooks
+            .map(|hook| format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()))
+            .collect()
+    }
+
+    /// Records that could not be decoded.
+    #[must_use]
+    pub const fn undecoded(&self) -> u64 {
+        self.undecoded
     }
 
     /// What surrounds the session now.

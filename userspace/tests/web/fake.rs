@@ -164,6 +164,7 @@ impl Answers for Fake {
         Health {
             status: self.status,
             because: vec!["the attempt hook is not attached".to_owned()],
+            incomplete_because: vec!["events of the accept hook lost at least once".to_owned()],
             hooks: vec![hook],
             uptime_seconds: 7,
             version: "0.1.0".into(),

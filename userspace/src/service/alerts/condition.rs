@@ -14,7 +14,7 @@ pub struct Facts {
     pub sockets: Vec<SocketFacts>,
     /// What was found.
     pub findings: Vec<FindingFacts>,
-    /// Why the tracing is incomplete, a sentence each.
+    /// What is wrong with the tracing now, a sentence each.
     pub degraded: Vec<String>,
 }
 

@@ -4,9 +4,10 @@ use super::condition::{Facts, FindingFacts, SocketFacts};
 use crate::service::snapshot::Snapshot;
 
 impl Facts {
-    /// Takes it from a snapshot. Nothing is left out that any setting could ask for.
+    /// Takes it from a snapshot, and from what is wrong with the tracing now, a sentence each. Nothing is left out that any
+    /// setting could ask for.
     #[must_use]
-    pub fn of(snapshot: &Snapshot) -> Self {
+    pub fn of(snapshot: &Snapshot, trouble: &[String]) -> Self {
         let sockets = snapshot.sockets.iter().map(|socket| SocketFacts {
             path: socket.path.clone(),
             used: socket.slots,
@@ -21,8 +22,7 @@ impl Facts {
             summary: finding.sentence(snapshot.leak_age_ns),
             uncertain: finding.uncertain.clone(),
         });
-        let degraded = snapshot.incomplete_because.clone();
-        Self { sockets: sockets.collect(), findings: findings.collect(), degraded }
+        Self { sockets: sockets.collect(), findings: findings.collect(), degraded: trouble.to_vec() }
     }
 }
 
@@ -46,12 +46,11 @@ mod tests {
         },
     };
 
-    fn facts(session: &Session, second: u64, gaps: &[&str]) -> Facts {
-        let gaps = gaps.iter().map(|gap| (*gap).to_owned()).collect();
-        let frame = Frame { now: second * SECOND, losses: Vec::new(), skipped_runs: 0, gaps };
+    fn facts(session: &Session, second: u64, trouble: &[String]) -> Facts {
+        let frame = Frame { now: second * SECOND, ..Frame::default() };
         let clock = Clock::booted_at(0);
         let around = Surroundings { clock: &clock, host: "host", kernel: "6.1", hooks: &[] };
-        Facts::of(&Snapshot::new(session, &frame, &around))
+        Facts::of(&Snapshot::new(session, &frame, &around), trouble)
     }
 
     /// From connections to what is told: nine in as many minutes, none of which is closed.
@@ -80,7 +79,7 @@ mod tests {
         assert_eq!(kinds, ["finding", "forecast", "slots"], "each once, a full socket last");
         let (_, _, slots, limit) = told[2];
         assert_eq!((slots, limit), (Some(8), Some(10)));
-        let facts = facts(&session, 600, &["a hook is missing"]);
+        let facts = facts(&session, 600, &["a hook is missing".to_owned()]);
         assert_eq!(facts.degraded, ["a hook is missing"]);
         let summary = &facts.findings[0].summary;
         assert!(

@@ -16,7 +16,7 @@ use super::{
     notification::{Kind, Notification},
     sinks::Sinks,
 };
-use crate::clock::nanoseconds;
+use crate::{clock::nanoseconds, service::health};
 
 /// The form of what is saved.
 const VERSION: u32 = 1;
@@ -138,12 +138,13 @@ impl Alerts {
     ///
     /// Verdicts and forecasts rest on what was observed, which begins anew with the service: that they are not there at
     /// first says nothing. They are not over before `settle` has passed, which should be the time that a leak needs to be
-    /// found again, some leak ages.
+    /// found again, some leak ages. Nor is it known when something was lost before: it counts as just now.
     pub fn restore(&mut self, saved: &Saved, now: &Moment, settle: Duration) {
         for SavedAlert { condition, since } in saved.firing.iter().cloned() {
             let settled = match condition.key.kind {
                 Kind::Finding | Kind::Forecast => now.boot_ns.saturating_add(nanoseconds(settle)),
-                Kind::Slots | Kind::Degraded => 0,
+                Kind::Degraded => now.boot_ns.saturating_add(nanoseconds(health::RECENT)),
+                Kind::Slots => 0,
             };
             let phase = Phase::Firing { gone: None, settled };
             self.entries.insert(condition.key.clone(), Entry { condition, since, phase });

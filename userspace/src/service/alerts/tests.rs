@@ -3,7 +3,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
-use crate::{service::config::AlertSettings, verdict::Verdict};
+use crate::{
+    report::{Loss, missing::Missing},
+    service::{config::AlertSettings, health::Watch},
+    verdict::Verdict,
+};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -179,6 +183,63 @@ fn news_is_told_once_when_it_has_held_and_once_when_it_is_over() {
     }
 }
 
+/// Seconds, how many events were lost by then and whether a hook is missing; what is told then.
+type Losses<'a> = &'a [(u64, u64, bool, Option<Status>)];
+
+/// A loss is over when nothing more was lost for a while; what is missing for good is not.
+#[test]
+fn degraded_is_told_while_it_matters() {
+    use Status::{Firing, Resolved};
+    let tables: [Losses<'_>; 4] = [
+        &[
+            (0, 0, false, None),
+            (10, 5, false, None),
+            (40, 5, false, Some(Firing)),
+            (609, 5, false, None),
+            // Ten minutes are over, and then it has to be gone for the quiet period.
+            (610, 5, false, None),
+            (639, 5, false, None),
+            (640, 5, false, Some(Resolved)),
+            (9000, 5, false, None),
+            (9001, 6, false, None),
+            (9031, 6, false, Some(Firing)),
+        ],
+        // More and more, however slowly: it is one.
+        &[
+            (0, 1, false, None),
+            (30, 1, false, Some(Firing)),
+            (599, 2, false, None),
+            (1198, 3, false, None),
+            (1797, 3, false, None),
+            (1798, 3, false, None),
+            (1828, 3, false, Some(Resolved)),
+        ],
+        // A hook is missing for as long as it is.
+        &[
+            (0, 1, true, None),
+            (30, 1, true, Some(Firing)),
+            (99_000, 1, true, None),
+            (99_001, 1, false, None),
+            (99_031, 1, false, Some(Resolved)),
+        ],
+        // One that lasts is no second alert beside one that passes.
+        &[(0, 1, false, None), (30, 1, false, Some(Firing)), (599, 1, true, None), (5000, 1, true, None)],
+    ];
+    for table in tables {
+        let (mut watch, mut alerts) = (Watch::default(), Alerts::new(&settings(), "host".to_owned()));
+        for &(second, lost, is_blind, expected) in table {
+            let loss = Loss { hook: "accept".into(), what: "events".into(), count: lost };
+            let missing = (lost > 0).then_some(Missing::Lost(loss));
+            let mut degraded: Vec<_> =
+                watch.look(at(second).boot_ns, missing.as_slice()).iter().map(Missing::to_string).collect();
+            degraded.extend(is_blind.then(|| "the attempt hook is not attached".to_owned()));
+            let held = conditions(&settings(), &Facts { degraded, ..Facts::default() });
+            let news: Vec<_> = alerts.update(&at(second), &held).into_iter().map(|it| it.status).collect();
+            assert_eq!(news, expected.as_slice(), "after {second} s");
+        }
+    }
+}
+
 #[test]
 fn a_notification_says_what_it_is_about() {
     let mut alerts = Alerts::new(&AlertSettings { quiet: Duration::ZERO, ..settings() }, "web-1".to_owned());
@@ -252,6 +313,15 @@ fn a_restart_neither_repeats_nor_forgets() {
     assert_eq!(kinds(settling.update(&at(1030), &[])), [Kind::Slots]);
     assert!(settling.update(&at(1239), &[]).is_empty());
     assert_eq!(kinds(settling.update(&at(1240), &[])), [Kind::Finding]);
+
+    // When something was lost before is not known.
+    let blind = conditions(&settings(), &Facts { degraded: vec!["lost".to_owned()], ..Facts::default() });
+    let mut blinded = Alerts::new(&settings(), "host".to_owned());
+    assert!(blinded.update(&at(0), &blind).is_empty());
+    assert_eq!(blinded.update(&at(30), &blind).len(), 1);
+    let mut blinded = restarted(&blinded, 1000, 0);
+    assert!(blinded.update(&at(1000), &[]).is_empty() && blinded.update(&at(1599), &[]).is_empty());
+    assert_eq!(kinds(blinded.update(&at(1600), &[])), [Kind::Degraded]);
 
     // Once it was found, it is over as usual.
     let mut again = restarted(&alerts, 1000, 240);

@@ -59,8 +59,10 @@ pub trait Answers {
 pub struct Health {
     /// How it is.
     pub status: HealthStatus,
-    /// Why it is not well, a sentence each.
+    /// Why it is not well now, a sentence each.
     pub because: Vec<String>,
+    /// What is missing since counting began, long ago or not, a sentence each.
+    pub incomplete_because: Vec<String>,
     /// How each hook came out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<HookReport>,
@@ -99,7 +101,7 @@ pub enum HealthStatus {
     Starting,
     /// Everything works.
     Ok,
-    /// It traces, and something is missing.
+    /// It traces, and something is not seen, or was lost within [`super::super::health::RECENT`].
     Degraded,
 }
 

@@ -19,9 +19,11 @@ use crate::{
         plan::Hook,
         ring::Position,
     },
+    report::missing::Missing,
     service::{
-        alerts::{Alerts, Moment, Saved, Sinks},
+        alerts::{Alerts, Delivery, Moment, Saved, Sinks},
         config::Config,
+        health::Watch,
         metrics::Metrics,
         store::{Options, Store},
     },
@@ -37,7 +39,17 @@ struct Before {
     session: Session,
     /// Up to when it is complete: nanoseconds since boot. None if there was none.
     until: Option<u64>,
+    /// What was missing by then.
+    missing: Vec<Missing>,
     position: Position,
+}
+
+impl Before {
+    /// What was missing then is no news. A kernel side that begins anew counts its losses anew.
+    fn watch(&self, is_taken_over: bool) -> Watch {
+        let counts_on = |missing: &&Missing| is_taken_over || !matches!(missing, Missing::Lost(_));
+        Watch::new(self.missing.iter().filter(counts_on).cloned().collect())
+    }
 }
 
 impl Service {
@@ -57,6 +69,7 @@ impl Service {
         let session = &before.session;
         let header = tracer::header(&machine, &probe, &session.selection, session.settings(), &clock);
         let is_taken_over = probe.is_taken_over();
+        let watch = before.watch(is_taken_over);
         let position = if is_taken_over { before.position } else { Position::default() };
         if let Err(error) = store.start(header, &source, position.0, || session.carry()) {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
@@ -69,6 +82,8 @@ impl Service {
         let alerts = Alerts::new(&config.alerts, host.clone());
         let mut service = Self {
             upkeep: Due::new(),
+            watch,
+            trouble: Vec::new(),
             notifier: Notifier::new(),
             web,
             metrics: Metrics::default(),
@@ -85,11 +100,7 @@ impl Service {
             config,
             _root: root,
         };
-        service.restore_alerts();
-        for delivery in deliveries {
-            service.deliveries.spawn(delivery.run());
-        }
-        service.store();
+        service.take_up(deliveries);
         let how = if is_taken_over { "the kernel was tracing meanwhile" } else { "tracing begins" };
         tracing::info!(
             "watching {}: {how}",
@@ -100,7 +111,7 @@ impl Service {
     }
 
     /// What was told before, and what was not delivered.
-    fn restore_alerts(&mut self) {
+    fn take_up(&mut self, deliveries: Vec<Delivery>) {
         match Saved::read(&self.alerts_path()) {
             Ok(saved) => {
                 self.alerts.restore(&saved, &Moment::now(), self.config.leak_age.saturating_mul(SETTLE));
@@ -108,6 +119,11 @@ impl Service {
             }
             Err(error) => say(error),
         }
+        for delivery in deliveries {
+            self.deliveries.spawn(delivery.run());
+        }
+        self.look_at_health();
+        self.store();
     }
 }
 
@@ -215,13 +231,15 @@ fn restore(
             session.feed(record);
         }) {
             Ok(()) => {
-                let until = Some(recording.progress().now);
-                return Ok(Before { session, until, position: Position(position) });
+                let progress = recording.progress();
+                let (until, missing) = (Some(progress.now), progress.amounts(&session));
+                return Ok(Before { session, until, missing, position: Position(position) });
             }
             Err(error) => say(error),
         }
     }
-    Ok(Before { session: empty(settings), until: None, position: Position(position) })
+    let session = empty(settings);
+    Ok(Before { session, until: None, missing: Vec::new(), position: Position(position) })
 }
 
 /// What a session is judged by.

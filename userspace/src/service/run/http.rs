@@ -111,11 +111,12 @@ impl Answers for Service {
     }
 
     fn health(&mut self) -> Health {
-        let because = self.frame().missing(&self.tracer.session);
+        let because = self.trouble.clone();
         let age = clock::now().saturating_sub(self.began);
         Health {
             status: if because.is_empty() { HealthStatus::Ok } else { HealthStatus::Degraded },
             because,
+            incomplete_because: self.frame().missing(&self.tracer.session),
             hooks: self.tracer.probe.hooks.iter().map(HookReport::from).collect(),
             uptime_seconds: age / 1_000_000_000,
             version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),

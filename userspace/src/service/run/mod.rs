@@ -21,6 +21,7 @@ use tokio::{
 use super::{
     alerts::{Alerts, Sinks},
     config::Config,
+    health::Watch,
     metrics::Metrics,
     snapshot::{Snapshot, Surroundings},
     web::process::Web,
@@ -30,7 +31,7 @@ use crate::{
     console::say,
     failure::Failure,
     probe::{facts::Machine, pins::Root},
-    report::Frame,
+    report::{Frame, missing::Missing},
     tracer::Tracer,
 };
 use keeper::Keeper;
@@ -100,6 +101,9 @@ struct Service {
     /// What delivers to webhooks.
     deliveries: JoinSet<()>,
     upkeep: upkeep::Due,
+    watch: Watch,
+    /// What is wrong with the tracing now, a sentence each.
+    trouble: Vec<String>,
     notifier: notify::Notifier,
     /// The process that answers HTTP.
     web: Option<Web>,
@@ -169,7 +173,7 @@ impl Service {
         let mut frame = self.tracer.frame();
         let unstored = self.tracer.audience.store.unstored();
         if unstored > 0 {
-            frame.gaps.push(format!("{unstored} records could not be stored"));
+            frame.gaps.push(Missing::Unstored(unstored).to_string());
         }
         frame
     }

@@ -9,6 +9,7 @@ use crate::{
     clock,
     console::say,
     failure::Failure,
+    report::missing::Missing,
     service::{
         alerts::{self, Facts, Moment, Saved},
         snapshot::Snapshot,
@@ -46,6 +47,7 @@ impl Service {
         self.tracer.audience.progress = self.frame();
         self.store();
         self.look_after_store();
+        self.look_at_health();
         self.tracer.settle();
         if now >= self.upkeep.judge {
             self.upkeep.judge = now + JUDGE_EVERY;
@@ -68,6 +70,20 @@ impl Service {
         Ok(())
     }
 
+    /// Finds out what is wrong now: what lasts, and what was lost lately.
+    pub(super) fn look_at_health(&mut self) {
+        let (tracer, store) = (&self.tracer, &self.tracer.audience.store);
+        let mut amounts = tracer.frame().amounts(&tracer.session);
+        let own = [Missing::Undecoded(tracer.undecoded()), Missing::Unstored(store.unstored())];
+        amounts.extend(own.into_iter().filter(|missing| missing.amount() > 0));
+        self.trouble = tracer.unseen();
+        if !store.is_writing() {
+            self.trouble.push("nothing is stored; the log says why".to_owned());
+        }
+        let recent = self.watch.look(clock::now(), &amounts);
+        self.trouble.extend(recent.iter().map(Missing::to_string));
+    }
+
     /// Tells what became of writing, and begins a new segment when it is time.
     fn look_after_store(&mut self) {
         if let Some(error) = self.tracer.audience.store.status() {
@@ -84,7 +100,7 @@ impl Service {
 
     /// Tells what is news.
     fn alert(&mut self, snapshot: &Snapshot) {
-        let conditions = alerts::conditions(&self.config.alerts, &Facts::of(snapshot));
+        let conditions = alerts::conditions(&self.config.alerts, &Facts::of(snapshot, &self.trouble));
         for notification in self.alerts.update(&Moment::now(), &conditions) {
             self.sinks.send(&notification);
         }
