@@ -36,6 +36,22 @@ impl<A: Audience> Tracer<A> {
         self.arm_stacks()
     }
 
+    /// Has stacks taken by another policy from now on.
+    ///
+    /// # Errors
+    /// If the kernel side cannot be told.
+    pub fn change_stacks(&mut self, policy: StackPolicy) -> Result<(), Failure> {
+        self.stacks = policy;
+        if policy != StackPolicy::Off {
+            self.source.look_for_interpreters();
+        }
+        for (key, interpreter) in self.source.take_interpreters() {
+            self.probe.control.tell_interpreter(key, interpreter);
+        }
+        self.probe.control.take_stacks(policy == StackPolicy::On)?;
+        Ok(())
+    }
+
     /// With `--stacks=auto`: has stacks taken from when half the slots of a socket are used.
     fn arm_stacks(&mut self) -> Result<(), Failure> {
         if self.stacks != StackPolicy::Auto || self.probe.control.takes_stacks() {

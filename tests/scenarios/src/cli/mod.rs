@@ -13,6 +13,7 @@ mod output;
 mod pipes;
 mod recording;
 mod refusals;
+mod reload;
 pub(crate) mod service;
 mod stacks;
 mod targets;
@@ -92,6 +93,7 @@ pub const ALL: &[Case] = &[
     case!("recording-replays", recording::replays),
     measuring_case!("recording-killed", killed::killed),
     case!("service-answers", service::answers),
+    case!("service-reload", reload::reload),
     measuring_case!("service-restart", service::restart),
     case!("recording-refused", recording::refused),
     case!("fail-on", recording::fail_on),

@@ -36,7 +36,7 @@ const MOST_HELD: usize = 40;
 /// Where it answers.
 pub(crate) const ADDRESS: &str = "127.0.0.1:9436";
 /// Where figures are sent to.
-const COLLECTOR: &str = "127.0.0.1:4318";
+pub(super) const COLLECTOR: &str = "127.0.0.1:4318";
 /// A service that is not ready by then never will be.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -134,8 +134,10 @@ fn load(door: &Door, is_over: &AtomicBool) -> anyhow::Result<Truth> {
 /// A service with its configuration and store.
 pub(crate) struct Service<'a> {
     bench: &'a Bench<'a>,
-    config: String,
+    pub(super) config: String,
     store: String,
+    /// What is set of it besides where it is.
+    store_settings: String,
     /// Where it says that it is ready, as to systemd.
     notify: UnixDatagram,
     notify_path: String,
@@ -148,7 +150,7 @@ impl<'a> Service<'a> {
     }
 
     /// Everything but the store is configured.
-    fn configure(bench: &'a Bench<'a>, settings: &str) -> anyhow::Result<Self> {
+    pub(super) fn configure(bench: &'a Bench<'a>, settings: &str) -> anyhow::Result<Self> {
         Self::with_store(bench, settings, "")
     }
 
@@ -162,8 +164,16 @@ impl<'a> Service<'a> {
         let notify_path = bench.path("notify.sock");
         let notify = UnixDatagram::bind(&notify_path)?;
         notify.set_read_timeout(Some(PATIENCE))?;
-        fs::write(&config, format!("{settings}\n[store]\ndirectory = {store:?}\n{store_settings}"))?;
-        Ok(Self { bench, config, store, notify, notify_path })
+        let store_settings = store_settings.to_owned();
+        let service = Self { bench, config, store, store_settings, notify, notify_path };
+        service.write(settings)?;
+        Ok(service)
+    }
+
+    /// Writes another configuration.
+    pub(super) fn write(&self, settings: &str) -> anyhow::Result<()> {
+        let Self { config, store, store_settings, .. } = self;
+        Ok(fs::write(config, format!("{settings}\n[store]\ndirectory = {store:?}\n{store_settings}"))?)
     }
 
     /// Starts it and waits until it is ready.
@@ -218,16 +228,16 @@ pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
     let opened = |count: usize| {
         format!("sockleak_opened_total{{socket={path:?},program={:?}}} {count}", own_program())
     };
-    wait_for(|| Ok(get("/metrics")?.contains(&opened(5 + SLOTS * 3 / 4))))?;
+    wait_for(|| Ok(get(ADDRESS, "/metrics")?.contains(&opened(5 + SLOTS * 3 / 4))))?;
     wait_for(|| Ok(collector.opened(&path, &own_program())? == 5 + SLOTS as i64 * 3 / 4))?;
     ensure!(!Path::new(&alerts).exists(), "an alert of: {}", fs::read_to_string(&alerts)?);
     held.push(door.connect()?);
     let said = || fs::read_to_string(&alerts).unwrap_or_default();
     wait_for(|| Ok(said().contains("\"firing\"")))?;
-    let connections: Value = serde_json::from_str(&get("/api/v1/connections?limit=3")?)?;
+    let connections: Value = serde_json::from_str(&get(ADDRESS, "/api/v1/connections?limit=3")?)?;
     ensure!(connections["total"] == held.len(), "of {} connections HTTP says: {connections}", held.len());
     ensure!(connections["connections"][0]["argv"].is_null(), "a command line is told: {connections}");
-    ensure!(get("/healthz")?.contains("\"ok\""), "not well: {}", get("/healthz")?);
+    ensure!(get(ADDRESS, "/healthz")?.contains("\"ok\""), "not well: {}", get(ADDRESS, "/healthz")?);
     tells_stories(&path)?;
     drop(held);
     wait_for(|| Ok(said().contains("\"resolved\"")))?;
@@ -241,18 +251,19 @@ pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
     running.child.signal(Signal::SIGHUP)?;
     let log = || fs::read_to_string(&running.stderr).unwrap_or_default();
     wait_for(|| Ok(log().contains("the configuration stays as it was")))?;
-    ensure!(get("/metrics")?.contains(&opened(5 + SLOTS * 3 / 4 + 1)), "the figures are gone");
+    ensure!(get(ADDRESS, "/metrics")?.contains(&opened(5 + SLOTS * 3 / 4 + 1)), "the figures are gone");
     running.end_by(Signal::SIGTERM)?.expect(0)?;
     bench.run(bench.sockleak().arg("detach"))?.expect(0)
 }
 
 /// What was opened, accepted and closed at both ends is told to its end, and shown to browsers.
 fn tells_stories(path: &str) -> anyhow::Result<()> {
-    let closed =
-        || -> anyhow::Result<Value> { Ok(serde_json::from_str(&get("/api/v1/connections?state=closed")?)?) };
+    let closed = || -> anyhow::Result<Value> {
+        Ok(serde_json::from_str(&get(ADDRESS, "/api/v1/connections?state=closed")?)?)
+    };
     wait_for(|| Ok(closed()?["total"] == 5))?;
     let id = closed()?["connections"][0]["connection"].clone();
-    let story: Value = serde_json::from_str(&get(&format!("/api/v1/connections/{id}"))?)?;
+    let story: Value = serde_json::from_str(&get(ADDRESS, &format!("/api/v1/connections/{id}"))?)?;
     let own = (Value::from(own_program()), Value::from(std::process::id()));
     for who in ["opened_by", "accepted_by"] {
         let told = &story[who];
@@ -270,17 +281,22 @@ fn tells_stories(path: &str) -> anyhow::Result<()> {
         ("/socket".to_owned() + "?path=" + path, format!("href=\"/connection/{id}\"")),
         (format!("/connection/{id}"), "closed at both ends".to_owned()),
     ] {
-        let shown = get(&page)?;
+        let shown = get(ADDRESS, &page)?;
         ensure!(shown.contains(&says), "{page} does not show {says}: {shown}");
     }
     Ok(())
 }
 
 /// What the service answers.
-pub(crate) fn get(path: &str) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(ADDRESS)?;
+pub(crate) fn get(address: &str, path: &str) -> anyhow::Result<String> {
+    get_with(address, path, "")
+}
+
+/// The same for a request with further headers, each with its end of line.
+pub(super) fn get_with(address: &str, path: &str, headers: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").context("no answer")?;
@@ -289,13 +305,13 @@ pub(crate) fn get(path: &str) -> anyhow::Result<String> {
 }
 
 /// The path of this program, as it is reported.
-fn own_program() -> String {
+pub(super) fn own_program() -> String {
     let path = fs::read_link("/proc/self/exe").unwrap_or_default();
     path.to_string_lossy().into_owned()
 }
 
 /// Waits until something is so.
-fn wait_for(is_so: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+pub(super) fn wait_for(is_so: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {
         // Nobody may answer yet.

@@ -117,7 +117,7 @@ fn check(after: &Truth, before: &Truth, load: &Load, service: &Service<'_>) -> a
     let begun = Instant::now();
     // What happened last may be on its way.
     let snapshot = loop {
-        let snapshot: Value = serde_json::from_str(&get("/api/v1/snapshot")?)?;
+        let snapshot: Value = serde_json::from_str(&get(ADDRESS, "/api/v1/snapshot")?)?;
         if sum(&snapshot, "opened")? >= opened || begun.elapsed() > Duration::from_secs(60) {
             break snapshot;
         }

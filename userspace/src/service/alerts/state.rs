@@ -138,13 +138,16 @@ impl Alerts {
     ///
     /// Verdicts and forecasts rest on what was observed, which begins anew with the service: that they are not there at
     /// first says nothing. They are not over before `settle` has passed, which should be the time that a leak needs to be
-    /// found again, some leak ages. Nor is it known when something was lost before: it counts as just now.
+    /// found again, some leak ages. Nor is it known when something was lost before: it counts as just now. With
+    /// a `settle` of zero nothing begins anew.
     pub fn restore(&mut self, saved: &Saved, now: &Moment, settle: Duration) {
         for SavedAlert { condition, since } in saved.firing.iter().cloned() {
             let settled = match condition.key.kind {
                 Kind::Finding | Kind::Forecast => now.boot_ns.saturating_add(nanoseconds(settle)),
-                Kind::Degraded => now.boot_ns.saturating_add(nanoseconds(health::RECENT)),
-                Kind::Slots => 0,
+                Kind::Degraded if !settle.is_zero() => {
+                    now.boot_ns.saturating_add(nanoseconds(health::RECENT))
+                }
+                Kind::Slots | Kind::Degraded => 0,
             };
             let phase = Phase::Firing { gone: None, settled };
             self.entries.insert(condition.key.clone(), Entry { condition, since, phase });

@@ -319,7 +319,7 @@ fn a_restart_neither_repeats_nor_forgets() {
     let mut blinded = Alerts::new(&settings(), "host".to_owned());
     assert!(blinded.update(&at(0), &blind).is_empty());
     assert_eq!(blinded.update(&at(30), &blind).len(), 1);
-    let mut blinded = restarted(&blinded, 1000, 0);
+    let mut blinded = restarted(&blinded, 1000, 1);
     assert!(blinded.update(&at(1000), &[]).is_empty() && blinded.update(&at(1599), &[]).is_empty());
     assert_eq!(kinds(blinded.update(&at(1600), &[])), [Kind::Degraded]);
 

@@ -61,7 +61,7 @@ impl Service {
         let (sinks, deliveries) = Sinks::open(&config.alerts.sinks).context("alerts cannot be sent")?;
         let probe = attach(&config, &machine, root.as_ref(), &store)?;
         let host = tracer::host_name();
-        let web = http::prepare(&config, &host)?;
+        let (web, listening) = http::prepare(&config, &host)?;
         let source = source(&machine, &probe);
         let clock = Clock::read();
         let settings = settings(&config);
@@ -86,6 +86,7 @@ impl Service {
             trouble: Vec::new(),
             notifier: Notifier::new(),
             web,
+            listening,
             metrics: Metrics::default(),
             sending,
             began: clock::now(),

@@ -40,6 +40,14 @@ impl Minutes {
         Self { rollup: Rollup::default(), history, prune: Instant::now() }
     }
 
+    /// For how long they are kept from now on. What is older is removed soon.
+    pub(super) fn keep(&mut self, keep: Duration) {
+        self.prune = Instant::now();
+        if let Some(history) = &mut self.history {
+            history.keep(keep);
+        }
+    }
+
     /// How full a socket was.
     ///
     /// # Errors

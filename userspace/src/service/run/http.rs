@@ -8,9 +8,10 @@ use super::Service;
 use crate::{
     attribution::by::By,
     clock,
+    console::say,
     failure::Failure,
     service::{
-        config::{Config, Listen, TokenFile},
+        config::{Config, HttpSettings, Listen, TokenFile},
         link::{
             Answers, Asked, Settings,
             answer::{Health, HealthStatus, HookReport, Series},
@@ -26,31 +27,74 @@ use crate::{
 };
 
 /// Listens, and gets the web process ready. None if nobody is to be answered. To be called while the privileges are there.
-pub(super) fn prepare(config: &Config, host: &str) -> Result<Option<Web>, Failure> {
-    let addresses = config.http.listen.iter().map(|listen| match listen {
-        Listen::Tcp(address) => Address::Tcp(*address),
-        Listen::Unix(path) => Address::Unix(path.clone()),
-    });
-    let listeners = addresses.map(|address| {
-        let bound = bind(&address);
-        bound.with_context(|| format!("{address} cannot be listened on; change listen in [http], or free it"))
-    });
-    let listeners: Vec<OwnedFd> = listeners.collect::<Result<_, _>>()?;
-    if listeners.is_empty() {
-        return Ok(None);
+pub(super) fn prepare(config: &Config, host: &str) -> Result<(Option<Web>, Listening), Failure> {
+    let listening = Listening::default().change(&config.http.listen, patient);
+    let listening = listening.map_err(anyhow::Error::new)?;
+    if config.http.listen.is_empty() {
+        return Ok((None, listening));
     }
-    let token = config.http.token.as_ref().map(TokenFile::read).transpose().map_err(Failure::Usage)?;
-    let settings = Settings {
+    let settings = settings(&config.http, host, config.by).map_err(Failure::Usage)?;
+    let listeners = listening.descriptors().context("addresses cannot be listened on")?;
+    let web = Web::new("/proc/self/exe".into(), listeners, settings);
+    let web = web.context("the process that answers HTTP cannot be made ready")?;
+    Ok((Some(web), listening))
+}
+
+/// How to serve.
+fn settings(http: &HttpSettings, host: &str, by: By) -> Result<Settings, String> {
+    let token = http.token.as_ref().map(TokenFile::read).transpose()?;
+    Ok(Settings {
         names: vec![host.to_owned()],
         token: token.map(|token| token.secret().to_owned()),
-        names_are_private: config.by == By::Cmdline,
-    };
-    let web = Web::new("/proc/self/exe".into(), listeners, settings);
-    Ok(Some(web.context("the process that answers HTTP cannot be made ready")?))
+        names_are_private: by == By::Cmdline,
+    })
+}
+
+/// The addresses that are listened on.
+#[derive(Debug, Default)]
+pub(super) struct Listening(Vec<(Listen, OwnedFd)>);
+
+/// An address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("{}; change listen in [http], or free it", self.what())]
+struct ListenError {
+    address: Address,
+    cause: io::Error,
+}
+
+impl ListenError {
+    fn what(&self) -> String {
+        format!("{} cannot be listened on ({})", self.address, self.cause)
+    }
+}
+
+impl Listening {
+    /// Listens on these addresses, of which those that are listened on already are kept.
+    fn change(
+        &self,
+        addresses: &[Listen],
+        bind: impl Fn(&Address) -> io::Result<OwnedFd>,
+    ) -> Result<Self, ListenError> {
+        let listen = |listen: &Listen| {
+            let address = match listen {
+                Listen::Tcp(address) => Address::Tcp(*address),
+                Listen::Unix(path) => Address::Unix(path.clone()),
+            };
+            let known = self.0.iter().find(|(known, _)| known == listen);
+            let listener = known.map_or_else(|| bind(&address), |(_, listener)| listener.try_clone());
+            let listener = listener.map_err(|cause| ListenError { address, cause })?;
+            Ok((listen.clone(), listener))
+        };
+        Ok(Self(addresses.iter().map(listen).collect::<Result<_, _>>()?))
+    }
+
+    fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
+        self.0.iter().map(|(_, listener)| listener.try_clone()).collect()
+    }
 }
 
 /// The web process of a service that was killed lets go of its addresses when it notices.
-fn bind(address: &Address) -> io::Result<OwnedFd> {
+fn patient(address: &Address) -> io::Result<OwnedFd> {
     const TIMES: u32 = 20;
     const PAUSE: Duration = Duration::from_millis(100);
     let mut bound = address.bind();
@@ -73,6 +117,43 @@ pub(super) async fn next(web: &mut Option<Web>) -> Asked {
 }
 
 impl Service {
+    /// Serves as new settings say, from now on. False, with a sentence, if that cannot be: then all is as before.
+    pub(super) fn change_http(&mut self, http: &HttpSettings) -> bool {
+        let changed = self.try_change_http(http);
+        if let Err(error) = &changed {
+            say(format_args!("{error}; [http] stays as it was"));
+        }
+        changed.is_ok()
+    }
+
+    fn try_change_http(&mut self, http: &HttpSettings) -> Result<(), String> {
+        if http.listen.is_empty() {
+            (self.web, self.listening) = (None, Listening::default());
+            return Ok(());
+        }
+        let Some(web) = &mut self.web else {
+            return Err(
+                "HTTP was off, and the privileges to start it are given up; restart the service".to_owned()
+            );
+        };
+        // What is grouped by is chosen when the service starts.
+        let settings = settings(http, &self.host, self.tracer.session.settings().by)?;
+        let mut listeners = None;
+        if http.listen != self.config.http.listen {
+            let listening = self.listening.change(&http.listen, Address::bind);
+            let listening = listening.map_err(|error| match error.cause.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    format!("{}: the privileges for that are given up; restart the service", error.what())
+                }
+                _ => error.to_string(),
+            })?;
+            listeners = Some(listening.descriptors().map_err(|error| error.to_string())?);
+            self.listening = listening;
+        }
+        web.change(listeners, settings);
+        Ok(())
+    }
+
     pub(super) fn answer(&mut self, asked: &Asked) {
         let answer = respond(self, &asked.question);
         if let Some(web) = &mut self.web {
@@ -144,4 +225,44 @@ impl Answers for Service {
 fn size(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.metadata().ok()).map(|it| it.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    fn tcp(port: u16) -> Listen {
+        Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    /// What is listened on already is not given up for a moment, and cannot be taken twice.
+    #[test]
+    fn addresses_that_stay_are_kept() {
+        let bound = |_: &Address| Address::Tcp(([127, 0, 0, 1], 0).into()).bind();
+        let first = Listening::default().change(&[tcp(1), tcp(2)], bound).expect("they are free");
+        let names = |listening: &Listening| {
+            let descriptors = listening.descriptors().expect("there are descriptors").into_iter();
+            descriptors
+                .map(|it| std::net::TcpListener::from(it).local_addr().expect("it listens"))
+                .collect::<Vec<_>>()
+        };
+        let wanted = std::cell::RefCell::new(Vec::new());
+        let asked = |address: &Address| {
+            wanted.borrow_mut().push(address.clone());
+            bound(address)
+        };
+        let second = first.change(&[tcp(2), tcp(3)], asked).expect("they are free");
+        assert_eq!(wanted.into_inner(), [Address::Tcp(([127, 0, 0, 1], 3).into())]);
+        assert_eq!(names(&second)[0], names(&first)[1]);
+
+        let refused = |_: &Address| Err(io::ErrorKind::PermissionDenied.into());
+        let said = second.change(&[tcp(2), tcp(80)], refused).expect_err("it is refused").to_string();
+        assert_eq!(
+            said,
+            "127.0.0.1:80 cannot be listened on (permission denied); change listen in [http], or free it"
+        );
+        assert!(second.change(&[tcp(3)], refused).is_ok());
+    }
 }

@@ -107,6 +107,7 @@ struct Service {
     notifier: notify::Notifier,
     /// The process that answers HTTP.
     web: Option<Web>,
+    listening: http::Listening,
     metrics: Metrics,
     /// Whom figures are sent to.
     sending: Option<otlp::Sending>,

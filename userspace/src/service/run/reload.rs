@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Service, begin};
+use super::{Service, begin, otlp::Sending};
 use crate::{
     console::say,
     failure::Failure,
     service::{
         alerts::{Alerts, Moment, Saved, Sinks},
-        config::Config,
+        config::{Config, StoreSettings},
     },
 };
 
@@ -16,15 +16,23 @@ impl Service {
     /// Reads the configuration again. A bad one is refused with a sentence, and the old one stays. What is tracked stays tracked:
     /// sockets that are looked for no more are followed until their connections are closed.
     pub(super) async fn reload(&mut self) -> Result<(), Failure> {
-        let config = match Config::load(&self.config.path) {
+        let mut config = match Config::load(&self.config.path) {
             Ok(config) => config,
             Err(error) => {
                 say(format_args!("{error}; the configuration stays as it was"));
                 return Ok(());
             }
         };
-        self.tell_what_needs_a_restart(&config);
-        self.renew_alerts(&config);
+        self.postpone(&mut config);
+        self.renew_alerts(&mut config);
+        self.renew_store(&config.store);
+        self.renew_sending(&mut config);
+        if !self.change_http(&config.http) {
+            config.http = self.config.http.clone();
+        }
+        if config.stacks != self.config.stacks {
+            self.tracer.change_stacks(config.stacks)?;
+        }
         let selection = begin::selection(&config, &self.machine);
         self.tracer.session.reconfigure(selection, config.limits());
         self.tracer.probe.reconsider()?;
@@ -35,26 +43,49 @@ impl Service {
         Ok(())
     }
 
-    fn tell_what_needs_a_restart(&self, config: &Config) {
+    /// What takes effect when the service is restarted stays as it is until then.
+    fn postpone(&self, config: &mut Config) {
         let old = &self.config;
         let changed = [
-            ("[store]", old.store != config.store),
-            ("[probe]", format!("{:?}", old.probe) != format!("{:?}", config.probe)),
-            ("[http]", old.http != config.http),
-            ("[otlp]", old.otlp != config.otlp),
-            ("stacks", old.stacks != config.stacks),
             ("leak_age", old.leak_age != config.leak_age),
             ("by", old.by != config.by),
+            ("directory in [store]", old.store.directory != config.store.directory),
+            ("[probe]", format!("{:?}", old.probe) != format!("{:?}", config.probe)),
         ];
         for (what, _) in changed.into_iter().filter(|(_, changed)| *changed) {
             say(format_args!(
                 "{what} of the configuration changed: that takes effect when the service is restarted"
             ));
         }
+        (config.leak_age, config.by, config.probe) = (old.leak_age, old.by, old.probe);
+        config.store.directory.clone_from(&old.store.directory);
+    }
+
+    fn renew_store(&mut self, settings: &StoreSettings) {
+        let old = &self.config.store;
+        if (old.max_bytes, old.keep) != (settings.max_bytes, settings.keep) {
+            self.tracer.audience.store.keep(settings.max_bytes, settings.keep);
+        }
+        if old.history_keep != settings.history_keep {
+            self.minutes.keep(settings.history_keep);
+        }
+    }
+
+    fn renew_sending(&mut self, config: &mut Config) {
+        if self.config.otlp == config.otlp {
+            return;
+        }
+        match Sending::begin(config.otlp.as_ref()) {
+            Ok(sending) => self.sending = sending,
+            Err(error) => {
+                say(format_args!("{error}; [otlp] stays as it was"));
+                config.otlp.clone_from(&self.config.otlp);
+            }
+        }
     }
 
     /// What was told stays told.
-    fn renew_alerts(&mut self, config: &Config) {
+    fn renew_alerts(&mut self, config: &mut Config) {
         if self.config.alerts == config.alerts {
             return;
         }
@@ -70,7 +101,10 @@ impl Service {
                     self.deliveries.spawn(delivery.run());
                 }
             }
-            Err(error) => say(format_args!("{error}; alerts stay as they were")),
+            Err(error) => {
+                say(format_args!("{error}; alerts stay as they were"));
+                config.alerts.clone_from(&self.config.alerts);
+            }
         }
     }
 }

@@ -59,9 +59,12 @@ impl Options {
     /// `keep` after it was written to last. A thread that writes calls `settle` first, to give up privileges.
     #[must_use]
     pub fn new(directory: PathBuf, max_bytes: u64, keep: Duration, settle: fn()) -> Self {
-        let segment = (max_bytes / 8).max(SMALLEST);
-        Self { directory, bounds: Bounds::new(max_bytes, keep, segment), settle }
+        Self { directory, bounds: bounds(max_bytes, keep), settle }
     }
+}
+
+fn bounds(max_bytes: u64, keep: Duration) -> Bounds {
+    Bounds::new(max_bytes, keep, (max_bytes / 8).max(SMALLEST))
 }
 
 /// A store that this process writes to. Nobody else does while it lives.
@@ -77,6 +80,8 @@ pub struct Store {
     current: Option<Current>,
     /// What segments have in common; None before the first.
     source: Option<(Header, String)>,
+    /// The bounds changed since the last segment began.
+    is_renewed: bool,
     /// Where the ring buffer is released up to when nothing is stored.
     flushed: u64,
     /// Up to when records came: nanoseconds since boot.
@@ -108,6 +113,7 @@ impl Store {
             known: Known::new(),
             current: None,
             source: None,
+            is_renewed: false,
             flushed: 0,
             now: 0,
             stopped: None,
@@ -224,6 +230,13 @@ impl Store {
         self.current.as_ref().map_or(self.flushed, committed)
     }
 
+    /// Keeps so much from now on, as [`Options::new`] has it. A new segment is due then, as which begins what is too much is
+    /// deleted.
+    pub fn keep(&mut self, max_bytes: u64, keep: Duration) {
+        self.options.bounds = bounds(max_bytes, keep);
+        self.is_renewed = true;
+    }
+
     /// What ended writing, once; to be asked every second. The same error is not told again after a vain attempt.
     pub fn status(&mut self) -> Option<StoreError> {
         let error = self.current.as_mut()?.writer.status()?;
@@ -245,7 +258,7 @@ impl Store {
         self.unstored
     }
 
-    /// Should a new segment begin: because the present one is old or large, or because writing ended a minute ago? Best asked
+    /// Should a new segment begin: because the present one is old or large, the bounds changed, or writing ended a minute ago? Best asked
     /// between rounds over descriptors. `now` is in nanoseconds since boot.
     #[must_use]
     pub fn is_due(&self, now: u64) -> bool {
@@ -256,7 +269,7 @@ impl Store {
         let (bytes, carried) = (bytes.load(Ordering::Relaxed), carried.load(Ordering::Relaxed));
         // Where what is open fills a segment by itself, each gets as much again.
         let is_full = bytes >= self.options.bounds.segment && bytes >= carried.saturating_mul(2);
-        is_full || now.saturating_sub(current.started) >= DAY
+        is_full || self.is_renewed || now.saturating_sub(current.started) >= DAY
     }
 
     /// Begins a segment with `carry`, which leads to what is open after the last record. If the one before is still written to,
@@ -326,6 +339,7 @@ impl Store {
     /// Number, start and counts of the segment that comes next.
     fn next(&mut self, beginning: &Beginning) -> (PathBuf, u64, Work) {
         self.number += 1;
+        self.is_renewed = false;
         let path = directory::segment(&self.options.directory, self.number);
         beginning.carry.iter().for_each(|record| self.known.learn(record));
         (path, beginning.header.started, Work::new(beginning.segment.position))

@@ -82,8 +82,14 @@ impl History {
         };
         let names = |table| Names::read(&connection, table).map_err(|error| failure(&path, &error));
         let (sockets, programs) = (names("socket")?, names("program")?);
-        let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
-        Ok(Self { path, sockets, programs, connection, keep, most_bytes: MOST_BYTES })
+        let mut history = Self { path, sockets, programs, connection, keep: 0, most_bytes: MOST_BYTES };
+        history.keep(keep);
+        Ok(history)
+    }
+
+    /// For how long minutes are kept from now on: see [`History::prune`].
+    pub fn keep(&mut self, keep: Duration) {
+        self.keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
     }
 
     /// Adds a minute. What is there of it already, as after a step of the clock, is added up. Sockets beyond the first 1024 are

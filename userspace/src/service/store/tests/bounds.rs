@@ -102,3 +102,33 @@ fn what_is_open_may_be_more_than_a_segment() {
     // It gets as much again before the next one.
     assert!(!service.store.is_due(time(2)));
 }
+
+#[test]
+fn other_bounds_hold_from_the_next_segment_on() {
+    let scratch = Scratch::new();
+    let mut service = lived(&scratch, 3);
+    // No less and no younger than they are: nothing has to go.
+    service.store.keep(4 * LEAST, MONTH);
+    assert!(service.store.is_due(time(service.index)), "a change is no matter of a day");
+    service.begin_segment();
+    assert!(!service.store.is_due(time(service.index)));
+    service.live(1);
+    service.settle();
+    assert_eq!(scratch.numbers(), [1, 2, 3, 4, 5]);
+
+    service.store.keep(LEAST / 4, MONTH);
+    service.begin_segment();
+    service.live(1);
+    service.settle();
+    // They are deleted once the segment has begun.
+    let began = Instant::now();
+    while scratch.numbers().len() > 3 {
+        assert!(began.elapsed() < Duration::from_secs(50), "{:?}", scratch.numbers());
+        sleep(Duration::from_millis(1));
+    }
+    assert_eq!(scratch.numbers().last(), Some(&6));
+    let expected = service.session.carry();
+    service.finish();
+    let recordings = scratch.recordings();
+    assert_eq!(replayed(&recordings[0]).carry(), expected);
+}
