@@ -1,6 +1,6 @@
 //! The command line tool.
 
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser as _;
 use sockleak::{
@@ -14,7 +14,8 @@ fn main() -> ExitCode {
     // aya's own remarks on the way to an error are no news to a user: the error is told in a sentence.
     let default = || EnvFilter::new("warn,aya=error,aya_obj=error");
     let filter = EnvFilter::try_from_env("SOCKLEAK_LOG").unwrap_or_else(|_| default());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    // Without colours: a journal has no use for them.
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| console::Log).init();
     let result = match cli.command {
         Command::Capture(arguments) => cmd::capture::run(&arguments),
         Command::Report(arguments) => cmd::report::run(&arguments),
