@@ -15,10 +15,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time,
-};
+use tokio::{sync::Semaphore, time};
 use tokio_io_timeout::TimeoutStream;
 
 use super::{
@@ -27,6 +24,7 @@ use super::{
     listen::{Listener, Local, Stream},
     page::{self, Argv, Frame, Sources, View},
     response::{self, Payload, Refusal, home, stream, whole},
+    room::{Answering, Place, Room},
     routes::{Asks, Wants, route},
 };
 use crate::service::link::{Answered, AskError, Asker, Question};
@@ -46,26 +44,18 @@ const MOST_HEADER: usize = 16 << 10;
 /// Headers of a request.
 const MOST_HEADERS: usize = 64;
 
-/// How many there may be.
-#[derive(Clone, Debug)]
-pub(super) struct Room {
-    pub(super) connections: Arc<Semaphore>,
-    pub(super) streams: Arc<Semaphore>,
-}
-
-/// Serves whoever connects, for ever.
-pub(super) async fn accept(listener: Listener, asker: Asker, room: Room) {
+/// Serves whoever connects, for ever; so many of them with events as `streams` has permits.
+pub(super) async fn accept(listener: Listener, asker: Asker, room: Room, streams: Arc<Semaphore>) {
     // Nobody is served before it is known how.
     if asker.settings().await.is_none() {
         return;
     }
     loop {
-        let Ok(permit) = Arc::clone(&room.connections).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, local)) => {
-                let client =
-                    Client { asker: asker.clone(), room: room.clone(), local, streams: Arc::default() };
-                tokio::spawn(client.serve(stream, permit));
+                let (asker, place, streams) = (asker.clone(), room.enter().await, Arc::clone(&streams));
+                let client = Client { asker, place, local, streams, is_streaming: Arc::default() };
+                tokio::spawn(client.serve(stream));
             }
             Err(error) => {
                 // Descriptors may be short for a while; a client that has gone already is no matter.
@@ -78,31 +68,35 @@ pub(super) async fn accept(listener: Listener, asker: Asker, room: Room) {
 
 /// A stream of events is being sent, as long as this lives.
 #[derive(Debug)]
-pub(super) struct Streaming(Arc<AtomicBool>);
+pub(super) struct Streaming {
+    flag: Arc<AtomicBool>,
+    _answering: Answering,
+}
 
 impl Streaming {
-    fn new(flag: Arc<AtomicBool>) -> Self {
+    fn new(flag: Arc<AtomicBool>, answering: Answering) -> Self {
         flag.store(true, Ordering::Relaxed);
-        Self(flag)
+        Self { flag, _answering: answering }
     }
 }
 
 impl Drop for Streaming {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.flag.store(false, Ordering::Relaxed);
     }
 }
 
 struct Client {
     asker: Asker,
-    room: Room,
+    place: Place,
     local: Local,
+    streams: Arc<Semaphore>,
     /// It is sent events: that takes as long as it wants.
-    streams: Arc<AtomicBool>,
+    is_streaming: Arc<AtomicBool>,
 }
 
 impl Client {
-    async fn serve(self, stream: Stream, _permit: OwnedSemaphorePermit) {
+    async fn serve(self, stream: Stream) {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(IDLE_TIME));
         let client = &self;
@@ -118,9 +112,10 @@ impl Client {
         let mut serve = pin!(serve);
         let ended = tokio::select! {
             ended = serve.as_mut() => ended,
+            () = self.place.is_needed() => Ok(()),
             () = time::sleep(LIFE_TIME) => {
                 serve.as_mut().graceful_shutdown();
-                if self.streams.load(Ordering::Relaxed) {
+                if self.is_streaming.load(Ordering::Relaxed) {
                     serve.await
                 } else {
                     time::timeout(LAST_TIME, serve).await.unwrap_or(Ok(()))
@@ -133,6 +128,7 @@ impl Client {
     }
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Payload> {
+        let _answering = self.place.answering();
         let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
         let wants = Wants::of(request.uri().path(), accept);
         self.try_answer(request, wants).await.unwrap_or_else(|refusal| match wants {
@@ -173,11 +169,11 @@ impl Client {
             Asks::Events => {
                 let full =
                     || Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many read events; try again".to_owned());
-                let permit = Arc::clone(&self.room.streams).try_acquire_owned().map_err(|_| full())?;
+                let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| full())?;
                 let subscription = self.asker.subscribe(access == guard::Access::Full);
                 let subscription = time::timeout(ANSWER_TIME, subscription).await.map_err(|_| late())?;
-                let streams = Streaming::new(Arc::clone(&self.streams));
-                Ok(stream(Events::new(subscription.map_err(unavailable)?, (permit, streams))))
+                let streaming = Streaming::new(Arc::clone(&self.is_streaming), self.place.answering());
+                Ok(stream(Events::new(subscription.map_err(unavailable)?, (permit, streaming))))
             }
         }
     }

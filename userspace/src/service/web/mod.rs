@@ -11,6 +11,7 @@ mod page;
 mod parameters;
 pub mod process;
 mod response;
+mod room;
 mod routes;
 mod starter;
 
@@ -28,11 +29,12 @@ pub use routes::ROUTES;
 
 use super::link::{Asker, LinkError};
 use listen::Listener;
+use room::Room;
 
 /// The OpenAPI document.
 pub const OPENAPI: &str = include_str!("../../../../docs/openapi.json");
 
-/// Connections at a time; further ones wait in the listener's queue.
+/// Connections at a time. Further ones take the place of those on which nothing is asked.
 pub const MOST_CONNECTIONS: usize = 256;
 /// Event streams among them.
 pub const MOST_STREAMS: usize = 32;
@@ -46,14 +48,11 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (asker, half) = Asker::new(link);
-    let room = connection::Room {
-        connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
-        streams: Arc::new(Semaphore::new(MOST_STREAMS)),
-    };
+    let (room, streams) = (Room::new(MOST_CONNECTIONS), Arc::new(Semaphore::new(MOST_STREAMS)));
     // Whoever listens ends with this set.
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(connection::accept(listener, asker.clone(), room.clone()));
+        accepting.spawn(connection::accept(listener, asker.clone(), room.clone(), Arc::clone(&streams)));
     }
     drop(asker);
     half.await
