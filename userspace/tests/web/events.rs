@@ -117,3 +117,17 @@ async fn a_slow_reader_misses_events_alone() {
     assert!(missed > 0);
     assert_eq!(seen + missed, 8000);
 }
+
+/// Whatever a name is, it stays within its event.
+#[tokio::test]
+async fn names_cannot_leave_their_event() {
+    let server = Server::of(&scene::quiet());
+    let mut reader = Reader::new(&server, &[]).await;
+    let path = "/run/\r\n\r\nevent: forged\ndata: {}\n\n\u{2028}id: 9\r";
+    for (id, kind) in [(1, "connect"), (2, "connect\ndata: {}"), (3, "accept")] {
+        let event = json!({"type": kind, "program": scene::HOSTILE, "path": path});
+        server.events.send(event.clone()).unwrap();
+        let kind = if id == 2 { "message" } else { kind };
+        assert_eq!(reader.told().await, Told { id: Some(id), kind: kind.to_owned(), data: event });
+    }
+}

@@ -5,6 +5,7 @@ mod check;
 mod collector;
 mod confine;
 mod ends;
+mod hostile;
 mod killed;
 pub(crate) mod limits;
 mod list;
@@ -94,6 +95,7 @@ pub const ALL: &[Case] = &[
     measuring_case!("recording-killed", killed::killed),
     case!("service-answers", service::answers),
     case!("service-reload", reload::reload),
+    case!("service-hostile", hostile::hostile),
     measuring_case!("service-restart", service::restart),
     case!("recording-refused", recording::refused),
     case!("fail-on", recording::fail_on),

@@ -75,7 +75,7 @@ pub(super) fn hostile_names(bench: &Bench<'_>) -> anyhow::Result<()> {
     expect_harmless(&ended.out)
 }
 
-fn expect_harmless(text: &str) -> anyhow::Result<()> {
+pub(super) fn expect_harmless(text: &str) -> anyhow::Result<()> {
     let unsafe_char = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}' || c == '\u{200b}';
     let found = text.chars().find(|&c| unsafe_char(c));
     ensure!(found.is_none(), "{found:?} reaches the terminal: {text:?}");

@@ -38,7 +38,7 @@ pub(crate) const ADDRESS: &str = "127.0.0.1:9436";
 /// Where figures are sent to.
 pub(super) const COLLECTOR: &str = "127.0.0.1:4318";
 /// A service that is not ready by then never will be.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the load did.
 #[derive(Default)]
@@ -135,7 +135,7 @@ fn load(door: &Door, is_over: &AtomicBool) -> anyhow::Result<Truth> {
 pub(crate) struct Service<'a> {
     bench: &'a Bench<'a>,
     pub(super) config: String,
-    store: String,
+    pub(super) store: String,
     /// What is set of it besides where it is.
     store_settings: String,
     /// Where it says that it is ready, as to systemd.

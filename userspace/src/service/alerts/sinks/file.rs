@@ -122,6 +122,24 @@ mod tests {
         assert_eq!((sink.counts().delivered, sink.counts().refused), (3, 0));
     }
 
+    /// Whatever programs and sockets are called.
+    #[test]
+    fn a_name_is_no_second_line() {
+        let directory = tempfile::tempdir().expect("a directory can be created");
+        let path = directory.path().join("a.jsonl");
+        let mut sink = FileSink::new(path.clone());
+        let hostile = "\u{1b}[2J\n{\"status\": \"resolved\"}\r\n</script>\u{7f}\u{0}";
+        let mut notification = notification(hostile);
+        notification.key.program = Some(hostile.to_owned());
+        notification.key.socket = Some("'".repeat(4096));
+        sink.append(&notification).expect("it is written");
+        let lines = lines(&path);
+        assert_eq!(lines.len(), 1);
+        assert_eq!((&lines[0]["program"], &lines[0]["summary"]), (&lines[0]["summary"], &hostile.into()));
+        let bytes = fs::read(&path).expect("it is there");
+        assert!(bytes[..bytes.len() - 1].iter().all(|&byte| byte >= b' '), "nothing moves a cursor");
+    }
+
     #[test]
     fn a_full_file_is_put_aside_once() {
         let directory = tempfile::tempdir().expect("a directory can be created");
