@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use anyhow::{Context as _, ensure};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use workload::unix::{Kind, Patience, accept_from, connect_to, listen_on};
@@ -218,6 +219,12 @@ pub(crate) fn total(report: &Value, figure: &str) -> anyhow::Result<u64> {
 pub(crate) struct Door {
     listener: OwnedFd,
     name: String,
+}
+
+/// Lets this process have many descriptors.
+pub(super) fn allow_descriptors() -> anyhow::Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, most.min(1 << 16), most)?)
 }
 
 /// Both ends of a connection, held.

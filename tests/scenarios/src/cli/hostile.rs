@@ -13,13 +13,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use workload::actor::{Actor, Answer, Command};
 use workload::unix::{Kind, Patience};
 
-use super::bench::{Bench, Door};
+use super::bench::{Bench, Door, allow_descriptors};
 use super::collector::Collector;
 use super::names::expect_harmless;
 use super::service::{ADDRESS, COLLECTOR, PATIENCE, Service, get, get_with, mount_bpf_file_system, wait_for};
@@ -190,8 +189,7 @@ fn expect_events(mut stream: TcpStream, program: &str) -> anyhow::Result<()> {
 
 /// A thousand at once who begin and do not end, and whatever else is no request: in between, one who asks is answered.
 fn do_their_worst() -> anyhow::Result<()> {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, most.min(4096), most)?;
+    allow_descriptors()?;
     let mut slow = Vec::new();
     for nth in 0..1000 {
         // Some may find no room to wait in.

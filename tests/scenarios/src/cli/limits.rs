@@ -7,7 +7,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use workload::unix::inode;
 
-use super::bench::{Bench, Door, Pair, total};
+use super::bench::{Bench, Door, Pair, allow_descriptors, total};
+use super::service::{Service, mount_bpf_file_system};
 
 fn incomplete(report: &Value) -> anyhow::Result<Vec<&str>> {
     ensure!(report["complete"] == false, "it claims to be complete: {report}");
@@ -55,6 +56,25 @@ pub(super) fn small_ring(bench: &Bench<'_>) -> anyhow::Result<()> {
     ensure!(lost("release") > 0, "no release was lost: {report}");
     // No lost release may look like a leak, and no lost connect may hide one.
     expect_open(&report, &held)
+}
+
+/// A service that begins where there are more descriptors than its ring has room for: what it has stored makes room for the rest
+/// of a round.
+pub(super) fn many_descriptors(bench: &Bench<'_>) -> anyhow::Result<()> {
+    const HELD: u64 = 2_000;
+    mount_bpf_file_system()?;
+    allow_descriptors()?;
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let held = (0..HELD).map(|_| door.connect()).collect::<anyhow::Result<Vec<_>>>()?;
+    let settings = format!("[[target]]\nsocket = {path:?}\n[probe]\nring_size = \"16KiB\"\n");
+    let service = Service::prepare(bench, &settings)?;
+    service.start()?.end_by(Signal::SIGTERM)?.expect(0)?;
+    let report = service.report()?;
+    ensure!(report["complete"] == true, "something is missing: {}", report["incomplete_because"]);
+    ensure!(total(&report, "before_trace")? == HELD, "{} found of {HELD}", total(&report, "before_trace")?);
+    expect_open(&report, &held)?;
+    bench.run(bench.sockleak().arg("detach"))?.expect(0)
 }
 
 /// These connections are open at both ends, and no others.

@@ -17,6 +17,7 @@ mod refusals;
 mod reload;
 pub(crate) mod service;
 mod stacks;
+mod store;
 mod targets;
 
 use std::fs;
@@ -96,6 +97,7 @@ pub const ALL: &[Case] = &[
     case!("service-answers", service::answers),
     case!("service-reload", reload::reload),
     case!("service-hostile", hostile::hostile),
+    case!("service-store-lost", store::lost),
     measuring_case!("service-restart", service::restart),
     case!("recording-refused", recording::refused),
     case!("fail-on", recording::fail_on),
@@ -106,6 +108,7 @@ pub const ALL: &[Case] = &[
     case!("forced-kind-warns", check::forced_kind_warns),
     case!("hostile-names", names::hostile_names),
     case!("small-ring", limits::small_ring),
+    case!("service-many-descriptors", limits::many_descriptors),
     case!("max-connections", limits::max_connections),
     // The last one: what it does lasts until the next boot.
     Case { name: "lockdown", run: refusals::lockdown },
