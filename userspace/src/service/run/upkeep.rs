@@ -47,10 +47,10 @@ impl Service {
         self.tracer.audience.progress = self.frame();
         self.store();
         self.look_after_store();
-        self.look_at_health();
         self.tracer.settle();
         if now >= self.upkeep.judge {
             self.upkeep.judge = now + JUDGE_EVERY;
+            self.look_at_health();
             let snapshot = self.snapshot();
             self.alert(&snapshot);
             self.look_at_minute(now, &snapshot);
@@ -73,7 +73,7 @@ impl Service {
     /// Finds out what is wrong now: what lasts, and what was lost lately.
     pub(super) fn look_at_health(&mut self) {
         let (tracer, store) = (&self.tracer, &self.tracer.audience.store);
-        let mut amounts = tracer.frame().amounts(&tracer.session);
+        let mut amounts = tracer.audience.progress.amounts(&tracer.session);
         let own = [Missing::Undecoded(tracer.undecoded()), Missing::Unstored(store.unstored())];
         amounts.extend(own.into_iter().filter(|missing| missing.amount() > 0));
         self.trouble = tracer.unseen();
