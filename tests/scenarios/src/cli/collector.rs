@@ -1,7 +1,7 @@
 //! A collector of OpenTelemetry, as far as the service has to do with one.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -15,13 +15,15 @@ use prost::Message as _;
 
 /// Takes whatever comes, for as long as this program runs.
 pub(super) struct Collector {
+    address: SocketAddr,
     latest: Arc<Mutex<Result<ExportMetricsServiceRequest, String>>>,
 }
 
 impl Collector {
-    /// Listens.
-    pub(super) fn open(address: &str) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+    /// Listens where nobody does yet.
+    pub(super) fn open() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
         let latest = Arc::new(Mutex::new(Err("nothing came".to_owned())));
         let store = Arc::clone(&latest);
         thread::spawn(move || {
@@ -30,7 +32,12 @@ impl Collector {
                 *store.lock().unwrap_or_else(PoisonError::into_inner) = came;
             }
         });
-        Ok(Self { latest })
+        Ok(Self { address, latest })
+    }
+
+    /// What a configuration needs to have figures sent here each second.
+    pub(super) fn settings(&self) -> String {
+        format!("[otlp]\nendpoint = \"http://{}\"\ninterval = \"1s\"\n", self.address)
     }
 
     /// How many connections a program opened on a socket, by what came last.

@@ -21,7 +21,7 @@ use workload::unix::{Kind, Patience};
 use super::bench::{Bench, Door, allow_descriptors};
 use super::collector::Collector;
 use super::names::expect_harmless;
-use super::service::{ADDRESS, COLLECTOR, PATIENCE, Service, get, get_with, mount_bpf_file_system, wait_for};
+use super::service::{ADDRESS, PATIENCE, Service, get, get_with, mount_bpf_file_system, wait_for};
 
 /// Clears the screen, forges a line, and is markup wherever there is markup. The name of a program's file.
 const PROGRAM: &[u8] = b"\x1b[2J\nFORGED <b>`'\"$(x)|=1\xe2\x80\xae";
@@ -44,7 +44,7 @@ pub(super) fn hostile(bench: &Bench<'_>) -> anyhow::Result<()> {
     let doors = [Door::open(&abstract_name)?, Door::open(&file)?];
     fs::write(&token, "hush")?;
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600))?;
-    let (collector, posted) = (Collector::open(COLLECTOR)?, receive(WEBHOOK)?);
+    let (collector, posted) = (Collector::open()?, receive(WEBHOOK)?);
     // TOML writes such texts as JSON does.
     let name = Value::from(abstract_name.as_str());
     let service = Service::configure(
@@ -53,9 +53,9 @@ pub(super) fn hostile(bench: &Bench<'_>) -> anyhow::Result<()> {
             "leak_age = \"1s\"\n[[target]]\nsocket = {name}\n[[target]]\nsocket = {:?}\nlimit = 100\n\
              [http]\nlisten = {ADDRESS:?}\ntoken_file = {token:?}\n\
              [alerts]\nfor = \"100ms\"\n[[alerts.sink]]\nkind = \"log\"\n[[alerts.sink]]\nkind = \"file\"\npath = {alerts:?}\n\
-             [[alerts.sink]]\nkind = \"webhook\"\nurl = \"http://{WEBHOOK}/\"\n\
-             [otlp]\nendpoint = \"http://{COLLECTOR}\"\ninterval = \"1s\"\n",
-            bench.path("n-*")
+             [[alerts.sink]]\nkind = \"webhook\"\nurl = \"http://{WEBHOOK}/\"\n{}",
+            bench.path("n-*"),
+            collector.settings()
         ),
     )?;
     let running = service.start()?;

@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use super::bench::{Bench, Door, Running};
 use super::collector::Collector;
-use super::service::{
-    ADDRESS, COLLECTOR, Service, get, get_with, mount_bpf_file_system, own_program, wait_for,
-};
+use super::service::{ADDRESS, Service, get, get_with, mount_bpf_file_system, own_program, wait_for};
 
 /// Another address to answer on.
 const ANOTHER: &str = "127.0.0.1:9437";
@@ -39,10 +37,10 @@ pub(super) fn reload(bench: &Bench<'_>) -> anyhow::Result<()> {
 
     fs::write(&token, "hush")?;
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600))?;
-    let collector = Collector::open(COLLECTOR)?;
+    let collector = Collector::open()?;
     let all = format!(
-        "leak_age = \"5s\"\nstacks = \"on\"\n{target}[http]\nlisten = [{ADDRESS:?}, {ANOTHER:?}]\ntoken_file = {token:?}\n\
-         [otlp]\nendpoint = \"http://{COLLECTOR}\"\ninterval = \"1s\"\n"
+        "leak_age = \"5s\"\nstacks = \"on\"\n{target}[http]\nlisten = [{ADDRESS:?}, {ANOTHER:?}]\ntoken_file = {token:?}\n{}",
+        collector.settings()
     );
     hang_up(&all, "leak_age of the configuration changed: that takes effect when the service is restarted")?;
     let _second = door.connect()?;

@@ -35,8 +35,6 @@ const HELD: u64 = 25;
 const MOST_HELD: usize = 40;
 /// Where it answers.
 pub(crate) const ADDRESS: &str = "127.0.0.1:9436";
-/// Where figures are sent to.
-pub(super) const COLLECTOR: &str = "127.0.0.1:4318";
 /// A service that is not ready by then never will be.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -213,12 +211,12 @@ pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
     mount_bpf_file_system()?;
     let (path, alerts) = (bench.path("t.sock"), bench.path("alerts.jsonl"));
     let door = Door::open(&path)?;
+    let collector = Collector::open()?;
     let configured = format!(
         "[[target]]\nsocket = {path:?}\nlimit = {SLOTS}\n[http]\nlisten = {ADDRESS:?}\n[alerts]\nfor = \"100ms\"\n\
-         findings = []\nforecast = \"1s\"\n[[alerts.sink]]\nkind = \"file\"\npath = {alerts:?}\n\
-         [otlp]\nendpoint = \"http://{COLLECTOR}\"\ninterval = \"1s\"\n"
+         findings = []\nforecast = \"1s\"\n[[alerts.sink]]\nkind = \"file\"\npath = {alerts:?}\n{}",
+        collector.settings()
     );
-    let collector = Collector::open(COLLECTOR)?;
     let service = Service::configure(bench, &configured)?;
     let running = service.start()?;
     for _ in 0..5 {
