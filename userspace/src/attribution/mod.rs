@@ -8,4 +8,5 @@ pub mod processes;
 pub mod selection;
 pub mod stacks;
 pub mod targets;
+pub mod view;
 pub mod who;

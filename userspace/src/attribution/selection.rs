@@ -2,36 +2,39 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::targets::{Address, Sight, Target, Wanted};
+use super::{
+    targets::{Address, Sight, Target, Wanted},
+    view::View,
+};
 use crate::event::Listener;
 
 /// The targets, and the last look at each.
 #[derive(Clone, Debug)]
 pub struct Selection {
     targets: Vec<(Target, Sight)>,
-    namespace: u32,
+    view: View,
     /// In place of targets: what they were when that was decided.
     recorded: Option<Vec<String>>,
 }
 
 impl Selection {
-    /// Takes a first look. `namespace` is the inode number of our own mount namespace, in which paths are meant.
+    /// Takes a first look. Paths are meant as they are in `view`.
     #[must_use]
-    pub fn new(targets: Vec<Target>, namespace: u32) -> Self {
-        let targets = targets.into_iter().map(|target| (target.clone(), target.look())).collect();
-        Self { targets, namespace, recorded: None }
+    pub fn new(targets: Vec<Target>, view: View) -> Self {
+        let targets = targets.into_iter().map(|target| (target.clone(), target.look(&view))).collect();
+        Self { targets, view, recorded: None }
     }
 
     /// Of a recording, which holds nothing but what its targets meant.
     #[must_use]
     pub const fn recorded(given: Vec<String>) -> Self {
-        Self { targets: Vec::new(), namespace: 0, recorded: Some(given) }
+        Self { targets: Vec::new(), view: View::own(0), recorded: Some(given) }
     }
 
     /// Looks again: sockets and links come and go.
     pub fn refresh(&mut self) {
         for (target, sight) in &mut self.targets {
-            *sight = target.look();
+            *sight = target.look(&self.view);
         }
     }
 
@@ -59,7 +62,10 @@ impl Selection {
     #[must_use]
     pub fn selects(&self, listener: &Listener) -> bool {
         self.recorded.is_some()
-            || self.targets.iter().any(|(target, sight)| target.selects(sight, listener, self.namespace))
+            || self
+                .targets
+                .iter()
+                .any(|(target, sight)| target.selects(sight, listener, self.view.namespace()))
     }
 
     /// The path (or `@name`) that an address without a listener means to a target; None if no target means it.
@@ -71,7 +77,7 @@ impl Selection {
         directory: Option<&Path>,
         mount_namespace: Option<u32>,
     ) -> Option<Vec<u8>> {
-        let same_namespace = mount_namespace == Some(self.namespace);
+        let same_namespace = mount_namespace == Some(self.view.namespace());
         let address = Address { bytes, directory, same_namespace };
         self.targets.iter().find_map(|(target, sight)| target.place_of(sight, &address))
     }

@@ -2,14 +2,12 @@
 //!
 //! The kernel filters by the file's name alone; here the rest is decided: by the directory's identity (device and
 //! inode), which holds across mount namespaces, bind mounts, symbolic links and reloads, or by the path where the
-//! listener was bound in our own mount namespace. Matching is pure; [`Target::look`] reads the file system.
+//! listener was bound in the mount namespace that paths are meant in. Matching is pure; [`Target::look`] reads the file
+//! system.
 
 use std::{
     ffi::OsStr,
-    os::unix::{
-        ffi::{OsStrExt as _, OsStringExt as _},
-        fs::MetadataExt as _,
-    },
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Component, Path, PathBuf},
 };
 
@@ -17,6 +15,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use probe_ebpf::abi::NAME_LEN;
 use thiserror::Error;
 
+use super::view::View;
 use crate::{decode::abstract_name, event::Listener};
 
 /// Why a target cannot be used.
@@ -140,16 +139,12 @@ impl Target {
 
     /// What the file system says of it now: for a path, where its directory is.
     #[must_use]
-    pub fn look(&self) -> Sight {
+    pub fn look(&self, view: &View) -> Sight {
         let Kind::Path(path) = &self.kind else { return Sight::default() };
-        let resolved = path.canonicalize().ok();
+        let resolved = view.resolve(path).ok();
         let place = resolved.as_deref().unwrap_or(path);
-        let directory = place.parent().and_then(|parent| parent.metadata().ok());
-        Sight {
-            directory: directory.map(|directory| (directory.dev(), directory.ino())),
-            exists: resolved.is_some(),
-            resolved,
-        }
+        let directory = place.parent().and_then(|parent| view.identity(parent).ok());
+        Sight { directory, exists: resolved.is_some(), resolved }
     }
 
     /// Is it a path of which nothing exists yet?
@@ -175,7 +170,7 @@ impl Target {
         }
     }
 
-    /// Does the target mean this listener? `namespace` is our own mount namespace.
+    /// Does the target mean this listener? `namespace` is the mount namespace that paths are meant in.
     #[must_use]
     pub fn selects(&self, sight: &Sight, listener: &Listener, namespace: u32) -> bool {
         let path = Path::new(OsStr::from_bytes(&listener.path));
@@ -240,7 +235,7 @@ pub struct Address<'a> {
     pub bytes: &'a [u8],
     /// The client's working directory, where it could be read.
     pub directory: Option<&'a Path>,
-    /// The client is in our own mount namespace.
+    /// The client is in the mount namespace that paths are meant in.
     pub same_namespace: bool,
 }
 

@@ -9,7 +9,7 @@ use super::{
     output::{Output, terminal_width},
 };
 use crate::{
-    attribution::selection::Selection,
+    attribution::{selection::Selection, view::View},
     cli::List,
     clock,
     console::say,
@@ -45,7 +45,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the runtime cannot be started")?;
     let listing = runtime.block_on(async {
-        let selection = Selection::new(targets, machine.mount_namespace);
+        let selection = Selection::new(targets, View::own(machine.mount_namespace));
         for awaited in selection.awaited() {
             say(format_args!("{awaited} does not exist"));
         }

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::*;
 use crate::{
-    attribution::targets::Target,
+    attribution::{targets::Target, view::View},
     event::{
         Actor, Comm, End, Frame, Held, HeldSocket, Namespaces, Peer, Process, ProcessId, Queue, Reason, Stack,
     },
@@ -23,7 +23,7 @@ pub(crate) fn session(targets: &[&str]) -> Session {
 pub(crate) fn session_with(targets: &[&str], settings: Settings) -> Session {
     let targets = targets.iter().map(|target| Target::parse(target, Path::new("/nowhere")));
     let targets = targets.collect::<Result<_, _>>().expect("targets are well-formed");
-    Session::new(Selection::new(targets, OURS), settings)
+    Session::new(Selection::new(targets, View::own(OURS)), settings)
 }
 
 /// Feeds records; panics if one does not fit.

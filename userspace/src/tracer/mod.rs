@@ -10,7 +10,6 @@ mod upkeep;
 use std::sync::Arc;
 
 use crate::{
-    attribution::{selection::Selection, targets::Target},
     cli::StackPolicy,
     clock,
     console::say,
@@ -103,12 +102,6 @@ pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes) -> Result<Probe, 
     let probe = Probe::attach(machine, choice, sizes, |_| true)?;
     probe.require(machine, Hook::is_required)?;
     Ok(probe)
-}
-
-/// What to look for.
-#[must_use]
-pub fn select(targets: Vec<Target>, machine: &Machine) -> Selection {
-    Selection::new(targets, machine.mount_namespace)
 }
 
 impl<A: Audience> Tracer<A> {

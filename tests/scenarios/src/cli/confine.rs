@@ -9,7 +9,8 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
-const NOBODY: u32 = 65534;
+/// A user without any rights.
+pub(super) const NOBODY: u32 = 65534;
 
 /// Does something in the child before it becomes the program.
 fn before_exec(command: &mut Command, action: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
@@ -58,6 +59,14 @@ pub(super) fn with_types_from(command: &mut Command, file: String) {
         let nothing = None::<&str>;
         own_mounts()?;
         Ok(mount(Some(file.as_str()), "/sys/kernel/btf/vmlinux", nothing, MsFlags::MS_BIND, nothing)?)
+    });
+}
+
+/// Where a directory has other files in it than it has for everybody else.
+pub(super) fn with_other_files_in(command: &mut Command, directory: String) {
+    before_exec(command, move || {
+        own_mounts()?;
+        Ok(mount(Some("tmpfs"), directory.as_str(), Some("tmpfs"), MsFlags::empty(), None::<&str>)?)
     });
 }
 

@@ -15,6 +15,7 @@ mod pipes;
 mod recording;
 mod refusals;
 mod reload;
+mod sandbox;
 pub(crate) mod service;
 mod stacks;
 mod store;
@@ -99,6 +100,7 @@ pub const ALL: &[Case] = &[
     case!("service-hostile", hostile::hostile),
     case!("service-store-lost", store::lost),
     measuring_case!("service-restart", service::restart),
+    case!("service-sandbox", sandbox::sandbox),
     case!("recording-refused", recording::refused),
     case!("fail-on", recording::fail_on),
     case!("stacks-c", stacks::c),

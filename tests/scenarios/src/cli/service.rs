@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -176,7 +177,13 @@ impl<'a> Service<'a> {
 
     /// Starts it and waits until it is ready.
     pub(crate) fn start(&self) -> anyhow::Result<Running> {
+        self.start_as(|_| ())
+    }
+
+    /// The same, with the process confined.
+    pub(super) fn start_as(&self, confine: impl FnOnce(&mut Command)) -> anyhow::Result<Running> {
         let mut command = self.bench.sockleak();
+        confine(&mut command);
         command.args(["serve", "--config", &self.config]).env("NOTIFY_SOCKET", &self.notify_path);
         let running = self.bench.start(&mut command)?;
         loop {

@@ -17,7 +17,7 @@ use conclusion::ReportFile;
 use teller::Teller;
 
 use crate::{
-    attribution::targets::Target,
+    attribution::{selection::Selection, targets::Target, view::View},
     cli::Capture,
     clock::{self, Clock, nanoseconds},
     failure::Failure,
@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
             is_look: false,
         };
         let probe = tracer::attach(machine, arguments.probe.hooks, sizes)?;
-        let selection = tracer::select(targets, machine);
+        let selection = Selection::new(targets, View::own(machine.mount_namespace));
         let clock = Clock::read();
         let settings = Settings {
             started: clock::now(),

@@ -25,7 +25,7 @@ pub use token::{Token, TokenFile};
 use toml::de::DeTable;
 
 use crate::{
-    attribution::{by::By, limits::GivenLimit},
+    attribution::{by::By, limits::GivenLimit, view::View},
     cli::{Probe, StackPolicy},
 };
 use error::Source;
@@ -132,13 +132,13 @@ impl Config {
     /// The limits of its targets. Looks at the file system: a path that leads over symbolic links is a limit for where it
     /// leads to as well, since a listener is called by that.
     #[must_use]
-    pub fn limits(&self) -> Vec<GivenLimit> {
+    pub fn limits(&self, view: &View) -> Vec<GivenLimit> {
         let mut limits = Vec::new();
         for TargetSettings { target, limit } in &self.targets {
             let Some(limit) = limit else { continue };
             let given = target.given();
             let mut texts = vec![format!("{given}={limit}")];
-            if let Some(resolved) = resolve(given) {
+            if let Some(resolved) = resolve(view, given) {
                 texts.push(format!("{}={limit}", globset::escape(&resolved)));
             }
             // What is a target is a valid pattern: its globs were parsed, and it is not empty.
@@ -155,14 +155,14 @@ impl Config {
 }
 
 /// Where a path to a socket, which need not exist yet, leads to, if that is elsewhere.
-fn resolve(given: &str) -> Option<String> {
+fn resolve(view: &View, given: &str) -> Option<String> {
     let path = Path::new(given);
     if !path.is_absolute() || globset::escape(given) != given {
         return None;
     }
-    let resolved = fs::canonicalize(path).or_else(|error| {
+    let resolved = view.resolve(path).or_else(|error| {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(error) };
-        Ok(fs::canonicalize(folder)?.join(name))
+        Ok(view.resolve(folder)?.join(name))
     });
     resolved.ok()?.into_os_string().into_string().ok().filter(|resolved| resolved != given)
 }

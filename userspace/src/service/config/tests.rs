@@ -28,7 +28,7 @@ fn a_target_is_enough() {
     assert_eq!(config.http, HttpSettings::default());
     assert_eq!(config.otlp, None);
     assert_eq!((config.probe.hooks, config.probe.ring_size), (Choice::Auto, 16 << 20));
-    assert!(config.limits().is_empty());
+    assert!(config.limits(&View::own(0)).is_empty());
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn everything_can_be_set() {
     let otlp = config.otlp.as_ref().expect("it is configured");
     assert_eq!((otlp.endpoint.host(), otlp.interval.as_secs()), (Some("c.example"), 1));
     assert_eq!(otlp.token.as_ref().map(|it| it.path.as_path()), Some(Path::new("/o")));
-    assert_eq!(config.limits().first().map(GivenLimit::text), Some("@name=5"));
+    assert_eq!(config.limits(&View::own(0)).first().map(GivenLimit::text), Some("@name=5"));
     assert!(
         parse(&format!("{TARGET_ONLY}[http]\nlisten = \"off\"")).is_ok_and(|it| it.http.listen.is_empty())
     );
@@ -303,13 +303,13 @@ fn limits_hold_where_links_lead_to() {
     fs::create_dir(root.join("real[1]")).expect("it can be created");
     std::os::unix::fs::symlink("real[1]", root.join("link")).expect("it can be linked to");
     let text = format!("[[target]]\nsocket = \"{}/link/a.sock\"\nlimit = 7\n", root.display());
-    let limits = parse(&text).expect("it is right").limits();
+    let limits = parse(&text).expect("it is right").limits(&View::own(0));
     let means = |path: &str| limits.iter().any(|limit| limit.means(&format!("{}/{path}", root.display())));
     assert!(means("real[1]/a.sock") && means("link/a.sock"));
     assert!(!means("real1/a.sock") && !means("real[1]/b.sock"));
     // A glob is one already.
     let text = format!("[[target]]\nsocket = \"{}/link/*.sock\"\nlimit = 7\n", root.display());
-    assert_eq!(parse(&text).expect("it is right").limits().len(), 1);
+    assert_eq!(parse(&text).expect("it is right").limits(&View::own(0)).len(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::{Service, history::Minutes, http, keeper::Keeper, notify::Notifier, otlp::Sending, upkeep::Due};
 use crate::{
-    attribution::selection::Selection,
+    attribution::{selection::Selection, view::View},
     cli::StackPolicy,
     clock::{self, Clock, nanoseconds},
     console::say,
@@ -64,8 +64,10 @@ impl Service {
         let (web, listening) = http::prepare(&config, &host)?;
         let source = source(&machine, &probe);
         let clock = Clock::read();
-        let settings = settings(&config);
-        let before = restore(&mut store, &machine, &settings, &config)?;
+        let view = view(&machine);
+        let settings = settings(&config, &view);
+        let selection = selection(&config, &view);
+        let before = restore(&mut store, &machine, &settings, &selection)?;
         let session = &before.session;
         let header = tracer::header(&machine, &probe, &session.selection, session.settings(), &clock);
         let is_taken_over = probe.is_taken_over();
@@ -99,6 +101,7 @@ impl Service {
             clock,
             tracer,
             config,
+            view,
             _root: root,
         };
         service.take_up(deliveries);
@@ -216,9 +219,9 @@ fn restore(
     store: &mut Store,
     machine: &Machine,
     settings: &Settings,
-    config: &Config,
+    selection: &Selection,
 ) -> Result<Before, Failure> {
-    let empty = |settings: &Settings| Session::new(selection(config, machine), settings.clone());
+    let empty = |settings: &Settings| Session::new(selection.clone(), settings.clone());
     let position = store.last().map_or(0, |segment| segment.position);
     // A damaged segment is set aside, and what is left is read anew.
     while let Some(recording) = store.recording()? {
@@ -243,17 +246,25 @@ fn restore(
     Ok(Before { session, until: None, missing: Vec::new(), position: Position(position) })
 }
 
+/// Where paths are looked up: whoever wrote them had the host in mind, not what the service's unit leaves of it.
+fn view(machine: &Machine) -> View {
+    View::of_host(machine.mount_namespace).unwrap_or_else(|error| {
+        say(error);
+        View::own(machine.mount_namespace)
+    })
+}
+
 /// What a session is judged by.
-pub(super) fn settings(config: &Config) -> Settings {
+pub(super) fn settings(config: &Config, view: &View) -> Settings {
     Settings {
         started: clock::now(),
         leak_age: nanoseconds(config.leak_age),
-        limits: config.limits(),
+        limits: config.limits(view),
         by: config.by,
     }
 }
 
 /// What is looked for.
-pub(super) fn selection(config: &Config, machine: &Machine) -> Selection {
-    tracer::select(config.targets.iter().map(|it| it.target.clone()).collect(), machine)
+pub(super) fn selection(config: &Config, view: &View) -> Selection {
+    Selection::new(config.targets.iter().map(|it| it.target.clone()).collect(), view.clone())
 }

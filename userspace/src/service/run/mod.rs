@@ -27,6 +27,7 @@ use super::{
     web::process::Web,
 };
 use crate::{
+    attribution::view::View,
     clock::Clock,
     console::say,
     failure::Failure,
@@ -92,6 +93,8 @@ impl Signals {
 /// The service under way.
 struct Service {
     config: Config,
+    /// Where paths are looked up.
+    view: View,
     machine: Machine,
     host: String,
     clock: Clock,

@@ -33,8 +33,8 @@ impl Service {
         if config.stacks != self.config.stacks {
             self.tracer.change_stacks(config.stacks)?;
         }
-        let selection = begin::selection(&config, &self.machine);
-        self.tracer.session.reconfigure(selection, config.limits());
+        let selection = begin::selection(&config, &self.view);
+        self.tracer.session.reconfigure(selection, config.limits(&self.view));
         self.tracer.probe.reconsider()?;
         self.tracer.probe.control.look_for(self.tracer.session.selection.wanted())?;
         self.config = config;
