@@ -2,9 +2,20 @@
 
 use caps::{CapSet, Capability, CapsHashSet};
 
-/// Reading and writing maps, and reading /proc of other users' processes.
-const KEPT: [Capability; 3] =
-    [Capability::CAP_BPF, Capability::CAP_SYS_PTRACE, Capability::CAP_DAC_READ_SEARCH];
+use crate::probe::facts;
+
+/// What following connections needs on every kernel. Each was left out in the VMs to see what fails without it.
+const KEPT: [Capability; 2] = [
+    // `/proc/PID` of processes with other rights than ours: who they are, where their stacks lead, and, of process 1, the root
+    // under which a service looks for its targets.
+    Capability::CAP_SYS_PTRACE,
+    // Targets in directories that are closed to others, and files and memory of other users' programs, for stacks.
+    Capability::CAP_DAC_READ_SEARCH,
+];
+/// From this version on, if not from an earlier one, the kernel asks for `CAP_BPF` and `CAP_PERFMON` only when something is made.
+/// Whoever has its descriptor may read and write a map, make rounds by an iterator and run a program on demand. On Linux 5.10
+/// each call of bpf(2) takes `CAP_BPF`.
+const DESCRIPTORS_SUFFICE: (u32, u32) = (6, 1);
 
 /// Drops what is no longer needed, for good. What cannot be dropped is kept, and logged: tracing works all the same.
 pub fn drop_after_attach() {
@@ -40,11 +51,7 @@ pub fn keep_nothing() {
 }
 
 fn try_drop() -> Result<(), caps::errors::CapsError> {
-    let mut kept: CapsHashSet = KEPT.into_iter().filter(|&capability| is_permitted(capability)).collect();
-    // It stands for CAP_BPF where that is not given.
-    if !is_permitted(Capability::CAP_BPF) && is_permitted(Capability::CAP_SYS_ADMIN) {
-        kept.insert(Capability::CAP_SYS_ADMIN);
-    }
+    let kept = kept(facts::running_version(), &is_permitted);
     // The bounding set first: narrowing it needs CAP_SETPCAP, which goes with the rest.
     if is_permitted(Capability::CAP_SETPCAP) {
         for capability in caps::all() {
@@ -62,6 +69,41 @@ fn try_drop() -> Result<(), caps::errors::CapsError> {
     Ok(())
 }
 
+/// What is kept of what is permitted.
+fn kept(version: (u32, u32), is_permitted: &dyn Fn(Capability) -> bool) -> CapsHashSet {
+    let mut kept: CapsHashSet = KEPT.into_iter().filter(|&capability| is_permitted(capability)).collect();
+    if version < DESCRIPTORS_SUFFICE {
+        // The second stands for the first where that is not given.
+        let either = [Capability::CAP_BPF, Capability::CAP_SYS_ADMIN];
+        kept.extend(either.into_iter().find(|&capability| is_permitted(capability)));
+    }
+    kept
+}
+
 fn is_permitted(capability: Capability) -> bool {
     caps::has_cap(None, CapSet::Permitted, capability).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use Capability::{CAP_BPF, CAP_DAC_READ_SEARCH, CAP_KILL, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+
+    use super::*;
+
+    #[test]
+    fn no_more_is_kept_than_the_kernel_asks_for() {
+        let all = [CAP_BPF, CAP_DAC_READ_SEARCH, CAP_KILL, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE];
+        let reading = [CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH];
+        for (version, permitted, expected) in [
+            ((7, 2), &all[..], &reading[..]),
+            ((6, 1), &all, &reading),
+            ((5, 10), &all, &[CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_BPF]),
+            ((5, 10), &[CAP_SYS_ADMIN, CAP_KILL], &[CAP_SYS_ADMIN]),
+            ((5, 10), &[CAP_BPF, CAP_PERFMON], &[CAP_BPF]),
+            ((6, 1), &[CAP_BPF, CAP_PERFMON], &[]),
+        ] {
+            let kept = kept(version, &|capability| permitted.contains(&capability));
+            assert_eq!(kept, expected.iter().copied().collect(), "{version:?} {permitted:?}");
+        }
+    }
 }

@@ -145,6 +145,13 @@ fn bracketed(text: &str, open: char, close: char) -> Option<String> {
     rest.split_once(close).map(|(inside, _)| inside.to_owned())
 }
 
+/// Version of the kernel that runs: major and minor.
+#[must_use]
+pub fn running_version() -> (u32, u32) {
+    let name = nix::sys::utsname::uname();
+    name.map_or((0, 0), |name| version_numbers(&name.release().to_string_lossy()))
+}
+
 fn version_numbers(release: &str) -> (u32, u32) {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
