@@ -231,7 +231,7 @@ pub struct List {
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The configuration (described in docs/service.md).
+    /// The configuration (described in sockleak-config(5) and docs/service.md).
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
     pub config: PathBuf,
     /// Only tell whether the configuration can be used.

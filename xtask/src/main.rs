@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask setup | demo | test | browser | bench | vm | lint`.
+//! Project tasks: `cargo xtask setup | demo | test | browser | bench | vm | lint | package`.
 
 mod apt;
 mod bench;
@@ -6,6 +6,7 @@ mod browser;
 mod build;
 mod demo;
 mod lint;
+mod package;
 mod paths;
 mod process;
 mod setup;
@@ -42,6 +43,8 @@ enum Task {
     Lint,
     /// Run a command in a VM that has sockleak and HAProxy installed
     Vm(vm::cli::Args),
+    /// Build the Debian package, and check it
+    Package(package::Args),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
         Task::Vm(args) => vm::cli::run(args),
+        Task::Package(args) => package::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -3,6 +3,7 @@
 //! Everything that is looked for is looked for by use (a program, a file, a compiler's answer), not by package
 //! name, so that machines set up by hand pass as well.
 
+mod cargo_deb;
 mod linker;
 pub(crate) mod packages;
 mod qemu;
@@ -29,6 +30,8 @@ pub(crate) struct Wants<'a> {
     pub(crate) guest: bool,
     /// What sockleak is compared with. Large, so that only the bench asks for it.
     pub(crate) bench: bool,
+    /// What makes the Debian package.
+    pub(crate) package: bool,
     /// A second HAProxy, newer than the machine's may be.
     pub(crate) haproxy: bool,
     /// Kernels to boot, by series.
@@ -51,6 +54,8 @@ enum Action {
     Guest,
     Bench,
     Haproxy,
+    PackageTools,
+    CargoDeb,
     Kernel(&'static Series),
 }
 
@@ -58,9 +63,15 @@ impl Action {
     fn possible(&self) -> bool {
         match self {
             Self::Haproxy | Self::Kernel(_) => packages::can_fetch(),
-            Self::Toolchain | Self::Clippy | Self::Linker | Self::Qemu | Self::Guest | Self::Bench => {
-                packages::can_install()
-            }
+            // It compiles, and needs no more than that.
+            Self::CargoDeb => true,
+            Self::Toolchain
+            | Self::Clippy
+            | Self::Linker
+            | Self::Qemu
+            | Self::Guest
+            | Self::Bench
+            | Self::PackageTools => packages::can_install(),
         }
     }
 
@@ -73,6 +84,8 @@ impl Action {
             Self::Guest => packages::install(&packages::missing_for_guest(), log),
             Self::Bench => packages::install(&packages::missing_for_bench(), log),
             Self::Haproxy => haproxy::fetch(log),
+            Self::PackageTools => packages::install(&packages::missing_for_package(), log),
+            Self::CargoDeb => cargo_deb::install(log),
             Self::Kernel(series) => kernels::fetch(series, log),
         }
     }
@@ -81,7 +94,8 @@ impl Action {
 /// The `setup` task: everything, with a closing line.
 pub(crate) fn run() -> Result<()> {
     let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
-    let wants = Wants { build: true, clippy: true, guest: true, haproxy: true, ..Wants::default() };
+    let wants =
+        Wants { build: true, clippy: true, guest: true, haproxy: true, package: true, ..Wants::default() };
     ensure(Wants { kernels: &all, ..wants })?;
     let toolchain = toolchain::find().context("the compiler for the kernel side vanished")?;
     println!(
@@ -135,6 +149,13 @@ fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
     }
     if wants.bench {
         packages("what sockleak is compared with", &packages::missing_for_bench(), Action::Bench);
+    }
+    if wants.package {
+        packages("what packs", &packages::missing_for_package(), Action::PackageTools);
+    }
+    if wants.package && !cargo_deb::is_there() {
+        let title = "cargo-deb, which makes the Debian package".to_owned();
+        steps.push(Step { title, by_hand: Vec::new(), action: Action::CargoDeb });
     }
     if wants.guest && !qemu::is_there() {
         steps.push(Step { title: qemu::title(), by_hand: vec![qemu::by_hand()], action: Action::Qemu });

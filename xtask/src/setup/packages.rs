@@ -53,6 +53,13 @@ pub(crate) fn missing_for_bench() -> Vec<&'static str> {
     if paths::program("bpftrace").is_some() { Vec::new() } else { vec!["bpftrace"] }
 }
 
+/// Packages whose programs make the Debian package and this machine lacks.
+pub(crate) fn missing_for_package() -> Vec<&'static str> {
+    let programs = [("dpkg-dev", "dpkg-shlibdeps"), ("gzip", "gzip"), ("dpkg", "dpkg-deb")];
+    let missing = programs.into_iter().filter(|(_, program)| paths::program(program).is_none());
+    missing.map(|(package, _)| package).collect()
+}
+
 /// Installs packages, without what they merely recommend.
 pub(crate) fn install<S: AsRef<str>>(packages: &[S], log: &Log) -> Result<()> {
     update_once(log);

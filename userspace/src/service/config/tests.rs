@@ -42,6 +42,20 @@ fn the_example_says_what_is_set_without_it() {
     assert_eq!(example.targets.iter().map(|it| it.limit).collect::<Vec<_>>(), [Some(10), None]);
 }
 
+/// The package's is the example with other targets.
+#[test]
+fn the_package_comes_with_a_configuration_that_works() {
+    const PACKAGED: &str = include_str!("../../../../packaging/config.toml");
+    let after_targets = |text: &'static str| text.split_once("\n[alerts]\n").map(|(_, rest)| rest);
+    assert_eq!(after_targets(PACKAGED), after_targets(Config::example()));
+    let (packaged, bare) = (parse(PACKAGED).expect("it is right"), parse(TARGET_ONLY).expect("it is right"));
+    assert_eq!((packaged.leak_age, packaged.by, packaged.stacks), (bare.leak_age, bare.by, bare.stacks));
+    let targets: Vec<_> = packaged.targets.iter().map(|it| it.target.given()).collect();
+    assert_eq!(targets, ["/run/haproxy-master.sock", "/run/haproxy/admin.sock"]);
+    assert!(packaged.http.listen.iter().all(Listen::is_local) && packaged.http.token.is_none());
+    assert_eq!(packaged.alerts.sinks, [SinkSettings::Log]);
+}
+
 /// The lines that are commented out as keys, too.
 #[test]
 fn all_of_the_example_is_understood() {
