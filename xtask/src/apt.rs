@@ -66,6 +66,18 @@ impl<'a> Apt<'a> {
     }
 }
 
+/// The Debian suite of this machine, if that is a Debian.
+pub(crate) fn own_suite() -> Option<String> {
+    let release = fs::read_to_string("/etc/os-release").ok()?;
+    codename(&release).map(str::to_owned)
+}
+
+/// The name of a Debian release in an os-release file.
+fn codename(release: &str) -> Option<&str> {
+    let value = |name: &str| release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    value("VERSION_CODENAME").filter(|_| value("ID") == Some("debian"))
+}
+
 /// The Debian mirror that this machine uses for its own suite.
 pub(crate) fn mirror() -> String {
     let format = ["indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Identifier: Packages"];
@@ -86,6 +98,15 @@ fn main_archive(targets: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_suite_is_debians() {
+        let debian = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\n";
+        assert_eq!(codename(debian), Some("bookworm"));
+        // Others have suites of their own.
+        assert_eq!(codename("ID=ubuntu\nVERSION_CODENAME=noble\nID_LIKE=debian\n"), None);
+        assert_eq!(codename("ID=debian\n"), None);
+    }
 
     #[test]
     fn the_mirror_is_the_main_archive() {

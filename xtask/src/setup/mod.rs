@@ -16,8 +16,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::process::Log;
-use crate::vm::haproxy;
 use crate::vm::kernels::{self, Series};
+use crate::vm::{debian, haproxy};
 
 /// What a task needs of the machine.
 #[derive(Clone, Copy, Default)]
@@ -32,6 +32,8 @@ pub(crate) struct Wants<'a> {
     pub(crate) bench: bool,
     /// What makes the Debian package.
     pub(crate) package: bool,
+    /// The whole Debian of a VM.
+    pub(crate) debian: bool,
     /// A second HAProxy, newer than the machine's may be.
     pub(crate) haproxy: bool,
     /// Kernels to boot, by series.
@@ -56,6 +58,7 @@ enum Action {
     Haproxy,
     PackageTools,
     CargoDeb,
+    Debian,
     Kernel(&'static Series),
 }
 
@@ -71,7 +74,8 @@ impl Action {
             | Self::Qemu
             | Self::Guest
             | Self::Bench
-            | Self::PackageTools => packages::can_install(),
+            | Self::PackageTools
+            | Self::Debian => packages::can_install(),
         }
     }
 
@@ -86,6 +90,10 @@ impl Action {
             Self::Haproxy => haproxy::fetch(log),
             Self::PackageTools => packages::install(&packages::missing_for_package(), log),
             Self::CargoDeb => cargo_deb::install(log),
+            Self::Debian => {
+                packages::install(&packages::missing_for_root(), log)?;
+                debian::make(log)
+            }
             Self::Kernel(series) => kernels::fetch(series, log),
         }
     }
@@ -94,8 +102,8 @@ impl Action {
 /// The `setup` task: everything, with a closing line.
 pub(crate) fn run() -> Result<()> {
     let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
-    let wants =
-        Wants { build: true, clippy: true, guest: true, haproxy: true, package: true, ..Wants::default() };
+    let wants = Wants { build: true, clippy: true, guest: true, ..Wants::default() };
+    let wants = Wants { haproxy: true, debian: true, package: true, ..wants };
     ensure(Wants { kernels: &all, ..wants })?;
     let toolchain = toolchain::find().context("the compiler for the kernel side vanished")?;
     println!(
@@ -165,6 +173,12 @@ fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
     if wants.haproxy && haproxy::cached().is_none() {
         let title = "HAProxy 3.0 with its libraries (Debian's packages, unpacked into the cache)".to_owned();
         steps.push(Step { title, by_hand: by_hand(), action: Action::Haproxy });
+    }
+    if wants.debian && debian::cached().is_none() {
+        let title =
+            "a Debian with systemd and Prometheus for VMs (installed into an image in the cache)".to_owned();
+        let by_hand = vec!["run this on Debian as root, with mmdebstrap and e2fsprogs".to_owned()];
+        steps.push(Step { title, by_hand, action: Action::Debian });
     }
     for name in wants.kernels {
         let series = kernels::series(name)?;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use anyhow::Result;
 
 use crate::apt::KEYRING;
-use crate::vm::libs;
+use crate::vm::{debian, libs};
 use crate::{paths, process, process::Log};
 
 /// Whether packages can be installed here: Debian (or kin), as root.
@@ -46,6 +46,20 @@ pub(crate) fn missing_for_guest() -> Vec<&'static str> {
     .filter(|(_, present)| !present)
     .map(|(package, _)| package)
     .collect()
+}
+
+/// Packages whose programs make the Debian root for VMs and this machine lacks.
+pub(crate) fn missing_for_root() -> Vec<&'static str> {
+    let programs = [("mmdebstrap", "mmdebstrap"), ("e2fsprogs", debian::MKFS)];
+    let mut missing: Vec<_> = programs
+        .into_iter()
+        .filter(|(_, program)| paths::program(program).is_none())
+        .map(|it| it.0)
+        .collect();
+    if !has_keyring() {
+        missing.push("debian-archive-keyring");
+    }
+    missing
 }
 
 /// Packages whose programs the bench compares with and this machine lacks.

@@ -6,7 +6,6 @@
 //! panicked at the entry of a probed function although its memory held no breakpoint there (seen once in some hundred
 //! boots with 7.2).
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -54,8 +53,7 @@ pub(super) fn install(log: &Log) -> Result<()> {
 }
 
 fn is_old_suite() -> bool {
-    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    release.lines().any(|line| line == format!("VERSION_CODENAME={OLD_SUITE}"))
+    apt::own_suite().as_deref() == Some(OLD_SUITE)
 }
 
 /// Major and minor version from what `--version` prints.

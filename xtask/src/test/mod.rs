@@ -3,6 +3,7 @@
 mod boots;
 mod matrix;
 pub(crate) mod report;
+mod rules;
 mod units;
 
 use std::process::ExitCode;
@@ -47,7 +48,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     setup::ensure(Wants { build: true, guest, haproxy, kernels: &kernels, ..Wants::default() })?;
 
     // A loop on one scenario is quick only without the rest.
-    let mut total = if args.scenario.is_empty() { units::run()? } else { report::Counts::default() };
+    let mut total =
+        if args.scenario.is_empty() { units::run()? + rules::check() } else { report::Counts::default() };
     if args.scenario.is_empty() && !args.unit_only {
         total = total + browser::test()?;
     }

@@ -90,6 +90,8 @@ impl Drop for Files {
 fn qemu(spec: &VmSpec, files: &Files) -> Result<Child> {
     let mut qemu = Command::new("qemu-system-x86_64");
     qemu.args(arguments(spec, files))
+        // What guests change on a disk that is not theirs is kept here, for as long as they run.
+        .env("TMPDIR", files.scratch.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(File::create(&files.complaints).context("cannot write QEMU's messages")?);
@@ -119,10 +121,13 @@ fn arguments(spec: &VmSpec, files: &Files) -> Vec<OsString> {
     // ttyS0 is the console, ttyS1 the command's output.
     option("-serial", with_path("file:", &files.console));
     option("-serial", "stdio".into());
-    // NVMe, because every one of the kernels has its driver built in.
-    let mut drive = with_path("if=none,id=out,format=raw,cache=unsafe,file=", &files.disk());
-    option("-drive", std::mem::take(&mut drive));
+    // NVMe, because every one of the kernels has its driver built in. The guest knows its drives by their serial numbers.
+    option("-drive", with_path("if=none,id=out,format=raw,cache=unsafe,file=", &files.disk()));
     option("-device", "nvme,drive=out,serial=out".into());
+    if let Some(root) = &spec.guest.root {
+        option("-drive", with_path("if=none,id=root,format=raw,snapshot=on,cache=unsafe,file=", root));
+        option("-device", "nvme,drive=root,serial=root".into());
+    }
     arguments.extend(spec.qemu.iter().cloned());
     arguments
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
-use super::{Guest, VmSpec, kernels};
+use super::{Guest, VmSpec, debian, kernels};
 use crate::setup::{self, Wants};
 use crate::{build, paths};
 
@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// Take sockleak as it was built last
     #[arg(long)]
     no_build: bool,
+    /// Boot a whole Debian with systemd, in place of BusyBox
+    #[arg(long)]
+    debian: bool,
     /// Leave sockleak out
     #[arg(long)]
     bare: bool,
@@ -54,11 +57,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let series = kernels::series(&args.kernel)?;
     let build = !args.bare && !args.no_build;
-    setup::ensure(Wants { build, guest: true, kernels: &[series.name], ..Wants::default() })?;
+    let wants = Wants { build, guest: true, debian: args.debian, ..Wants::default() };
+    setup::ensure(Wants { kernels: &[series.name], ..wants })?;
     if build {
         build::release(&["sockleak"])?;
     }
-    let mut guest = Guest::new()?;
+    let mut guest = if args.debian { Guest::debian(&debian::get()?)? } else { Guest::new()? };
     if !args.bare {
         guest.add(&paths::release().join("sockleak"), "/usr/bin/sockleak".as_ref())?;
     }

@@ -7,9 +7,12 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
+use super::debian::{self, Root};
 use super::libs;
 use crate::{paths, process};
 
+/// Where init finds what is to be put onto the root of a whole system.
+const PAYLOAD: &str = "payload";
 /// Folders that Debian merged into /usr. The guest has the links, so that `/bin/sh` and `/usr/bin/sh` both work.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 /// Where the loader looks without being told.
@@ -51,28 +54,47 @@ pub(super) enum Entry {
 #[derive(Clone, Debug)]
 pub(crate) struct Guest {
     pub(super) entries: BTreeMap<PathBuf, Entry>,
+    /// The image of a whole system, onto which everything that is added is put; it has its own libraries. Without one, what
+    /// is added is all there is.
+    pub(super) root: Option<PathBuf>,
 }
 
 impl Guest {
     /// A guest with BusyBox, HAProxy and socat.
     pub(crate) fn new() -> Result<Self> {
-        let mut guest = Self { entries: BTreeMap::new() };
-        for folder in FOLDERS {
+        let mut guest = Self::with_busybox(&FOLDERS, include_bytes!("init.sh"))?;
+        guest.bytes("etc/passwd", PASSWD.into(), 0o644);
+        guest.bytes("etc/group", GROUP.into(), 0o644);
+        guest.bytes("etc/hosts", "127.0.0.1 localhost\n".into(), 0o644);
+        for (name, place) in [("haproxy", "/usr/sbin/haproxy"), ("socat", "/usr/bin/socat")] {
+            let host = paths::program(name).with_context(|| format!("{name} is not on this machine"))?;
+            guest.add(&host, Path::new(place))?;
+        }
+        Ok(guest)
+    }
+
+    /// A whole Debian, started by systemd.
+    pub(crate) fn debian(root: &Root) -> Result<Self> {
+        let mut guest = Self::with_busybox(&["dev", "proc", "sys", "sysroot", PAYLOAD], debian::INIT)?;
+        guest.root = Some(root.image.clone());
+        guest.bytes("/usr/lib/vm/run", debian::RUN.to_vec(), 0o755);
+        guest.bytes("/etc/systemd/system/vm.service", debian::UNIT.to_vec(), 0o644);
+        let wanted = Path::new("/etc/systemd/system/multi-user.target.wants/vm.service");
+        guest.link(wanted, Path::new("../vm.service"))?;
+        Ok(guest)
+    }
+
+    fn with_busybox(folders: &[&str], init: &[u8]) -> Result<Self> {
+        let mut guest = Self { entries: BTreeMap::new(), root: None };
+        for folder in folders {
             guest.folder(Path::new(folder));
         }
         for name in MERGED {
             guest.folder(Path::new("usr").join(name).as_path());
             guest.put(PathBuf::from(name), Entry::Link(format!("usr/{name}")));
         }
-        guest.bytes("etc/passwd", PASSWD.into(), 0o644);
-        guest.bytes("etc/group", GROUP.into(), 0o644);
-        guest.bytes("etc/hosts", "127.0.0.1 localhost\n".into(), 0o644);
-        guest.put("init".into(), Entry::Bytes(include_bytes!("init.sh").to_vec(), 0o755));
+        guest.put("init".into(), Entry::Bytes(init.to_vec(), 0o755));
         guest.busybox()?;
-        for (name, place) in [("haproxy", "/usr/sbin/haproxy"), ("socat", "/usr/bin/socat")] {
-            let host = paths::program(name).with_context(|| format!("{name} is not on this machine"))?;
-            guest.add(&host, Path::new(place))?;
-        }
         Ok(guest)
     }
 
@@ -90,7 +112,7 @@ impl Guest {
     pub(crate) fn add(&mut self, host: &Path, place: &Path) -> Result<()> {
         let metadata = fs::metadata(host).with_context(|| format!("cannot read {}", host.display()))?;
         if metadata.is_dir() {
-            self.folder(&inside(place)?);
+            self.folder(&self.at(inside(place)?));
             for entry in fs::read_dir(host).with_context(|| format!("cannot read {}", host.display()))? {
                 let entry = entry?;
                 self.add(&entry.path(), &place.join(entry.file_name()))?;
@@ -98,7 +120,7 @@ impl Guest {
             return Ok(());
         }
         ensure!(metadata.is_file(), "{} is neither a file nor a folder", host.display());
-        if metadata.permissions().mode() & 0o111 != 0 {
+        if self.root.is_none() && metadata.permissions().mode() & 0o111 != 0 {
             for library in libs::closure(host)? {
                 self.library(&library)?;
             }
@@ -153,7 +175,13 @@ impl Guest {
         }
     }
 
+    /// Where in the initramfs something is that the guest will have at `place`.
+    fn at(&self, place: PathBuf) -> PathBuf {
+        if self.root.is_some() { Path::new(PAYLOAD).join(place) } else { place }
+    }
+
     fn put(&mut self, place: PathBuf, entry: Entry) {
+        let place = self.at(place);
         if let Some(parent) = place.parent() {
             self.folder(parent);
         }
@@ -203,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_folder_comes_with_its_parents() {
-        let mut guest = Guest { entries: BTreeMap::new() };
+        let mut guest = Guest { entries: BTreeMap::new(), root: None };
         guest.bytes("/a/b/c", b"x".to_vec(), 0o600);
         let order: Vec<_> = guest.entries.keys().map(|path| path.display().to_string()).collect();
         assert_eq!(order, ["a", "a/b", "a/b/c"]);
@@ -211,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_real_program_replaces_an_applet() {
-        let mut guest = Guest { entries: BTreeMap::new() };
+        let mut guest = Guest { entries: BTreeMap::new(), root: None };
         guest.put("usr/bin/x".into(), Entry::Link("/usr/bin/busybox".into()));
         guest.bytes("usr/bin/x", b"real".to_vec(), 0o755);
         assert_eq!(guest.entries[Path::new("usr/bin/x")], Entry::Bytes(b"real".to_vec(), 0o755));

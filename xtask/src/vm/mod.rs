@@ -2,6 +2,7 @@
 
 mod boot;
 pub(crate) mod cli;
+pub(crate) mod debian;
 pub(crate) mod guest;
 pub(crate) mod haproxy;
 mod initramfs;
