@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use scenarios::cli::{self, Verdict};
+use scenarios::cli::{self, Case, Verdict};
 use scenarios::run::{Setup, play};
 use scenarios::soak::{self, Plan};
 use workload::scenario::{self, ALL, Group};
@@ -89,12 +89,15 @@ enum GroupName {
     Haproxy,
     /// What the command line promises.
     Cli,
+    /// What the package does on a whole Debian.
+    Debian,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Task::List => {
-            for name in ALL.iter().map(|it| it.name).chain(cli::ALL.iter().map(|it| it.name)) {
+            let cases = cli::ALL.iter().chain(cli::debian::ALL);
+            for name in ALL.iter().map(|it| it.name).chain(cases.map(|it| it.name)) {
                 println!("{name}");
             }
             Ok(ExitCode::SUCCESS)
@@ -131,7 +134,8 @@ fn run(arguments: Run) -> anyhow::Result<ExitCode> {
             GroupName::Kernel => run_scenarios(&setup, Group::Kernel, is_wanted),
             GroupName::Verdicts => run_scenarios(&setup, Group::Verdicts, is_wanted),
             GroupName::Haproxy => run_scenarios(&setup, Group::Haproxy, is_wanted),
-            GroupName::Cli => run_cli(&setup, is_wanted),
+            GroupName::Cli => run_cases(&setup, cli::ALL, is_wanted),
+            GroupName::Debian => run_cases(&setup, cli::debian::ALL, is_wanted),
         };
         (passed, failed) = (passed + counts.0, failed + counts.1);
     }
@@ -157,9 +161,9 @@ fn run_scenarios(setup: &Setup, group: Group, is_wanted: impl Fn(&str) -> bool) 
     (passed, failed)
 }
 
-fn run_cli(setup: &Setup, is_wanted: impl Fn(&str) -> bool) -> (usize, usize) {
+fn run_cases(setup: &Setup, cases: &[Case], is_wanted: impl Fn(&str) -> bool) -> (usize, usize) {
     let (mut passed, mut failed) = (0, 0);
-    for case in cli::ALL.iter().filter(|case| is_wanted(case.name)) {
+    for case in cases.iter().filter(|case| is_wanted(case.name)) {
         match cli::play(setup, case) {
             Verdict::Passed(figures) => {
                 passed += 1;

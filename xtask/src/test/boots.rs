@@ -3,32 +3,28 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 
-use super::matrix::{Boot, HAPROXY};
+use super::guests::Guests;
+use super::matrix::{Boot, DEBIAN};
 use super::report::{BootResult, Tally};
-use crate::vm::{self, Guest, Outcome, VmSpec, haproxy, kernels};
-use crate::{build, paths};
+use crate::vm::{self, Outcome, VmSpec, kernels};
 
 /// All scenarios take a few minutes, half of them on the kernel where fifty recordings are killed; with other VMs beside it, a
 /// slow machine may need several times that.
 const LIMIT: Duration = Duration::from_secs(1500);
+/// A Prometheus and a whole system beside it.
+const DEBIAN_MIB: u32 = 1536;
 /// More VMs at a time would want more memory than a test may take for itself.
 const MOST: usize = 4;
 
 /// Builds what runs inside, then runs every boot.
 pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> Result<Vec<BootResult>> {
-    build::release(&["sockleak", "workload", "scenarios"])?;
-    let mut guest = Guest::new()?;
-    for program in ["sockleak", "workload", "scenarios"] {
-        guest.add(&paths::release().join(program), &Path::new("/usr/bin").join(program))?;
-    }
-    add_leaks(&mut guest)?;
+    let guests = Guests::build(boots)?;
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let jobs = jobs.unwrap_or(processors.min(MOST)).clamp(1, boots.len());
     let next = Mutex::new(boots.iter().enumerate());
@@ -37,7 +33,7 @@ pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> R
         let worker = || {
             // Taking the next boot releases the lock at once.
             while let Some((index, boot)) = next.lock().ok().and_then(|mut next| next.next()) {
-                let result = run_one(boot, &guest, only);
+                let result = run_one(boot, &guests, only);
                 if let Ok(mut results) = results.lock() {
                     results.push((index, result));
                 }
@@ -52,33 +48,18 @@ pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> R
     Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
-/// Programs whose stacks are told apart.
-fn add_leaks(guest: &mut Guest) -> Result<()> {
-    const FOLDER: &str = "/opt/stacks";
-    for program in build::leaks()? {
-        let name = program.file_name().map(Path::new).unwrap_or(&program).to_owned();
-        guest.add(&program, &Path::new(FOLDER).join(name))?;
-    }
-    let (python, encodings) = build::python()?;
-    guest.add(&python, &python)?;
-    guest.link(Path::new("/usr/bin/python3"), &python)?;
-    guest.add(&encodings, &encodings)
-}
-
-fn run_one(boot: &Boot, guest: &Guest, only: &[String]) -> BootResult {
+fn run_one(boot: &Boot, guests: &Guests, only: &[String]) -> BootResult {
     let label = boot.label();
     let started = Instant::now();
     let mut sink = Prefixed { label: &label, line: Vec::new(), tally: Tally::default() };
     let ended = kernels::get(boot.kernel).and_then(|kernel| {
-        let mut guest = guest.clone();
-        if boot.groups.contains(&HAPROXY) {
-            let folder = haproxy::cached().context("HAProxy 3.0 is not here: run `cargo xtask setup`")?;
-            guest.add_as_is(&folder, Path::new(haproxy::PLACE))?;
-        }
-        let mut spec = VmSpec::new(boot.slug(), kernel, guest, command(boot, only));
+        let mut spec = VmSpec::new(boot.slug(), kernel, guests.of(boot)?, command(boot, only));
         spec.append = boot.append.map(str::to_owned).into_iter().collect();
         spec.env = vec![("NO_COLOR".into(), "1".into())];
         spec.timeout = LIMIT;
+        if boot.groups.contains(&DEBIAN) {
+            spec.memory = DEBIAN_MIB;
+        }
         vm::run(&spec, &mut sink)
     });
     let trouble = match &ended {

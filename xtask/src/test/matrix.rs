@@ -8,6 +8,9 @@ use crate::vm::kernels::{self, SERIES};
 /// The group of scenarios that play with a real HAProxy.
 pub(super) const HAPROXY: &str = "haproxy";
 
+/// The cases that the package is tried with, on a whole Debian.
+pub(super) const DEBIAN: &str = "debian";
+
 /// The kind of hooks that sockleak is told to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Hooks {
@@ -70,15 +73,16 @@ impl Boot {
 }
 
 /// Every boot that the given kernels (none: all) and hooks call for.
-pub(super) fn boots(wanted: &[String], hooks: Option<Hooks>) -> Result<Vec<Boot>> {
+pub(super) fn boots(wanted: &[String], hooks: Option<Hooks>, group: Option<&str>) -> Result<Vec<Boot>> {
     for name in wanted {
         kernels::series(name)?;
     }
     let mut boots = all();
     boots.retain(|boot| wanted.is_empty() || wanted.iter().any(|name| name == boot.kernel));
     boots.retain(|boot| hooks.is_none_or(|hooks| hooks == boot.hooks));
+    boots.retain(|boot| group.is_none_or(|group| boot.groups.contains(&group)));
     if boots.is_empty() {
-        bail!("no boot is left: 7.2 is preemptible, and fentry on release misses there");
+        bail!("no boot is like that; 7.2 is preemptible, and fentry on release misses there");
     }
     Ok(boots)
 }
@@ -102,6 +106,9 @@ fn all() -> Vec<Boot> {
             boots.push(Boot { groups: group, ..Boot::plain(series.name, Hooks::Auto) });
         }
     }
+    for kernel in ["6.1", "7.2"] {
+        boots.push(Boot { groups: &[DEBIAN], ..Boot::plain(kernel, Hooks::Auto) });
+    }
     boots
 }
 
@@ -111,7 +118,7 @@ mod tests {
 
     fn labels(kernels: &[&str], hooks: Option<Hooks>) -> Vec<String> {
         let kernels: Vec<String> = kernels.iter().map(ToString::to_string).collect();
-        boots(&kernels, hooks).expect("some are left").iter().map(Boot::label).collect()
+        boots(&kernels, hooks, None).expect("some are left").iter().map(Boot::label).collect()
     }
 
     #[test]
@@ -140,15 +147,28 @@ mod tests {
                 "6.1 auto cli",
                 "6.12 auto cli",
                 "7.2 auto cli",
+                "6.1 auto debian",
+                "7.2 auto debian",
             ]
         );
     }
 
     #[test]
+    fn a_group_has_its_boots() {
+        let group =
+            |name| boots(&[], None, Some(name)).map(|all| all.iter().map(Boot::label).collect::<Vec<_>>());
+        assert_eq!(group("debian").expect("there are some"), ["6.1 auto debian", "7.2 auto debian"]);
+        assert!(group("none").is_err());
+    }
+
+    #[test]
     fn it_narrows_by_kernel_and_hooks() {
         assert_eq!(labels(&["5.10"], Some(Hooks::Fentry)), ["5.10 fentry"]);
-        assert_eq!(labels(&["6.1"], Some(Hooks::Auto)), ["6.1 auto", "6.1 auto haproxy", "6.1 auto cli"]);
-        assert!(boots(&["7.2".into()], Some(Hooks::Fentry)).is_err());
-        assert!(boots(&["4.4".into()], None).is_err());
+        assert_eq!(
+            labels(&["6.1"], Some(Hooks::Auto)),
+            ["6.1 auto", "6.1 auto haproxy", "6.1 auto cli", "6.1 auto debian"]
+        );
+        assert!(boots(&["7.2".into()], Some(Hooks::Fentry), None).is_err());
+        assert!(boots(&["4.4".into()], None, None).is_err());
     }
 }

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: unit and property tests, then the page in a browser, then the scenarios in VMs, kernel by kernel.
 
 mod boots;
+mod guests;
 mod matrix;
+mod package;
 pub(crate) mod report;
 mod rules;
 mod units;
@@ -24,6 +26,9 @@ pub(crate) struct Args {
     /// Run only this scenario; may be repeated
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
+    /// Run only the boots of this group of scenarios: kernel, verdicts, haproxy, cli or debian
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
     /// Run only the boots with this choice of hooks
     #[arg(long, value_enum)]
     hooks: Option<Hooks>,
@@ -37,21 +42,29 @@ pub(crate) struct Args {
 
 /// Runs the tests; the last line says how many passed and failed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let wanted = if args.unit_only { Vec::new() } else { matrix::boots(&args.kernel, args.hooks)? };
+    let wanted = if args.unit_only {
+        Vec::new()
+    } else {
+        matrix::boots(&args.kernel, args.hooks, args.group.as_deref())?
+    };
     let kernels: Vec<&str> = kernels::SERIES
         .iter()
         .map(|series| series.name)
         .filter(|name| wanted.iter().any(|b| b.kernel == *name))
         .collect();
     let haproxy = wanted.iter().any(|boot| boot.groups.contains(&matrix::HAPROXY));
+    let debian = wanted.iter().any(|boot| boot.groups.contains(&matrix::DEBIAN));
     let guest = !wanted.is_empty();
-    setup::ensure(Wants { build: true, guest, haproxy, kernels: &kernels, ..Wants::default() })?;
+    let wants = Wants { build: true, guest, haproxy, debian, package: debian, ..Wants::default() };
+    setup::ensure(Wants { kernels: &kernels, ..wants })?;
 
     // A loop on one scenario is quick only without the rest.
-    let mut total =
-        if args.scenario.is_empty() { units::run()? + rules::check() } else { report::Counts::default() };
-    if args.scenario.is_empty() && !args.unit_only {
-        total = total + browser::test()?;
+    let mut total = report::Counts::default();
+    if args.scenario.is_empty() && args.group.is_none() {
+        total = units::run()? + rules::check();
+        if !args.unit_only {
+            total = total + browser::test()?;
+        }
     }
     if !wanted.is_empty() {
         let results = boots::run_all(&wanted, &args.scenario, args.jobs)?;

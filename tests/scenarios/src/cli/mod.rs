@@ -68,6 +68,8 @@ macro_rules! measuring_case {
     };
 }
 
+pub mod debian;
+
 /// All cases, in the order in which they run.
 pub const ALL: &[Case] = &[
     case!("waits-for-target", targets::waits_for_target),
@@ -119,7 +121,7 @@ pub const ALL: &[Case] = &[
 /// Finds a case by its name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Case> {
-    ALL.iter().find(|case| case.name == name)
+    ALL.iter().chain(debian::ALL).find(|case| case.name == name)
 }
 
 /// Runs a case in a fresh directory. The evidence of a failure is kept.

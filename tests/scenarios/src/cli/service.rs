@@ -41,9 +41,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the load did.
 #[derive(Default)]
-struct Truth {
-    opened: u64,
-    held: Vec<Pair>,
+pub(super) struct Truth {
+    pub(super) opened: u64,
+    pub(super) held: Vec<Pair>,
 }
 
 /// Tells what it came to.
@@ -111,7 +111,7 @@ pub(super) fn restart(bench: &Bench<'_>) -> anyhow::Result<String> {
 }
 
 /// Opens connections, closes most at once and the others later, some at one end before the other.
-fn load(door: &Door, is_over: &AtomicBool) -> anyhow::Result<Truth> {
+pub(super) fn load(door: &Door, is_over: &AtomicBool) -> anyhow::Result<Truth> {
     let mut truth = Truth::default();
     while !is_over.load(Ordering::Relaxed) {
         let pair = door.connect()?;

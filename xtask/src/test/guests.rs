@@ -1,0 +1,91 @@
+//! What is inside the VMs of the tests.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::matrix::{Boot, DEBIAN, HAPROXY};
+use super::package::both;
+use crate::vm::{Guest, debian, haproxy};
+use crate::{build, package, paths};
+
+/// Where tests/scenarios looks for what is put there for the package's cases.
+const FOLDER: &str = "/srv/sockleak";
+/// What else these cases need, from the repository.
+const FILES: [&str; 3] = [
+    "docs/prometheus/prometheus.yml",
+    "docs/prometheus/sockleak.rules.yml",
+    "tests/workload/debian/receiver.py",
+];
+
+/// The guests that the boots need.
+pub(super) struct Guests {
+    /// BusyBox and the programs, if a boot wants that.
+    plain: Option<Guest>,
+    /// A whole Debian and the package, if a boot wants that.
+    debian: Option<Guest>,
+}
+
+impl Guests {
+    /// Builds what runs inside.
+    pub(super) fn build(boots: &[Boot]) -> Result<Self> {
+        let is_debian = |boot: &Boot| boot.groups.contains(&DEBIAN);
+        let packed: &[&str] = if boots.iter().any(is_debian) { &package::PROGRAMS } else { &["sockleak"] };
+        build::release(&[packed, &["workload", "scenarios"]].concat())?;
+        let plain = boots.iter().any(|boot| !is_debian(boot)).then(plain).transpose()?;
+        let debian = boots.iter().any(is_debian).then(whole_debian).transpose()?;
+        Ok(Self { plain, debian })
+    }
+
+    /// The guest of a boot.
+    pub(super) fn of(&self, boot: &Boot) -> Result<Guest> {
+        if boot.groups.contains(&DEBIAN) {
+            return self.debian.clone().context("no guest was made for this boot");
+        }
+        let mut guest = self.plain.clone().context("no guest was made for this boot")?;
+        if boot.groups.contains(&HAPROXY) {
+            let folder = haproxy::cached().context("HAProxy 3.0 is not here: run `cargo xtask setup`")?;
+            guest.add_as_is(&folder, Path::new(haproxy::PLACE))?;
+        }
+        Ok(guest)
+    }
+}
+
+fn plain() -> Result<Guest> {
+    let mut guest = Guest::new()?;
+    add_programs(&mut guest, &["sockleak", "workload", "scenarios"])?;
+    add_leaks(&mut guest)?;
+    Ok(guest)
+}
+
+/// sockleak itself is in the package.
+fn whole_debian() -> Result<Guest> {
+    let mut guest = Guest::debian(&debian::get()?)?;
+    add_programs(&mut guest, &["scenarios", "leaker"])?;
+    let packages = both()?;
+    let files = FILES.map(|name| paths::repo().join(name));
+    for file in packages.iter().chain(&files) {
+        let name = file.file_name().with_context(|| format!("{} has no name", file.display()))?;
+        guest.add(file, &Path::new(FOLDER).join(name))?;
+    }
+    Ok(guest)
+}
+
+fn add_programs(guest: &mut Guest, names: &[&str]) -> Result<()> {
+    names
+        .iter()
+        .try_for_each(|name| guest.add(&paths::release().join(name), &Path::new("/usr/bin").join(name)))
+}
+
+/// Programs whose stacks are told apart.
+fn add_leaks(guest: &mut Guest) -> Result<()> {
+    const FOLDER: &str = "/opt/stacks";
+    for program in build::leaks()? {
+        let name = program.file_name().map(Path::new).unwrap_or(&program).to_owned();
+        guest.add(&program, &Path::new(FOLDER).join(name))?;
+    }
+    let (python, encodings) = build::python()?;
+    guest.add(&python, &python)?;
+    guest.link(Path::new("/usr/bin/python3"), &python)?;
+    guest.add(&encodings, &encodings)
+}
