@@ -29,11 +29,7 @@ pub(crate) struct Server {
 }
 
 pub(crate) fn settings() -> Settings {
-    Settings {
-        names: vec!["db1.example".to_owned()],
-        token: Some(TOKEN.to_owned()),
-        names_are_private: false,
-    }
+    Settings { names: vec!["db1.example".to_owned()], token: Some(TOKEN.to_owned()), ..Settings::default() }
 }
 
 impl Server {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio_util::codec::LengthDelimitedCodec;
 
-use super::Question;
+use super::{Present, Question};
 
 /// Bytes of a message to the tracer at most: it answers questions, and those are short.
 pub(super) const MOST_TO_TRACER: usize = 4 << 10;
@@ -35,6 +35,9 @@ pub struct Settings {
     pub token: Option<String>,
     /// Names of programs are command lines (`by = "cmdline"`): then whatever has names needs the token.
     pub names_are_private: bool,
+    /// What time it is for the tracer.
+    #[serde(default)]
+    pub present: Present,
 }
 
 impl fmt::Debug for Settings {
@@ -44,6 +47,7 @@ impl fmt::Debug for Settings {
             .field("names", &self.names)
             .field("token", &token)
             .field("names_are_private", &self.names_are_private)
+            .field("present", &self.present)
             .finish()
     }
 }

@@ -11,6 +11,7 @@ mod asker;
 pub mod closed;
 pub mod connections;
 mod frame;
+mod present;
 pub mod question;
 pub mod story;
 mod tracer;
@@ -18,6 +19,7 @@ mod tracer;
 pub use answer::{Answer, Answers, respond};
 pub use asker::{Answered, AskError, Asker, EventText, Subscription};
 pub use frame::{LinkError, Settings};
+pub use present::{Played, Present};
 pub use question::Question;
 pub use tracer::{Asked, Link};
 

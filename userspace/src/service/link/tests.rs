@@ -13,7 +13,8 @@ use super::{
 };
 
 fn settings() -> Settings {
-    Settings { names: vec!["db1".to_owned()], token: Some("secret".to_owned()), names_are_private: false }
+    let token = Some("secret".to_owned());
+    Settings { names: vec!["db1".to_owned()], token, ..Settings::default() }
 }
 
 /// A link whose other end is written by hand.

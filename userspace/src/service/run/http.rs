@@ -13,7 +13,7 @@ use crate::{
     service::{
         config::{Config, HttpSettings, Listen, TokenFile},
         link::{
-            Answers, Asked, Settings,
+            Answers, Asked, Present, Settings,
             answer::{Health, HealthStatus, HookReport, Series},
             connections::Page,
             question::{ConnectionFilter, SeriesRange},
@@ -47,6 +47,7 @@ fn settings(http: &HttpSettings, host: &str, by: By) -> Result<Settings, String>
         names: vec![host.to_owned()],
         token: token.map(|token| token.secret().to_owned()),
         names_are_private: by == By::Cmdline,
+        present: Present::System,
     })
 }
 

@@ -132,7 +132,7 @@ mod tests {
         Settings {
             names: vec!["db1.example".to_owned()],
             token: Some("s3cret".to_owned()),
-            names_are_private: false,
+            ..Settings::default()
         }
     }
 

@@ -97,7 +97,7 @@ pub(super) fn route(
             Asks::Tracer(Question::Connections(parameters(&names)?.connections(with_argv)?))
         }
         "/api/v1/series" => {
-            let range = parameters(&["socket", "from", "to", "points"])?.series(SystemTime::now())?;
+            let range = parameters(&["socket", "from", "to", "points"])?.series(settings.present.now())?;
             Asks::Tracer(Question::Series(range))
         }
         "/api/v1/events" => {
@@ -109,7 +109,7 @@ pub(super) fn route(
                 parameters(&[])?;
                 Asks::Tracer(Question::Connection { id: number(id)?, with_argv })
             } else {
-                Asks::Page(view(path, query, with_argv)?)
+                Asks::Page(view(path, query, settings.present.now(), with_argv)?)
             }
         }
     };
@@ -120,9 +120,9 @@ pub(super) fn route(
 }
 
 /// What a browser is to show.
-fn view(path: &str, query: &str, with_argv: bool) -> Result<View, Refusal> {
+fn view(path: &str, query: &str, now: SystemTime, with_argv: bool) -> Result<View, Refusal> {
     let parameters = |known: &[&str]| Parameters::new(query, known);
-    let socket = |known: &[&str]| parameters(known)?.socket(SystemTime::now(), with_argv);
+    let socket = |known: &[&str]| parameters(known)?.socket(now, with_argv);
     match path {
         "/" => Ok(View::Overview { offset: parameters(&["offset"])?.offset()? }),
         "/socket" => Ok(View::Socket(socket(&["path", "range", "offset"])?)),
