@@ -154,7 +154,8 @@ impl Snapshot {
     }
 }
 
-fn sockets(session: &Session, now: u64, findings: &[FindingReport]) -> Vec<SocketSnapshot> {
+/// The sockets, by path, with what findings say of them.
+pub(crate) fn sockets(session: &Session, now: u64, findings: &[FindingReport]) -> Vec<SocketSnapshot> {
     let mut all: Vec<SocketSnapshot> = session
         .sockets()
         .iter()

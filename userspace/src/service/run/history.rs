@@ -6,18 +6,15 @@ use tokio::time::Instant;
 
 use super::Service;
 use crate::{
-    attribution::by::By,
     console::say,
     service::{
         config::StoreSettings,
-        link::{
-            answer::Series,
-            question::{MOST_POINTS, SeriesRange},
-        },
-        snapshot::{ProgramSnapshot, Snapshot, SocketSnapshot},
+        link::{answer::Series, question::SeriesRange},
+        minutes,
+        snapshot::Snapshot,
         store::{
             StoreError,
-            history::{History, OTHERS, ProgramFacts, Rollup, SocketFacts},
+            history::{History, Rollup},
         },
     },
 };
@@ -53,21 +50,13 @@ impl Minutes {
     /// # Errors
     /// A sentence, if there is no history or it cannot be read.
     pub(super) fn series(&self, range: &SeriesRange) -> Result<Series, String> {
-        let &SeriesRange { ref socket, from_ms, to_ms, points } = range;
-        let history = self.history.as_ref().ok_or("no history is kept: the log says why")?;
-        let length = u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or(0) / 1000;
-        let step = length / u64::from(points.clamp(1, MOST_POINTS));
-        let read = history.series(socket, from_ms, to_ms, step).and_then(|points| {
-            let programs = history.programs(socket, from_ms, to_ms, step)?;
-            Ok(Series { points, programs })
-        });
-        read.map_err(|error| error.to_string())
+        minutes::series(self.history.as_ref().ok_or("no history is kept: the log says why")?, range)
     }
 
     /// # Errors
     /// If the history cannot be written.
     fn look(&mut self, now: Instant, snapshot: &Snapshot) -> Result<(), StoreError> {
-        let facts: Vec<_> = snapshot.sockets.iter().map(facts).collect();
+        let facts: Vec<_> = snapshot.sockets.iter().map(minutes::facts).collect();
         let minute = self.rollup.observe(snapshot.at_ms, &facts);
         let Some(history) = &mut self.history else { return Ok(()) };
         if let Some(minute) = minute {
@@ -79,27 +68,6 @@ impl Minutes {
         }
         Ok(())
     }
-}
-
-fn facts(socket: &SocketSnapshot) -> SocketFacts {
-    let sum = |figure: fn(&ProgramSnapshot) -> u64| socket.programs.iter().map(figure).sum();
-    SocketFacts {
-        socket: socket.path.clone(),
-        slots: socket.slots,
-        limit: socket.limit.map(|limit| limit.slots),
-        queue: socket.queue.map(|queue| queue.length.into()),
-        open: socket.states.values().sum(),
-        opened: sum(|it| it.opened),
-        closed: sum(|it| it.closed),
-        failed: sum(|it| it.failed.values().sum()),
-        programs: socket.programs.iter().map(program_facts).collect(),
-    }
-}
-
-fn program_facts(program: &ProgramSnapshot) -> ProgramFacts {
-    let ProgramSnapshot { program, open_client, open_server, opened, .. } = program;
-    let name = if By::is_others(program) { OTHERS } else { program };
-    ProgramFacts { program: name.to_owned(), open: *open_client.max(open_server), opened: *opened }
 }
 
 impl Service {

@@ -26,6 +26,8 @@ const VERSION: i64 = 1;
 const MOST_SOCKETS: usize = 1024;
 /// Bytes that it takes at most, after [`History::prune`].
 const MOST_BYTES: u64 = 512 << 20;
+/// And in memory.
+const MOST_MEMORY: u64 = 64 << 20;
 /// Milliseconds.
 const DAY: i64 = 24 * 3600 * 1000;
 
@@ -90,6 +92,18 @@ impl History {
     /// For how long minutes are kept from now on: see [`History::prune`].
     pub fn keep(&mut self, keep: Duration) {
         self.keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+    }
+
+    /// One that is kept in memory alone, for as long as this.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let path = PathBuf::from("the history in memory");
+        let connection = Connection::open_in_memory().map_err(|error| failure(&path, &error))?;
+        connection.execute_batch(include_str!("schema.sql")).map_err(|error| failure(&path, &error))?;
+        let (sockets, programs) = (Names::none("socket"), Names::none("program"));
+        Ok(Self { path, connection, sockets, programs, keep: i64::MAX, most_bytes: MOST_MEMORY })
     }
 
     /// Adds a minute. What is there of it already, as after a step of the clock, is added up. Sockets beyond the first 1024 are

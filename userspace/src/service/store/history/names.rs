@@ -16,6 +16,11 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// Of a table without any.
+    pub(super) fn none(table: &'static str) -> Self {
+        Self { table, known: HashMap::new() }
+    }
+
     pub(super) fn read(connection: &Connection, table: &'static str) -> Result<Self> {
         let mut statement = connection.prepare(&format!("SELECT name, id, seen FROM {table}"))?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;

@@ -1,0 +1,48 @@
+//! Between a snapshot and the history: what goes in, and what comes out as an answer.
+
+use super::{
+    link::{
+        answer::Series,
+        question::{MOST_POINTS, SeriesRange},
+    },
+    snapshot::{ProgramSnapshot, SocketSnapshot},
+    store::history::{History, OTHERS, ProgramFacts, SocketFacts},
+};
+use crate::attribution::by::By;
+
+/// What the history wants to know of a socket.
+pub(crate) fn facts(socket: &SocketSnapshot) -> SocketFacts {
+    let sum = |figure: fn(&ProgramSnapshot) -> u64| socket.programs.iter().map(figure).sum();
+    SocketFacts {
+        socket: socket.path.clone(),
+        slots: socket.slots,
+        limit: socket.limit.map(|limit| limit.slots),
+        queue: socket.queue.map(|queue| queue.length.into()),
+        open: socket.states.values().sum(),
+        opened: sum(|it| it.opened),
+        closed: sum(|it| it.closed),
+        failed: sum(|it| it.failed.values().sum()),
+        programs: socket.programs.iter().map(program_facts).collect(),
+    }
+}
+
+fn program_facts(program: &ProgramSnapshot) -> ProgramFacts {
+    let ProgramSnapshot { program, open_client, open_server, opened, .. } = program;
+    let name = if By::is_others(program) { OTHERS } else { program };
+    ProgramFacts { program: name.to_owned(), open: *open_client.max(open_server), opened: *opened }
+}
+
+/// How full a socket was.
+///
+/// # Errors
+/// A sentence, if the history cannot be read.
+pub(crate) fn series(history: &History, range: &SeriesRange) -> Result<Series, String> {
+    let &SeriesRange { ref socket, from_ms, to_ms, points } = range;
+    let length = u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or(0) / 1000;
+    let step = length / u64::from(points.clamp(1, MOST_POINTS));
+    let read = history.series(socket, from_ms, to_ms, step).and_then(|points| {
+        let programs = history.programs(socket, from_ms, to_ms, step)?;
+        Ok(Series { points, programs })
+    });
+    read.map_err(|error| error.to_string())
+}
