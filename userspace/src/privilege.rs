@@ -1,8 +1,12 @@
 //! Least privilege: once everything is attached, all capabilities go but those that following connections needs.
 
 use caps::{CapSet, Capability, CapsHashSet};
+use nix::unistd::{Gid, Uid, User, geteuid, setgid, setgroups, setuid};
 
 use crate::probe::facts;
+
+/// Users without privileges: the first that there is.
+const NOBODIES: [&str; 2] = ["sockleak", "nobody"];
 
 /// What following connections needs on every kernel. Each was left out in the VMs to see what fails without it.
 const KEPT: [Capability; 2] = [
@@ -37,17 +41,45 @@ pub fn keep_writing() {
     }
 }
 
-/// For a thread that talks to servers elsewhere: all capabilities go.
+/// For a thread that talks to servers elsewhere: all capabilities go. What cannot be dropped is logged.
 pub fn keep_nothing() {
-    let done = [CapSet::Inheritable, CapSet::Effective, CapSet::Permitted]
+    if let Err(error) = drop_all() {
+        tracing::warn!("in a thread, {error}");
+    }
+}
+
+/// A user without privileges, and his group. None if there is none.
+pub(crate) fn nobody() -> Option<(Uid, Gid)> {
+    let found = NOBODIES.iter().find_map(|name| User::from_name(name).ok().flatten());
+    found.filter(|user| !user.uid.is_root()).map(|user| (user.uid, user.gid))
+}
+
+/// Root becomes a user without privileges, for good: whatever had to be opened is open. Anybody else stays who he is. To be called
+/// before there are other threads.
+///
+/// # Errors
+/// A sentence, if that cannot be done.
+pub fn become_nobody() -> Result<(), String> {
+    if geteuid().is_root() {
+        let (user, group) = nobody().ok_or(
+            "there is no user sockleak or nobody to run as; add one, or run this as a user without privileges",
+        )?;
+        let changed = setgroups(&[]).and_then(|()| setgid(group)).and_then(|()| setuid(user));
+        changed.map_err(|error| format!("it cannot run as a user without privileges: {error}"))?;
+    }
+    drop_all()
+}
+
+/// This thread, and those that it starts from now on, keep no capability.
+///
+/// # Errors
+/// A sentence, if that cannot be done.
+pub fn drop_all() -> Result<(), String> {
+    let cleared = [CapSet::Ambient, CapSet::Effective, CapSet::Permitted, CapSet::Inheritable]
         .into_iter()
         .try_for_each(|set| caps::clear(None, set));
-    if let Err(error) = done {
-        tracing::warn!("the privileges of a thread could not be dropped: {error}");
-    }
-    if let Err(error) = nix::sys::prctl::set_no_new_privs() {
-        tracing::warn!("no_new_privs could not be set: {error}");
-    }
+    cleared.map_err(|error| format!("capabilities cannot be given up: {error}"))?;
+    nix::sys::prctl::set_no_new_privs().map_err(|error| format!("privileges cannot be given up: {error}"))
 }
 
 fn try_drop() -> Result<(), caps::errors::CapsError> {

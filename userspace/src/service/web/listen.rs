@@ -12,6 +12,7 @@ use std::{
     },
     path::{Path, PathBuf},
     pin::Pin,
+    str::FromStr,
     task::{Context, Poll},
 };
 
@@ -35,6 +36,19 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address) => address.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const REMEDY: &str = "that is no address; write for example 127.0.0.1:9436, [::1]:9436 or unix:/run/sockleak/http.sock";
+        match text.strip_prefix("unix:") {
+            Some("") => Err(REMEDY),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => text.parse().map(Self::Tcp).map_err(|_| REMEDY),
         }
     }
 }
@@ -205,6 +219,16 @@ mod tests {
             assert_eq!(Address::Tcp(address.parse().unwrap()).is_public(), expected, "{address}");
         }
         assert!(!Address::Unix("/run/x".into()).is_public());
+    }
+
+    #[test]
+    fn addresses_are_read() {
+        for text in ["127.0.0.1:9436", "[::1]:80", "unix:/run/x.sock", "unix:x.sock"] {
+            assert_eq!(text.parse().map(|address: Address| address.to_string()), Ok(text.to_owned()));
+        }
+        for bad in ["", "9436", "localhost:80", "127.0.0.1", "unix:", "http://127.0.0.1:80", "/run/x.sock"] {
+            assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
     }
 
     #[tokio::test]

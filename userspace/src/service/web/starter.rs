@@ -16,16 +16,13 @@ use std::{
 };
 
 use caps::{CapSet, Capability, CapsHashSet};
-use nix::{
-    libc,
-    unistd::{User, geteuid},
-};
+use nix::{libc, unistd::geteuid};
 use tokio::sync::oneshot;
+
+use crate::privilege;
 
 /// To start as another user, and to end what was started.
 const KEPT: [Capability; 3] = [Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_KILL];
-/// Users to run it as: the first that there is.
-const USERS: [&str; 2] = ["sockleak", "nobody"];
 
 /// A process that was started.
 #[derive(Debug)]
@@ -76,12 +73,10 @@ impl Starter {
 }
 
 fn unprivileged() -> io::Result<Ids> {
-    let user =
-        USERS.iter().find_map(|name| User::from_name(name).ok().flatten()).filter(|user| !user.uid.is_root());
-    let user = user.ok_or_else(|| {
+    let (user, group) = privilege::nobody().ok_or_else(|| {
         io::Error::other("there is no user sockleak or nobody to run the web process as; add one, or set [http] listen = \"off\"")
     })?;
-    Ok((user.uid.as_raw(), user.gid.as_raw()))
+    Ok((user.as_raw(), group.as_raw()))
 }
 
 fn keep_starting() -> Result<(), caps::errors::CapsError> {
