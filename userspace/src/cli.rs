@@ -7,6 +7,10 @@ use clap::{
     builder::{PathBufValueParser, TypedValueParser as _},
 };
 
+mod watch;
+
+pub use watch::{Pace, Replay};
+
 use crate::{
     attribution::{by::By, limits::GivenLimit},
     export,
@@ -37,6 +41,9 @@ pub enum Command {
     /// Report from recordings what a capture reported, or would have by then.
     #[command(after_help = EXIT_CODES)]
     Report(Report),
+    /// Play a recording as if it happened now, and answer over HTTP what the service would.
+    #[command(after_help = EXIT_CODES)]
+    Replay(Replay),
     /// Write a recording as rows for other tools: CSV, JSON lines or Parquet.
     #[command(after_help = EXIT_CODES)]
     Export(Export),

@@ -19,6 +19,7 @@ pub mod privilege;
 pub mod probe;
 pub mod proc;
 mod recent;
+pub mod replay;
 pub mod report;
 pub mod service;
 pub mod session;

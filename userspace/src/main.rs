@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Capture(arguments) => cmd::capture::run(&arguments),
         Command::Report(arguments) => cmd::report::run(&arguments),
+        Command::Replay(arguments) => cmd::replay::run(&arguments),
         Command::Export(arguments) => cmd::export::run(&arguments),
         Command::List(arguments) => cmd::list::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),

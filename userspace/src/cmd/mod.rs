@@ -6,6 +6,7 @@ mod destination;
 pub mod export;
 pub mod list;
 mod output;
+pub mod replay;
 pub mod report;
 pub mod serve;
 pub mod web;

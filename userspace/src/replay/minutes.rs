@@ -1,0 +1,82 @@
+//! The history of what was played: minute by minute of the recording's clock, as the service keeps one.
+
+use crate::{
+    clock::Clock,
+    service::{
+        link::{answer::Series, question::SeriesRange},
+        minutes,
+        snapshot::sockets,
+        store::{
+            StoreError,
+            history::{History, Rollup},
+        },
+    },
+    session::Session,
+};
+
+const SECOND: u64 = 1_000_000_000;
+/// A recording is looked at so often, as long as that does not get closer than five seconds or further apart than a minute.
+const LOOKS: u64 = 5000;
+/// Room is made after so many minutes.
+const PRUNE_EVERY: u32 = 24 * 60;
+
+/// Gathers minutes, and tells of them.
+pub(super) struct Minutes {
+    rollup: Rollup,
+    history: History,
+    /// When sockets are looked at next: nanoseconds since boot.
+    next: u64,
+    step: u64,
+    kept: u32,
+}
+
+impl Minutes {
+    /// From one moment to another.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub(super) fn new(from: u64, to: u64) -> Result<Self, StoreError> {
+        let step = (to.saturating_sub(from) / LOOKS).clamp(5 * SECOND, 60 * SECOND);
+        let history = History::in_memory()?;
+        Ok(Self { rollup: Rollup::default(), history, next: from, step, kept: 0 })
+    }
+
+    /// When it is time to [look](Self::look).
+    pub(super) const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Looks what the sockets are like at that moment.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub(super) fn look(&mut self, session: &Session, clock: &Clock) -> Result<(), StoreError> {
+        let at = self.next;
+        self.next = at.saturating_add(self.step);
+        let facts: Vec<_> = sockets(session, at, &[]).iter().map(minutes::facts).collect();
+        let finished = self.rollup.observe(clock.timestamp(at).as_millisecond(), &facts);
+        let Some(minute) = finished else { return Ok(()) };
+        self.history.add(&minute)?;
+        self.kept += 1;
+        if self.kept.is_multiple_of(PRUNE_EVERY) { self.history.prune(minute.at) } else { Ok(()) }
+    }
+
+    /// Looks for the last time, and keeps the minute that is not over.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub(super) fn end(&mut self, at: u64, session: &Session, clock: &Clock) -> Result<(), StoreError> {
+        self.next = at;
+        self.look(session, clock)?;
+        self.next = u64::MAX;
+        self.rollup.take().map_or(Ok(()), |minute| self.history.add(&minute))
+    }
+
+    /// How full a socket was.
+    ///
+    /// # Errors
+    /// A sentence, if that cannot be read.
+    pub(super) fn series(&self, range: &SeriesRange) -> Result<Series, String> {
+        minutes::series(&self.history, range)
+    }
+}

@@ -1,0 +1,288 @@
+//! A recording under way: what is due goes into the session, and what is asked is answered from it.
+
+use std::{borrow::Cow, time::Duration};
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::{
+    minutes::Minutes,
+    pace::{Pace, Speed},
+    recorded::Recorded,
+    tape::{Peek, Tape},
+};
+use crate::{
+    attribution::{by::By, limits::GivenLimit, selection::Selection},
+    clock::Clock,
+    event::Record,
+    failure::Failure,
+    probe::status::HookStatus,
+    report::{Frame, Report, json},
+    service::{
+        link::{
+            Answers, Played, Present,
+            answer::{Health, HealthStatus, HookReport, Series},
+            closed::Closed,
+            connections::Page,
+            question::{ConnectionFilter, SeriesRange},
+            story::Story,
+        },
+        metrics::{Metrics, Own},
+        snapshot::{Snapshot, Surroundings},
+    },
+    session::{Notice, Session, Settings},
+};
+
+/// Steps between two moments at which questions are answered: a few milliseconds' worth.
+const STEPS: usize = 2048;
+/// Looks at the history are as long as many records.
+const LOOK: usize = 64;
+
+/// What the user chose.
+#[derive(Clone, Debug)]
+pub struct Choices {
+    /// How fast.
+    pub speed: Speed,
+    /// So long after its beginning the recording is played from; everything before happens at once.
+    pub from: Duration,
+    /// So long after its beginning it stops; None: at its end.
+    pub to: Option<Duration>,
+    /// What figures and findings are grouped by.
+    pub by: By,
+    /// Age from which a connection counts as old, in nanoseconds, instead of the recorded one.
+    pub leak_age: Option<u64>,
+    /// Slots of sockets, besides those that were recorded.
+    pub limits: Vec<GivenLimit>,
+}
+
+/// When there is something to do again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At once: more is due.
+    Now,
+    /// So long after it began.
+    After(Duration),
+    /// When more of the recording is read.
+    Read,
+    /// Never: it is over.
+    Never,
+}
+
+/// Where it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// What is before the part that is played goes in.
+    #[default]
+    Starting,
+    /// It is played.
+    Playing,
+    /// The end is reached, and what is known stays.
+    Over,
+}
+
+/// A recording under way.
+pub struct Player {
+    session: Session,
+    tape: Tape,
+    pace: Pace,
+    clock: Clock,
+    /// Its moment is the present one.
+    frame: Frame,
+    host: String,
+    kernel: String,
+    hooks: Vec<HookStatus>,
+    minutes: Minutes,
+    closed: Closed,
+    metrics: Metrics,
+    stage: Stage,
+    is_heard: bool,
+    told: Vec<Value>,
+}
+
+impl Player {
+    /// Makes ready to play.
+    ///
+    /// # Errors
+    /// If the choices do not fit the recording, or no thread can be started that reads it.
+    pub fn new(recorded: Recorded, choices: &Choices) -> Result<Self, Failure> {
+        let Recorded { header, progress, name, read, .. } = recorded;
+        let after = |duration: Duration| header.started.saturating_add(crate::clock::nanoseconds(duration));
+        let from = after(choices.from);
+        let to = choices.to.map_or(progress.now, |to| after(to).min(progress.now));
+        if from > to {
+            let length = crate::clock::human(progress.now.saturating_sub(header.started));
+            return Err(Failure::Usage(format!(
+                "there is nothing to play: {name} lasts for {length}; give an earlier --from, or a --to after it"
+            )));
+        }
+        let recorded_limits = header.limits.iter().filter_map(|limit| GivenLimit::parse(limit).ok());
+        let settings = Settings {
+            started: header.started,
+            leak_age: choices.leak_age.unwrap_or(header.leak_age),
+            // The last that fits counts.
+            limits: recorded_limits.chain(choices.limits.iter().cloned()).collect(),
+            by: choices.by,
+        };
+        let tape = Tape::start(read, choices.to.map(|_| to)).context("the recording cannot be read")?;
+        Ok(Self {
+            session: Session::new(Selection::recorded(header.targets), settings),
+            tape,
+            pace: Pace::new(choices.speed, from, to),
+            clock: Clock::booted_at(header.boot_time),
+            frame: Frame { now: header.started, ..progress },
+            host: header.host,
+            kernel: header.kernel,
+            // Of another version they may look different: then there is nothing to tell of them.
+            hooks: serde_json::from_value(header.hooks).unwrap_or_default(),
+            minutes: Minutes::new(header.started, to)?,
+            closed: Closed::default(),
+            metrics: Metrics::default(),
+            stage: Stage::Starting,
+            is_heard: false,
+            told: Vec::new(),
+        })
+    }
+
+    /// Does what is due so long after it began, or a part of it.
+    ///
+    /// # Errors
+    /// If the recording is damaged.
+    pub fn advance(&mut self, elapsed: Duration) -> Result<Next, Failure> {
+        let moment = self.pace.moment(elapsed);
+        let mut steps = 0;
+        while steps < STEPS {
+            let (record, at) = match self.tape.peek()? {
+                Peek::Unread => return Ok(Next::Read),
+                // What was recorded after the end's own moment belongs to the end.
+                Peek::Record(at) => (true, at.min(self.pace.to())),
+                Peek::Over => (false, self.pace.to()),
+            };
+            let reached = at.min(moment);
+            if self.minutes.next() <= reached {
+                self.minutes.look(&self.session, &self.clock)?;
+                steps += LOOK;
+                continue;
+            }
+            self.reach(reached);
+            if at > moment {
+                return Ok(Next::After(self.pace.due(at)));
+            }
+            if !record {
+                self.end()?;
+                return Ok(Next::Never);
+            }
+            if let Some(next) = self.tape.take() {
+                self.feed(next.record);
+            }
+            steps += 1;
+        }
+        Ok(Next::Now)
+    }
+
+    /// It is this moment, or a later one already.
+    fn reach(&mut self, moment: u64) {
+        self.frame.now = self.frame.now.max(moment);
+        if self.stage == Stage::Starting && moment >= self.pace.from() {
+            self.stage = Stage::Playing;
+        }
+    }
+
+    fn feed(&mut self, record: Record) {
+        if let Some(Notice::Seen(seen)) = self.session.feed(record)
+            && self.is_heard
+        {
+            self.told.push(json::event(&seen, &self.clock));
+        }
+        self.closed.note(&self.session);
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        if self.stage != Stage::Over {
+            self.stage = Stage::Over;
+            self.minutes.end(self.frame.now, &self.session, &self.clock)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until more of the recording is read.
+    pub async fn read_on(&mut self) {
+        self.tape.read_on().await;
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Events that happened since this was asked last, if somebody wanted to hear of them. `is_heard`: somebody wants to from now on.
+    pub fn told(&mut self, is_heard: bool) -> Vec<Value> {
+        self.is_heard = is_heard;
+        std::mem::take(&mut self.told)
+    }
+
+    /// The report of this moment.
+    #[must_use]
+    pub fn report(&self) -> Report<'_> {
+        Report::new(&self.session, self.frame.clone())
+    }
+
+    /// What time it is, for those who ask by the clock. To be asked when it begins.
+    #[must_use]
+    pub fn present(&self) -> Present {
+        let milliseconds = |at| self.clock.timestamp(at).as_millisecond();
+        Present::Played(Played {
+            began_ms: jiff::Timestamp::now().as_millisecond(),
+            from_ms: milliseconds(self.pace.from()),
+            to_ms: milliseconds(self.pace.to()),
+            speed: self.pace.millionths(),
+        })
+    }
+
+    /// When it is, as the recording's clock has it: local time, as `15:04:05`.
+    #[must_use]
+    pub fn time_of_day(&self) -> String {
+        self.clock.time_of_day(self.frame.now)
+    }
+}
+
+impl Answers for Player {
+    fn metrics(&mut self) -> String {
+        let snapshot = self.snapshot();
+        self.metrics.encode(&snapshot, &Own::read())
+    }
+
+    fn health(&mut self) -> Health {
+        let because = self.frame.missing(&self.session);
+        let played = self.frame.now.saturating_sub(self.session.settings().started);
+        Health {
+            status: match (self.stage, because.is_empty()) {
+                (Stage::Starting, _) => HealthStatus::Starting,
+                (_, true) => HealthStatus::Ok,
+                (_, false) => HealthStatus::Degraded,
+            },
+            because,
+            hooks: self.hooks.iter().map(HookReport::from).collect(),
+            uptime_seconds: played / 1_000_000_000,
+            version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
+        }
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let around =
+            Surroundings { clock: &self.clock, host: &self.host, kernel: &self.kernel, hooks: &self.hooks };
+        Snapshot::new(&self.session, &self.frame, &around)
+    }
+
+    fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_> {
+        Page::new(&self.session, &self.closed, self.frame.now, filter)
+    }
+
+    fn connection(&mut self, id: u64) -> Option<Story<'_>> {
+        Story::new(&self.session, &self.closed, self.frame.now, &self.clock, id)
+    }
+
+    fn series(&mut self, range: &SeriesRange) -> Result<Series, String> {
+        self.minutes.series(range)
+    }
+}

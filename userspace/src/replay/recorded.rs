@@ -1,0 +1,72 @@
+//! What can be played: a trace file, or the last recording of a store.
+
+use std::{fmt, ops::ControlFlow, path::Path};
+
+use crate::{
+    event::Record,
+    failure::Failure,
+    service::store::{Recording, StoreError},
+    trace_file::{Header, Progress, Trace, TraceError},
+};
+
+/// Takes records until it has enough.
+type Feed<'a> = &'a mut dyn FnMut(Record) -> ControlFlow<()>;
+/// Reads a recording once, from the first record to the last.
+pub(super) type Read = Box<dyn FnOnce(Feed<'_>) -> Result<(), TraceError> + Send>;
+
+/// A recording, open to be played. It is as it was when it was opened, even if it grows.
+pub struct Recorded {
+    /// What was known when it began.
+    pub header: Header,
+    /// How far it got.
+    pub progress: Progress,
+    /// Its file or files.
+    pub name: String,
+    /// It ended in order.
+    pub is_ended: bool,
+    /// Earlier recordings of the same store.
+    pub earlier: usize,
+    pub(super) read: Read,
+}
+
+impl fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorded").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Recorded {
+    /// Opens a trace file.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn open(file: &Path) -> Result<Self, TraceError> {
+        let trace = Trace::open(file)?;
+        Ok(Self {
+            header: trace.header().clone(),
+            progress: trace.progress().clone(),
+            name: file.display().to_string(),
+            is_ended: trace.is_ended(),
+            earlier: 0,
+            read: Box::new(move |feed| trace.replay(feed)),
+        })
+    }
+
+    /// Opens the last recording of a store. `say` is told of files that cannot be read.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read.
+    pub fn of_store(directory: &Path, say: impl Fn(&TraceError)) -> Result<Self, Failure> {
+        let mut found = Recording::all(directory)?;
+        found.damaged.iter().for_each(say);
+        let last = found.recordings.pop().ok_or_else(|| StoreError::Empty(directory.to_owned()))?;
+        Ok(Self {
+            header: last.header().clone(),
+            progress: last.progress().clone(),
+            name: last.name(),
+            is_ended: last.is_ended(),
+            earlier: found.recordings.len(),
+            read: Box::new(move |feed| last.replay(feed)),
+        })
+    }
+}
