@@ -178,6 +178,7 @@ async fn parameters_and_refusals_are_as_described() {
                 "from" => "1",
                 "to" => "99999999999999",
                 "verdict" => parameter["schema"]["enum"][0].as_str().unwrap(),
+                "sort" => parameter["schema"]["enum"][3].as_str().unwrap(),
                 "state" => parameter["schema"]["enum"][2].as_str().unwrap(),
                 "limit" | "offset" | "points" => "7",
                 _ => "/run/haproxy/ma.sock",

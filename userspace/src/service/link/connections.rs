@@ -1,19 +1,22 @@
 //! Connections as they are asked for, page by page.
 
+use std::cmp::Ordering;
+
 use serde::Serialize;
 
 use super::{
     answer::is_asked_for,
     closed::Closed,
-    question::{ConnectionFilter, MOST_CONNECTIONS},
+    question::{ConnectionFilter, MOST_CONNECTIONS, Sort, SortBy},
 };
 use crate::{
+    event::Comm,
     lifecycle::{Connection, State},
-    report::Open,
+    report::{self, Open},
     session::{Session, SocketId},
 };
 
-/// Some of the connections that are not closed, oldest first; or of those that were closed a short time ago, the last one first.
+/// Some of the connections that are not closed, or of those that were closed a short time ago.
 #[derive(Clone, Debug, Serialize)]
 pub struct Page<'s> {
     /// How many fit the question, on all pages.
@@ -28,16 +31,17 @@ impl<'s> Page<'s> {
     /// Picks those that fit. `now` is in nanoseconds since boot.
     #[must_use]
     pub fn new(session: &'s Session, closed: &'s Closed, now: u64, filter: &ConnectionFilter) -> Self {
+        let wanted = Wanted(filter);
         let (total, connections) = if filter.state.as_deref() == Some(State::Closed.name()) {
-            let fits = |open: &Open<'_>| {
-                open.age_ns >= filter.older_than_ns
-                    && is_asked_for(filter.socket.as_deref(), open.path)
-                    && is_asked_for(filter.program.as_deref(), open.group)
-            };
-            some(closed.iter().map(|kept| kept.told(now)).filter(fits).collect(), filter, |open| open)
+            let mut all: Vec<_> = closed.iter().map(|kept| kept.told(now)).collect();
+            all.retain(|open| wanted.fits(&Facts::told(open)));
+            if let Some(sort) = filter.sort {
+                all.sort_by(|a, b| Facts::told(a).compare(&Facts::told(b), sort));
+            }
+            some(all, filter, |open| open)
         } else {
             let open = |(socket, connection)| Open::new(session, socket, connection, now);
-            some(not_closed(session, now, filter), filter, open)
+            some(not_closed(session, now, &wanted), filter, open)
         };
         Self { total, offset: filter.offset, connections }
     }
@@ -50,21 +54,96 @@ impl<'s> Page<'s> {
     }
 }
 
-/// Those that fit, oldest first. There may be millions: what is said of one is put together for a page alone.
-fn not_closed<'s>(
-    session: &'s Session,
-    now: u64,
-    filter: &ConnectionFilter,
-) -> Vec<(SocketId, &'s Connection)> {
-    let fits = |&(socket, connection): &(SocketId, &Connection)| {
-        connection.age(now) >= filter.older_than_ns
-            && is_asked_for(filter.state.as_deref(), connection.state().name())
-            && is_asked_for(filter.socket.as_deref(), &session.sockets()[socket.0].path)
-            && is_asked_for(filter.program.as_deref(), session.program(connection.opener.group))
-    };
-    let mut open: Vec<_> = session.open().filter(fits).collect();
-    open.sort_unstable_by_key(|(_, connection)| (connection.opened, connection.id));
+/// Those that fit, in order. There may be millions: what is said of one is put together for a page alone.
+fn not_closed<'s>(session: &'s Session, now: u64, wanted: &Wanted<'_>) -> Vec<(SocketId, &'s Connection)> {
+    let facts =
+        |&(socket, connection): &(SocketId, &'s Connection)| Facts::of(session, socket, connection, now);
+    let mut open: Vec<_> = session.open().filter(|it| wanted.fits(&facts(it))).collect();
+    match wanted.0.sort {
+        // Their order says the same, and does not depend on what the time is.
+        None => open.sort_unstable_by_key(|(_, connection)| (connection.opened, connection.id)),
+        Some(sort) => open.sort_by(|a, b| facts(a).compare(&facts(b), sort)),
+    }
     open
+}
+
+/// What is asked for.
+struct Wanted<'f>(&'f ConnectionFilter);
+
+impl Wanted<'_> {
+    fn fits(&self, facts: &Facts<'_>) -> bool {
+        let &ConnectionFilter { ref socket, ref program, ref state, older_than_ns, ref contains, .. } =
+            self.0;
+        facts.age >= older_than_ns
+            && is_asked_for(state.as_deref(), facts.state.name())
+            && is_asked_for(socket.as_deref(), facts.path)
+            && is_asked_for(program.as_deref(), facts.group)
+            && contains.as_deref().is_none_or(|part| facts.contain(part))
+    }
+}
+
+/// What connections are picked and put in order by.
+struct Facts<'a> {
+    id: u64,
+    age: u64,
+    state: State,
+    path: &'a str,
+    pid: u32,
+    program: &'a str,
+    group: &'a str,
+    comm: Comm,
+}
+
+impl<'a> Facts<'a> {
+    fn of(session: &'a Session, socket: SocketId, connection: &'a Connection, now: u64) -> Self {
+        let opener = &connection.opener;
+        Self {
+            id: connection.id,
+            age: connection.age(now),
+            state: connection.state(),
+            path: &session.sockets()[socket.0].path,
+            pid: opener.actor.id.pid,
+            program: session.program(opener.program),
+            group: session.program(opener.group),
+            comm: opener.process.as_deref().map_or(opener.actor.comm, |process| process.comm),
+        }
+    }
+
+    fn told(open: &Open<'a>) -> Self {
+        let report::Opener { pid, program, comm, .. } = open.opener;
+        Self {
+            id: open.connection,
+            age: open.age_ns,
+            state: open.state,
+            path: open.path,
+            pid,
+            program,
+            group: open.group,
+            comm,
+        }
+    }
+
+    fn contain(&self, part: &str) -> bool {
+        let part = part.as_bytes();
+        let has =
+            |text: &[u8]| part.is_empty() || text.windows(part.len()).any(|it| it.eq_ignore_ascii_case(part));
+        has(self.program.as_bytes())
+            || has(self.group.as_bytes())
+            || has(self.path.as_bytes())
+            || has(&self.comm.0)
+            || part.iter().all(u8::is_ascii_digit) && has(self.pid.to_string().as_bytes())
+    }
+
+    fn compare(&self, other: &Self, sort: Sort) -> Ordering {
+        let order = match sort.by {
+            SortBy::Age => self.age.cmp(&other.age),
+            SortBy::Pid => self.pid.cmp(&other.pid),
+            SortBy::Program => self.program.cmp(other.program),
+            SortBy::State => self.state.cmp(&other.state),
+        };
+        let order = if sort.descending { order.reverse() } else { order };
+        order.then(other.age.cmp(&self.age)).then(self.id.cmp(&other.id))
+    }
 }
 
 /// How many there are, and what is said of those of one page.
@@ -75,4 +154,80 @@ fn some<'s, T>(
 ) -> (usize, Vec<Open<'s>>) {
     let limit = filter.limit.min(MOST_CONNECTIONS) as usize;
     (all.len(), all.into_iter().skip(filter.offset as usize).take(limit).map(tell).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::tests::{accept, connect, event, listener, process, session};
+
+    /// Connections 1 to 4 of three programs, the first the oldest, on two sockets; 3 is not accepted.
+    fn picked(filter: &ConnectionFilter) -> Vec<u64> {
+        let mut session = session(&["*.sock"]);
+        for record in [
+            listener(1, "/run/a.sock"),
+            listener(2, "/run/Big.sock"),
+            process(70, Some("/usr/bin/Zebra")),
+            process(8, Some("/usr/bin/ape")),
+            process(9, Some("/usr/bin/bear")),
+            event(1, 70, connect(1, 1)),
+            event(1, 9, accept(1, 1)),
+            event(2, 8, connect(2, 2)),
+            event(2, 9, accept(2, 2)),
+            event(3, 9, connect(3, 1)),
+            event(4, 8, connect(4, 1)),
+            event(4, 9, accept(4, 1)),
+        ] {
+            session.feed(record);
+        }
+        let closed = Closed::default();
+        let filter = ConnectionFilter { limit: 10, ..filter.clone() };
+        let page = Page::new(&session, &closed, u64::MAX, &filter);
+        assert_eq!(page.total, page.connections.len());
+        page.connections.iter().map(|open| open.connection).collect()
+    }
+
+    #[test]
+    fn they_come_in_the_order_that_is_asked_for() {
+        assert_eq!(picked(&ConnectionFilter::default()), [1, 2, 3, 4]);
+        for (name, expected) in Sort::NAMES.into_iter().zip([
+            [4, 3, 2, 1],
+            [1, 2, 3, 4],
+            [2, 4, 3, 1],
+            [1, 3, 2, 4],
+            [1, 2, 4, 3],
+            [3, 2, 4, 1],
+            [3, 1, 2, 4],
+            [1, 2, 4, 3],
+        ]) {
+            let sort = Sort::named(name).unwrap();
+            assert_eq!(sort.name(), name);
+            assert_eq!(
+                picked(&ConnectionFilter { sort: Some(sort), ..Default::default() }),
+                expected,
+                "{name}"
+            );
+        }
+        assert_eq!(["", "-", "--age", "Age", "comm"].map(Sort::named), [None; 5]);
+    }
+
+    #[test]
+    fn they_are_found_by_a_part_of_a_name() {
+        for (part, expected) in [
+            ("", &[1, 2, 3, 4][..]),
+            ("zebra", &[1]),
+            ("APE", &[2, 4]),
+            ("bin/b", &[3]),
+            ("big", &[2]),
+            ("70", &[1]),
+            ("7", &[1]),
+            ("task", &[1, 2, 3, 4]),
+            ("giraffe", &[]),
+            // That is in their command lines.
+            ("-v", &[]),
+        ] {
+            let filter = ConnectionFilter { contains: Some(part.to_owned()), ..Default::default() };
+            assert_eq!(picked(&filter), expected, "{part}");
+        }
+    }
 }

@@ -66,6 +66,13 @@ pub struct ConnectionFilter {
     pub program: Option<String>,
     /// In this state, by name. Those that are closed are asked for by it alone.
     pub state: Option<String>,
+    /// With this in the name of the program, the group, the process or the socket, or in the process's number; letters of
+    /// ASCII may be capitals or not. Command lines are not looked at: who may not see them must not find out what is in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    /// In this order; None: the oldest first, of closed ones the one first that was closed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<Sort>,
     /// As old as this, in nanoseconds.
     pub older_than_ns: u64,
     /// So many at most, and never more than [`MOST_CONNECTIONS`].
@@ -74,6 +81,56 @@ pub struct ConnectionFilter {
     pub offset: u32,
     /// With command lines.
     pub with_argv: bool,
+}
+
+/// An order of connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sort {
+    /// By what.
+    pub by: SortBy,
+    /// The greatest first.
+    pub descending: bool,
+}
+
+/// What connections are put in order by. Those that are alike are in the order of their ages, the oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SortBy {
+    /// Their age.
+    Age,
+    /// The opener's process number.
+    Pid,
+    /// Its program.
+    Program,
+    /// Where they stand.
+    State,
+}
+
+impl Sort {
+    /// The names of all orders, as [`Self::name`] gives them.
+    pub const NAMES: [&str; 8] = ["age", "-age", "pid", "-pid", "program", "-program", "state", "-state"];
+
+    /// Its name in addresses.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        let place = 2 * self.by as usize + self.descending as usize;
+        Self::NAMES[place]
+    }
+
+    /// That of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let (by, descending) = name.strip_prefix('-').map_or((name, false), |by| (by, true));
+        let by = match by {
+            "age" => SortBy::Age,
+            "pid" => SortBy::Pid,
+            "program" => SortBy::Program,
+            "state" => SortBy::State,
+            _ => return None,
+        };
+        Some(Self { by, descending })
+    }
 }
 
 /// Which stretch of a socket's history.

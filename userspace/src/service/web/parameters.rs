@@ -9,7 +9,7 @@ use crate::{
     clock,
     lifecycle::State,
     service::{
-        link::question::{ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, SeriesRange},
+        link::question::{ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, SeriesRange, Sort},
         snapshot::STATES,
     },
     verdict::Verdict,
@@ -105,6 +105,8 @@ impl<'a> Parameters<'a> {
             socket: self.text("socket"),
             program: self.text("program"),
             state: self.name("state", &ALL_STATES.map(State::name))?,
+            contains: self.text("contains"),
+            sort: self.name("sort", &Sort::NAMES)?.as_deref().and_then(Sort::named),
             older_than_ns: older_than.transpose()?.map_or(0, clock::nanoseconds),
             limit: self.limit("limit", USUAL_CONNECTIONS, MOST_CONNECTIONS)?,
             offset: self.number("offset", "how many connections to skip")?.unwrap_or(0),
@@ -146,14 +148,16 @@ mod tests {
 
     #[test]
     fn connections_are_filtered_as_asked() {
-        let names = ["socket", "program", "state", "older_than", "limit", "offset"];
-        let query =
-            "socket=%2Frun%2Fa+b.sock&program=/bin/x&state=client-closed&older_than=10m&limit=7&offset=14";
+        let names = ["socket", "program", "state", "contains", "sort", "older_than", "limit", "offset"];
+        let query = "socket=%2Frun%2Fa+b.sock&program=/bin/x&state=client-closed&contains=X+y&sort=-pid&older_than=10m\
+                     &limit=7&offset=14";
         let filter = Parameters::new(query, &names).unwrap().connections(true).unwrap();
         let expected = ConnectionFilter {
             socket: Some("/run/a b.sock".to_owned()),
             program: Some("/bin/x".to_owned()),
             state: Some("client-closed".to_owned()),
+            contains: Some("X y".to_owned()),
+            sort: Sort::named("-pid"),
             older_than_ns: 600_000_000_000,
             limit: 7,
             offset: 14,
@@ -170,6 +174,7 @@ mod tests {
             ("limit=-1", "a number from 1 to 1000"),
             ("offset=x", "how many connections to skip"),
             ("state=gone", "known: queued, abandoned, open, client-closed, server-closed, closed"),
+            ("sort=size", "known: age, -age, pid"),
             ("older_than=soon", "90s or 10m"),
         ] {
             let refusal = refused(Parameters::new(query, &names).and_then(|it| it.connections(false)));

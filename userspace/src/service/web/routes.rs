@@ -93,7 +93,7 @@ pub(super) fn route(
             Asks::Tracer(Question::Findings(filter))
         }
         "/api/v1/connections" => {
-            let names = ["socket", "program", "state", "older_than", "limit", "offset"];
+            let names = ["socket", "program", "state", "contains", "sort", "older_than", "limit", "offset"];
             Asks::Tracer(Question::Connections(parameters(&names)?.connections(with_argv)?))
         }
         "/api/v1/series" => {
