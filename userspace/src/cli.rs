@@ -9,7 +9,7 @@ use clap::{
 
 mod watch;
 
-pub use watch::{Pace, Replay};
+pub use watch::{Pace, Replay, Top};
 
 use crate::{
     attribution::{by::By, limits::GivenLimit},
@@ -44,6 +44,9 @@ pub enum Command {
     /// Play a recording as if it happened now, and answer over HTTP what the service would.
     #[command(after_help = EXIT_CODES)]
     Replay(Replay),
+    /// Show live in the terminal which socket fills up, and who fills it.
+    #[command(after_help = EXIT_CODES)]
+    Top(Top),
     /// Write a recording as rows for other tools: CSV, JSON lines or Parquet.
     #[command(after_help = EXIT_CODES)]
     Export(Export),

@@ -1,16 +1,75 @@
-//! Messages on standard error: one line each, safe for a terminal, and no reason to fail if nobody can read them.
+//! Messages on standard error: one line each, safe for a terminal, and no reason to fail if nobody can read them. While something
+//! is drawn on the terminal they are kept.
 
 use std::{
     fmt,
     io::{self, Write},
+    mem,
+    sync::{Mutex, PoisonError},
 };
 
 use crate::report::escape::terminal;
 
+/// Lines that are kept at most; the oldest go first.
+const MOST: usize = 100;
+
+/// Lines that are kept; None: they are printed.
+static KEPT: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
 /// Prints a message.
 pub fn say(message: impl fmt::Display) {
     // Where standard error is closed or full there is nobody to tell.
-    let _ = writeln!(io::stderr(), "sockleak: {}", terminal(&message.to_string()));
+    let _ = put(format!("sockleak: {}", terminal(&message.to_string())));
+}
+
+/// Prints a line, or keeps it.
+fn put(line: String) -> io::Result<()> {
+    match kept().as_mut() {
+        None => io::stderr().write_all(format!("{line}\n").as_bytes()),
+        Some(lines) => {
+            lines.push(line);
+            let surplus = lines.len().saturating_sub(MOST);
+            lines.drain(..surplus);
+            Ok(())
+        }
+    }
+}
+
+/// Keeps messages from now on, until what is returned is dropped: then they are printed.
+#[must_use]
+pub fn divert() -> Diverted {
+    kept().get_or_insert_default();
+    Diverted(Vec::new())
+}
+
+fn kept() -> std::sync::MutexGuard<'static, Option<Vec<String>>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Messages are kept as long as this lives.
+#[derive(Debug)]
+pub struct Diverted(Vec<String>);
+
+impl Diverted {
+    /// Those since this was asked last. They are printed in the end all the same.
+    pub fn take(&mut self) -> Vec<String> {
+        let new = kept().as_mut().map(mem::take).unwrap_or_default();
+        self.0.extend(new.iter().cloned());
+        let surplus = self.0.len().saturating_sub(MOST);
+        self.0.drain(..surplus);
+        new
+    }
+}
+
+impl Drop for Diverted {
+    fn drop(&mut self) {
+        self.take();
+        *kept() = None;
+        for line in &self.0 {
+            // As above.
+            let _ = writeln!(io::stderr(), "{line}");
+        }
+    }
 }
 
 /// Where the log goes. Whatever names are in it, an entry is one line, and harmless.
@@ -20,7 +79,7 @@ pub struct Log;
 impl Write for Log {
     /// Takes an entry, with its end of line.
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
-        io::stderr().write_all(line(entry).as_bytes())?;
+        put(line(entry))?;
         Ok(entry.len())
     }
 
@@ -31,7 +90,7 @@ impl Write for Log {
 
 fn line(entry: &[u8]) -> String {
     let text = String::from_utf8_lossy(entry);
-    format!("{}\n", terminal(text.strip_suffix('\n').unwrap_or(&text)))
+    terminal(text.strip_suffix('\n').unwrap_or(&text)).into_owned()
 }
 
 #[cfg(test)]
@@ -48,7 +107,8 @@ mod tests {
 
     impl Write for Kept {
         fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("nothing panics").push_str(&line(entry));
+            let text = format!("{}\n", line(entry));
+            self.0.lock().expect("nothing panics").push_str(&text);
             Ok(entry.len())
         }
 
@@ -73,5 +133,22 @@ mod tests {
         assert!(lines[0].contains("WARN") && lines[0].contains("history"), "{text:?}");
         let is_harmless = |c: char| !c.is_control() && c != '\u{202e}';
         assert!(lines.iter().all(|line| line.chars().all(is_harmless)), "{text:?}");
+    }
+
+    /// There is one console, so this is one test.
+    #[test]
+    fn what_is_said_meanwhile_is_kept() {
+        let mut diverted = divert();
+        say("a\u{1b}[31mb");
+        Log.write_all(b"time  WARN x\x1b\n").expect("memory takes it");
+        assert_eq!(diverted.take(), [r"sockleak: a\u{1b}[31mb", r"time  WARN x\u{1b}"]);
+        assert!(diverted.take().is_empty());
+        for number in 0..300 {
+            say(number);
+        }
+        let kept_lines = diverted.take();
+        assert_eq!((kept_lines.len(), kept_lines[99].as_str()), (100, "sockleak: 299"));
+        drop(diverted);
+        assert!(kept().is_none());
     }
 }

@@ -24,6 +24,7 @@ pub mod report;
 pub mod service;
 pub mod session;
 pub mod stacks;
+pub mod top;
 pub mod trace_file;
 pub mod tracer;
 pub mod verdict;

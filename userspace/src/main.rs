@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Capture(arguments) => cmd::capture::run(&arguments),
         Command::Report(arguments) => cmd::report::run(&arguments),
         Command::Replay(arguments) => cmd::replay::run(&arguments),
+        Command::Top(arguments) => cmd::top::run(&arguments),
         Command::Export(arguments) => cmd::export::run(&arguments),
         Command::List(arguments) => cmd::list::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),

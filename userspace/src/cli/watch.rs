@@ -4,11 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::duration;
+use super::{Probe, StackPolicy, duration};
 use crate::{
     attribution::{by::By, limits::GivenLimit},
     replay::Speed,
     service::web::listen::Address,
+    top::source::Server,
 };
 
 /// Arguments of `replay`.
@@ -23,7 +24,7 @@ pub struct Replay {
     /// Which part of the recording is played, and how fast.
     #[command(flatten)]
     pub pace: Pace,
-    /// Answer on this address: IP:PORT, [IPv6]:PORT or unix:PATH; may be repeated.
+    /// Answer on this address: IP:PORT, also of IPv6, or unix:PATH; may be repeated.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9436")]
     pub listen: Vec<Address>,
     /// A file with the token that shows command lines, and without which nobody is answered who asks from another host.
@@ -38,6 +39,50 @@ pub struct Replay {
     /// What figures and findings are grouped by.
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub by: By,
+}
+
+/// Arguments of `top`.
+#[derive(Debug, Args)]
+pub struct Top {
+    /// Sockets to trace, which needs root: a path, a glob, a bare file name (in any directory and container), or @abstract.
+    ///
+    /// Without any, a service is asked.
+    #[arg(value_name = "TARGET", conflicts_with_all = ["service", "replay"])]
+    pub targets: Vec<String>,
+    /// Ask the service there: http://HOST:PORT or unix:PATH [default: http://127.0.0.1:9436]
+    #[arg(long, value_name = "URL", conflicts_with = "replay")]
+    pub service: Option<Server>,
+    /// A file with the service's token, which shows command lines.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "replay"])]
+    pub token_file: Option<PathBuf>,
+    /// Play this recording.
+    #[arg(long, value_name = "TRACE")]
+    pub replay: Option<PathBuf>,
+    /// Which part of the recording is played, and how fast.
+    #[command(flatten)]
+    pub pace: Pace,
+    /// How often to ask what is new, for example 500ms.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub every: Duration,
+    /// Draw with nothing but ASCII. That is done in any case where the locale has no Unicode.
+    #[arg(long)]
+    pub ascii: bool,
+    /// Age from which a connection counts as old [default: 60s, or the recorded one]
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "service")]
+    pub leak_age: Option<Duration>,
+    /// How many connections a socket's server serves at a time: a path, file name, @name or glob, and the number.
+    #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse, conflicts_with = "service")]
+    pub limits: Vec<GivenLimit>,
+    /// What figures and findings are grouped by [default: program]
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "service")]
+    pub by: Option<By>,
+    /// Tell where in the program connections are opened, as for `capture`.
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "on",
+          requires = "targets")]
+    pub stacks: Option<StackPolicy>,
+    /// How to hook into the kernel.
+    #[command(flatten)]
+    pub probe: Probe,
 }
 
 /// Which part of a recording is played, and how fast.

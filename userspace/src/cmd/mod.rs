@@ -9,4 +9,5 @@ mod output;
 pub mod replay;
 pub mod report;
 pub mod serve;
+pub mod top;
 pub mod web;

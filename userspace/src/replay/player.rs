@@ -261,6 +261,7 @@ impl Answers for Player {
                 (_, true) => HealthStatus::Ok,
                 (_, false) => HealthStatus::Degraded,
             },
+            incomplete_because: because.clone(),
             because,
             hooks: self.hooks.iter().map(HookReport::from).collect(),
             uptime_seconds: played / 1_000_000_000,

@@ -7,6 +7,7 @@ mod page;
 mod replay;
 mod soak;
 mod table;
+mod top;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -54,6 +55,8 @@ enum What {
     Soak(soak::Args),
     /// Measure how soon the page is there, and what keeping it up to date takes, with many connections and events
     Page(page::Args),
+    /// Measure how soon `sockleak top` shows something, and what keeping it up to date takes, with many connections and events
+    Top(top::Args),
 }
 
 /// Measures and prints.
@@ -61,6 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.what {
         Some(What::Replay(args)) => return replay::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Soak(args)) => return soak::run(args).map(|()| ExitCode::SUCCESS),
+        Some(What::Top(args)) => return top::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Page(args)) => return page::run(args).map(|()| ExitCode::SUCCESS),
         None => {}
     }

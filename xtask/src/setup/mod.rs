@@ -34,6 +34,8 @@ pub(crate) struct Wants<'a> {
     pub(crate) package: bool,
     /// The whole Debian of a VM.
     pub(crate) debian: bool,
+    /// What terminals are drawn by in tests.
+    pub(crate) terminal: bool,
     /// A second HAProxy, newer than the machine's may be.
     pub(crate) haproxy: bool,
     /// Kernels to boot, by series.
@@ -55,6 +57,7 @@ enum Action {
     Qemu,
     Guest,
     Bench,
+    Terminal,
     Haproxy,
     PackageTools,
     CargoDeb,
@@ -74,6 +77,7 @@ impl Action {
             | Self::Qemu
             | Self::Guest
             | Self::Bench
+            | Self::Terminal
             | Self::PackageTools
             | Self::Debian => packages::can_install(),
         }
@@ -87,6 +91,7 @@ impl Action {
             Self::Qemu => qemu::install(log),
             Self::Guest => packages::install(&packages::missing_for_guest(), log),
             Self::Bench => packages::install(&packages::missing_for_bench(), log),
+            Self::Terminal => packages::install(&packages::missing_for_terminal(), log),
             Self::Haproxy => haproxy::fetch(log),
             Self::PackageTools => packages::install(&packages::missing_for_package(), log),
             Self::CargoDeb => cargo_deb::install(log),
@@ -102,7 +107,7 @@ impl Action {
 /// The `setup` task: everything, with a closing line.
 pub(crate) fn run() -> Result<()> {
     let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
-    let wants = Wants { build: true, clippy: true, guest: true, ..Wants::default() };
+    let wants = Wants { build: true, clippy: true, guest: true, terminal: true, ..Wants::default() };
     let wants = Wants { haproxy: true, debian: true, package: true, ..wants };
     ensure(Wants { kernels: &all, ..wants })?;
     let toolchain = toolchain::find().context("the compiler for the kernel side vanished")?;
@@ -157,6 +162,9 @@ fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
     }
     if wants.bench {
         packages("what sockleak is compared with", &packages::missing_for_bench(), Action::Bench);
+    }
+    if wants.terminal {
+        packages("what draws terminals in tests", &packages::missing_for_terminal(), Action::Terminal);
     }
     if wants.package {
         packages("what packs", &packages::missing_for_package(), Action::PackageTools);

@@ -74,6 +74,11 @@ pub(crate) fn missing_for_package() -> Vec<&'static str> {
     missing.map(|(package, _)| package).collect()
 }
 
+/// Packages in whose programs tests draw on a terminal, and this machine lacks.
+pub(crate) fn missing_for_terminal() -> Vec<&'static str> {
+    if paths::program("tmux").is_some() { Vec::new() } else { vec!["tmux"] }
+}
+
 /// Installs packages, without what they merely recommend.
 pub(crate) fn install<S: AsRef<str>>(packages: &[S], log: &Log) -> Result<()> {
     update_once(log);

@@ -55,7 +55,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let haproxy = wanted.iter().any(|boot| boot.groups.contains(&matrix::HAPROXY));
     let debian = wanted.iter().any(|boot| boot.groups.contains(&matrix::DEBIAN));
     let guest = !wanted.is_empty();
-    let wants = Wants { build: true, guest, haproxy, debian, package: debian, ..Wants::default() };
+    let terminal = args.scenario.is_empty() && args.group.is_none();
+    let wants = Wants { build: true, guest, terminal, haproxy, debian, package: debian, ..Wants::default() };
     setup::ensure(Wants { kernels: &kernels, ..wants })?;
 
     // A loop on one scenario is quick only without the rest.

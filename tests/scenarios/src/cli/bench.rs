@@ -47,6 +47,11 @@ impl<'a> Bench<'a> {
         &self.setup.workload
     }
 
+    /// The hooks that are being tested.
+    pub(crate) fn hooks(&self) -> &str {
+        &self.setup.hooks
+    }
+
     /// `sockleak`, with nothing in its environment that would change what it says.
     pub(crate) fn sockleak(&self) -> Command {
         let mut command = Command::new(&self.setup.sockleak);

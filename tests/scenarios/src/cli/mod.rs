@@ -20,6 +20,7 @@ pub(crate) mod service;
 mod stacks;
 mod store;
 mod targets;
+mod top;
 
 use std::fs;
 
@@ -109,6 +110,7 @@ pub const ALL: &[Case] = &[
     case!("stacks-go", stacks::go),
     case!("stacks-python", stacks::python),
     case!("stacks-auto", stacks::auto),
+    case!("top-traces", top::traces),
     case!("forced-kind-warns", check::forced_kind_warns),
     case!("hostile-names", names::hostile_names),
     case!("small-ring", limits::small_ring),

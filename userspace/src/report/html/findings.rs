@@ -69,7 +69,7 @@ pub(crate) const fn severity(verdict: Verdict) -> (&'static str, &'static str) {
 }
 
 /// The figures of a finding, as far as they are known.
-fn evidence(finding: &FindingReport) -> Vec<Figure> {
+pub(crate) fn evidence(finding: &FindingReport) -> Vec<Figure> {
     let slots = finding
         .slots_limit
         .map_or_else(|| finding.slots_used.to_string(), |limit| format!("{} of {limit}", finding.slots_used));

@@ -177,3 +177,23 @@ impl Release {
         })
     }
 }
+
+impl Release {
+    /// Why it was released, in words.
+    #[must_use]
+    pub fn how(&self) -> String {
+        match (&*self.reason, self.exit_status, self.signal) {
+            (_, Some(status), _) => format!("by its exit, with status {status}"),
+            (_, _, Some(signal)) => {
+                let name = nix::sys::signal::Signal::try_from(i32::from(signal));
+                name.map_or_else(|_| format!("killed by signal {signal}"), |name| format!("killed by {name}"))
+            }
+            ("close", ..) => "closed".to_owned(),
+            ("exec", ..) => "closed by exec".to_owned(),
+            ("listener-closed", ..) => "the listener was closed before it was accepted".to_owned(),
+            ("collected", ..) => "collected by the kernel: nobody had a descriptor".to_owned(),
+            ("unseen", ..) => "not seen how".to_owned(),
+            (other, ..) => other.to_owned(),
+        }
+    }
+}

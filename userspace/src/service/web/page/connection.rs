@@ -102,7 +102,7 @@ fn fate(which: &str, release: Option<&Release>, end: &EndReport) -> Markup {
     match release {
         Some(release) => html! {
             (instant(&format!("{pointer}/at_ms"), release.at_ms)) " "
-            "the " (which) "'s end was released by " (who(&format!("{which}_release/by"), &release.by)) ": " strong { (Text(&how(release))) }
+            "the " (which) "'s end was released by " (who(&format!("{which}_release/by"), &release.by)) ": " strong { (Text(&release.how())) }
             ", " (duration(&format!("{pointer}/after_ns"), release.after_ns)) " after it was made"
         },
         None if end.state == "released" => {
@@ -110,23 +110,6 @@ fn fate(which: &str, release: Option<&Release>, end: &EndReport) -> Markup {
         }
         None if end.state == "unknown" => html! { "the " (which) "'s end could not be followed" },
         None => html! { strong { "the " (which) "'s end is open" } },
-    }
-}
-
-/// Why an end was released, in words.
-fn how(release: &Release) -> String {
-    match (&*release.reason, release.exit_status, release.signal) {
-        (_, Some(status), _) => format!("by its exit, with status {status}"),
-        (_, _, Some(signal)) => {
-            let name = nix::sys::signal::Signal::try_from(i32::from(signal));
-            name.map_or_else(|_| format!("killed by signal {signal}"), |name| format!("killed by {name}"))
-        }
-        ("close", ..) => "closed".to_owned(),
-        ("exec", ..) => "closed by exec".to_owned(),
-        ("listener-closed", ..) => "the listener was closed before it was accepted".to_owned(),
-        ("collected", ..) => "collected by the kernel: nobody had a descriptor".to_owned(),
-        ("unseen", ..) => "not seen how".to_owned(),
-        (other, ..) => other.to_owned(),
     }
 }
 

@@ -1,0 +1,102 @@
+//! Where answers come from: a service over HTTP, or a thread of this process that plays a recording or traces. Whichever it is, it is
+//! asked the questions of the API and answers in JSON.
+
+mod http;
+mod link;
+mod local;
+mod path;
+mod stream;
+mod trace;
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use futures_util::Stream;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use super::state::Told;
+use crate::service::{
+    link::{Answer, Question},
+    model::Refused,
+};
+
+pub use http::{Server, Service};
+pub use local::Local;
+pub use trace::Tracing;
+
+/// So long is waited for an answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An answer that is waited for.
+pub(super) type Asked<'a> = Pin<Box<dyn Future<Output = Result<Answer, Trouble>> + Send + 'a>>;
+/// A stream of events that is waited for.
+pub(super) type Listened<'a> = Pin<Box<dyn Future<Output = Result<Events, Trouble>> + Send + 'a>>;
+/// Events as they happen. What goes wrong ends it.
+pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Told, Trouble>> + Send>>;
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum Trouble {
+    /// There was none in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    Silent(Duration),
+    /// Nobody is there.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It is refused: HTTP's status and a sentence.
+    #[error("{1} (status {0})")]
+    Refused(u16, String),
+    /// It is none of a service.
+    #[error("what answers is no sockleak, or another version: {0}")]
+    Unreadable(String),
+    /// The thread that answers has ended.
+    #[error("nobody answers any more")]
+    Gone,
+}
+
+/// Who answers.
+pub(super) trait Source: Send + Sync {
+    /// Asks. Nobody waits for longer than [`PATIENCE`].
+    fn ask(&self, question: Question) -> Asked<'_>;
+
+    /// Listens to events from now on.
+    fn listen(&self) -> Listened<'_>;
+}
+
+/// Asks, and reads the answer.
+pub(super) async fn ask<T: DeserializeOwned>(source: &dyn Source, question: Question) -> Result<T, Trouble> {
+    let answer = tokio::time::timeout(PATIENCE, source.ask(question)).await;
+    let answer = answer.map_err(|_| Trouble::Silent(PATIENCE))??;
+    read(&answer)
+}
+
+/// Reads an answer.
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
+    if answer.status == 200 {
+        return serde_json::from_slice(&answer.body).map_err(|error| Trouble::Unreadable(error.to_string()));
+    }
+    let refused = serde_json::from_slice::<Refused>(&answer.body);
+    let sentence = refused.map_or_else(|_| "it is refused".to_owned(), |refused| refused.error);
+    Err(Trouble::Refused(answer.status, sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::model::Sockets;
+
+    #[test]
+    fn answers_are_read() {
+        let read = |status, body: &'static str| {
+            let answer = Answer { status, content_type: String::new(), body: body.as_bytes().into() };
+            read::<Sockets>(&answer).map(|sockets| sockets.at_ms)
+        };
+        assert_eq!(read(200, r#"{"at_ms": 7, "sockets": [], "newer": 1}"#), Ok(7));
+        assert!(matches!(read(200, "<html>"), Err(Trouble::Unreadable(_))));
+        assert_eq!(
+            read(401, r#"{"error": "that token is not valid here"}"#).map_err(|trouble| trouble.to_string()),
+            Err("that token is not valid here (status 401)".to_owned())
+        );
+        assert_eq!(read(502, "<html>"), Err(Trouble::Refused(502, "it is refused".to_owned())));
+    }
+}

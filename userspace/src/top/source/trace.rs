@@ -1,0 +1,219 @@
+//! Tracing for `top` itself: as a capture does it, and answering as the service does.
+
+use std::{borrow::Cow, time::Duration};
+
+use serde_json::Value;
+use tokio::{
+    net::UnixStream,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use crate::{
+    attribution::{by::By, limits::GivenLimit, selection::Selection, targets::Target, view::View},
+    cli::{self, StackPolicy},
+    clock::{self, Clock},
+    console::say,
+    event::{Listener, Record},
+    failure::Failure,
+    probe::{attach::Sizes, facts::Machine},
+    report::{Loss, json},
+    service::{
+        link::{
+            Answers, Link,
+            answer::{Health, HealthStatus, HookReport, Series},
+            closed::Closed,
+            connections::Page,
+            question::{ConnectionFilter, SeriesRange},
+            respond,
+            story::Story,
+        },
+        metrics::{Metrics, Own},
+        snapshot::{Snapshot, Surroundings},
+    },
+    session::{FoundConnection, Seen, Session, Settings},
+    tracer::{self, Audience, Tracer, host_name},
+};
+
+/// How often the ring is read when the kernel side does not ask for it sooner.
+const DRAIN_EVERY: Duration = Duration::from_millis(100);
+/// How often targets and losses are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked who holds what.
+const ROUND_EVERY: Duration = Duration::from_secs(60);
+
+/// What is traced, and how.
+#[derive(Debug)]
+pub struct Tracing {
+    /// Which sockets.
+    pub targets: Vec<Target>,
+    /// Age from which a connection counts as old, in nanoseconds.
+    pub leak_age: u64,
+    /// Slots of sockets.
+    pub limits: Vec<GivenLimit>,
+    /// What figures and findings are grouped by.
+    pub by: By,
+    /// When stacks are taken.
+    pub stacks: StackPolicy,
+    /// How to hook into the kernel.
+    pub probe: cli::Probe,
+}
+
+/// Tracing under way.
+pub(super) struct Watch {
+    tracer: Tracer<Listening>,
+    machine: Machine,
+    host: String,
+    clock: Clock,
+    metrics: Metrics,
+    round: Instant,
+}
+
+impl Watch {
+    /// Attaches everything, and switches it on. To be called within a runtime, by the thread that follows.
+    pub(super) fn begin(tracing: Tracing) -> Result<Self, Failure> {
+        let machine = Machine::inspect();
+        let cli::Probe { hooks, ring_size, max_connections } = tracing.probe;
+        let sizes = Sizes { ring: ring_size, connections: max_connections, is_look: false };
+        let probe = tracer::attach(&machine, hooks, sizes)?;
+        let selection = Selection::new(tracing.targets, View::own(machine.mount_namespace));
+        let Tracing { leak_age, limits, by, stacks, .. } = tracing;
+        let session = Session::new(selection, Settings { started: clock::now(), leak_age, limits, by });
+        let clock = Clock::read();
+        let tracer = Tracer::start(probe, session, stacks, Listening::new(clock.clone()))?;
+        let round = Instant::now() + ROUND_EVERY;
+        Ok(Self { tracer, machine, host: host_name(), clock, metrics: Metrics::default(), round })
+    }
+
+    /// Takes in events and answers questions, until the other side closes the link.
+    pub(super) async fn follow(mut self, mut link: Link<UnixStream>) -> Result<(), Failure> {
+        self.tracer.announce();
+        self.tracer.seed().await?;
+        let mut drain = interval(DRAIN_EVERY);
+        drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                asked = link.next() => match asked.map_err(anyhow::Error::from)? {
+                    None => return Ok(()),
+                    Some(asked) => {
+                        let answer = respond(&mut self, &asked.question);
+                        link.answer(asked.id, &answer).map_err(anyhow::Error::from)?;
+                    }
+                },
+                _ = look.tick() => self.look().await?,
+                ready = self.tracer.filling() => {
+                    ready?;
+                    self.tracer.drain()?;
+                }
+                _ = drain.tick() => {
+                    self.tracer.drain()?;
+                }
+            }
+            let audience = &mut self.tracer.audience;
+            audience.is_heard = link.wants_events();
+            for event in audience.events.drain(..) {
+                link.event(&event).map_err(anyhow::Error::from)?;
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), Failure> {
+        self.tracer.look()?;
+        let now = Instant::now();
+        if now >= self.round {
+            self.round = now + ROUND_EVERY;
+            self.tracer.last_look().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Answers for Watch {
+    fn metrics(&mut self) -> String {
+        let snapshot = self.snapshot();
+        self.metrics.encode(&snapshot, &Own::read())
+    }
+
+    fn health(&mut self) -> Health {
+        let because = self.tracer.frame().missing(&self.tracer.session);
+        let age = clock::now().saturating_sub(self.tracer.session.settings().started);
+        Health {
+            status: if because.is_empty() { HealthStatus::Ok } else { HealthStatus::Degraded },
+            incomplete_because: because.clone(),
+            because,
+            hooks: self.tracer.probe.hooks.iter().map(HookReport::from).collect(),
+            uptime_seconds: age / 1_000_000_000,
+            version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
+        }
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let around = Surroundings {
+            clock: &self.clock,
+            host: &self.host,
+            kernel: &self.machine.release,
+            hooks: &self.tracer.probe.hooks,
+        };
+        Snapshot::new(&self.tracer.session, &self.tracer.frame(), &around)
+    }
+
+    fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_> {
+        Page::new(&self.tracer.session, &self.tracer.audience.closed, clock::now(), filter)
+    }
+
+    fn connection(&mut self, id: u64) -> Option<Story<'_>> {
+        Story::new(&self.tracer.session, &self.tracer.audience.closed, clock::now(), &self.clock, id)
+    }
+
+    fn series(&mut self, _: &SeriesRange) -> Result<Series, String> {
+        Err("no history is kept here".to_owned())
+    }
+}
+
+/// Keeps what is asked for: events for those who listen, and what was closed last.
+struct Listening {
+    clock: Clock,
+    is_heard: bool,
+    events: Vec<Value>,
+    closed: Closed,
+}
+
+impl Listening {
+    fn new(clock: Clock) -> Self {
+        Self { clock, is_heard: false, events: Vec::new(), closed: Closed::default() }
+    }
+}
+
+impl Audience for Listening {
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    fn keep(&mut self, _: Record, _: Option<&[u8]>) {}
+
+    fn listener(&mut self, _: &Listener) {}
+
+    fn seen(&mut self, seen: &Seen<'_>) {
+        if self.is_heard {
+            self.events.push(json::event(seen, &self.clock));
+        }
+    }
+
+    fn closed(&mut self, session: &Session) {
+        self.closed.note(session);
+    }
+
+    fn found(&mut self, _: &FoundConnection<'_>) {}
+
+    fn lost(&mut self, losses: &[Loss]) {
+        for Loss { hook, what, count } in losses {
+            say(format_args!("{what} lost at hook {hook}, {count} so far"));
+        }
+    }
+
+    fn relieve(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! How many connections are made and closed a second, from what two snapshots some seconds apart counted.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::service::model::{Snapshot, SocketSnapshot};
+
+/// From so long ago, in milliseconds of the service's clock.
+const WINDOW: i64 = 10_000;
+/// Snapshots that are remembered.
+const MOST: usize = 32;
+
+/// Connections a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::top) struct Rate {
+    pub(in crate::top) opened: f64,
+    pub(in crate::top) closed: f64,
+}
+
+/// What was counted at a moment.
+#[derive(Clone, Debug)]
+struct Sample {
+    at_ms: i64,
+    started_ms: i64,
+    /// Connections made and closed, by socket.
+    counts: HashMap<String, (u64, u64)>,
+}
+
+/// What was counted in the last seconds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rates(VecDeque<Sample>);
+
+impl Rates {
+    /// Takes in what is counted now.
+    pub(super) fn observe(&mut self, snapshot: &Snapshot) {
+        let &Snapshot { at_ms, started_ms, .. } = snapshot;
+        // Another service counts anew, and a clock may be set back.
+        if self.0.back().is_some_and(|last| last.started_ms != started_ms || last.at_ms > at_ms) {
+            self.0.clear();
+        }
+        if self.0.back().is_some_and(|last| last.at_ms == at_ms) {
+            return;
+        }
+        let counts = snapshot.sockets.iter().map(|socket| (socket.path.clone(), counted(socket)));
+        self.0.push_back(Sample { at_ms, started_ms, counts: counts.collect() });
+        // The first that is kept is as old as the window, or older.
+        while self.0.len() > MOST || self.0.get(1).is_some_and(|second| second.at_ms <= at_ms - WINDOW) {
+            self.0.pop_front();
+        }
+    }
+
+    /// Of a socket; None as long as that is not known.
+    pub(super) fn of(&self, path: &str) -> Option<Rate> {
+        let (first, last) = (self.0.front()?, self.0.back()?);
+        let milliseconds = last.at_ms - first.at_ms;
+        if milliseconds <= 0 {
+            return None;
+        }
+        let &(opened, closed) = last.counts.get(path)?;
+        // One that is new had none before.
+        let (opened_before, closed_before) = first.counts.get(path).copied().unwrap_or_default();
+        let a_second =
+            |now: u64, before: u64| now.saturating_sub(before) as f64 * 1000.0 / milliseconds as f64;
+        Some(Rate { opened: a_second(opened, opened_before), closed: a_second(closed, closed_before) })
+    }
+}
+
+fn counted(socket: &SocketSnapshot) -> (u64, u64) {
+    socket
+        .programs
+        .iter()
+        .fold((0, 0), |(opened, closed), program| (opened + program.opened, closed + program.closed))
+}

@@ -1,0 +1,347 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    service::link::question::Sort,
+    top::{
+        theme::Theme,
+        world::{CALM, FULL, LEAKY, TIDY, World},
+    },
+};
+
+fn state() -> State {
+    State::new("here".to_owned(), Theme::default(), LEAST)
+}
+
+/// A state that has heard of a world.
+fn informed(world: &World) -> State {
+    let mut state = state();
+    world.answer_all(&mut state);
+    state
+}
+
+/// Presses keys, with answers in between. Capitals are themselves; of the rest: `>` enter, `<` escape, `t` tab, `b` back tab,
+/// `d` down, `u` up, `E` end, `H` home.
+fn press(state: &mut State, world: &World, keys: &str) {
+    for key in keys.chars() {
+        state.update(Message::Input(match key {
+            '>' => Input::Enter,
+            '<' => Input::Escape,
+            't' => Input::Tab,
+            'b' => Input::BackTab,
+            'd' => Input::Down,
+            'u' => Input::Up,
+            'E' => Input::End,
+            'H' => Input::Home,
+            letter => Input::Letter(letter),
+        }));
+        world.answer_all(state);
+    }
+}
+
+/// Names of the rows, or numbers of connections.
+fn rows(state: &State) -> Vec<String> {
+    let name = |item: &Item<'_>| match item {
+        Item::Socket { socket, .. } => socket.path.clone(),
+        Item::Program { program, .. } => program.program.clone(),
+        Item::Connection(open) => open.connection.to_string(),
+        Item::Finding(finding) => finding.verdict.to_string(),
+        Item::Event { number, .. } => number.to_string(),
+    };
+    state.listing().rows.iter().map(name).collect()
+}
+
+/// Where one stands, in short.
+fn place(state: &State) -> String {
+    let page = state.page();
+    match &page.what {
+        What::List(Scope { socket, program }, pane) => {
+            let names = [socket.as_deref(), program.as_deref()].into_iter().flatten();
+            let names: String = names.map(|name| format!("{name} ")).collect();
+            format!("{names}{pane:?} {}", page.cursor)
+        }
+        What::Story(id) => format!("story {id}"),
+        What::Finding(key) => format!("{} of {}", key.verdict, key.program),
+    }
+}
+
+#[test]
+fn keys_lead_somewhere() {
+    let world = World::new();
+    for (keys, expected) in [
+        ("", "Sockets 0"),
+        ("d", "Sockets 1"),
+        ("dd", "Sockets 1"),
+        ("ddu", "Sockets 0"),
+        ("E", "Sockets 1"),
+        ("EH", "Sockets 0"),
+        ("t", "Programs 0"),
+        ("tttt", "Events 0"),
+        ("ttttt", "Sockets 0"),
+        ("b", "Events 0"),
+        (">", "/run/full.sock Programs 0"),
+        (">b", "/run/full.sock Events 0"),
+        (">>", "/run/full.sock /usr/bin/leaky Connections 0"),
+        (">>>", "story 1"),
+        (">>d>", "story 2"),
+        (">>>>", "story 1"),
+        (">><", "/run/full.sock Programs 0"),
+        (">><<<<", "Sockets 0"),
+        (">>t", "/run/full.sock /usr/bin/leaky Findings 0"),
+        (">>t>", "client-leak of /usr/bin/leaky"),
+        (">>t><<d>", "/run/full.sock /usr/bin/tidy Connections 0"),
+        // No connection of that program is open: there is nothing to go down to.
+        (">d>>", "/run/full.sock /usr/bin/tidy Connections 0"),
+        ("tt>", "story 1"),
+        ("ttE>", "story 16"),
+        ("?d", "Sockets 0"),
+        ("?q", "Sockets 0"),
+        ("/calm>", "Sockets 0"),
+        ("/calm>>", "/run/calm.sock Programs 0"),
+        // The cursor stays on what was found.
+        ("/calm><>", "/run/calm.sock Programs 0"),
+    ] {
+        let mut state = informed(&world);
+        press(&mut state, &world, keys);
+        assert_eq!(place(&state), expected, "{keys}");
+    }
+}
+
+#[test]
+fn some_keys_are_left_to_others() {
+    let world = World::new();
+    let mut state = informed(&world);
+    for (input, expected) in [
+        (Input::Interrupt, Effect::Quit),
+        (Input::Suspend, Effect::Suspend),
+        (Input::Redraw, Effect::Redraw),
+        (Input::Letter('q'), Effect::Quit),
+        (Input::Letter('?'), Effect::None),
+        // It leaves the help, and no more.
+        (Input::Letter('q'), Effect::None),
+        (Input::Letter('/'), Effect::None),
+        // It is a letter of the filter.
+        (Input::Letter('q'), Effect::None),
+        (Input::Interrupt, Effect::Quit),
+    ] {
+        assert_eq!(state.update(Message::Input(input)), expected, "{input:?}");
+    }
+    assert_eq!(state.page().filter, "q");
+}
+
+#[test]
+fn rows_are_in_the_order_that_is_asked_for() {
+    let world = World::new();
+    let mut state = informed(&world);
+    assert_eq!(rows(&state), [FULL, CALM], "the worst first");
+    assert_eq!(state.data.paths(), [FULL, CALM]);
+    press(&mut state, &world, "S");
+    assert_eq!(rows(&state), [CALM, FULL]);
+    // The next column after the last is the first: names, from a to z.
+    press(&mut state, &world, "s");
+    assert_eq!((state.order(Pane::Sockets).by, state.order(Pane::Sockets).descending), (Sorted::Name, false));
+    assert_eq!(rows(&state), [CALM, FULL]);
+    press(&mut state, &world, "ss");
+    // Of one it is not known how long its queue is, nor of the other.
+    assert_eq!(state.order(Pane::Sockets).by, Sorted::Queue);
+    press(&mut state, &world, "s");
+    assert_eq!(
+        (state.order(Pane::Sockets).by, rows(&state)),
+        (Sorted::Open, vec![FULL.to_owned(), CALM.to_owned()])
+    );
+    // Another list has an order of its own, and keeps it.
+    press(&mut state, &world, ">ss");
+    assert_eq!(
+        (state.order(Pane::Programs).by, rows(&state)),
+        (Sorted::Opened, vec![LEAKY.to_owned(), TIDY.to_owned()])
+    );
+    press(&mut state, &world, "S");
+    assert_eq!(rows(&state), [TIDY, LEAKY]);
+    press(&mut state, &world, "<");
+    assert_eq!(state.order(Pane::Sockets).by, Sorted::Open);
+}
+
+#[test]
+fn what_is_not_known_comes_last() {
+    let world = World::new();
+    let mut state = informed(&world);
+    // Only the full socket has a forecast.
+    while state.order(Pane::Sockets).by != Sorted::FullIn {
+        press(&mut state, &world, "s");
+    }
+    assert_eq!(rows(&state), [FULL, CALM]);
+    press(&mut state, &world, "S");
+    assert_eq!(rows(&state), [FULL, CALM]);
+}
+
+#[test]
+fn connections_are_sorted_and_filtered_by_who_has_them() {
+    let world = World::new();
+    let mut state = informed(&world);
+    press(&mut state, &world, "tt");
+    let filter = |state: &State| match state.wants().detail {
+        Some(Detail::Page(filter)) => filter,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(rows(&state).len(), 11);
+    assert_eq!((filter(&state).sort, filter(&state).limit), (None, 100));
+    press(&mut state, &world, "S");
+    assert_eq!((filter(&state).sort, rows(&state)[0].as_str()), (Sort::named("age"), "16"));
+    press(&mut state, &world, "s");
+    assert_eq!((filter(&state).sort, rows(&state)[0].as_str()), (Sort::named("pid"), "1"));
+    press(&mut state, &world, "/sr/>");
+    assert_eq!(filter(&state).contains.as_deref(), Some("sr/"));
+    press(&mut state, &world, "<S/leak>");
+    assert_eq!((filter(&state).sort, rows(&state).len()), (Sort::named("-pid"), 10));
+}
+
+#[test]
+fn ten_thousand_connections_are_asked_for_page_by_page() {
+    let mut world = World::new();
+    world.crowd(10_000);
+    let mut state = informed(&world);
+    press(&mut state, &world, ">>");
+    let wanted = |state: &State| match state.wants().detail {
+        Some(Detail::Page(filter)) => (filter.offset, filter.limit),
+        other => panic!("{other:?}"),
+    };
+    let listing = |state: &State| (state.listing().total, state.listing().first, state.listing().rows.len());
+    assert_eq!((wanted(&state), listing(&state)), ((0, 100), (10_009, 0, 100)));
+    // A step within what is there asks for nothing else.
+    press(&mut state, &world, "dddddddddddddddddddddd");
+    assert_eq!((state.page().cursor, wanted(&state)), (22, (0, 100)));
+    state.update(Message::Input(Input::End));
+    assert_eq!((state.page().cursor, wanted(&state)), (10_008, (9900, 200)));
+    assert!(state.listing().row(10_008).is_none(), "that is not there yet");
+    world.answer_all(&mut state);
+    assert_eq!(listing(&state), (10_009, 9900, 109));
+    assert!(state.listing().row(10_008).is_some());
+    // What is shown across a border is asked for in one.
+    for _ in 0..4 {
+        state.update(Message::Input(Input::PageUp));
+    }
+    world.answer_all(&mut state);
+    let page = state.page();
+    assert!((page.top..page.top + view::rows(LEAST)).all(|row| state.listing().row(row).is_some()));
+    state.update(Message::Input(Input::Home));
+    world.answer_all(&mut state);
+    assert_eq!((state.page().cursor, wanted(&state)), (0, (0, 100)));
+}
+
+#[test]
+fn the_cursor_stays_with_what_it_is_on() {
+    let mut world = World::new();
+    let mut state = informed(&world);
+    press(&mut state, &world, ">>dd");
+    let on = |state: &State| state.listing().row(state.page().cursor).map(Item::key);
+    assert_eq!((state.page().cursor, on(&state)), (2, Some(Key::Connection(3))));
+    // The first of them is closed: those below move up, and it with them.
+    world.crowd(1);
+    world.answer_all(&mut state);
+    assert_eq!((state.page().cursor, on(&state)), (1, Some(Key::Connection(3))));
+    // It is closed itself: what comes next takes its place.
+    world.close(3570, 70, 1, 3);
+    world.answer_all(&mut state);
+    assert_eq!((state.page().cursor, on(&state)), (1, Some(Key::Connection(4))));
+    // Its story can be told all the same.
+    press(&mut state, &world, ">");
+    world.close(3571, 70, 1, 4);
+    world.answer_all(&mut state);
+    let story = state.data.story(4).story().expect("it was closed a short time ago");
+    assert_eq!(story.connection.state, model::State::Closed);
+}
+
+#[test]
+fn what_is_frozen_stays() {
+    let mut world = World::new();
+    let mut state = informed(&world);
+    press(&mut state, &world, "f");
+    assert!(state.wants().frozen);
+    world.crowd(5);
+    state.update(Message::Heard(Heard::Snapshot(Box::new(world.snapshot()))));
+    let open = |state: &State| state.data.snapshot.as_ref().unwrap().sockets[0].slots;
+    assert_eq!(open(&state), 10);
+    state.update(Message::Heard(Heard::Told(world.event(3580))));
+    assert_eq!((state.data.events.len(), state.data.missed), (0, 1));
+    press(&mut state, &world, "f");
+    assert_eq!(open(&state), 14);
+    state.update(Message::Heard(Heard::Told(world.event(3581))));
+    assert_eq!((state.data.events.len(), state.data.missed), (1, 1));
+}
+
+#[test]
+fn the_last_event_is_looked_at_until_one_looks_at_another() {
+    let mut world = World::new();
+    let mut state = informed(&world);
+    assert!(!state.wants().events);
+    press(&mut state, &world, "b");
+    assert!(state.wants().events);
+    for nth in 0..600 {
+        state.update(Message::Heard(Heard::Told(world.event(3580 + nth))));
+    }
+    assert_eq!((state.data.events.len(), state.page().cursor, rows(&state)[0].as_str()), (500, 0, "600"));
+    press(&mut state, &world, "d");
+    state.update(Message::Heard(Heard::Told(world.event(4200))));
+    assert_eq!((state.page().cursor, state.page().key.clone()), (2, Some(Key::Event(599))));
+    press(&mut state, &world, ">");
+    assert_eq!(place(&state), "story 615");
+}
+
+#[test]
+fn trouble_lasts_until_there_is_an_answer() {
+    let world = World::new();
+    let mut state = informed(&world);
+    let trouble = |state: &mut State, second, sentence: &str| {
+        state.update(Message::Tick(Duration::from_secs(second)));
+        state.update(Message::Heard(Heard::Trouble(sentence.to_owned())));
+    };
+    trouble(&mut state, 7, "refused");
+    trouble(&mut state, 9, "no answer");
+    assert_eq!(state.trouble, Some((Duration::from_secs(7), "no answer".to_owned())));
+    world.answer_all(&mut state);
+    assert_eq!(state.trouble, None);
+    state.update(Message::Heard(Heard::Note("by the way".to_owned())));
+    assert_eq!(state.note(), Some("by the way"));
+    state.update(Message::Tick(Duration::from_secs(60)));
+    assert_eq!(state.note(), None);
+}
+
+#[test]
+fn a_story_that_nobody_knows_is_told_as_such() {
+    let world = World::new();
+    let mut state = informed(&world);
+    press(&mut state, &world, ">>>");
+    assert!(matches!(state.data.story(1), Known::Told(_)));
+    assert!(matches!(state.data.story(2), Known::Asked));
+    state.update(Message::Heard(Heard::Story(1, None)));
+    assert!(matches!(state.data.story(1), Known::Gone(Some(_))), "what was known last is kept");
+}
+
+#[test]
+fn rates_are_of_the_last_seconds() {
+    let mut world = World::new();
+    let mut state = state();
+    let mut at = |state: &mut State, seconds: u64, opens: u64| {
+        world.now = (3600 + seconds) * 1_000_000_000;
+        for _ in 0..opens {
+            let connection = world.open(3600 + seconds, 80, 2);
+            world.close(3600 + seconds, 80, 2, connection);
+        }
+        world.answer_all(state);
+        state.data.rate(CALM).map(|rate| (rate.opened, rate.closed))
+    };
+    // Seconds, connections made by then, and how many a second that is.
+    for (seconds, opens, expected) in [
+        (0, 5, None),
+        (0, 0, None),
+        (2, 4, Some(2.0)),
+        (4, 0, Some(1.0)),
+        (14, 0, Some(0.0)),
+        (24, 30, Some(3.0)),
+        (25, 0, Some(30.0 / 11.0)),
+        (34, 0, Some(0.0)),
+    ] {
+        assert_eq!(at(&mut state, seconds, opens), expected.map(|rate| (rate, rate)), "at {seconds} s");
+    }
+    assert_eq!(state.data.rate("/elsewhere"), None);
+}

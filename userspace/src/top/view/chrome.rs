@@ -1,0 +1,186 @@
+//! What is around a list or a text: the title, where one stands, what there is to say, and the keys.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::when::day_and_time;
+use crate::{
+    clock::nanoseconds,
+    top::{
+        state::{Listing, Overlay, Pane, Scope, State, What},
+        text::{Keep, short, width},
+    },
+};
+
+/// The title, where one stands, and which lists there are.
+pub(super) fn head(state: &State, buffer: &mut Buffer, area: Rect) {
+    title(state, buffer, Rect { height: 1, ..area });
+    let where_one_is = state.theme.letters().fit(&path(state), area.width.into(), Keep::End);
+    buffer.set_stringn(area.x, area.y + 1, where_one_is, area.width.into(), state.theme.strong());
+    buffer.set_line(area.x, area.y + 2, &tabs(state), area.width);
+}
+
+fn title(state: &State, buffer: &mut Buffer, area: Rect) {
+    let (theme, letters) = (state.theme, state.theme.letters());
+    let mut right = String::new();
+    if let Some(snapshot) = &state.data.snapshot {
+        right = format!("{}  {}", letters.fit(&snapshot.host, 24, Keep::Front), day_and_time(snapshot.at_ms));
+        if !snapshot.complete {
+            right.push_str("  INCOMPLETE");
+        }
+    }
+    if state.trouble.is_some() {
+        right.push_str("  STALE");
+    }
+    if state.frozen {
+        right.push_str("  FROZEN");
+    }
+    let room = usize::from(area.width).saturating_sub(width(&right) + 4);
+    let left = letters.fit(&format!("sockleak top  {}", state.source), room, Keep::Front);
+    let free = room - width(&left).min(room);
+    let text = format!(" {left}{}  {right} ", " ".repeat(free));
+    buffer.set_stringn(area.x, area.y, text, area.width.into(), theme.title());
+}
+
+/// From the whole down to what is shown.
+fn path(state: &State) -> String {
+    let within = state.theme.within();
+    let of = |scope: &Scope| {
+        let parts = [Some("All sockets"), scope.socket.as_deref(), scope.program.as_deref()];
+        let parts: Vec<_> = match scope.socket {
+            Some(_) => parts.into_iter().skip(1).flatten().collect(),
+            None => parts.into_iter().flatten().collect(),
+        };
+        parts.join(within)
+    };
+    match &state.page().what {
+        What::List(scope, _) => of(scope),
+        What::Story(id) => match state.data.story(*id).story() {
+            Some(story) => {
+                let open = &story.connection;
+                format!("{}{within}{}{within}connection {id}", open.path, open.opener.program)
+            }
+            None => format!("connection {id}"),
+        },
+        What::Finding(key) => format!("{}{within}{}{within}{}", key.path, key.program, key.verdict),
+    }
+}
+
+fn tabs(state: &State) -> Line<'static> {
+    let theme = state.theme;
+    let What::List(scope, shown) = &state.page().what else { return Line::default() };
+    let mut spans = Vec::new();
+    for pane in scope.panes() {
+        let mut name = pane.name().to_owned();
+        if *pane == Pane::Findings {
+            let count = state.data.findings().filter(|it| scope.has(&it.path, &it.program)).count();
+            name.push_str(&format!(" {count}"));
+        }
+        let (name, style) = if pane == shown {
+            (format!("[{name}]"), theme.strong())
+        } else {
+            (format!(" {name} "), Style::new())
+        };
+        spans.extend([Span::styled(name, style), Span::raw(" ")]);
+    }
+    Line::from(spans)
+}
+
+/// What there is to say, and the keys.
+pub(super) fn foot(state: &State, buffer: &mut Buffer, area: Rect) {
+    let (text, style) = said(state);
+    let text = state.theme.letters().fit(&text, area.width.into(), Keep::Front);
+    let is_writing = state.overlay == Overlay::Filter;
+    buffer.set_stringn(area.x, area.y, &text, area.width.into(), style);
+    if is_writing {
+        // Where the next letter goes.
+        let x = area.x + (width(&text) as u16).min(area.width - 1);
+        buffer.set_stringn(x, area.y, " ", 1, state.theme.cursor());
+    }
+    buffer.set_line(area.x, area.y + 1, &keys(state), area.width);
+}
+
+/// What is most worth to be said now.
+fn said(state: &State) -> (String, Style) {
+    let theme = state.theme;
+    if state.overlay == Overlay::Filter {
+        return (format!("/{}", state.page().filter), theme.strong());
+    }
+    if let Some((since, sentence)) = &state.trouble {
+        let length = short(nanoseconds(state.now.saturating_sub(*since)));
+        return (format!("! No answer for {length}: {sentence}"), theme.bad());
+    }
+    if let Some(note) = state.note() {
+        return (note.to_owned(), theme.doubtful());
+    }
+    let incomplete = state.data.snapshot.iter().flat_map(|snapshot| &snapshot.incomplete_because);
+    if let Some(sentence) = incomplete.clone().next() {
+        let more = incomplete.count() - 1;
+        let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+        return (format!("Incomplete: {sentence}{more}"), theme.doubtful());
+    }
+    (summary(state), theme.faint())
+}
+
+/// How many rows there are.
+fn summary(state: &State) -> String {
+    let Some(pane) = state.pane() else {
+        let lines = super::lines(state).len();
+        let first = state.page().cursor;
+        let last = (first + super::text_rows(state.size)).min(lines);
+        return if lines > last - first {
+            format!("lines {} to {last} of {lines}", first + 1)
+        } else {
+            String::new()
+        };
+    };
+    let Listing { total, unfiltered, is_asked, .. } = state.listing();
+    let filter = &state.page().filter;
+    let missed = match (pane, state.data.missed) {
+        (Pane::Events, missed) if missed > 0 => format!("; {missed} were missed"),
+        _ => String::new(),
+    };
+    let at = if total > 0 { state.page().cursor + 1 } else { 0 };
+    let asked = if is_asked { "; waiting for an answer" } else { "" };
+    if filter.is_empty() {
+        return format!("{at} of {total}{missed}{asked}");
+    }
+    let of = unfiltered.map_or_else(String::new, |all| format!(" among {all}"));
+    format!("{at} of {total} with {filter:?}{of}{missed}{asked}; Esc shows all")
+}
+
+fn keys(state: &State) -> Line<'static> {
+    let theme = state.theme;
+    let keys: &[(&str, &str)] = match (state.overlay, &state.page().what) {
+        (Overlay::Filter, _) => &[("Enter", "keep"), ("Esc", "show all"), ("Up/Down", "move")],
+        (Overlay::Help(_), _) => &[("Up/Down", "move"), ("any other key", "back")],
+        (_, What::List(_, Pane::Events)) => &[
+            ("Enter", "story"),
+            ("Esc", "back"),
+            ("Tab", "next"),
+            ("/", "filter"),
+            ("f", "freeze"),
+            ("?", "help"),
+            ("q", "quit"),
+        ],
+        (_, What::List(..)) => &[
+            ("Enter", "open"),
+            ("Esc", "back"),
+            ("Tab", "next"),
+            ("/", "filter"),
+            ("s/S", "sort"),
+            ("f", "freeze"),
+            ("?", "help"),
+            ("q", "quit"),
+        ],
+        _ => &[("Esc", "back"), ("Up/Down", "move"), ("f", "freeze"), ("?", "help"), ("q", "quit")],
+    };
+    let spans = keys
+        .iter()
+        .flat_map(|(key, what)| [Span::styled(*key, theme.key()), Span::raw(format!(" {what}  "))]);
+    Line::from(spans.collect::<Vec<_>>())
+}

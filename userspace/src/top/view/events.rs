@@ -1,0 +1,123 @@
+//! Events as they happen, the last one first.
+
+use ratatui::text::Line;
+
+use super::{Cell, columns::Column, fact, when::time_of_day_of};
+use crate::{
+    clock::human,
+    service::model::{End, Event, State as Stands, What},
+    top::{
+        state::{Sorted, State},
+        text::Keep,
+        theme::Theme,
+    },
+};
+
+pub(super) fn columns(with_socket: bool) -> Vec<Column> {
+    let mut columns = vec![
+        Column::word("TIME", 12, Sorted::Age).unsorted(),
+        Column::number("PID", 7, Sorted::Pid).unsorted(),
+        Column::name("PROGRAM", 14, Sorted::Name).unsorted(),
+        Column { keep: Keep::Front, ..Column::name("EVENT", 24, Sorted::Name).unsorted() },
+    ];
+    columns.extend(with_socket.then(|| Column::name("SOCKET", 12, Sorted::Name).unsorted()));
+    columns.push(Column::number("OPEN", 5, Sorted::Open).unsorted());
+    columns
+}
+
+pub(super) fn cells(theme: Theme, event: &Event, with_socket: bool) -> Vec<Cell> {
+    let who = &event.who;
+    let name = who.program.as_deref().or(who.comm.as_deref()).unwrap_or("?");
+    let mut cells: Vec<Cell> = vec![
+        time_of_day_of(&event.time).into(),
+        who.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()).into(),
+        name.into(),
+        what(theme, event),
+    ];
+    cells.extend(with_socket.then(|| Cell::from(event.path.as_str())));
+    cells.push(event.open.to_string().into());
+    cells
+}
+
+fn what(theme: Theme, event: &Event) -> Cell {
+    match &event.what {
+        What::Connect { .. } => "connect".into(),
+        What::Accept { .. } => "accept".into(),
+        What::Release { end, reason, exit_status, signal, .. } => {
+            let end = match end {
+                End::Client => "client",
+                End::Server => "server",
+            };
+            let text = format!("{end} end: {}", how(reason, *exit_status, *signal));
+            event.state.map_or_else(
+                || Cell::from(text.as_str()),
+                |state| Cell::from(text.as_str()).styled(theme.state(state)),
+            )
+        }
+        What::ListenerClosed { reason, exit_status, signal, .. } => {
+            Cell::from(format!("listener: {}", how(reason, *exit_status, *signal))).styled(theme.doubtful())
+        }
+        What::Attempt { error, .. } => Cell::from(format!("failed: {error}")).styled(theme.doubtful()),
+        What::Other => "?".into(),
+    }
+}
+
+fn how(reason: &str, exit_status: Option<u8>, signal: Option<u8>) -> String {
+    match (exit_status, signal) {
+        (Some(status), _) => format!("{reason} {status}"),
+        (_, Some(signal)) => format!("{reason} by {}", signal_name(signal)),
+        (None, None) => reason.to_owned(),
+    }
+}
+
+/// `SIGKILL`, or `signal 64`.
+pub(super) fn signal_name(signal: u8) -> String {
+    let known = nix::sys::signal::Signal::try_from(i32::from(signal));
+    known.map_or_else(|_| format!("signal {signal}"), |signal| signal.as_str().to_owned())
+}
+
+/// Who it was, and where the connection stands.
+pub(super) fn detail(state: &State, event: &Event) -> Vec<Line<'static>> {
+    let letters = state.theme.letters();
+    let who = &event.who;
+    let command = who.argv.as_ref().filter(|argv| !argv.is_empty()).map(|argv| argv.join(" "));
+    let command = command.or_else(|| who.program.clone()).or_else(|| who.comm.clone());
+    let stands = match (event.age_ns, event.state) {
+        (Some(age), Some(stands)) => format!("{}{}", stands.name(), after(stands, age)),
+        _ => match &event.what {
+            What::Attempt { address, queue, .. } => {
+                let queue = queue.map_or_else(String::new, |queue| {
+                    format!(", queue {} of {}", queue.length, u64::from(queue.max) + 1)
+                });
+                format!("asked for {address}{queue}")
+            }
+            _ => "-".to_owned(),
+        },
+    };
+    vec![
+        fact(letters, "socket", &event.path),
+        fact(letters, "by", command.as_deref().map_or("?", |command| command)),
+        fact(letters, "connection", &stands),
+    ]
+}
+
+fn after(stands: Stands, age: u64) -> String {
+    if age == 0 {
+        return String::new();
+    }
+    let since = if stands == Stands::Closed { "after" } else { "for" };
+    format!(", {since} {}", human(age))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_to_go_are_named() {
+        assert_eq!(how("close", None, None), "close");
+        assert_eq!(how("exit", Some(3), None), "exit 3");
+        assert_eq!(how("killed", None, Some(9)), "killed by SIGKILL");
+        assert_eq!(how("killed", None, Some(64)), "killed by signal 64");
+    }
+}

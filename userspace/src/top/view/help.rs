@@ -1,0 +1,72 @@
+//! What the keys do, and what the lists say.
+
+use ratatui::text::{Line, Span};
+
+use crate::top::theme::Theme;
+
+/// Keys, and what they do.
+const KEYS: [(&str, &str); 12] = [
+    ("Enter", "down: to programs, their connections, a story, a finding"),
+    ("Esc", "out of a filter, or back"),
+    ("Tab, Shift-Tab", "the next list of the same, the one before"),
+    ("Up, Down, j, k", "a row up or down; a line in a text"),
+    ("PgUp, PgDn, Space", "as many as there is room for"),
+    ("Home, End, g, G", "the first and the last"),
+    ("/", "rows alone with a text in their names; Enter keeps it"),
+    ("s, S", "in order of the next column; the other way round"),
+    ("f", "freeze: nothing new is shown until it is pressed again"),
+    ("?", "this; any other key leaves it"),
+    ("Ctrl-Z, Ctrl-L", "to the shell for a while; draw everything anew"),
+    ("q, Ctrl-C", "the end"),
+];
+
+/// Headings, and what they mean.
+const WORDS: [(&str, &str); 15] = [
+    ("SLOTS", "connections that are served; how many can be, if known"),
+    ("QUEUE", "connections that wait to be accepted, and how many may"),
+    ("OPEN", "not released at both ends; of programs: at the client's"),
+    ("OLD", "client ends that are open for longer than the leak age"),
+    ("NEW/s, CLOSED/s", "in the last ten seconds"),
+    ("FULL IN", "until all slots are in use, if a leak goes on as it does"),
+    ("MORE/h", "by how many an hour the old connections grow"),
+    ("queued", "not accepted yet"),
+    ("abandoned", "given up in the queue, where it still takes a place"),
+    ("client-closed", "the client has gone, the server still holds its end"),
+    ("server-closed", "the server has gone, the client still holds its end"),
+    ("AGE >", "its start was not seen: it is older than that"),
+    ("full now", "no slot is free"),
+    ("INCOMPLETE", "something was not seen: what, is said above the keys"),
+    ("STALE", "no answer comes any more: this is the last one"),
+];
+
+/// All lines.
+pub(super) fn lines(theme: Theme) -> Vec<Line<'static>> {
+    let table = |rows: &[(&'static str, &'static str)]| {
+        let row = |(name, what): &(&'static str, &'static str)| {
+            Line::from(vec![Span::styled(format!("  {name:18}"), theme.key()), Span::raw(*what)])
+        };
+        rows.iter().map(row).collect::<Vec<_>>()
+    };
+    let mut lines = vec![Line::styled("Keys", theme.strong())];
+    lines.extend(table(&KEYS));
+    lines.extend([Line::default(), Line::styled("Words", theme.strong())]);
+    lines.extend(table(&WORDS));
+    lines.extend([
+        Line::default(),
+        Line::raw("docs/verdicts.md tells what each verdict rests on, docs/top.md the rest."),
+    ]);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::top::state::LEAST;
+
+    #[test]
+    fn it_fits_into_the_smallest_terminal() {
+        for line in lines(Theme::default()) {
+            assert!(line.width() <= LEAST.0.into(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+use std::time::Duration;
+
+use ratatui::style::{Color, Modifier};
+
+use super::*;
+use crate::top::{
+    state::{Heard, Input, Message},
+    theme::Theme,
+    world::World,
+};
+
+/// What is on the screen, and its lines without the blanks at their ends.
+fn screen(state: &State) -> (Buffer, Vec<String>) {
+    let (columns, rows) = state.size;
+    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+    draw(state, &mut buffer);
+    let line = |y: u16| {
+        let mut text = String::new();
+        let mut x = 0;
+        while x < columns {
+            let symbol = buffer[(x, y)].symbol();
+            text.push_str(symbol);
+            // What is two columns wide covers the next one.
+            x += (crate::top::text::width(symbol) as u16).max(1);
+        }
+        text.trim_end().to_owned()
+    };
+    let lines = (0..rows).map(line).collect();
+    (buffer, lines)
+}
+
+fn state_of(theme: Theme, size: (u16, u16), keys: &[Input]) -> State {
+    let world = World::new();
+    let mut state = State::new("http://127.0.0.1:9436".to_owned(), theme, size);
+    world.answer_all(&mut state);
+    for key in keys {
+        state.update(Message::Input(*key));
+        world.answer_all(&mut state);
+    }
+    state
+}
+
+const PLAIN: Theme = Theme { colour: false, ascii: false };
+const COLOURS: Theme = Theme { colour: true, ascii: false };
+const ASCII: Theme = Theme { colour: true, ascii: true };
+
+#[test]
+fn the_first_picture_tells_which_socket_is_full() {
+    let (_, lines) = screen(&state_of(PLAIN, (80, 24), &[]));
+    assert_eq!(lines[1], "All sockets");
+    assert_eq!(lines[2], "[Sockets]  Programs   Connections   Findings 3   Events");
+    assert_eq!(lines[3], "SOCKET                 SLOTS            QUEUE  OPEN  NEW/s  FULL IN WORST▼");
+    assert_eq!(lines[4], "/run/full.sock         ████████ 10/10       -    10      - full now client-leak");
+    assert_eq!(lines[5], "/run/calm.sock         1                    -     1      -        - pool");
+    assert!(
+        lines[17..22]
+            .iter()
+            .any(|line| line.starts_with("CLIENT-LEAK: /usr/bin/leaky opens connections to /run/full.sock")),
+        "{lines:#?}"
+    );
+    assert_eq!(lines[22], "1 of 2");
+    assert!(lines[23].starts_with("Enter open  Esc back") && lines[23].ends_with("q quit"), "{}", lines[23]);
+}
+
+#[test]
+fn a_wider_terminal_shows_more() {
+    let (_, lines) = screen(&state_of(PLAIN, (140, 30), &[]));
+    assert!(
+        lines[3].contains("CLOSED/s") && lines[3].contains("OLDEST") && lines[3].contains("CLIENT GONE"),
+        "{}",
+        lines[3]
+    );
+}
+
+#[test]
+fn colours_are_never_the_only_sign() {
+    let plain = screen(&state_of(PLAIN, (80, 24), &[]));
+    let coloured = screen(&state_of(COLOURS, (80, 24), &[]));
+    assert_eq!(plain.1, coloured.1, "the words are the same");
+    assert!(plain.0.content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
+    assert!(coloured.0.content.iter().any(|cell| cell.fg == Color::Red));
+    // Where the cursor is shows without them.
+    assert!(plain.0[(0, 4)].modifier.contains(Modifier::REVERSED));
+    assert!(!plain.0[(0, 5)].modifier.contains(Modifier::REVERSED));
+}
+
+#[test]
+fn without_unicode_everything_is_ascii() {
+    use Input::{Enter, Letter, Tab};
+
+    for keys in
+        [&[][..], &[Enter], &[Tab, Tab], &[Enter, Enter, Enter], &[Tab, Tab, Tab, Enter], &[Letter('?')]]
+    {
+        let (_, lines) = screen(&state_of(ASCII, (100, 30), keys));
+        assert!(lines.iter().all(|line| line.is_ascii()), "{lines:#?}");
+    }
+    let (_, lines) = screen(&state_of(ASCII, (80, 24), &[]));
+    assert!(lines[4].contains("######## 10/10") && lines[3].ends_with("WORSTv"), "{lines:#?}");
+}
+
+#[test]
+fn hostile_names_are_shown_in_words() {
+    use Input::{Enter, Tab};
+
+    for keys in [&[Tab][..], &[Tab, Tab, Input::End], &[Tab, Tab, Input::End, Enter]] {
+        let (buffer, lines) = screen(&state_of(PLAIN, (100, 50), keys));
+        assert!(lines.iter().any(|line| line.contains(r"\u{7}e\u{301}")), "{keys:?} {lines:#?}");
+        assert!(!buffer.content.iter().any(|cell| cell.symbol().contains(char::is_control)));
+    }
+}
+
+#[test]
+fn a_story_tells_everything() {
+    use Input::{End, Enter, Tab};
+
+    let (_, lines) = screen(&state_of(PLAIN, (100, 50), &[Tab, Tab, Enter]));
+    let text = lines.join("\n");
+    for part in [
+        "/run/full.sock › /usr/bin/leaky › connection 1",
+        "Connection 1: open at both ends, 59 min 50 s old",
+        "opened by /usr/bin/leaky 70",
+        "accepted by /usr/sbin/server 1",
+        "the client's end is open",
+        "process       70",
+        "command       /usr/bin/leaky -v",
+        "open; nobody has looked yet who holds it",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let (_, lines) = screen(&state_of(PLAIN, (100, 50), &[Tab, Tab, End, Enter]));
+    assert!(lines.iter().any(|line| line == "Where it was opened"), "{lines:#?}");
+}
+
+#[test]
+fn a_finding_tells_its_evidence_and_what_to_do() {
+    use Input::{Enter, Tab};
+
+    let (_, lines) = screen(&state_of(PLAIN, (80, 40), &[Tab, Tab, Tab, Enter]));
+    let text = lines.join("\n");
+    for part in ["CLIENT-LEAK: /usr/bin/leaky", "slots in use  10 of 10", "What to do", "Close each one"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+}
+
+#[test]
+fn what_goes_wrong_is_said_above_the_keys() {
+    let world = World::new();
+    let mut state = state_of(PLAIN, (80, 24), &[]);
+    state.update(Message::Heard(Heard::Trouble("no answer within 5 s".to_owned())));
+    state.update(Message::Tick(Duration::from_secs(7)));
+    let (_, lines) = screen(&state);
+    assert_eq!(lines[22], "! No answer for 7s: no answer within 5 s");
+    assert!(lines[0].ends_with("STALE"), "{}", lines[0]);
+    world.answer_all(&mut state);
+    assert_eq!(screen(&state).1[22], "1 of 2");
+    let mut incomplete = World::new();
+    incomplete.gaps = vec!["the accept hook is not attached".to_owned(), "more".to_owned()];
+    incomplete.answer_all(&mut state);
+    let (_, lines) = screen(&state);
+    assert_eq!(lines[22], "Incomplete: the accept hook is not attached (and 1 more)");
+    assert!(lines[0].ends_with("INCOMPLETE"), "{}", lines[0]);
+    state.update(Message::Input(Input::Letter('/')));
+    state.update(Message::Input(Input::Letter('x')));
+    let (_, lines) = screen(&state);
+    assert_eq!((lines[22].as_str(), lines[4].as_str()), ("/x", r#"Nothing here has "x" in its name."#));
+}
+
+#[test]
+fn what_is_not_there_is_said_in_words() {
+    let mut state = State::new("x".to_owned(), PLAIN, (80, 24));
+    assert_eq!(screen(&state).1[4], "Waiting for an answer.");
+    state.update(Message::Input(Input::BackTab));
+    assert_eq!(screen(&state).1[4], "Waiting for an answer.");
+    let state = state_of(PLAIN, (80, 24), &[Input::BackTab]);
+    assert_eq!(screen(&state).1[4], "What happens from now on is shown here.");
+}
+
+#[test]
+fn a_terminal_that_is_too_small_is_told_so() {
+    for (size, expected) in [
+        ((79, 24), "80 x 24 is needed;"),
+        ((80, 23), "this is 80 x 23."),
+        ((10, 3), "80 x 24 i…"),
+        ((1, 1), "…"),
+    ] {
+        let (_, lines) = screen(&state_of(PLAIN, size, &[]));
+        assert!(lines.iter().any(|line| line.trim() == expected), "{size:?} {lines:#?}");
+    }
+    screen(&state_of(PLAIN, (0, 0), &[]));
+}

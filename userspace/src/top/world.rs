@@ -1,0 +1,159 @@
+//! A small world for tests: it answers what a state wants to know, as a source would.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::state::{Data, Detail, Heard, Message, State, Told};
+use crate::{
+    attribution::limits::GivenLimit,
+    clock::Clock,
+    event::{End, Frame, Record, Stack},
+    report::{self, json},
+    service::{
+        link::{closed::Closed, connections::Page, story::Story},
+        model,
+        snapshot::{Snapshot, Surroundings},
+    },
+    session::{
+        Notice, Session, Settings,
+        tests::{SECOND, accept, attempt, connect, event, listener, process, release, session_with},
+    },
+};
+
+/// What a program may be called that means no good.
+pub(super) const HOSTILE: &str = "/bin/\u{1b}[2J\u{202e}日本\r\n\u{7}e\u{301}";
+pub(super) const FULL: &str = "/run/full.sock";
+pub(super) const CALM: &str = "/run/calm.sock";
+pub(super) const LEAKY: &str = "/usr/bin/leaky";
+pub(super) const TIDY: &str = "/usr/bin/tidy";
+
+const SERVER: u32 = 1;
+const LEAK: u32 = 70;
+const NEAT: u32 = 80;
+const EVIL: u32 = 90;
+
+/// A small world.
+pub(super) struct World {
+    session: Session,
+    closed: Closed,
+    pub(super) now: u64,
+    pub(super) gaps: Vec<String>,
+    connections: u64,
+}
+
+/// As it comes back from JSON.
+fn told<T: DeserializeOwned>(value: &impl Serialize) -> T {
+    serde_json::from_value(serde_json::to_value(value).unwrap()).unwrap()
+}
+
+fn clock() -> Clock {
+    // 2026-01-02T03:04:05Z
+    Clock::booted_at(1_767_323_045_000_000_000)
+}
+
+impl World {
+    /// An hour in which one socket has filled up, and another one is calm.
+    pub(super) fn new() -> Self {
+        let limits = vec![GivenLimit::parse("full.sock=10").unwrap()];
+        let settings = Settings { leak_age: 60 * SECOND, limits, ..Settings::default() };
+        let session = session_with(&["*.sock"], settings);
+        let mut world =
+            Self { session, closed: Closed::default(), now: 3600 * SECOND, gaps: Vec::new(), connections: 0 };
+        let processes = [(SERVER, "/usr/sbin/server"), (LEAK, LEAKY), (NEAT, TIDY), (EVIL, HOSTILE)];
+        let described = processes.into_iter().map(|(pid, program)| process(pid, Some(program)));
+        for record in described.chain([listener(1, FULL), listener(2, CALM)]) {
+            world.feed(record);
+        }
+        for nth in 0..10 {
+            world.open(10 + nth * 350, LEAK, 1);
+        }
+        for nth in 0..5 {
+            let kept = world.open(20 + nth * 100, NEAT, 2);
+            world.close(21 + nth * 100, NEAT, 2, kept);
+        }
+        for nth in 0..4 {
+            world.feed(event(3400 + nth, NEAT, attempt(Some(1), FULL)));
+        }
+        let function = Frame { function: Some(HOSTILE.into()), ..Frame::default() };
+        world.feed(Record::Stack(Stack { connection: 16, frames: [function].into() }));
+        world.open(3500, EVIL, 2);
+        world
+    }
+
+    fn feed(&mut self, record: Record) -> Option<model::Event> {
+        let event = match self.session.feed(record) {
+            Some(Notice::Seen(seen)) => Some(told(&json::event(&seen, &clock()))),
+            _ => None,
+        };
+        self.closed.note(&self.session);
+        event
+    }
+
+    /// Connected and accepted.
+    pub(super) fn open(&mut self, second: u64, pid: u32, listener: u64) -> u64 {
+        self.connections += 1;
+        self.feed(event(second, pid, connect(self.connections, listener)));
+        self.feed(event(second, SERVER, accept(self.connections, listener)));
+        self.connections
+    }
+
+    /// Closed at both ends.
+    pub(super) fn close(&mut self, second: u64, pid: u32, listener: u64, connection: u64) {
+        self.feed(event(second, pid, release(connection, listener, End::Client)));
+        self.feed(event(second, SERVER, release(connection, listener, End::Server)));
+    }
+
+    /// The leak closes one of its connections, and opens many.
+    pub(super) fn crowd(&mut self, connections: u64) {
+        self.close(3550, LEAK, 1, 1);
+        for _ in 0..connections {
+            self.open(3560, LEAK, 1);
+        }
+    }
+
+    /// Something happens; what is told of it.
+    pub(super) fn event(&mut self, second: u64) -> Told {
+        self.connections += 1;
+        let told = self.feed(event(second, EVIL, connect(self.connections, 2)));
+        Told::Event(Box::new(told.unwrap()))
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let frame = report::Frame { now: self.now, gaps: self.gaps.clone(), ..report::Frame::default() };
+        let around = Surroundings { clock: &clock(), host: "db1", kernel: "6.12.0", hooks: &[] };
+        told(&Snapshot::new(&self.session, &frame, &around))
+    }
+
+    fn answer(&self, detail: Detail) -> Heard {
+        match detail {
+            Detail::Page(filter) => {
+                let page = told(&Page::new(&self.session, &self.closed, self.now, &filter));
+                Heard::Page(filter, page)
+            }
+            Detail::Story(id) => {
+                let story = Story::new(&self.session, &self.closed, self.now, &clock(), id);
+                Heard::Story(id, story.map(|story| Box::new(told(&story))))
+            }
+        }
+    }
+
+    /// Answers all that a state wants to know.
+    pub(super) fn answer_all(&self, state: &mut State) {
+        let wants = state.wants();
+        if !wants.frozen {
+            state.update(Message::Heard(Heard::Snapshot(Box::new(self.snapshot()))));
+        }
+        // What is shown may need more than was wanted before.
+        for _ in 0..3 {
+            if let Some(detail) = state.wants().detail {
+                state.update(Message::Heard(self.answer(detail)));
+            }
+        }
+    }
+}
+
+impl Data {
+    /// Paths of the sockets, in the order in which they came.
+    pub(super) fn paths(&self) -> Vec<&str> {
+        self.snapshot.iter().flat_map(|it| &it.sockets).map(|socket| socket.path.as_str()).collect()
+    }
+}

@@ -1,0 +1,93 @@
+//! Every view, in a small and in a larger terminal.
+
+use crate::{Tmux, at_the_end, recorded};
+
+/// Keys that lead to a view, its name, and a text that is on it and not on the one before.
+type Step = (&'static [&'static str], &'static str, &'static str);
+
+const STEPS: [Step; 20] = [
+    (&[], "sockets", "[Sockets]"),
+    (&["Down"], "second-socket", "STALE-CLIENT"),
+    (&["Up", "Enter"], "programs", "[Programs]"),
+    (&["Enter"], "connections", "[Connections]"),
+    (&["End"], "last-connection", "8 of 8"),
+    (&["Enter"], "story", "connection 369"),
+    (&["End"], "end-of-story", "server inode"),
+    (&["Escape", "Tab"], "findings-of-a-program", "[Findings 2]"),
+    (&["Enter"], "finding", "What to do"),
+    (&["Escape", "Tab"], "events", "[Events]"),
+    (&["Escape", "Escape", "Tab"], "all-programs", "[Programs]"),
+    (&["S"], "reversed", "VERDICT▲"),
+    (&["Tab"], "all-connections", "[Connections]"),
+    (&["/", "c", "e", "r", "t"], "filter", "/cert"),
+    (&["Enter"], "filtered", "of 8 with"),
+    (&["s"], "sorted-by-pid", "PID▲"),
+    (&["Escape", "S"], "all-by-pid", "of 15"),
+    (&["Tab"], "findings", "[Findings 7]"),
+    (&["?"], "help", "Words"),
+    (&["q", "f"], "frozen", "FROZEN"),
+];
+
+fn walk(terminal: &Tmux, size: &str) {
+    for (keys, name, text) in STEPS {
+        terminal.keys(keys);
+        terminal.expect(&format!("{size}/{name}"), text);
+    }
+    terminal.keys(&["q"]);
+    terminal.wait("the shell", |screen| screen.trim_end().ends_with('$'));
+}
+
+#[test]
+fn in_the_smallest_terminal() {
+    let scratch = recorded();
+    walk(&at_the_end(&scratch, (80, 24), ""), "80x24");
+}
+
+#[test]
+fn in_a_larger_one() {
+    let scratch = recorded();
+    walk(&at_the_end(&scratch, (120, 40), ""), "120x40");
+}
+
+#[test]
+fn without_unicode() {
+    let scratch = recorded();
+    for (more, locale) in [("--ascii", "C.UTF-8"), ("", "C")] {
+        let terminal = Tmux::new(&scratch, (80, 24));
+        terminal.run(&format!("export LANG={locale}"));
+        terminal.run(&format!("sockleak top --replay leak.db --speed max {more}"));
+        terminal.expect("80x24/ascii", "cert-renewer opens");
+        assert!(terminal.screen().is_ascii());
+    }
+}
+
+/// A part of the recording, in its middle.
+#[test]
+fn at_a_moment() {
+    let scratch = recorded();
+    let terminal = Tmux::new(&scratch, (80, 24));
+    terminal.run("sockleak top --replay leak.db --speed max --to 20m");
+    terminal.expect("80x24/after-20-minutes", "03:40:45");
+}
+
+/// Of colours: what they are asked for with.
+fn coloured(styled: &str) -> bool {
+    let sequences = styled.split('\u{1b}').skip(1).filter_map(|it| it.strip_prefix('['));
+    let codes = sequences.filter_map(|it| it.split_once('m')).flat_map(|(codes, _)| codes.split(';'));
+    codes.filter_map(|code| code.parse::<u32>().ok()).any(|code| matches!(code, 30..=38 | 40..=48 | 90..=107))
+}
+
+#[test]
+fn colours_are_left_out_where_nobody_wants_them() {
+    let scratch = recorded();
+    let with = at_the_end(&scratch, (80, 24), "");
+    assert!(coloured(&with.styled()));
+    let without = Tmux::new(&scratch, (80, 24));
+    without.run("export NO_COLOR=1");
+    without.run("sockleak top --replay leak.db --speed max");
+    without.expect("80x24/sockets", "[Sockets]");
+    let styled = without.styled();
+    assert!(!coloured(&styled), "{styled:?}");
+    // The title and the cursor show all the same.
+    assert!(styled.contains("\u{1b}[7m"), "{styled:?}");
+}
