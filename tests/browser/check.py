@@ -1,13 +1,13 @@
 """Looks at the page and at a report in Chromium, as people with eyes, a keyboard, or neither script nor colours would.
 
-check.py CHROMIUM SERVE-SCENE SOCKLEAK REPORT.html PICTURES
+check.py CHROMIUM SERVE-SCENE SOCKLEAK REPORT.html LEAK.db DEMO.db PICTURES
 """
 
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from harness import PHONE, THEMES, TOKEN, WIDE, Checks, Tab, api, chromium, serving
+from harness import PHONE, THEMES, TOKEN, WIDE, Checks, Tab, api, chromium, replaying, serving
 
 # Each figure on the page, and the field of the API's answer that it is.
 FIGURES = """
@@ -194,6 +194,58 @@ def live(checks, browser, address):
             tab.axe()
 
 
+def any_views(tab):
+    """The overview, each socket, and a connection in each state that there is."""
+    sockets = [socket["path"] for socket in api(tab, "/api/v1/snapshot")["sockets"]]
+    connections = api(tab, "/api/v1/connections?limit=1000")["connections"]
+    connections += api(tab, "/api/v1/connections?state=closed&limit=1")["connections"]
+    of_each = {connection["state"]: connection["connection"] for connection in connections}
+    assert sockets and of_each, "nothing was replayed"
+    return (
+        [("overview", "/")]
+        + [(f"socket {path}", f"/socket?path={quote(path)}") for path in sockets]
+        + [(f"{state} connection", f"/connection/{number}") for state, number in sorted(of_each.items())]
+    )
+
+
+def replayed(checks, browser, sockleak, trace, folder):
+    """A recording, at the end of which nothing changes any more."""
+    name = Path(trace).stem
+    with replaying(sockleak, trace, "max") as (address, replay):
+        assert "the end is reached" in replay.stderr.readline()
+        for theme in THEMES:
+            for size, width in (("wide", WIDE), ("phone", PHONE)):
+                with Tab(browser, address, color_scheme=theme, viewport=width) as tab:
+                    for view, path in any_views(tab):
+                        with checks.check(f"{name} replayed: {view}, {theme}, {size}"):
+                            assert tab.go(path).status == 200
+                            picture(tab, folder, f"{name}-{view.split('/')[-1].replace(' ', '-')}-{theme}-{size}")
+                            count, wrong = tab.page.evaluate(FIGURES)
+                            assert not wrong, "; ".join(wrong[:5])
+                            assert count >= 10, f"{count} figures"
+                            tab.check()
+                            tab.fits()
+                            tab.axe()
+
+
+def demo_live(checks, browser, sockleak, trace):
+    """What really happened, as if it happened now."""
+    with replaying(sockleak, trace, "2") as (address, replay), Tab(browser, address, viewport=WIDE) as tab:
+        with checks.check("the demo as it happens: events, lanes, figures"):
+            tab.page.goto(f"{address}/", wait_until="load")
+            link = tab.page.locator("a[href*='ma.sock']").first
+            link.wait_for(timeout=15000)
+            link.click()
+            for what in ("connects", "accepts"):
+                tab.page.wait_for_selector(f"#event-list li:has-text('{what}')", timeout=20000)
+            assert "the end is reached" in replay.stderr.readline()
+            held = api(tab, "/api/v1/connections")["total"]
+            assert held == 4, f"{held} connections are held"
+            # What is shown comes up with what is known.
+            tab.page.wait_for_function(f"async () => !(await ({FIGURES})())[1].length", timeout=15000)
+            tab.check()
+
+
 def report(checks, browser, file, folder):
     address = Path(file).resolve().as_uri()
     for theme in THEMES:
@@ -223,7 +275,7 @@ def demo(browser, address, folder):
 
 
 def main():
-    executable, serve, sockleak, file, pictures = sys.argv[1:]
+    executable, serve, sockleak, file, leak, recorded, pictures = sys.argv[1:]
     folder = Path(pictures)
     folder.mkdir(parents=True, exist_ok=True)
     checks = Checks()
@@ -237,6 +289,9 @@ def main():
             password(checks, browser, address)
         with serving(serve, sockleak, "9", "40") as address:
             live(checks, browser, address)
+        for trace in (leak, recorded):
+            replayed(checks, browser, sockleak, trace, folder)
+        demo_live(checks, browser, sockleak, recorded)
         with serving(serve, sockleak, "demo") as address:
             demo(browser, address, folder)
     print(f"browser: {checks.passed} passed, {checks.failed} failed")

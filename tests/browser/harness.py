@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import traceback
 from pathlib import Path
@@ -48,6 +49,22 @@ def serving(program, sockleak, *load):
     finally:
         server.stdin.close()
         server.wait(timeout=30)
+
+
+@contextlib.contextmanager
+def replaying(sockleak, trace, speed):
+    """The address of a recording's page, and its process."""
+    arguments = ["replay", trace, "--speed", speed, "--listen", "127.0.0.1:0"]
+    replay = subprocess.Popen([sockleak, *arguments], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        said = replay.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+", said)
+        if found is None:
+            raise RuntimeError(f"it does not replay: {said}")
+        yield found[0], replay
+    finally:
+        replay.terminate()
+        replay.wait(timeout=30)
 
 
 class Tab:

@@ -1,5 +1,5 @@
 //! `cargo xtask browser`: looks at the page and at a report in Debian's Chromium, driven by Playwright for Python from PyPI, with
-//! axe for what keeps people from using them.
+//! axe for what keeps people from using them. The page shows what is made up, a recording of that, and what the demo recorded.
 
 mod environment;
 mod pictures;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::setup::{self, Wants};
 use crate::test::report::Counts;
-use crate::{build, paths, process};
+use crate::{build, demo, paths, process};
 pub(crate) use environment::Environment;
 
 /// Arguments of `cargo xtask browser`.
@@ -43,9 +43,13 @@ pub(crate) fn test() -> Result<Counts> {
 /// Passes on what is said of each check, and leaves pictures in a folder.
 fn check(environment: &Environment, folder: &Path) -> Result<Counts> {
     let programs = Programs::build()?;
-    let report = programs.report(folder)?;
+    let (scratch, demo) = (tempfile::tempdir_in(folder).context("no room for a recording")?, demo::record()?);
+    let (trace, report) = (programs.record(scratch.path())?, folder.join("report.html"));
+    let arguments = ["report", "--format", "html", "--output"];
+    process::run(Command::new(&programs.sockleak).args(arguments).arg(&report).arg(&trace))?;
     let mut check = environment.python("check.py");
-    check.arg(&environment.chromium).args([&programs.serve, &programs.sockleak, &report]).arg(folder);
+    check.arg(&environment.chromium).args([&programs.serve, &programs.sockleak, &report, &trace, &demo]);
+    check.arg(folder);
     let mut child = check.stdout(Stdio::piped()).spawn().context("the browser's checks cannot be started")?;
     let mut counts = Counts::default();
     for line in BufReader::new(child.stdout.take().context("the checks have no output")?).lines() {
@@ -83,14 +87,11 @@ impl Programs {
         Ok(Self { sockleak: release.join("sockleak"), serve: release.join("examples/serve-scene") })
     }
 
-    /// The report of a recorded leak.
-    fn report(&self, folder: &Path) -> Result<PathBuf> {
-        let scratch = tempfile::tempdir_in(folder).context("no room for a recording")?;
-        let (trace, report) = (scratch.path().join("leak.db"), folder.join("report.html"));
+    /// A leak, recorded.
+    fn record(&self, folder: &Path) -> Result<PathBuf> {
+        let trace = folder.join("leak.db");
         process::run(Command::new(&self.serve).arg("record").arg(&trace))?;
-        let arguments = ["report", "--format", "html", "--output"];
-        process::run(Command::new(&self.sockleak).args(arguments).arg(&report).arg(&trace))?;
-        Ok(report)
+        Ok(trace)
     }
 }
 

@@ -28,8 +28,9 @@ show "# haproxy -W -S $socket -f /etc/haproxy/haproxy.cfg"
 haproxy -W -S "$socket" -f /etc/haproxy/haproxy.cfg >/tmp/haproxy.log 2>&1 &
 wait_for answers
 
-show "# sockleak capture $socket --for 14s --leak-age 2s"
-{ sockleak capture "$socket" --for 14s --leak-age 2s; echo $? >/tmp/status; } | tee "$said" &
+show "# sockleak capture $socket --for 14s --leak-age 2s --output ma.db"
+mkdir -p /out
+{ sockleak capture "$socket" --for 14s --leak-age 2s --output /out/ma.db; echo $? >/tmp/status; } | tee "$said" &
 capture=$!
 wait_for capturing
 [ -s /tmp/status ] && exit "$(cat /tmp/status)"

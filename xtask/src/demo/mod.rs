@@ -1,11 +1,12 @@
 //! `cargo xtask demo`: sockleak at work on a real HAProxy, in a VM.
 
-use std::io;
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use std::{fs, io};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 use crate::setup::{self, Wants};
 use crate::vm::{self, Guest, VmSpec, kernels};
@@ -13,6 +14,10 @@ use crate::{build, paths};
 
 /// The demo itself takes a quarter of this.
 const LIMIT: Duration = Duration::from_secs(120);
+/// The kernel that is booted unless another is asked for.
+const DEFAULT: &str = "6.1";
+/// What the guest calls its recording.
+const TRACE: &str = "ma.db";
 const HAPROXY: &str = "global\n    nbthread 1\n\
                        defaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n    timeout server 30s\n\
                        frontend web\n    bind 127.0.0.1:8080\n";
@@ -23,13 +28,38 @@ const CLIENTS: [&str; 2] = ["/usr/bin/metrics-exporter", "/usr/bin/cert-renewer"
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The kernel to boot: 5.10, 6.1, 6.12 or 7.2
-    #[arg(long, value_name = "SERIES", default_value = "6.1")]
+    #[arg(long, value_name = "SERIES", default_value = DEFAULT)]
     kernel: String,
 }
 
 /// Sets up, builds, boots and shows.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let series = kernels::series(&args.kernel)?;
+    let (status, trace) = play(&args.kernel, vm::cli::terminal_env(), &mut io::stdout())?;
+    if let Some(trace) = trace {
+        let (sockleak, trace) = (paths::release().join("sockleak"), trace.display().to_string());
+        let sockleak = sockleak.display();
+        eprintln!(
+            "\ndemo: that was recorded; to look at it without root:\n  {sockleak} top --replay {trace}\n  \
+             {sockleak} replay {trace}     # a page on http://127.0.0.1:9436"
+        );
+    }
+    Ok(ExitCode::from(status))
+}
+
+/// What was recorded in the demo, for tests: played anew, and not shown.
+pub(crate) fn record() -> Result<PathBuf> {
+    let (status, trace) = play(DEFAULT, Vec::new(), &mut io::sink())?;
+    ensure!(status == 0, "the demo ended with status {status}; cargo xtask demo shows it");
+    trace.context("the demo recorded nothing")
+}
+
+/// Its status, and what was recorded.
+fn play(
+    kernel: &str,
+    env: Vec<(String, OsString)>,
+    sink: &mut dyn io::Write,
+) -> Result<(u8, Option<PathBuf>)> {
+    let series = kernels::series(kernel)?;
     setup::ensure(Wants { build: true, guest: true, kernels: &[series.name], ..Wants::default() })?;
     eprintln!("demo: building sockleak");
     build::release(&["sockleak", "workload"])?;
@@ -46,7 +76,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
     let mut spec = VmSpec::new("demo", kernel, guest, vec!["/usr/bin/demo".into()]);
     spec.timeout = LIMIT;
-    spec.env = vm::cli::terminal_env();
-    let outcome = vm::run(&spec, &mut io::stdout())?;
-    Ok(ExitCode::from(outcome.status))
+    spec.env = env;
+    let trace = paths::cache_folder("demo")?.join(TRACE);
+    // An older one is not to be taken for this one's.
+    if trace.exists() {
+        fs::remove_file(&trace).with_context(|| format!("cannot remove {}", trace.display()))?;
+    }
+    spec.out = Some(paths::cache_folder("demo")?);
+    let outcome = vm::run(&spec, sink)?;
+    Ok((outcome.status, Some(trace).filter(|trace| trace.exists())))
 }
