@@ -16,6 +16,18 @@ const SHORTEST: u64 = 2;
 /// The latest part of a longer one is looked at by itself if it is not shorter than this, in leak ages.
 const SHORTEST_PART: u64 = 8;
 
+/// Can a program add connections?
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Crowd {
+    /// The server has room.
+    Room,
+    /// The server is full, and the program is why.
+    Filled {
+        /// When a connection of anybody was accepted last: nanoseconds since boot. None if that is not known.
+        last_accept: Option<u64>,
+    },
+}
+
 /// The number of old connections over time.
 #[derive(Clone, Debug)]
 pub(super) struct Curve<'a> {
@@ -56,15 +68,27 @@ impl<'a> Curve<'a> {
     }
 
     /// The growth per nanosecond, if this is a leak's: over the whole observation, or else over the longest of its
-    /// latest half, quarter and so on, since a leak may begin after months. A program that has `filled` the server
-    /// cannot add more: then the last one that joined ends the observation.
-    pub(super) fn leak(&self, now: u64, filled: bool) -> Option<f64> {
-        let end = if filled { *self.joins.last()? } else { now };
+    /// latest half, quarter and so on, since a leak may begin after months. A program that has filled the server
+    /// cannot add more: then the last one that joined ends the observation. But not where the server has accepted
+    /// connections since, when this program would have been expected to add its own: it had no need of more.
+    pub(super) fn leak(&self, now: u64, crowd: Crowd) -> Option<f64> {
+        let end = match crowd {
+            Crowd::Filled { last_accept } if !self.had_its_chance(last_accept) => *self.joins.last()?,
+            Crowd::Room | Crowd::Filled { .. } => now,
+        };
         let whole = self.length(end)?;
         let shortest = self.leak_age.saturating_mul(SHORTEST_PART);
         let parts = std::iter::successors(Some(whole / 2), |length| Some(length / 2));
         let parts = parts.take_while(|&length| length >= shortest);
         std::iter::once(whole).chain(parts).find_map(|length| self.leak_within(end - length, end))
+    }
+
+    /// Was a connection accepted when the next one of this program was due?
+    fn had_its_chance(&self, last_accept: Option<u64>) -> bool {
+        let due = self.joins.last().zip(self.longest_pause(&self.joins));
+        // A connection joins the old ones a leak age after it was made.
+        let due = due.map(|(last, pause)| last.saturating_sub(self.leak_age).saturating_add(pause));
+        last_accept.zip(due).is_some_and(|(accept, due)| accept > due)
     }
 
     fn leak_within(&self, from: u64, to: u64) -> Option<f64> {

@@ -4,7 +4,7 @@ use super::{
     Doubt, Figures, Finding, Hardship, Verdict,
     evidence::{Case, End, HeldEnd, Observation, OpenConnection, Settings, SocketFacts},
     forecast,
-    growth::Curve,
+    growth::{Crowd, Curve},
     history::History,
     starvation,
 };
@@ -82,10 +82,14 @@ impl<'a> Bench<'a> {
             began.saturating_add(leak_age)
         });
         let curve = Curve::new(&case.record.history, joins, leak_age);
-        let filled = socket.is_full() && socket.is_held_by(case.program);
+        let crowd = if socket.is_full() && socket.is_held_by(case.program) {
+            Crowd::Filled { last_accept: socket.last_accept }
+        } else {
+            Crowd::Room
+        };
         Self {
             rate: curve.rate(now),
-            leak: curve.leak(now, filled),
+            leak: curve.leak(now, crowd),
             is_short: curve.is_short(now),
             old: old_own,
             inherited: old().filter(|it| it.inherited).collect(),
@@ -126,7 +130,8 @@ impl<'a> Bench<'a> {
         let first_seen = |end: &HeldEnd| if end.before_trace { none.started() } else { end.since };
         let joins = self.held.iter().map(|end| first_seen(end).saturating_add(self.leak_age));
         let (curve, now) = (Curve::new(&none, joins, self.leak_age), self.observation.now);
-        let rate = curve.leak(now, self.socket.is_full()).or_else(|| curve.rate(now));
+        let crowd = if self.socket.is_full() { Crowd::Filled { last_accept: None } } else { Crowd::Room };
+        let rate = curve.leak(now, crowd).or_else(|| curve.rate(now));
         finding.figures.growth_per_hour = rate.map(forecast::per_hour);
         self.predict(&mut finding.figures, rate);
         Some(finding)

@@ -95,7 +95,12 @@ proptest! {
             let opened = opened * SECOND;
             life(9, opened, Some(opened + lasting * SECOND))
         });
-        crowded.lives.extend(visits.filter(|life| life.server.is_some_and(|closed| closed <= now)));
+        for visit in visits.filter(|life| life.server.is_some_and(|closed| closed <= now)) {
+            // A server without a free slot accepts nobody.
+            if crowded.limit.is_none_or(|limit| crowded.used(visit.opened) < limit) {
+                crowded.lives.push(visit);
+            }
+        }
         let mut findings = crowded.findings(now);
         if let Some(visitor) = findings.remove(&9) {
             prop_assert_eq!(visitor.iter().map(|it| it.verdict).collect::<Vec<_>>(), [Verdict::Healthy]);

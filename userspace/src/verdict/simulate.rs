@@ -102,17 +102,22 @@ impl Scene {
         judged.collect()
     }
 
+    /// Those that take a slot.
+    fn served(&self, now: u64) -> impl Iterator<Item = &Life> {
+        self.lives.iter().filter(move |life| life.opened <= now && life.server.is_none_or(|at| at > now))
+    }
+
+    /// Slots in use.
+    pub(super) fn used(&self, now: u64) -> u64 {
+        self.served(now).count() as u64
+    }
+
     fn facts(&self, now: u64) -> SocketFacts {
         let mut slots: BTreeMap<u32, u64> = BTreeMap::new();
-        let mut used = 0;
-        for life in self.lives.iter().filter(|life| life.opened <= now) {
-            if life.server.is_none_or(|at| at > now) {
-                used += 1;
-                if life.client.is_none_or(|(at, _)| at > now) {
-                    *slots.entry(life.program).or_default() += 1;
-                }
-            }
+        for life in self.served(now).filter(|life| life.client.is_none_or(|(at, _)| at > now)) {
+            *slots.entry(life.program).or_default() += 1;
         }
+        let used = self.used(now);
         let holders = slots.into_iter().map(|(program, slots)| Holder { program, slots }).collect();
         let last = self.lives.iter().map(|life| life.opened).filter(|&at| at <= now).max();
         SocketFacts { limit: self.limit, used, holders, last_accept: last.map(|at| self.started + at) }

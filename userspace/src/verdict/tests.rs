@@ -174,6 +174,25 @@ fn a_leak_that_filled_all_slots_hours_ago_is_one() {
     assert_eq!(full.verdicts(9 * HOUR), [ClientLeak]);
 }
 
+/// A pool that rests is no leak because others come and go, even when all of them together fill the server.
+#[test]
+fn a_pool_is_none_when_visitors_fill_the_rest() {
+    let mut pool = Desk::open_since(minutes(8));
+    let full =
+        SocketFacts { limit: Some(10), used: 10, holders: holders(&[(US, 8), (THEM, 2)]), last_accept: None };
+    let accepted = |at| SocketFacts { last_accept: Some(START + at), ..full.clone() };
+    pool.facts = accepted(9 * HOUR - SECOND);
+    assert_eq!(pool.verdicts(9 * HOUR), [Pool]);
+    // Its last one was made after 7 minutes, and another was due within three of its pauses.
+    pool.facts = accepted(10 * MINUTE + SECOND);
+    assert_eq!(pool.verdicts(9 * HOUR), [Pool]);
+    // Nobody was accepted since it could have added more.
+    for facts in [accepted(10 * MINUTE), accepted(7 * MINUTE), full.clone()] {
+        pool.facts = facts;
+        assert_eq!(pool.verdicts(9 * HOUR), [ClientLeak]);
+    }
+}
+
 #[test]
 fn what_is_older_than_the_trace_began_in_one_period() {
     let mut desk = Desk::new();

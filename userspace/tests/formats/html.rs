@@ -113,7 +113,7 @@ fn pictures_say_what_happened() {
     let page = page(&scene::busy(), &[]);
     for part in [
         // Slots: who has them, how many there are, and what the server keeps.
-        "At most 11 of 10 slots were in use within 1 h 0 min.",
+        "At most 10 of 10 slots were in use within 1 h 0 min.",
         "<span class=\"swatch leak\" aria-hidden=\"true\"></span><b>A</b> /opt/certificates/bin/cert-renewer</li>",
         "<path class=\"area leak\"",
         "<path class=\"area server\"",

@@ -300,8 +300,9 @@ pub(crate) fn busy() -> Scene {
     scene.process(DEPLOY, &["/usr/local/bin/deploy"], (1001, None), Some("/user.slice"));
     scene.process(EVIL, &[HOSTILE], (1002, Some("<i>eve")), Some("/x/=1+1|`.service"));
     scene.found(EXPORTER, 2);
+    // Until all slots are taken.
     for round in 0..360 {
-        scene.pass(5_000 + round * 10_000, EXPORTER, 1, [3, 12, 40, 900][round as usize % 4]);
+        scene.pass(5_000 + round * 6_370, EXPORTER, 1, [3, 12, 40, 900][round as usize % 4]);
     }
     let mut last = 0;
     for nth in 0..8 {

@@ -194,7 +194,9 @@ fn it_keeps_a_history() {
         (socket.slots, Some(10), socket.states.values().sum())
     );
     assert!((60..=62).contains(&points.len()), "{}", points.len());
-    assert!(points.is_sorted_by_key(|point| point.open_last.saturating_sub(1)), "it is a leak");
+    // One who closes may be there at the end of a minute.
+    assert!(points.windows(2).all(|pair| pair[0].open_last <= pair[1].open_last + 1), "it is a leak");
+    assert!(points[0].open_last + 8 <= last.open_last, "it is a leak");
     let leak = "/opt/certificates/bin/cert-renewer";
     assert_eq!(series.programs.iter().filter(|it| it.program == leak).map(|it| it.opened).sum::<u64>(), 8);
 }
