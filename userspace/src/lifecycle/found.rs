@@ -70,6 +70,9 @@ impl Table {
         if connection.end(found.end).is_released() {
             return Err(Anomaly::Repeated);
         }
+        // The kernel side has followed it all the time, and only this table had lost sight of it.
+        let is_met_again =
+            !found.is_seed && ![End::Client, End::Server].iter().any(|end| connection.is_followed(*end));
         // One whose release would not be heard of is open now, and is looked for in every round.
         *connection.end_mut(found.end) = EndState::Open;
         connection.learn(found);
@@ -78,8 +81,8 @@ impl Table {
             (Peer::Released, EndState::Open | EndState::Unknown) => {
                 *other = EndState::ReleasedUnseen { known: Some(found.at) };
             }
-            // It is entered with this one.
-            (_, EndState::Unknown) if is_renumbered => *other = EndState::Open,
+            // It is entered with this one. One that was not accepted yet is in no descriptor table.
+            (_, EndState::Unknown) if is_renumbered || is_met_again => *other = EndState::Open,
             _ => {}
         }
         self.settle(id).map(|change| (change, false))

@@ -132,3 +132,21 @@ fn seeds_are_released_like_any_other() {
     let closed = table.apply(61, who(8), &release(9, End::Server));
     assert!(matches!(closed, Ok(Some(Change::Closed(_)))));
 }
+
+#[test]
+fn one_that_was_lost_from_sight_in_the_queue_is_there_again() {
+    let mut table = Table::default();
+    for what in [connect(1), connect(2), connect(3), accept(3)] {
+        assert!(table.apply(5, who(3), &what).is_ok());
+    }
+    table.lose_sight(|_, _| ());
+    // The first waits still, and the kernel side followed it all the while. Of the second nothing is found.
+    let row = Found { is_seed: false, inode: 101, ..found(1, End::Client, Peer::Queued) };
+    assert_eq!(table.find(&row), Ok((Change::Live(1), false)));
+    assert_eq!(state(&table, 1), Some(State::Queued));
+    // The server has released the third meanwhile.
+    let row = Found { is_seed: false, inode: 103, ..found(3, End::Client, Peer::Released) };
+    assert!(table.find(&row).is_ok());
+    assert_eq!(state(&table, 3), Some(State::ServerClosed));
+    assert_eq!(table.lost(), [(2, End::Client), (2, End::Server)]);
+}
