@@ -218,7 +218,8 @@ impl Table {
         true
     }
 
-    fn forget(&mut self, id: u64) -> Option<Box<Connection>> {
+    /// Takes out a connection, whether or not it is closed.
+    pub fn forget(&mut self, id: u64) -> Option<Box<Connection>> {
         let connection = self.connections.remove(&id)?;
         if self.has_unfollowed() {
             let server_inode = connection.accepted.as_ref().map_or(0, |accepted| accepted.inode);

@@ -110,7 +110,7 @@ impl Frame {
         let others = [
             Missing::Misfits(session.misfits()),
             Missing::Unwatched { times, nanoseconds },
-            Missing::Unfollowed(unfollowed as u64),
+            Missing::Unfollowed(unfollowed as u64 + session.forgotten()),
         ];
         let losses = self.losses.iter().cloned().map(Missing::Lost);
         losses.chain(others.into_iter().filter(|missing| missing.amount() > 0)).collect()

@@ -146,6 +146,18 @@ impl Books {
     /// Weighs a connection after a change. `before` is nothing for a new one.
     pub(super) fn weigh(&mut self, socket: SocketId, connection: &Connection, before: Weight) {
         let after = Weight::of(connection);
+        self.give_place(socket, connection, before, after);
+        let program = connection.opener.group;
+        if before.client && !after.client {
+            self.release(socket, connection);
+        }
+        if connection.state() == State::Closed {
+            self.tally(socket, program).record.close();
+        }
+    }
+
+    /// Counts the places that a connection takes, and took before.
+    fn give_place(&mut self, socket: SocketId, connection: &Connection, before: Weight, after: Weight) {
         if before.place != after.place
             && let Some(followed) = self.listeners.get_mut(&connection.listener)
         {
@@ -156,17 +168,15 @@ impl Books {
             step(&mut socket.slots, after.slot);
             socket.timeline.set(self.moment, socket.slots);
         }
-        let program = connection.opener.group;
         if before.own_slot != after.own_slot {
             let now = self.moment;
-            self.tally(socket, program).step(now, after.own_slot);
+            self.tally(socket, connection.opener.group).step(now, after.own_slot);
         }
-        if before.client && !after.client {
-            self.release(socket, connection);
-        }
-        if connection.state() == State::Closed {
-            self.tally(socket, program).record.close();
-        }
+    }
+
+    /// A connection is lost from sight for good: it takes no place that is known of, and is not closed.
+    pub(super) fn lose(&mut self, socket: SocketId, connection: &Connection) {
+        self.give_place(socket, connection, Weight::of(connection), Weight::default());
     }
 
     /// Counts a connection that is new.

@@ -3,7 +3,10 @@
 //! Live capture and replay feed the same [`Session`]; only where the records come from and where the notices go
 //! differs.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 mod books;
 mod carry;
@@ -71,6 +74,10 @@ pub struct Session {
     latest: u64,
     misfits: u64,
     unseen: u64,
+    /// Connections that had an end without room on the kernel side, the oldest first.
+    unfollowed: VecDeque<u64>,
+    /// Those of them that made room for others.
+    forgotten: u64,
     /// The highest number that a connection had, without the processor's.
     highest: u64,
     /// When nothing was watched, and for how long in all, in nanoseconds.
@@ -98,6 +105,8 @@ impl Session {
             latest: 0,
             misfits: 0,
             unseen: 0,
+            unfollowed: VecDeque::new(),
+            forgotten: 0,
             highest: 0,
             blind: (0, 0),
             last: None,
@@ -194,8 +203,9 @@ impl Session {
         let mut who = self.identify(&event);
         let stack = self.stack_of(&event.what, &mut who);
         let id = event.what.connection();
-        if let What::Connect { connection, .. } = event.what {
+        if let What::Connect { connection, client_untracked, server_untracked, .. } = event.what {
             self.highest = self.highest.max(connection >> PROCESSOR_BITS);
+            self.unfollowed.extend((client_untracked || server_untracked).then_some(connection));
         }
         let mut before = Weight::default();
         if let Some(id) = id {

@@ -13,11 +13,14 @@ use crate::{
         stacks::StackId,
         who::{ProgramId, Who},
     },
+    event::End,
     lifecycle::{Connection, EndState},
 };
 
 /// Tallies of programs on sockets, of which each takes up to 40 KiB.
 const MOST_TALLIES: usize = 4096;
+/// Connections with an end whose release will not be heard of, since the kernel side had no room for it.
+const MOST_UNFOLLOWED: usize = 4096;
 /// Listeners that were closed: what happened before may be told after.
 const MOST_CLOSED: usize = 1024;
 
@@ -27,11 +30,17 @@ pub(super) struct Many {
     tallies: usize,
     listeners: usize,
     sockets: usize,
+    unfollowed: usize,
 }
 
 impl Default for Many {
     fn default() -> Self {
-        Self { tallies: MOST_TALLIES, listeners: 2 * MOST_CLOSED, sockets: MOST_SOCKETS }
+        Self {
+            tallies: MOST_TALLIES,
+            listeners: 2 * MOST_CLOSED,
+            sockets: MOST_SOCKETS,
+            unfollowed: MOST_UNFOLLOWED,
+        }
     }
 }
 
@@ -76,12 +85,14 @@ impl Session {
         self.books.tallies.len() > many.tallies
             || self.books.listeners.len() > many.listeners
             || self.by_name.len() > many.sockets
+            || self.unfollowed.len() > many.unfollowed
             || self.processes.is_crowded()
             || self.stacks.is_crowded()
     }
 
     /// Makes room.
     pub(super) fn make_room(&mut self) {
+        self.forget_unfollowed();
         let mut used = Used::default();
         for connection in self.table.iter() {
             used.add(connection, self.socket_of_listener(connection.listener));
@@ -96,12 +107,36 @@ impl Session {
         self.processes.keep_only(&groups, programs);
         self.stacks.keep_only(stacks);
         let next = |most: usize, left: usize| most.max(left + left / 4);
-        let Many { tallies, listeners, sockets } = Many::default();
+        let Many { tallies, listeners, sockets, unfollowed } = Many::default();
         self.many = Many {
             tallies: next(tallies, self.books.tallies.len()),
             listeners: next(listeners, self.books.listeners.len()),
             sockets: next(sockets, self.by_name.len()),
+            unfollowed: next(unfollowed, self.unfollowed.len()),
         };
+    }
+
+    /// Of the connections with an end that cannot be followed, keeps those that were made last: when the others end will never
+    /// be known. They are counted, and stay opened and not closed.
+    fn forget_unfollowed(&mut self) {
+        let is_unknown = |end: End, it: &Connection| *it.end(end) == EndState::Unknown;
+        let table = &self.table;
+        self.unfollowed.retain(|&id| {
+            table.get(id).is_some_and(|it| is_unknown(End::Client, it) || is_unknown(End::Server, it))
+        });
+        if self.unfollowed.len() <= MOST_UNFOLLOWED {
+            return;
+        }
+        let excess = self.unfollowed.len() - MOST_UNFOLLOWED / 4 * 3;
+        for id in self.unfollowed.drain(..excess) {
+            let Some(connection) = self.table.forget(id) else { continue };
+            if let Some(followed) = self.books.followed(connection.listener) {
+                let socket = followed.socket;
+                self.books.lose(socket, &connection);
+            }
+            self.holders.forget(id);
+            self.forgotten += 1;
+        }
     }
 
     /// Of the listeners that are closed, and on which nothing is open, keeps those that were closed last.

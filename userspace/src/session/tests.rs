@@ -9,6 +9,7 @@ use crate::{
     lifecycle::{LiveEnds, State},
 };
 
+mod unfollowed;
 mod unwatched;
 
 pub(crate) const SECOND: u64 = 1_000_000_000;

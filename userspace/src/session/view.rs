@@ -26,6 +26,12 @@ impl Session {
         self.stacks.frames(stack)
     }
 
+    /// Connections with an end that could not be followed, and which have made room for others: it is not known when they end.
+    #[must_use]
+    pub const fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// What was chosen.
     #[must_use]
     pub const fn settings(&self) -> &Settings {

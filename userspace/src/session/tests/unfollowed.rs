@@ -1,0 +1,54 @@
+//! Connections for whose ends the kernel side had no room: there may be any number, and of none it is known when it ends.
+
+use super::*;
+
+/// More than are kept.
+const MANY: u64 = 20_000;
+
+/// A connection of which the ends in question found no room.
+fn without_room(id: u64, client_untracked: bool, server_untracked: bool) -> What {
+    let What::Connect { listener, queue, .. } = connect(id, 1) else { unreachable!("it is a connect") };
+    let client_inode = 1000 + id;
+    What::Connect { connection: id, listener, client_inode, queue, client_untracked, server_untracked }
+}
+
+#[test]
+fn they_take_no_more_than_so_much_room() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [process(7, Some("/bin/x")), process(8, Some("/bin/d")), listener(1, "/run/a.sock")]);
+    // One that is followed is there before them, and stays.
+    feed(&mut session, [event(1, 7, connect(1, 1)), event(1, 8, accept(1, 1))]);
+    for id in 2..MANY {
+        feed(&mut session, [event(id, 7, without_room(id, id % 2 == 0, true))]);
+        if id % 2 == 1 {
+            // Of this one the client's end was followed, and is heard of to its end.
+            feed(&mut session, [event(id, 7, release(id, 1, End::Client))]);
+        }
+    }
+    let open: Vec<_> = session.open().map(|(_, it)| it.id).collect();
+    assert!(open.contains(&1) && open.contains(&(MANY - 1)) && !open.contains(&2), "{}", open.len());
+    assert!((3000..4200).contains(&open.len()), "{}", open.len());
+    // Each is there or counted, and none counts as closed.
+    assert_eq!(session.forgotten() + open.len() as u64, MANY - 1);
+    let tallies: Vec<_> = session.tallies().map(|(_, _, it)| (it.opened(), it.record.closed())).collect();
+    assert_eq!(tallies, [(MANY - 1, 0)]);
+    assert_eq!(session.sockets()[0].slots, 1);
+    let report =
+        crate::report::Report::new(&session, crate::report::Frame { now: SECOND, ..Default::default() });
+    let sentence = format!("{} connections have an end that could not be followed", MANY - 2);
+    assert_eq!(report.incomplete_because, [sentence]);
+}
+
+/// The server's end of one was followed: it takes a slot no more when it is forgotten.
+#[test]
+fn their_slots_are_given_back() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [process(7, Some("/bin/x")), process(8, Some("/bin/d")), listener(1, "/run/a.sock")]);
+    feed(&mut session, [event(1, 7, without_room(1, true, false)), event(1, 8, accept(1, 1))]);
+    assert_eq!(session.sockets()[0].slots, 1);
+    for id in 2..MANY {
+        feed(&mut session, [event(id, 7, without_room(id, true, true))]);
+    }
+    assert!(session.forgotten() > 0);
+    assert_eq!(session.sockets()[0].slots, 0);
+}
