@@ -17,6 +17,7 @@ use crate::{
     probe::plan::Choice,
     report::document::{CsvTable, Format},
     service::config::DEFAULT_PATH,
+    top::source::Server,
     verdict::Verdict,
 };
 
@@ -38,7 +39,7 @@ pub enum Command {
     /// Trace connections as they come and go, then report who left which open.
     #[command(after_help = EXIT_CODES)]
     Capture(Capture),
-    /// Report from recordings what a capture reported, or would have by then.
+    /// Report what a capture reported, from its recording, or what a service knows.
     #[command(after_help = EXIT_CODES)]
     Report(Report),
     /// Play a recording as if it happened now, and answer over HTTP what the service would.
@@ -156,11 +157,19 @@ pub enum StackPolicy {
 #[derive(Debug, Args)]
 pub struct Report {
     /// Recordings of `sockleak capture --output`, finished or not.
-    #[arg(required_unless_present = "store", value_name = "TRACE")]
+    #[arg(required_unless_present_any = ["store", "service"], value_name = "TRACE")]
     pub traces: Vec<PathBuf>,
     /// Report all that `sockleak serve` has stored in this directory, also while it runs: a report for each boot of the host.
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "traces")]
     pub store: Option<PathBuf>,
+    /// Report what a service knows now, which needs no root: http://HOST:PORT, https:// or unix:PATH.
+    ///
+    /// It groups and judges as its configuration says.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["traces", "store", "leak_age", "limits", "by"])]
+    pub service: Option<Server>,
+    /// A file with the service's token, which shows command lines.
+    #[arg(long, value_name = "FILE", requires = "service", conflicts_with_all = ["traces", "store"])]
+    pub token_file: Option<PathBuf>,
     /// Form of the report.
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     pub format: Format,

@@ -1,4 +1,6 @@
-//! `sockleak report`: the report of recordings.
+//! `sockleak report`: the report of recordings, or of a service.
+
+mod asked;
 
 use std::{
     collections::BTreeSet,
@@ -21,7 +23,6 @@ use crate::{
     report::{
         Frame, Report,
         document::{self, Format, Section},
-        pictures::pictures,
         text,
     },
     service::store::{Recording, Recordings, StoreError},
@@ -39,6 +40,9 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
     if arguments.table.is_some() && format != Format::Csv {
         return Err(Failure::Usage("--table is for --format csv; leave it out, or add that".to_owned()));
     }
+    if let Some(server) = &arguments.service {
+        return asked::run(server, format, arguments);
+    }
     let (replayed, files) = match &arguments.store {
         None => {
             let replayed = arguments.traces.iter().map(|file| replay(file, arguments));
@@ -46,8 +50,7 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
         }
         Some(directory) => replay_store(directory, arguments)?,
     };
-    let sections: Vec<Section> =
-        replayed.iter().map(|it| it.section(&arguments.view, format == Format::Html)).collect();
+    let sections: Vec<Section> = replayed.iter().map(|it| it.section(&arguments.view, format)).collect();
     let width = terminal_width().filter(|_| arguments.output.is_none()).unwrap_or(text::WIDTH);
     let table = arguments.table.unwrap_or_default();
     let write = |out: &mut dyn Write| document::write(&sections, format, table, width, out);
@@ -76,15 +79,10 @@ struct Replayed {
 }
 
 impl Replayed {
-    fn section(&self, view: &View, with_pictures: bool) -> Section<'_> {
-        let pictures = if with_pictures { pictures(&self.session, self.frame.now) } else { Vec::new() };
-        Section {
-            host: self.host.clone(),
-            file: self.file.clone(),
-            report: self::view(Report::new(&self.session, self.frame.clone()), view),
-            clock: self.clock.clone(),
-            pictures,
-        }
+    fn section(&self, view: &View, format: Format) -> Section<'_> {
+        let origin = (self.host.clone(), self.file.clone());
+        let section = Section::new(&self.session, self.frame.clone(), self.clock.clone(), origin, format);
+        Section { report: self::view(section.report, view), ..section }
     }
 }
 
@@ -164,6 +162,10 @@ pub(super) fn fail_on(report: &Report, verdicts: &[Verdict]) -> Result<(), Failu
     if found.is_empty() {
         return Ok(());
     }
+    Err(fail(found))
+}
+
+fn fail(found: BTreeSet<Verdict>) -> Failure {
     let names: Vec<&str> = found.into_iter().rev().map(Verdict::name).collect();
-    Err(Failure::Found(format!("found, as --fail-on asks: {}", names.join(", "))))
+    Failure::Found(format!("found, as --fail-on asks: {}", names.join(", ")))
 }

@@ -17,7 +17,11 @@ use crate::{
     event::Record,
     failure::Failure,
     probe::status::HookStatus,
-    report::{Frame, Report, json},
+    report::{
+        Frame, Report,
+        document::{Format, Section},
+        json,
+    },
     service::{
         link::{
             Answers, Played, Present,
@@ -285,5 +289,10 @@ impl Answers for Player {
 
     fn series(&mut self, range: &SeriesRange) -> Result<Series, String> {
         self.minutes.series(range)
+    }
+
+    fn section(&mut self, format: Format) -> Section<'_> {
+        let origin = (self.host.clone(), format!("replay at {}", self.time_of_day()));
+        Section::new(&self.session, self.frame.clone(), self.clock.clone(), origin, format)
     }
 }

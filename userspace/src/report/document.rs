@@ -6,9 +6,14 @@ use std::{
 };
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
-use super::{Report, csv, html, json, markdown, pictures::Picture, text};
-use crate::clock::Clock;
+use super::{
+    Frame, Report, csv, html, json, markdown,
+    pictures::{Picture, pictures},
+    text,
+};
+use crate::{clock::Clock, session::Session};
 
 /// A report and where it comes from.
 #[derive(Clone, Debug)]
@@ -25,8 +30,24 @@ pub struct Section<'s> {
     pub pictures: Vec<Picture>,
 }
 
+impl<'s> Section<'s> {
+    /// The report of a session, with what its form needs.
+    #[must_use]
+    pub fn new(
+        session: &'s Session,
+        frame: Frame,
+        clock: Clock,
+        (host, file): (String, String),
+        format: Format,
+    ) -> Self {
+        let pictures = if format == Format::Html { pictures(session, frame.now) } else { Vec::new() };
+        Self { host, file, report: Report::new(session, frame), clock, pictures }
+    }
+}
+
 /// A form of a report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// For a terminal or a mail.
     #[default]
@@ -42,6 +63,18 @@ pub enum Format {
 }
 
 impl Format {
+    /// What HTTP calls it.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Markdown => "text/markdown; charset=utf-8",
+            Self::Html => "text/html; charset=utf-8",
+        }
+    }
+
     /// The form that a file's name ends with: `.txt`, `.json`, `.csv`, `.md` or `.html`. None if it ends with no such.
     #[must_use]
     pub fn of_file(path: &Path) -> Option<Self> {
@@ -57,7 +90,8 @@ impl Format {
 }
 
 /// The table of a CSV file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CsvTable {
     /// What each program did on each socket.
     #[default]

@@ -171,6 +171,11 @@ impl<'s> Report<'s> {
         self.younger_not_shown += self.open.drop_younger(age);
     }
 
+    /// Leaves command lines out: they hold secrets. Where programs are told apart by those they are names, and stay.
+    pub fn hide_argv(&mut self) {
+        self.open.hide_argv();
+    }
+
     /// How many connections are not released at both ends, shown or not.
     #[must_use]
     pub fn not_closed(&self) -> u64 {

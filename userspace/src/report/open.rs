@@ -18,6 +18,7 @@ pub struct OpenList<'s> {
     session: &'s Session,
     now: u64,
     connections: Vec<&'s Connection>,
+    with_argv: bool,
 }
 
 impl<'s> OpenList<'s> {
@@ -26,18 +27,24 @@ impl<'s> OpenList<'s> {
         let mut connections = Vec::with_capacity(session.open().count());
         connections.extend(session.open().map(|(_, connection)| connection));
         connections.sort_unstable_by_key(|connection| (Reverse(connection.age(now)), connection.id));
-        Self { session, now, connections }
+        Self { session, now, connections, with_argv: true }
     }
 
     /// What is said of each.
     pub fn iter(&self) -> impl Iterator<Item = Open<'s>> {
-        self.with_sockets().map(|(socket, connection)| Open::new(self.session, socket, connection, self.now))
+        self.with_sockets().map(|(socket, connection)| self.told(socket, connection))
     }
 
     /// What is said of each on the sockets of this path.
     pub fn on(&self, path: &str) -> impl Iterator<Item = Open<'s>> {
         let there = self.with_sockets().filter(move |(socket, _)| self.is_at(*socket, path));
-        there.map(|(socket, connection)| Open::new(self.session, socket, connection, self.now))
+        there.map(|(socket, connection)| self.told(socket, connection))
+    }
+
+    fn told(&self, socket: SocketId, connection: &'s Connection) -> Open<'s> {
+        let mut open = Open::new(self.session, socket, connection, self.now);
+        open.opener.argv = open.opener.argv.filter(|_| self.with_argv);
+        open
     }
 
     /// How many there are on the sockets of this path.
@@ -72,6 +79,11 @@ impl<'s> OpenList<'s> {
     #[must_use]
     pub fn any_before_trace(&self) -> bool {
         self.connections.iter().any(|connection| is_before_trace(connection))
+    }
+
+    /// Leaves command lines out: they hold secrets.
+    pub(super) fn hide_argv(&mut self) {
+        self.with_argv = false;
     }
 
     /// Drops those that are younger than this, in nanoseconds, and whose age is known; returns how many.

@@ -11,7 +11,11 @@ use sockleak::{
         plan::Hook,
         status::{HookStatus, Outcome},
     },
-    report::{Frame, json},
+    report::{
+        Frame,
+        document::{Format, Section},
+        json,
+    },
     service::{
         link::{
             Answers,
@@ -182,6 +186,11 @@ impl Answers for Fake {
 
     fn connection(&mut self, id: u64) -> Option<Story<'_>> {
         Story::new(&self.session, &self.closed, self.frame.now, &self.clock, id)
+    }
+
+    fn section(&mut self, format: Format) -> Section<'_> {
+        let origin = ("db1".to_owned(), "sockleak serve".to_owned());
+        Section::new(&self.session, self.frame.clone(), self.clock.clone(), origin, format)
     }
 
     fn series(&mut self, range: &SeriesRange) -> Result<Series, String> {

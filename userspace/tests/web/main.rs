@@ -9,6 +9,7 @@ mod openapi;
 mod page;
 mod process;
 mod prometheus;
+mod report;
 #[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]
 #[path = "../formats/scene.rs"]
 mod scene;

@@ -174,6 +174,8 @@ async fn parameters_and_refusals_are_as_described() {
         for parameter in parameters.iter().filter(|parameter| parameter["in"] == "query") {
             let name = parameter["name"].as_str().unwrap();
             let value = match name {
+                "format" | "table" => parameter["schema"]["enum"][2].as_str().unwrap(),
+                "width" => "100",
                 "older_than" => "10m",
                 "from" => "1",
                 "to" => "99999999999999",
@@ -183,7 +185,11 @@ async fn parameters_and_refusals_are_as_described() {
                 "limit" | "offset" | "points" => "7",
                 _ => "/run/haproxy/ma.sock",
             };
-            let query = if name != "socket" && path.ends_with("/series") { "socket=/s&" } else { "" };
+            let query = match name {
+                "table" => "format=csv&",
+                "from" | "to" | "points" => "socket=/s&",
+                _ => "",
+            };
             let answer = get(server.address, &format!("{path}?{query}{name}={value}")).await;
             assert_eq!(answer.status, 200, "{path} {name}: {}", answer.text());
         }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +37,8 @@ const HELD: u64 = 25;
 const MOST_HELD: usize = 40;
 /// Where it answers.
 pub(crate) const ADDRESS: &str = "127.0.0.1:9436";
+/// A user without privileges.
+const NOBODY: u32 = 65534;
 /// A service that is not ready by then never will be.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -244,6 +247,7 @@ pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
     ensure!(connections["connections"][0]["argv"].is_null(), "a command line is told: {connections}");
     ensure!(get(ADDRESS, "/healthz")?.contains("\"ok\""), "not well: {}", get(ADDRESS, "/healthz")?);
     tells_stories(&path)?;
+    reports(bench, &held)?;
     drop(held);
     wait_for(|| Ok(said().contains("\"resolved\"")))?;
     let told = said();
@@ -259,6 +263,21 @@ pub(super) fn answers(bench: &Bench<'_>) -> anyhow::Result<()> {
     ensure!(get(ADDRESS, "/metrics")?.contains(&opened(5 + SLOTS * 3 / 4 + 1)), "the figures are gone");
     running.end_by(Signal::SIGTERM)?.expect(0)?;
     bench.run(bench.sockleak().arg("detach"))?.expect(0)
+}
+
+/// The report that is asked for over HTTP, by somebody without privileges.
+fn reports(bench: &Bench<'_>, held: &[Pair]) -> anyhow::Result<()> {
+    let address = format!("http://{ADDRESS}");
+    let mut command = bench.sockleak();
+    command.args(["report", "--json", "--service", &address, "--fail-on", "server-leak"]);
+    let ended = bench.run(command.uid(NOBODY).gid(NOBODY))?;
+    ended.expect(0)?;
+    let report = ended.report()?;
+    expect_open(&report, held)?;
+    let opened = total(&report, "opened")?;
+    ensure!(opened == 5 + held.len() as u64, "{opened} were opened: {report}");
+    ensure!(report["complete"] == true, "something is missing: {}", report["incomplete_because"]);
+    Ok(())
 }
 
 /// What was opened, accepted and closed at both ends is told to its end, and shown to browsers.

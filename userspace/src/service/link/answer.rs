@@ -1,6 +1,6 @@
 //! What is answered, and how that becomes bytes.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -8,17 +8,22 @@ use serde::{Deserialize, Serialize};
 use super::{
     Question,
     connections::Page,
-    question::{ConnectionFilter, SeriesRange},
+    question::{ConnectionFilter, ReportFilter, SeriesRange},
     story::Story,
 };
 use crate::{
     probe::status::HookStatus,
-    report::{findings::FindingReport, stacks::StackReport},
+    report::{
+        document::{self, Format, Section},
+        findings::FindingReport,
+        stacks::StackReport,
+    },
     service::{
         metrics,
         snapshot::{Snapshot, SocketSnapshot},
         store::history::{Point, ProgramPoint},
     },
+    verdict::Verdict,
 };
 
 /// The content type of JSON.
@@ -33,6 +38,8 @@ pub struct Answer {
     pub content_type: String,
     /// The body.
     pub body: Bytes,
+    /// Of a report, the names of the verdicts in it, whatever its form, with a comma and a blank between.
+    pub verdicts: Option<String>,
 }
 
 /// Who knows the answers. Each is worked out when it is asked for, and should take milliseconds at most.
@@ -52,6 +59,8 @@ pub trait Answers {
     /// # Errors
     /// A sentence, if there is no history or it cannot be read.
     fn series(&mut self, range: &SeriesRange) -> Result<Series, String>;
+    /// The report of now, with what its form needs.
+    fn section(&mut self, format: Format) -> Section<'_>;
 }
 
 /// Whether everything works.
@@ -160,11 +169,17 @@ pub struct Refused {
 }
 
 impl Answer {
+    /// An answer that is no refusal.
+    #[must_use]
+    pub fn new(content_type: &str, body: impl Into<Bytes>) -> Self {
+        Self { status: 200, content_type: content_type.to_owned(), body: body.into(), verdicts: None }
+    }
+
     /// Something in JSON.
     #[must_use]
     pub fn json(value: &impl Serialize) -> Self {
         match serde_json::to_vec(value) {
-            Ok(body) => Self { status: 200, content_type: JSON.to_owned(), body: body.into() },
+            Ok(body) => Self::new(JSON, body),
             Err(error) => Self::error(500, &format!("the answer cannot be written: {error}")),
         }
     }
@@ -173,7 +188,7 @@ impl Answer {
     #[must_use]
     pub fn error(status: u16, sentence: &str) -> Self {
         let body = serde_json::json!({"error": sentence}).to_string();
-        Self { status, content_type: JSON.to_owned(), body: body.into() }
+        Self { status, ..Self::new(JSON, body) }
     }
 }
 
@@ -181,11 +196,7 @@ impl Answer {
 #[must_use]
 pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
     match question {
-        Question::Metrics => Answer {
-            status: 200,
-            content_type: metrics::CONTENT_TYPE.to_owned(),
-            body: answers.metrics().into(),
-        },
+        Question::Metrics => Answer::new(metrics::CONTENT_TYPE, answers.metrics()),
         Question::Health => Answer::json(&answers.health()),
         Question::Ready => {
             let health = answers.health();
@@ -233,9 +244,27 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
             }
             Err(sentence) => Answer::error(503, &sentence),
         },
+        Question::Report(filter) => report(answers.section(filter.format), filter),
         Question::Subscribe { .. } | Question::Unsubscribe { .. } => {
             Answer::error(500, "a subscription is no question")
         }
+    }
+}
+
+fn report(mut section: Section<'_>, filter: &ReportFilter) -> Answer {
+    let &ReportFilter { format, table, width, older_than_ns, with_argv } = filter;
+    if older_than_ns > 0 {
+        section.report.hide_younger(older_than_ns);
+    }
+    if !with_argv {
+        section.report.hide_argv();
+    }
+    let found: BTreeSet<_> = section.report.findings.iter().map(|finding| finding.verdict).collect();
+    let names: Vec<_> = found.into_iter().rev().map(Verdict::name).collect();
+    let mut body = Vec::new();
+    match document::write(&[section], format, table, width.into(), &mut body) {
+        Ok(()) => Answer { verdicts: Some(names.join(", ")), ..Answer::new(format.content_type(), body) },
+        Err(error) => Answer::error(500, &format!("the report cannot be written: {error}")),
     }
 }
 

@@ -197,14 +197,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send> Half<IO> {
                 // Nobody may be listening any more.
                 let _ = self.events[usize::from(with_argv)].send(EventText { text: body, dropped });
             }
-            Head::Answer { id, status, content_type } => {
+            Head::Answer { id, status, content_type, verdicts } => {
                 let Some(Pending { question, replies }) = self.pending.remove(&id) else {
                     return Err(LinkError::Message(format!("it answers question {id}, which was not asked")));
                 };
                 if self.same.get(&question) == Some(&id) {
                     self.same.remove(&question);
                 }
-                let answer = self.keep(Answer { status, content_type, body });
+                let answer = self.keep(Answer { status, content_type, body, verdicts });
                 for reply in replies {
                     // Who asked may have gone.
                     let _ = reply.send(answer.clone());

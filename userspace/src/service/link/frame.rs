@@ -71,6 +71,8 @@ pub(super) enum Head {
         id: u64,
         status: u16,
         content_type: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verdicts: Option<String>,
     },
     /// The body is an event in JSON.
     Event {

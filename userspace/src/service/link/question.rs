@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::document::{CsvTable, Format};
+
 /// Connections of one page at most.
 pub const MOST_CONNECTIONS: u32 = 1000;
 /// Points of a series at most.
@@ -34,6 +36,8 @@ pub enum Question {
     },
     /// How full a socket was over time.
     Series(SeriesRange),
+    /// The report of now.
+    Report(ReportFilter),
     /// Events as they happen, from now on.
     Subscribe {
         /// With command lines.
@@ -79,6 +83,22 @@ pub struct ConnectionFilter {
     pub limit: u32,
     /// After so many.
     pub offset: u32,
+    /// With command lines.
+    pub with_argv: bool,
+}
+
+/// Which report, as a document.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportFilter {
+    /// Its form.
+    pub format: Format,
+    /// The table of CSV.
+    pub table: CsvTable,
+    /// Columns of text.
+    pub width: u16,
+    /// Open connections as old as this are listed, in nanoseconds.
+    pub older_than_ns: u64,
     /// With command lines.
     pub with_argv: bool,
 }

@@ -28,7 +28,7 @@ fn frame(body: &[u8]) -> Vec<u8> {
 }
 
 fn text(answer: &str) -> Answer {
-    Answer { status: 200, content_type: "text/plain".to_owned(), body: Bytes::from(answer.to_owned()) }
+    Answer::new("text/plain", answer.to_owned())
 }
 
 #[test]
@@ -40,7 +40,8 @@ fn messages_survive_the_way() {
     assert!(Ask { id: 7, question: Question::Connections(long) }.bytes().is_none());
     for head in [
         Head::Settings(settings()),
-        Head::Answer { id: 1, status: 200, content_type: JSON.to_owned() },
+        Head::Answer { id: 1, status: 200, content_type: JSON.to_owned(), verdicts: None },
+        Head::Answer { id: 1, status: 200, content_type: JSON.to_owned(), verdicts: Some(String::new()) },
         Head::Event { with_argv: true, dropped: 3 },
     ] {
         for body in [&b""[..], b"\n", b"a\nb\0\xff"] {

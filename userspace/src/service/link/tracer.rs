@@ -98,7 +98,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Link<IO> {
 
     fn subscribe(&mut self, id: u64, with_argv: bool, wanted: bool) -> Result<(), LinkError> {
         self.subscribed[usize::from(with_argv)] = wanted;
-        let head = Head::Answer { id, status: 204, content_type: String::new() };
+        let head = Head::Answer { id, status: 204, content_type: String::new(), verdicts: None };
         self.send(&head, &[])
     }
 
@@ -107,12 +107,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Link<IO> {
     /// # Errors
     /// If it cannot be written as a message.
     pub fn answer(&mut self, id: u64, answer: &Answer) -> Result<(), LinkError> {
-        let Answer { status, content_type, body } = answer;
+        let Answer { status, content_type, body, verdicts } = answer;
         // Room for the line in front.
         if body.len() > MOST_TO_WEB - 4096 {
             return self.answer(id, &Answer::error(500, "the answer is too large; ask for less"));
         }
-        self.send(&Head::Answer { id, status: *status, content_type: content_type.clone() }, body)
+        let (content_type, verdicts) = (content_type.clone(), verdicts.clone());
+        self.send(&Head::Answer { id, status: *status, content_type, verdicts }, body)
     }
 
     /// Does anybody want to hear of events?

@@ -10,6 +10,7 @@ use crate::{
     clock,
     console::say,
     failure::Failure,
+    report::document::{Format, Section},
     service::{
         config::{Config, HttpSettings, Listen, TokenFile},
         link::{
@@ -219,6 +220,11 @@ impl Answers for Service {
 
     fn series(&mut self, range: &SeriesRange) -> Result<Series, String> {
         self.minutes.series(range)
+    }
+
+    fn section(&mut self, format: Format) -> Section<'_> {
+        let origin = (self.host.clone(), "sockleak serve".to_owned());
+        Section::new(&self.tracer.session, self.tracer.frame(), self.clock.clone(), origin, format)
     }
 }
 

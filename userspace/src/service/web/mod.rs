@@ -25,6 +25,7 @@ use tokio::{
 
 pub use confine::confine;
 pub use page::{ASSETS, PAGES};
+pub use response::VERDICTS;
 pub use routes::ROUTES;
 
 use super::link::{Asker, LinkError};

@@ -1,15 +1,19 @@
 //! What is asked for after the question mark.
 
-use std::{borrow::Cow, collections::BTreeMap, str::FromStr, time::SystemTime};
+use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::SystemTime};
 
+use clap::ValueEnum;
 use hyper::StatusCode;
 
 use super::{page::SocketView, response::Refusal};
 use crate::{
     clock,
     lifecycle::State,
+    report::{document::Format, text},
     service::{
-        link::question::{ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, SeriesRange, Sort},
+        link::question::{
+            ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, ReportFilter, SeriesRange, Sort,
+        },
         snapshot::STATES,
     },
     verdict::Verdict,
@@ -23,6 +27,10 @@ const ALL_STATES: [State; 6] = {
     let [a, b, c, d, e] = STATES;
     [a, b, c, d, e, State::Closed]
 };
+/// Columns of a report in text, and how many there can be.
+const USUAL_WIDTH: u16 = text::WIDTH as u16;
+const WIDTHS: RangeInclusive<u16> = 40..=1000;
+const WIDTH_REMEDY: &str = "a number from 40 to 1000";
 /// How far back a series goes.
 const USUAL_MS: i64 = 3_600_000;
 
@@ -95,19 +103,47 @@ impl<'a> Parameters<'a> {
         Ok(FindingFilter { socket: self.text("socket"), verdict })
     }
 
+    /// In nanoseconds; 0 if it is not given.
+    fn older_than(&self) -> Result<u64, Refusal> {
+        let Some(text) = self.text("older_than") else { return Ok(0) };
+        let duration = humantime::parse_duration(&text);
+        let duration = duration
+            .map_err(|_| bad(&format!("older_than={text} cannot be used; write for example 90s or 10m")))?;
+        Ok(clock::nanoseconds(duration))
+    }
+
+    /// One of some names, or the usual one.
+    fn one_of<T: ValueEnum + Default>(&self, name: &str) -> Result<T, Refusal> {
+        let Some(text) = self.text(name) else { return Ok(T::default()) };
+        T::from_str(&text, false).map_err(|_| {
+            let known = T::value_variants()
+                .iter()
+                .filter_map(|it| Some(it.to_possible_value()?.get_name().to_owned()));
+            bad(&format!("there is no {name} {text:?}; known: {}", known.collect::<Vec<_>>().join(", ")))
+        })
+    }
+
+    pub(super) fn report(&self, with_argv: bool) -> Result<ReportFilter, Refusal> {
+        let format = self.one_of("format")?;
+        if self.0.contains_key("table") && format != Format::Csv {
+            return Err(bad("table is for format=csv; leave it out, or add that"));
+        }
+        let width = self.number("width", WIDTH_REMEDY)?.unwrap_or(USUAL_WIDTH);
+        if !WIDTHS.contains(&width) {
+            return Err(bad(&format!("width={width} cannot be used; write {WIDTH_REMEDY}")));
+        }
+        let (table, older_than_ns) = (self.one_of("table")?, self.older_than()?);
+        Ok(ReportFilter { format, table, width, older_than_ns, with_argv })
+    }
+
     pub(super) fn connections(&self, with_argv: bool) -> Result<ConnectionFilter, Refusal> {
-        let older_than = self.text("older_than").map(|text| {
-            let duration = humantime::parse_duration(&text);
-            duration
-                .map_err(|_| bad(&format!("older_than={text} cannot be used; write for example 90s or 10m")))
-        });
         Ok(ConnectionFilter {
             socket: self.text("socket"),
             program: self.text("program"),
             state: self.name("state", &ALL_STATES.map(State::name))?,
             contains: self.text("contains"),
             sort: self.name("sort", &Sort::NAMES)?.as_deref().and_then(Sort::named),
-            older_than_ns: older_than.transpose()?.map_or(0, clock::nanoseconds),
+            older_than_ns: self.older_than()?,
             limit: self.limit("limit", USUAL_CONNECTIONS, MOST_CONNECTIONS)?,
             offset: self.number("offset", "how many connections to skip")?.unwrap_or(0),
             with_argv,
@@ -141,6 +177,7 @@ pub(super) fn bad(sentence: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::document::CsvTable;
 
     fn refused<T>(result: Result<T, Refusal>) -> String {
         result.err().map(|Refusal(_, sentence)| sentence).unwrap_or_default()
@@ -178,6 +215,33 @@ mod tests {
             ("older_than=soon", "90s or 10m"),
         ] {
             let refusal = refused(Parameters::new(query, &names).and_then(|it| it.connections(false)));
+            assert!(refusal.contains(says), "{query}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_report_is_of_a_form() {
+        let names = ["format", "table", "width", "older_than"];
+        let report = |query| Parameters::new(query, &names).and_then(|it| it.report(false));
+        let usual = ReportFilter {
+            format: Format::Text,
+            table: CsvTable::Programs,
+            width: 80,
+            older_than_ns: 0,
+            with_argv: false,
+        };
+        assert_eq!(report("").unwrap(), usual);
+        let csv = ReportFilter { format: Format::Csv, table: CsvTable::Open, older_than_ns: 5, ..usual };
+        assert_eq!(report("format=csv&table=open&older_than=5ns").unwrap(), csv);
+        for (query, says) in [
+            ("format=pdf", "no format \"pdf\"; known: text, json, csv, markdown, html"),
+            ("format=csv&table=x", "no table \"x\"; known: programs, open, findings"),
+            ("table=open", "table is for format=csv"),
+            ("width=0", "a number from 40 to 1000"),
+            ("width=x", "a number from 40 to 1000"),
+            ("older_than=soon", "90s or 10m"),
+        ] {
+            let refusal = refused(report(query));
             assert!(refusal.contains(says), "{query}: {refusal}");
         }
     }

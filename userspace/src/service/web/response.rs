@@ -54,6 +54,11 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'sel
 /// What other answers may do.
 const DATA_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// With a report: the names of the verdicts that are in it.
+pub const VERDICTS: HeaderName = HeaderName::from_static("sockleak-verdicts");
+/// A report as a page is a file to be kept.
+const REPORT: &str = "attachment; filename=\"sockleak-report.html\"";
+
 /// In every answer. Nothing may be kept or shown within another site.
 const SECURITY: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -111,7 +116,17 @@ pub(super) fn whole(answer: Answer, keep: Option<Arc<dyn std::any::Any + Send + 
     let content_type = HeaderValue::from_str(&answer.content_type);
     let body = Whole { body: Full::new(answer.body), _keep: keep };
     let content_type = content_type.unwrap_or(HeaderValue::from_static(JSON));
-    response(status, content_type, Either::Left(body))
+    let is_html = content_type.as_bytes().starts_with(b"text/html");
+    let mut response = response(status, content_type, Either::Left(body));
+    let headers = response.headers_mut();
+    if is_html {
+        // It has its style within it, which pages from here may not.
+        headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(REPORT));
+    }
+    if let Some(verdicts) = answer.verdicts.and_then(|verdicts| HeaderValue::from_str(&verdicts).ok()) {
+        headers.insert(VERDICTS, verdicts);
+    }
+    response
 }
 
 /// A page.

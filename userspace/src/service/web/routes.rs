@@ -14,7 +14,7 @@ use super::{
 use crate::service::link::{Answer, Question, Settings, answer::JSON, question::FindingFilter};
 
 /// The paths that are served, as the OpenAPI document writes them.
-pub const ROUTES: [&str; 13] = [
+pub const ROUTES: [&str; 14] = [
     "/metrics",
     "/healthz",
     "/readyz",
@@ -24,6 +24,7 @@ pub const ROUTES: [&str; 13] = [
     "/api/v1/connections",
     "/api/v1/connections/{id}",
     "/api/v1/series",
+    "/api/v1/report",
     "/api/v1/events",
     "/api/v1/openapi.json",
     "/api/v1/",
@@ -58,13 +59,12 @@ pub(super) fn route(
     settings: &Settings,
 ) -> Result<Asks, Refusal> {
     let parameters = |known: &[&str]| Parameters::new(query, known);
+    let plain = |question| parameters(&[]).map(|_| Asks::Tracer(question));
     let with_argv = access == Access::Full;
     let asks = match path {
-        "/healthz" | "/readyz" => {
-            parameters(&[])?;
-            // No name is in there.
-            return Ok(Asks::Tracer(if path == "/readyz" { Question::Ready } else { Question::Health }));
-        }
+        // No name is in there.
+        "/healthz" => return plain(Question::Health),
+        "/readyz" => return plain(Question::Ready),
         "/api/v1/openapi.json" => return known(JSON, OPENAPI, query),
         "/api/v1/" => return known(TEXT, &index(), query),
         "/" if wants == Wants::Data => return known(TEXT, &index(), query),
@@ -76,18 +76,9 @@ pub(super) fn route(
             let (content_type, content) = page::asset(path).ok_or_else(nothing)?;
             return known(content_type, &content, query);
         }
-        "/metrics" => {
-            parameters(&[])?;
-            Asks::Tracer(Question::Metrics)
-        }
-        "/api/v1/snapshot" => {
-            parameters(&[])?;
-            Asks::Tracer(Question::Snapshot)
-        }
-        "/api/v1/sockets" => {
-            parameters(&[])?;
-            Asks::Tracer(Question::Sockets)
-        }
+        "/metrics" => plain(Question::Metrics)?,
+        "/api/v1/snapshot" => plain(Question::Snapshot)?,
+        "/api/v1/sockets" => plain(Question::Sockets)?,
         "/api/v1/findings" => {
             let filter: FindingFilter = parameters(&["socket", "verdict"])?.findings()?;
             Asks::Tracer(Question::Findings(filter))
@@ -99,6 +90,10 @@ pub(super) fn route(
         "/api/v1/series" => {
             let range = parameters(&["socket", "from", "to", "points"])?.series(settings.present.now())?;
             Asks::Tracer(Question::Series(range))
+        }
+        "/api/v1/report" => {
+            let filter = parameters(&["format", "table", "width", "older_than"])?.report(with_argv)?;
+            Asks::Tracer(Question::Report(filter))
         }
         "/api/v1/events" => {
             parameters(&[])?;
@@ -172,8 +167,7 @@ fn log_in(settings: &Settings) -> Refusal {
 
 fn known(content_type: &str, body: &str, query: &str) -> Result<Asks, Refusal> {
     Parameters::new(query, &[])?;
-    let body = body.to_owned().into();
-    Ok(Asks::Known(Answer { status: 200, content_type: content_type.to_owned(), body }))
+    Ok(Asks::Known(Answer::new(content_type, body.to_owned())))
 }
 
 /// What is here, for who looks.

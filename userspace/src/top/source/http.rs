@@ -22,7 +22,8 @@ use tokio::net::UnixStream;
 use super::{Asked, Events, Listened, PATIENCE, Source, Told, Trouble, path, stream::Parser};
 use crate::service::{
     config::TokenFile,
-    link::{Answer, Question},
+    link::{Answer, Question, question::ReportFilter},
+    web::VERDICTS,
 };
 
 /// Bytes of an answer at most: what the service's own link carries.
@@ -87,6 +88,22 @@ impl Service {
         Ok(Self { server, authorization: authorization.transpose()?, client })
     }
 
+    /// The report of now, as a document.
+    ///
+    /// # Errors
+    /// A sentence, if there is none.
+    pub async fn report(&self, filter: ReportFilter) -> Result<Answer, String> {
+        let expected = filter.format.content_type();
+        let answer = self.ask(Question::Report(filter)).await.map_err(|trouble| trouble.to_string())?;
+        if answer.status != 200 {
+            return Err(super::refused(&answer).to_string());
+        }
+        if answer.content_type == expected {
+            return Ok(answer);
+        }
+        Err(Trouble::Unreadable(format!("a report of the type {:?}", answer.content_type)).to_string())
+    }
+
     async fn get(&self, path: &str, accept: &'static str) -> Result<Response<Incoming>, Trouble> {
         self.try_get(path, accept)
             .await
@@ -125,9 +142,10 @@ async fn whole(response: Response<Incoming>) -> Result<Answer, Trouble> {
     let status = response.status().as_u16();
     let content_type = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let content_type = content_type.unwrap_or_default().to_owned();
+    let verdicts = response.headers().get(VERDICTS).and_then(|it| it.to_str().ok()).map(str::to_owned);
     let body = Limited::new(response.into_body(), LARGEST).collect().await;
     let body = body.map_err(|error| Trouble::Unreadable(error.to_string()))?.to_bytes();
-    Ok(Answer { status, content_type, body })
+    Ok(Answer { status, content_type, body, verdicts })
 }
 
 impl Source for Service {

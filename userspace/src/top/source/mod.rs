@@ -75,9 +75,14 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
     if answer.status == 200 {
         return serde_json::from_slice(&answer.body).map_err(|error| Trouble::Unreadable(error.to_string()));
     }
+    Err(refused(answer))
+}
+
+/// What a refusal says.
+fn refused(answer: &Answer) -> Trouble {
     let refused = serde_json::from_slice::<Refused>(&answer.body);
     let sentence = refused.map_or_else(|_| "it is refused".to_owned(), |refused| refused.error);
-    Err(Trouble::Refused(answer.status, sentence))
+    Trouble::Refused(answer.status, sentence)
 }
 
 #[cfg(test)]
@@ -88,7 +93,7 @@ mod tests {
     #[test]
     fn answers_are_read() {
         let read = |status, body: &'static str| {
-            let answer = Answer { status, content_type: String::new(), body: body.as_bytes().into() };
+            let answer = Answer { status, ..Answer::new("", body) };
             read::<Sockets>(&answer).map(|sockets| sockets.at_ms)
         };
         assert_eq!(read(200, r#"{"at_ms": 7, "sockets": [], "newer": 1}"#), Ok(7));

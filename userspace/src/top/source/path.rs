@@ -1,10 +1,14 @@
 //! From a question to the address where a service answers it.
 
+use clap::ValueEnum as _;
 use form_urlencoded::Serializer;
 
-use crate::service::link::{
-    Question,
-    question::{ConnectionFilter, FindingFilter, SeriesRange, Sort},
+use crate::{
+    report::document::Format,
+    service::link::{
+        Question,
+        question::{ConnectionFilter, FindingFilter, ReportFilter, SeriesRange, Sort},
+    },
 };
 
 /// Path and query.
@@ -37,6 +41,14 @@ pub(super) fn of(question: &Question) -> String {
             query.add("offset", Some(offset.to_string()));
             "/api/v1/connections"
         }
+        Question::Report(ReportFilter { format, table, width, older_than_ns, with_argv: _ }) => {
+            query.add("format", format.to_possible_value().map(|it| it.get_name().to_owned()));
+            let table = table.to_possible_value().filter(|_| *format == Format::Csv);
+            query.add("table", table.map(|it| it.get_name().to_owned()));
+            query.add("width", Some(width.to_string()));
+            query.add("older_than", (*older_than_ns > 0).then(|| format!("{older_than_ns}ns")));
+            "/api/v1/report"
+        }
         Question::Series(SeriesRange { socket, from_ms, to_ms, points }) => {
             query.add("socket", Some(socket));
             query.add("from", Some(from_ms.to_string()));
@@ -62,6 +74,7 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::document::CsvTable;
 
     #[test]
     fn questions_have_addresses() {
@@ -75,6 +88,13 @@ mod tests {
             ..ConnectionFilter::default()
         };
         let range = SeriesRange { socket: "@a".to_owned(), from_ms: 1, to_ms: 2, points: 3 };
+        let report = |format| ReportFilter {
+            format,
+            table: CsvTable::Open,
+            width: 90,
+            older_than_ns: 0,
+            with_argv: true,
+        };
         for (question, expected) in [
             (Question::Snapshot, "/api/v1/snapshot"),
             (Question::Health, "/healthz"),
@@ -84,6 +104,8 @@ mod tests {
                 "/api/v1/connections?socket=%2Frun%2Fa+b%26c.sock&contains=x%3D1&sort=-pid&older_than=5ns&limit=7&offset=14",
             ),
             (Question::Findings(FindingFilter::default()), "/api/v1/findings"),
+            (Question::Report(report(Format::Csv)), "/api/v1/report?format=csv&table=open&width=90"),
+            (Question::Report(report(Format::Html)), "/api/v1/report?format=html&width=90"),
             (Question::Series(range), "/api/v1/series?socket=%40a&from=1&to=2&points=3"),
         ] {
             assert_eq!(of(&question), expected);

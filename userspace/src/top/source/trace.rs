@@ -16,7 +16,11 @@ use crate::{
     event::{Listener, Record},
     failure::Failure,
     probe::{attach::Sizes, facts::Machine},
-    report::{Loss, json},
+    report::{
+        Loss,
+        document::{Format, Section},
+        json,
+    },
     service::{
         link::{
             Answers, Link,
@@ -169,6 +173,11 @@ impl Answers for Watch {
 
     fn series(&mut self, _: &SeriesRange) -> Result<Series, String> {
         Err("no history is kept here".to_owned())
+    }
+
+    fn section(&mut self, format: Format) -> Section<'_> {
+        let origin = (self.host.clone(), "traced now".to_owned());
+        Section::new(&self.tracer.session, self.tracer.frame(), self.clock.clone(), origin, format)
     }
 }
 

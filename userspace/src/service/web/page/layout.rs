@@ -57,6 +57,7 @@ pub(super) fn document(title: &str, frame: &Frame<'_>, main: &Markup) -> Markup 
                 footer {
                     p {
                         "sockleak " (env!("CARGO_PKG_VERSION")) " · "
+                        a href="/api/v1/report?format=html" { "report" } " · "
                         a href="/api/v1/" { "API" } " · " a href="/metrics" { "metrics" }
                         @match frame.argv {
                             Argv::Shown => " · command lines are shown",
