@@ -35,6 +35,11 @@ impl Letters {
         }
     }
 
+    /// A time in words, in letters that there are.
+    pub(super) fn time(self, words: String) -> String {
+        if self.ascii { words.replace('µ', "u") } else { words }
+    }
+
     /// All of a text, safe to be shown.
     pub(super) fn safe(self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
@@ -158,6 +163,12 @@ mod tests {
         assert_eq!(safe.matches(r"\u{").count(), 11, "{safe}");
         let long = "x\u{1b}".repeat(1 << 20);
         assert!(UNICODE.fit(&long, 40, Keep::End).starts_with('…'));
+    }
+
+    #[test]
+    fn times_are_of_letters_that_there_are() {
+        let time = || crate::clock::human(3_500);
+        assert_eq!((UNICODE.time(time()).as_str(), ASCII.time(time()).as_str()), ("3 µs", "3 us"));
     }
 
     #[test]

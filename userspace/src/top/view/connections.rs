@@ -2,13 +2,13 @@
 
 use ratatui::text::Line;
 
-use super::{Cell, columns::Column, fact};
+use super::{Cell, Facts, columns::Column};
 use crate::{
     clock::human,
     service::model::{EndReport, Open},
     top::{
         state::{Sorted, State},
-        text::{Keep, short},
+        text::{Keep, Letters, short},
         theme::Theme,
     },
 };
@@ -83,11 +83,11 @@ pub(super) fn file_name(path: &str) -> &str {
 
 /// The command line, and both ends in full.
 pub(super) fn detail(state: &State, open: &Open) -> Vec<Line<'static>> {
-    let letters = state.theme.letters();
+    let (facts, letters) = (Facts::of(state), state.theme.letters());
     vec![
-        fact(letters, "command", &command(open)),
-        fact(letters, "client end", &in_full(&open.client_end)),
-        fact(letters, "server end", &in_full(&open.server_end)),
+        facts.line("command", &command(open)),
+        facts.line("client end", &in_full(letters, &open.client_end)),
+        facts.line("server end", &in_full(letters, &open.server_end)),
     ]
 }
 
@@ -100,10 +100,10 @@ pub(super) fn command(open: &Open) -> String {
 }
 
 /// An end in all words that there are.
-pub(super) fn in_full(end: &EndReport) -> String {
+pub(super) fn in_full(letters: Letters, end: &EndReport) -> String {
     let by = end.by.as_ref().map_or_else(String::new, |by| format!(" by {} {}", by.program, by.pid));
     if let (Some(reason), Some(ago)) = (&end.reason, end.released_ns_ago) {
-        return format!("released {} ago{by}: {reason}", human(ago));
+        return format!("released {} ago{by}: {reason}", letters.time(human(ago)));
     }
     match (end.state.as_str(), end.held_by.as_deref()) {
         ("open", None) => "open; nobody has looked yet who holds it".to_owned(),

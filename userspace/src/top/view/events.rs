@@ -2,13 +2,13 @@
 
 use ratatui::text::Line;
 
-use super::{Cell, columns::Column, fact, when::time_of_day_of};
+use super::{Cell, Facts, columns::Column, when::time_of_day_of};
 use crate::{
     clock::human,
     service::model::{End, Event, State as Stands, What},
     top::{
         state::{Sorted, State},
-        text::Keep,
+        text::{Keep, Letters},
         theme::Theme,
     },
 };
@@ -78,12 +78,13 @@ pub(super) fn signal_name(signal: u8) -> String {
 
 /// Who it was, and where the connection stands.
 pub(super) fn detail(state: &State, event: &Event) -> Vec<Line<'static>> {
-    let letters = state.theme.letters();
     let who = &event.who;
     let command = who.argv.as_ref().filter(|argv| !argv.is_empty()).map(|argv| argv.join(" "));
     let command = command.or_else(|| who.program.clone()).or_else(|| who.comm.clone());
     let stands = match (event.age_ns, event.state) {
-        (Some(age), Some(stands)) => format!("{}{}", stands.name(), after(stands, age)),
+        (Some(age), Some(stands)) => {
+            format!("{}{}", stands.name(), after(state.theme.letters(), stands, age))
+        }
         _ => match &event.what {
             What::Attempt { address, queue, .. } => {
                 let queue = queue.map_or_else(String::new, |queue| {
@@ -94,19 +95,20 @@ pub(super) fn detail(state: &State, event: &Event) -> Vec<Line<'static>> {
             _ => "-".to_owned(),
         },
     };
+    let facts = Facts::of(state);
     vec![
-        fact(letters, "socket", &event.path),
-        fact(letters, "by", command.as_deref().map_or("?", |command| command)),
-        fact(letters, "connection", &stands),
+        facts.line("socket", &event.path),
+        facts.line("by", command.as_deref().unwrap_or("?")),
+        facts.line("connection", &stands),
     ]
 }
 
-fn after(stands: Stands, age: u64) -> String {
+fn after(letters: Letters, stands: Stands, age: u64) -> String {
     if age == 0 {
         return String::new();
     }
     let since = if stands == Stands::Closed { "after" } else { "for" };
-    format!(", {since} {}", human(age))
+    format!(", {since} {}", letters.time(human(age)))
 }
 
 #[cfg(test)]

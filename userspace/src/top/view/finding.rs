@@ -2,25 +2,18 @@
 
 use ratatui::text::{Line, Span};
 
-use super::fact;
+use super::{Facts, prose, prose_columns};
 use crate::{
     report::{escape::terminal, html::findings::evidence, stacks, words},
     service::model::FindingReport,
-    top::{
-        state::{FindingKey, State},
-        text::wrap,
-    },
+    top::state::{FindingKey, State},
 };
 
-/// What begins a sentence that goes on from the line before.
-const INDENT: &str = "  ";
+/// Columns of the names of what it rests on.
+const NAMES: usize = 18;
 
 fn quote(name: &str) -> String {
     terminal(name).into_owned()
-}
-
-fn prose(state: &State, text: &str, columns: usize) -> Vec<Line<'static>> {
-    wrap(&state.theme.letters().safe(text), columns, INDENT).into_iter().map(Line::raw).collect()
 }
 
 /// The sentence that states it, after its verdict.
@@ -29,10 +22,12 @@ pub(super) fn statement(state: &State, finding: &FindingReport, columns: usize) 
     let verdict = finding.verdict.name().to_uppercase();
     let text = format!("{verdict}: {}", words::statement(finding, leak_age, quote));
     let mut lines = prose(state, &text, columns);
-    if let Some(first) = lines.first_mut() {
-        let rest = first.to_string().split_off(verdict.len());
-        *first =
-            Line::from(vec![Span::styled(verdict, state.theme.verdict(finding.verdict)), Span::raw(rest)]);
+    if let Some(first) = lines.first_mut()
+        // In very few columns a verdict goes over two lines.
+        && let Some(rest) = first.to_string().strip_prefix(verdict.as_str())
+    {
+        let style = state.theme.verdict(finding.verdict);
+        *first = Line::from(vec![Span::styled(verdict, style), Span::raw(rest.to_owned())]);
     }
     lines
 }
@@ -42,7 +37,8 @@ pub(super) fn lines(state: &State, key: &FindingKey) -> Vec<Line<'static>> {
     let Some(finding) = state.data.findings().find(|finding| key.means(finding)) else {
         return vec![Line::raw("That does not hold any more.")];
     };
-    let columns = usize::from(state.size.0).min(100);
+    let columns = prose_columns(state);
+    let facts = Facts::of(state).with_names(NAMES);
     let (theme, letters) = (state.theme, state.theme.letters());
     let heading = |title: &'static str| Line::styled(title, theme.strong());
     let mut lines = statement(state, finding, columns);
@@ -50,12 +46,16 @@ pub(super) fn lines(state: &State, key: &FindingKey) -> Vec<Line<'static>> {
         lines.extend(prose(state, &format!("Uncertain: {doubt}."), columns));
     }
     lines.extend([Line::default(), heading("What it rests on")]);
-    lines.extend(evidence(finding).iter().map(|it| fact(letters, it.what, &it.shown)));
+    for it in evidence(finding) {
+        let is_time = it.field.ends_with("_ns");
+        let shown = if is_time { letters.time(it.shown) } else { it.shown };
+        lines.extend(facts.lines(it.what, &shown));
+    }
     if let Some(hardship) = &finding.hardship {
         let holders = hardship.holders.iter().map(|holder| format!("{} {}", holder.program, holder.slots));
         let holders = holders.collect::<Vec<_>>().join(", ");
         if !holders.is_empty() {
-            lines.push(fact(letters, "slots held by", &holders));
+            lines.extend(facts.lines("slots held by", &holders));
         }
     }
     lines.extend([Line::default(), heading("What to do")]);
@@ -67,7 +67,7 @@ pub(super) fn lines(state: &State, key: &FindingKey) -> Vec<Line<'static>> {
     }
     for (place, functions) in places {
         lines.extend(prose(state, &place, columns));
-        lines.extend(functions.lines().map(|line| Line::raw(letters.safe(line))));
+        lines.extend(facts.stack(&functions));
     }
     lines.extend(rest.into_iter().flat_map(|sentence| prose(state, &sentence, columns)));
     lines

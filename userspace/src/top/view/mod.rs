@@ -4,6 +4,7 @@ mod chrome;
 mod columns;
 mod connections;
 mod events;
+mod fact;
 mod finding;
 mod findings;
 mod help;
@@ -13,18 +14,14 @@ mod story;
 mod table;
 mod when;
 
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    style::Style,
-    text::{Line, Span},
-};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use super::{
     state::{Item, LEAST, Overlay, Pane, Sorted, State, What},
-    text::{Keep, Letters},
+    text::{Keep, wrap},
 };
 use columns::Column;
+use fact::Facts;
 
 /// Rows above a list or a text: the title, where one stands, and which lists there are.
 const HEAD: u16 = 3;
@@ -62,6 +59,24 @@ pub(super) const fn rows(size: (u16, u16)) -> usize {
 /// Lines of a text that there is room for.
 pub(super) const fn text_rows(size: (u16, u16)) -> usize {
     size.1.saturating_sub(HEAD + FOOT) as usize
+}
+
+/// Columns of a text: those of the terminal. In one that is too small nothing of it is drawn.
+fn text_columns(state: &State) -> usize {
+    state.size.0.max(LEAST.0).into()
+}
+
+/// The same of sentences: no more than what is read with ease.
+fn prose_columns(state: &State) -> usize {
+    text_columns(state).min(100)
+}
+
+/// Sentences, in lines of so many columns.
+fn prose(state: &State, text: &str, columns: usize) -> Vec<Line<'static>> {
+    /// What begins a line that goes on from the one before.
+    const INDENT: &str = "  ";
+
+    wrap(&state.theme.letters().safe(text), columns, INDENT).into_iter().map(Line::raw).collect()
 }
 
 /// Lines of the help.
@@ -165,11 +180,6 @@ fn detail(item: &Item<'_>, state: &State, columns: usize) -> Vec<Line<'static>> 
         Item::Finding(found) => finding::statement(state, found, columns),
         Item::Event { event, .. } => events::detail(state, event),
     }
-}
-
-/// A name in front of something, as in a list of facts.
-fn fact(letters: Letters, what: &str, told: &str) -> Line<'static> {
-    Line::from(vec![Span::raw(format!("  {what:14}")), Span::raw(letters.safe(told))])
 }
 
 #[cfg(test)]

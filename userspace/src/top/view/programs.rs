@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use super::{Cell, columns::Column, fact, finding, sockets::verdict};
+use super::{Cell, Facts, columns::Column, finding, sockets::verdict};
 use crate::{
     service::model::{FindingReport, ProgramSnapshot},
     top::{
@@ -66,15 +66,15 @@ pub(super) fn detail(
         return finding::statement(state, finding, columns);
     }
     let endings = program.endings;
-    let letters = state.theme.letters();
     let closed = format!(
         "{} by itself, {} at its exit, {} by others, {} unseen",
         endings.closed, endings.ended, endings.by_another, endings.unseen
     );
     let failed = failed(program).unwrap_or_else(|| "none".to_owned());
+    let facts = Facts::of(state);
     vec![
-        fact(letters, "program", &program.program),
-        fact(letters, "closed", &closed),
-        fact(letters, "failed", &failed),
+        facts.line("program", &program.program),
+        facts.line("closed", &closed),
+        facts.line("failed", &failed),
     ]
 }

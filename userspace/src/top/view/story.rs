@@ -3,8 +3,9 @@
 use ratatui::text::{Line, Span};
 
 use super::{
+    Facts,
     connections::{command, in_full},
-    fact,
+    prose, prose_columns,
     when::{day_and_time, time_of_day},
 };
 use crate::{
@@ -22,9 +23,11 @@ pub(super) fn lines(state: &State, id: u64) -> Vec<Line<'static>> {
     let theme = state.theme;
     match state.data.story(id) {
         Known::Asked => vec![Line::raw("Waiting for an answer.")],
-        Known::Gone(None) => vec![Line::raw(format!(
-            "Connection {id} is not known, or not any more: only the last that were closed are."
-        ))],
+        Known::Gone(None) => {
+            let gone =
+                format!("Connection {id} is not known, or not any more: only the last that were closed are.");
+            prose(state, &gone, prose_columns(state))
+        }
         Known::Gone(Some(story)) => {
             let gone = "It is not known any more; this is what was known last.";
             let mut lines = vec![Line::styled(gone, theme.doubtful()), Line::default()];
@@ -36,10 +39,10 @@ pub(super) fn lines(state: &State, id: u64) -> Vec<Line<'static>> {
 }
 
 fn told(state: &State, story: &Story) -> Vec<Line<'static>> {
-    let (theme, letters) = (state.theme, state.theme.letters());
+    let (theme, letters, facts) = (state.theme, state.theme.letters(), Facts::of(state));
     let open = &story.connection;
     let heading = |title: &'static str| Line::styled(title, theme.strong());
-    let age = human(open.age_ns);
+    let age = letters.time(human(open.age_ns));
     let age = match (open.state, open.before_trace) {
         (Stands::Closed, _) => format!("{age} since it was made"),
         (_, true) => format!("{age} old, at least: its start was not seen"),
@@ -54,44 +57,35 @@ fn told(state: &State, story: &Story) -> Vec<Line<'static>> {
         Line::default(),
         heading("What happened"),
     ];
-    lines.extend(steps(letters, story));
+    lines.extend(steps(facts, letters, story));
     lines.extend([Line::default(), heading("Who opened it")]);
-    lines.extend(person(letters, &story.opened_by));
-    lines.push(fact(letters, "command", &command(open)));
+    lines.extend(person(facts, &story.opened_by));
+    lines.extend(facts.lines("command", &command(open)));
     if let Some(by) = &story.accepted_by {
         lines.extend([Line::default(), heading("Who accepted it")]);
-        lines.extend(person(letters, by));
+        lines.extend(person(facts, by));
     }
-    lines.extend([
-        Line::default(),
-        heading("Who holds its ends"),
-        fact(letters, "client end", &in_full(&open.client_end)),
-        fact(letters, "server end", &in_full(&open.server_end)),
-    ]);
+    lines.extend([Line::default(), heading("Who holds its ends")]);
+    lines.extend(facts.lines("client end", &in_full(letters, &open.client_end)));
+    lines.extend(facts.lines("server end", &in_full(letters, &open.server_end)));
     if !story.frames.is_empty() {
         lines.extend([Line::default(), heading("Where it was opened")]);
         let mut stack = String::new();
         stacks::lines(&story.frames, &mut stack);
-        lines.extend(stack.lines().map(|line| Line::raw(letters.safe(line))));
+        lines.extend(facts.stack(&stack));
     }
     let inode = |inode: Option<u64>| inode.map_or_else(|| "not known".to_owned(), |inode| inode.to_string());
-    lines.extend([
-        Line::default(),
-        heading("Numbers"),
-        fact(letters, "client inode", &inode(open.client_inode)),
-        fact(letters, "server inode", &inode(open.server_inode)),
-        fact(letters, "counts with", &open.group),
-    ]);
+    lines.extend([Line::default(), heading("Numbers")]);
+    lines.extend(facts.lines("client inode", &inode(open.client_inode)));
+    lines.extend(facts.lines("server inode", &inode(open.server_inode)));
+    lines.extend(facts.lines("counts with", &open.group));
     lines
 }
 
 /// What happened, in order.
-fn steps(letters: Letters, story: &Story) -> Vec<Line<'static>> {
+fn steps(facts: Facts, letters: Letters, story: &Story) -> Vec<Line<'static>> {
     let open = &story.connection;
-    let step = |at: Option<i64>, what: String| {
-        let at = at.map_or_else(String::new, time_of_day);
-        Line::from(vec![Span::raw(format!("  {at:12}  ")), Span::raw(letters.safe(&what))])
-    };
+    let step = |at: Option<i64>, what: String| facts.lines(&at.map_or_else(String::new, time_of_day), &what);
     let by = name(&story.opened_by);
     let opened = if open.before_trace {
         format!("first met: it was there before the trace. Opened by {by}")
@@ -108,7 +102,8 @@ fn steps(letters: Letters, story: &Story) -> Vec<Line<'static>> {
         (None, None) if open.server_end.state == "open" => "not accepted: it waits in the queue".to_owned(),
         (None, None) => "not accepted: it waited in the queue".to_owned(),
     };
-    let mut steps = vec![step(Some(story.opened_ms), opened), step(story.accepted_ms, accepted)];
+    let mut steps = step(Some(story.opened_ms), opened);
+    steps.extend(step(story.accepted_ms, accepted));
     let mut ends = [
         ("client", &story.client_release, &open.client_end),
         ("server", &story.server_release, &open.server_end),
@@ -116,15 +111,17 @@ fn steps(letters: Letters, story: &Story) -> Vec<Line<'static>> {
     // The end that was released first comes first; what is open comes last.
     ends.sort_by_key(|(_, release, _)| release.as_ref().map_or(i64::MAX, |it| it.at_ms));
     for (which, release, end) in ends {
-        steps.push(step(release.as_ref().map(|release| release.at_ms), fate(which, release.as_ref(), end)));
+        let fate = fate(letters, which, release.as_ref(), end);
+        steps.extend(step(release.as_ref().map(|release| release.at_ms), fate));
     }
     steps
 }
 
-fn fate(which: &str, release: Option<&Release>, end: &EndReport) -> String {
+fn fate(letters: Letters, which: &str, release: Option<&Release>, end: &EndReport) -> String {
     match (release, end.state.as_str()) {
         (Some(release), _) => {
-            let (by, how, after) = (name(&release.by), release.how(), human(release.after_ns));
+            let (by, how) = (name(&release.by), release.how());
+            let after = letters.time(human(release.after_ns));
             format!("the {which}'s end was released by {by}: {how}, {after} after it was made")
         }
         (None, "released") => format!("the {which}'s end is released; it was not seen when and by whom"),
@@ -139,7 +136,7 @@ fn name(who: &Identity) -> String {
 }
 
 /// Somebody, with all that is known.
-fn person(letters: Letters, who: &Identity) -> Vec<Line<'static>> {
+fn person(facts: Facts, who: &Identity) -> Vec<Line<'static>> {
     let number = |value: Option<u32>| value.map(|value| value.to_string());
     let user = who.uid.map(|uid| match &who.user {
         Some(user) => format!("{user} ({uid})"),
@@ -147,7 +144,7 @@ fn person(letters: Letters, who: &Identity) -> Vec<Line<'static>> {
     });
     let container = who.container.as_ref().map(|it| format!("{} {}", it.runtime.name(), it.id));
     let pod = who.container.as_ref().and_then(|it| it.pod.clone());
-    let facts = [
+    let known = [
         ("program", Some(who.program.clone())),
         ("name", who.comm.clone()),
         ("process", number(who.pid)),
@@ -161,5 +158,6 @@ fn person(letters: Letters, who: &Identity) -> Vec<Line<'static>> {
         ("container", container),
         ("pod", pod),
     ];
-    facts.into_iter().filter_map(|(what, told)| Some(fact(letters, what, &told?))).collect()
+    let known = known.into_iter().filter_map(|(what, told)| Some((what, told?)));
+    known.flat_map(|(what, told)| facts.lines(what, &told)).collect()
 }

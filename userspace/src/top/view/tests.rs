@@ -3,10 +3,13 @@ use std::time::Duration;
 use ratatui::style::{Color, Modifier};
 
 use super::*;
-use crate::top::{
-    state::{Heard, Input, Message},
-    theme::Theme,
-    world::World,
+use crate::{
+    service::model::Verdict,
+    top::{
+        state::{Heard, Input, Message},
+        theme::Theme,
+        world::World,
+    },
 };
 
 /// What is on the screen, and its lines without the blanks at their ends.
@@ -137,8 +140,37 @@ fn a_finding_tells_its_evidence_and_what_to_do() {
 
     let (_, lines) = screen(&state_of(PLAIN, (80, 40), &[Tab, Tab, Tab, Enter]));
     let text = lines.join("\n");
-    for part in ["CLIENT-LEAK: /usr/bin/leaky", "slots in use  10 of 10", "What to do", "Close each one"] {
+    for part in ["CLIENT-LEAK: /usr/bin/leaky", "slots in use      10 of 10", "What to do", "Close each one"]
+    {
         assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+}
+
+/// A text is laid out for the smallest terminal then, and not drawn.
+#[test]
+fn a_finding_survives_any_size() {
+    use Input::{Enter, Tab};
+
+    let leaks = [Verdict::ClientLeak, Verdict::ServerLeak];
+    for verdict in leaks {
+        let mut state = state_of(PLAIN, (80, 40), &[Tab, Tab, Tab, Enter]);
+        let mut snapshot = World::new().snapshot();
+        snapshot.findings[0].verdict = verdict;
+        state.update(Message::Heard(Heard::Snapshot(Box::new(snapshot))));
+        state.update(Message::Input(Input::Escape));
+        state.update(Message::Input(Enter));
+        let name = verdict.name().to_uppercase();
+        assert!(screen(&state).1[3].starts_with(&format!("{name}: ")), "{name}");
+        for size in [(5, 5), (0, 0), (11, 60), (80, 24)] {
+            state.update(Message::Resized(size.0, size.1));
+            screen(&state);
+        }
+        for columns in 0..20 {
+            let finding = state.data.findings().next().unwrap();
+            let lines = finding::statement(&state, finding, columns);
+            let text: String = lines.iter().map(|line| line.to_string().trim().to_owned()).collect();
+            assert!(text.starts_with(&name), "{columns}: {text}");
+        }
     }
 }
 
