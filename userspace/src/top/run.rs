@@ -1,11 +1,14 @@
 //! Everything together: keys, answers, signals and time, one after another.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use anyhow::Context as _;
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt as _;
-use nix::sys::signal::{Signal as Number, raise};
+use nix::{
+    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal as Number, killpg, sigaction},
+    unistd::getpgrp,
+};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, oneshot, watch},
@@ -63,7 +66,8 @@ pub fn check() -> Result<(), Failure> {
 pub fn run(watched: Watched, show: &Show) -> Result<(), Failure> {
     check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("the runtime cannot be started")?.block_on(async {
+    let runtime = runtime.context("the runtime cannot be started")?;
+    let outcome = runtime.block_on(async {
         let (source, ended) = connect(watched).await?;
         let mut signals = Signals::listen()?;
         let mut said = console::divert();
@@ -71,7 +75,10 @@ pub fn run(watched: Watched, show: &Show) -> Result<(), Failure> {
         // What nobody could read is printed now that the terminal is as it was.
         drop(said);
         outcome
-    })
+    });
+    // A name that is still looked up is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Who is asked, and how his thread ends if he has one of his own.
@@ -205,7 +212,7 @@ impl Window<'_> {
     /// The terminal is the shell's until the process is told to go on.
     fn suspend(&mut self) -> Result<(), Failure> {
         terminal::give_back();
-        raise(Number::SIGSTOP).context("the process cannot be stopped")?;
+        stop().context("the process cannot be stopped")?;
         self.redraw()
     }
 
@@ -216,6 +223,18 @@ impl Window<'_> {
         self.state.update(Message::Resized(columns, rows));
         self.screen.redraw(&self.state).map_err(Failure::Output)
     }
+}
+
+/// Stops this process as Ctrl-Z would, with whoever was started with it, until it is told to go on. Where no shell is there to do
+/// that, the kernel passes over it: a SIGSTOP would be for ever.
+fn stop() -> nix::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: there is no handler to be called.
+    let heeded = unsafe { sigaction(Number::SIGTSTP, &default) }?;
+    let stopped = killpg(getpgrp(), Number::SIGTSTP);
+    // SAFETY: it was set like that before.
+    unsafe { sigaction(Number::SIGTSTP, &heeded) }?;
+    stopped
 }
 
 /// How the thread that answers ended; never, if there is none.
@@ -231,7 +250,7 @@ async fn until_ended(ended: Option<oneshot::Receiver<Result<(), Failure>>>) -> R
 
 /// The signals that it heeds.
 struct Signals {
-    stop: [Signal; 3],
+    stop: [Signal; 7],
     suspend: Signal,
     resume: Signal,
 }
@@ -251,6 +270,11 @@ impl Signals {
                 listen(SignalKind::interrupt())?,
                 listen(SignalKind::terminate())?,
                 listen(SignalKind::hangup())?,
+                // Those would end it too, and leave the terminal as it is.
+                listen(SignalKind::quit())?,
+                listen(SignalKind::alarm())?,
+                listen(SignalKind::user_defined1())?,
+                listen(SignalKind::user_defined2())?,
             ],
             suspend: listen(SignalKind::from_raw(libc::SIGTSTP))?,
             resume: listen(SignalKind::from_raw(libc::SIGCONT))?,
@@ -258,13 +282,15 @@ impl Signals {
     }
 
     async fn next(&mut self) -> Request {
-        let [interrupt, terminate, hangup] = &mut self.stop;
+        let Self { stop, suspend, resume } = self;
+        let stopped = poll_fn(|context| {
+            let has_come = stop.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if has_come { Poll::Ready(()) } else { Poll::Pending }
+        });
         tokio::select! {
-            _ = interrupt.recv() => Request::Stop,
-            _ = terminate.recv() => Request::Stop,
-            _ = hangup.recv() => Request::Stop,
-            _ = self.suspend.recv() => Request::Suspend,
-            _ = self.resume.recv() => Request::Resume,
+            () = stopped => Request::Stop,
+            _ = suspend.recv() => Request::Suspend,
+            _ = resume.recv() => Request::Resume,
         }
     }
 }

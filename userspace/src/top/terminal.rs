@@ -141,7 +141,8 @@ pub(super) fn theme(ascii: bool) -> Theme {
 }
 
 fn is_unicode(locale: &str) -> bool {
-    let locale = locale.to_ascii_lowercase();
+    // What is behind an @ says which of several.
+    let locale = locale.split('@').next().unwrap_or_default().to_ascii_lowercase();
     locale.ends_with("utf-8") || locale.ends_with("utf8")
 }
 
@@ -183,9 +184,15 @@ mod tests {
 
     #[test]
     fn locales_tell_what_can_be_shown() {
-        for (locale, expected) in
-            [("C.UTF-8", true), ("de_DE.utf8", true), ("C", false), ("", false), ("en_US.ISO-8859-1", false)]
-        {
+        for (locale, expected) in [
+            ("C.UTF-8", true),
+            ("de_DE.utf8", true),
+            ("ca_ES.UTF-8@valencia", true),
+            ("C", false),
+            ("", false),
+            ("en_US.ISO-8859-1", false),
+            ("de_DE@euro", false),
+        ] {
             assert_eq!(is_unicode(locale), expected, "{locale}");
         }
     }

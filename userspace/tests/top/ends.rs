@@ -49,7 +49,15 @@ fn by_a_key() {
 #[test]
 fn by_a_signal() {
     let scratch = recorded();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGALRM,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+    ] {
         let (terminal, settings) = begun(&scratch);
         kill(Pid::from_raw(terminal.pid()), signal).unwrap();
         let screen = assert_given_back(&terminal, &settings);
@@ -92,6 +100,25 @@ fn by_being_stopped_for_a_while() {
     assert_given_back(&terminal, &settings);
 }
 
+/// Where no shell is there to go back to, as with `ssh -t`, Ctrl-Z would be for ever.
+#[test]
+fn nobody_is_there_to_let_it_go_on() {
+    let scratch = recorded();
+    let terminal = Tmux::new(&scratch, (80, 24));
+    terminal.run("exec sockleak top --replay leak.db --speed max");
+    terminal.expect("80x24/sockets", "[Sockets]");
+    let pid = Pid::from_raw(terminal.property("pane_pid").parse().unwrap());
+    let stops: [&dyn Fn(); 2] = [&|| terminal.keys(&["C-z"]), &|| kill(pid, Signal::SIGTSTP).unwrap()];
+    for stop in stops {
+        stop();
+        terminal.keys(&["Down"]);
+        terminal.expect("80x24/second-socket", "STALE-CLIENT");
+        terminal.keys(&["Up"]);
+        terminal.expect("80x24/sockets", "[Sockets]");
+        assert_eq!(terminal.property("alternate_on"), "1");
+    }
+}
+
 /// What else wrote on the terminal is gone after Ctrl-L.
 #[test]
 fn what_others_wrote_goes() {
@@ -103,6 +130,9 @@ fn what_others_wrote_goes() {
     terminal.keys(&["C-l"]);
     terminal.expect("80x24/sockets", "[Sockets]");
 }
+
+/// It is there once the picture is.
+const PANIC_NOW: &str = "panic-now";
 
 /// Runs within a terminal, for the test below: shows a recording, and panics on purpose in another thread.
 #[test]
@@ -119,7 +149,9 @@ fn panics_if_asked_to() {
     let player = Player::new(Recorded::open(Path::new(&file)).unwrap(), &choices).unwrap();
     let show = Show { name: "a panic".to_owned(), ascii: false, every: Duration::from_millis(100) };
     thread::spawn(|| {
-        thread::sleep(Duration::from_secs(3));
+        while !Path::new(PANIC_NOW).exists() {
+            thread::sleep(Duration::from_millis(50));
+        }
         panic!("on purpose");
     });
     let outcome = top::run(Watched::Local(Local::play(player).unwrap()), &show);
@@ -136,6 +168,7 @@ fn by_a_panic() {
     terminal
         .run(&format!("SOCKLEAK_TEST_PANIC=leak.db {program} --exact ends::panics_if_asked_to --nocapture"));
     terminal.wait_for("cert-renewer opens connections");
+    fs::write(scratch.file(PANIC_NOW), "").unwrap();
     terminal.wait_for("on purpose");
     let screen = assert_given_back(&terminal, &settings);
     assert!(screen.contains("1 passed"), "it ends in order: {screen}");
