@@ -52,7 +52,8 @@ impl Poller {
         let mut is_ready = false;
         loop {
             tick.tick().await;
-            self.wants.wait_for(|wants| !wants.frozen).await.map_err(|_| Left)?;
+            // Of what is frozen there has to be something, and an end of what went wrong.
+            self.wants.wait_for(|wants| !wants.frozen || !is_ready).await.map_err(|_| Left)?;
             if !is_ready {
                 self.wait_until_ready().await?;
             }
@@ -97,17 +98,20 @@ impl Poller {
                 continue;
             };
             // What is not wanted any more is not waited for.
-            tokio::select! {
-                heard = self.ask(&detail) => self.tell(heard).await?,
+            let heard = tokio::select! {
+                heard = self.ask(&detail) => heard,
                 changed = self.becomes_another(&wants) => {
                     changed?;
                     continue;
                 }
-            }
+            };
+            let is_answered = !matches!(heard, Heard::Trouble(_));
+            self.tell(heard).await?;
             let mut wanted = self.wants.clone();
             tokio::select! {
                 () = sleep(self.every) => {
-                    wanted.wait_for(|now| !now.frozen || now.detail != wants.detail).await.map_err(|_| Left)?;
+                    let is_due = |now: &Wants| !now.frozen || !is_answered || now.detail != wants.detail;
+                    wanted.wait_for(is_due).await.map_err(|_| Left)?;
                 }
                 changed = self.becomes_another(&wants) => changed?,
             }
@@ -142,21 +146,104 @@ impl Poller {
         let mut wait = AGAIN[0];
         loop {
             self.wants.wait_for(|wants| wants.events).await.map_err(|_| Left)?;
-            match self.source.listen().await {
+            let trouble = match self.source.listen().await {
                 Ok(mut events) => {
-                    while let Some(Ok(told)) = events.next().await {
-                        wait = AGAIN[0];
-                        self.tell(Heard::Told(told)).await?;
+                    self.tell(Heard::Listening).await?;
+                    loop {
+                        match events.next().await {
+                            Some(Ok(told)) => {
+                                wait = AGAIN[0];
+                                self.tell(Heard::Told(told)).await?;
+                            }
+                            Some(Err(trouble)) => break trouble,
+                            None => break Trouble::Gone,
+                        }
                     }
                 }
-                // That the source does not answer is told by others.
-                Err(trouble) => tracing::debug!("events cannot be listened to: {trouble}"),
-            }
-            if self.heard.is_closed() {
-                return Err(Left);
-            }
+                Err(trouble) => trouble,
+            };
+            self.tell(Heard::Deaf(trouble.to_string())).await?;
             sleep(wait).await;
             wait = (wait * 2).min(AGAIN[1]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    use futures_util::stream;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::{
+        service::link::Answer,
+        top::{
+            source::{Asked, Events, Listened},
+            state::Told,
+        },
+    };
+
+    /// Fails so many times, and knows of nothing after that. Who listens hears a little.
+    struct Fails(AtomicU32);
+
+    impl Source for Fails {
+        fn ask(&self, _: Question) -> Asked<'_> {
+            Box::pin(async {
+                let fails = self.0.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+                let status = if fails { 500 } else { 404 };
+                Ok(Answer { status, ..Answer::new("", "{}") })
+            })
+        }
+
+        fn listen(&self) -> Listened<'_> {
+            let heard = [Ok(Told::Missed(1)), Err(Trouble::Gone)];
+            Box::pin(async { Ok(Box::pin(stream::iter(heard)) as Events) })
+        }
+    }
+
+    fn poller(fails: u32, wants: Wants) -> (Poller, watch::Sender<Wants>, mpsc::Receiver<Heard>) {
+        let (want, wants) = watch::channel(wants);
+        let (heard, hear) = mpsc::channel(1);
+        let source = Arc::new(Fails(AtomicU32::new(fails)));
+        (Poller { source, wants, heard, every: Duration::from_secs(1) }, want, hear)
+    }
+
+    async fn next(hear: &mut mpsc::Receiver<Heard>) -> Option<&'static str> {
+        let heard = timeout(Duration::from_secs(600), hear.recv()).await.ok()??;
+        Some(match heard {
+            Heard::Story(..) => "a story",
+            Heard::Trouble(_) => "trouble",
+            Heard::Listening => "listening",
+            Heard::Told(_) => "told",
+            Heard::Deaf(_) => "deaf",
+            _ => "something else",
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frozen_it_asks_until_there_is_an_answer() {
+        let wants = Wants { detail: Some(Detail::Story(1)), frozen: true, ..Wants::default() };
+        let (poller, want, mut hear) = poller(2, wants.clone());
+        let asks = tokio::spawn(poller.ask_details());
+        for expected in [Some("trouble"), Some("trouble"), Some("a story"), None] {
+            assert_eq!(next(&mut hear).await, expected);
+        }
+        want.send_replace(Wants { frozen: false, ..wants });
+        assert_eq!(next(&mut hear).await, Some("a story"));
+        asks.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whether_it_listens_is_told() {
+        let (poller, want, mut hear) = poller(0, Wants::default());
+        let listens = tokio::spawn(poller.listen());
+        assert_eq!(next(&mut hear).await, None);
+        want.send_replace(Wants { events: true, ..Wants::default() });
+        for expected in ["listening", "told", "deaf", "listening", "told", "deaf"] {
+            assert_eq!(next(&mut hear).await, Some(expected));
+        }
+        listens.abort();
     }
 }

@@ -172,9 +172,12 @@ struct Window<'s> {
 
 impl Window<'_> {
     fn update(&mut self, message: Message) -> Effect {
+        let is_shown = self.state.is_shown(&message);
         let effect = self.state.update(message);
-        self.is_stale = true;
-        self.follow_wants();
+        if is_shown {
+            self.is_stale = true;
+            self.follow_wants();
+        }
         effect
     }
 

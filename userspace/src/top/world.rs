@@ -139,6 +139,9 @@ impl World {
     /// Answers all that a state wants to know.
     pub(super) fn answer_all(&self, state: &mut State) {
         let wants = state.wants();
+        if wants.events {
+            state.update(Message::Heard(Heard::Listening));
+        }
         if !wants.frozen {
             state.update(Message::Heard(Heard::Snapshot(Box::new(self.snapshot()))));
         }

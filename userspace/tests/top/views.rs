@@ -70,6 +70,29 @@ fn at_a_moment() {
     terminal.expect("80x24/after-20-minutes", "03:40:45");
 }
 
+/// What was heard stays, and the time with it.
+#[test]
+fn events_frozen() {
+    let scratch = recorded();
+    let terminal = Tmux::new(&scratch, (80, 24));
+    // The first thing that this program does comes 20 s after the beginning: time enough to go and listen.
+    terminal.run("sockleak top --replay leak.db --from 8m --to 8m25s");
+    terminal.wait_for("/run/haproxy/ma.sock");
+    terminal.keys(&["/", "m", "a", ".", "Enter"]);
+    terminal.wait_for("1 of 1 with");
+    terminal.keys(&["Enter"]);
+    terminal.wait_for("[Programs]");
+    terminal.keys(&["/", "c", "e", "r", "t", "Enter"]);
+    terminal.wait_for("1 of 1 with");
+    terminal.keys(&["Enter"]);
+    terminal.wait_for("[Connections]");
+    terminal.keys(&["BTab"]);
+    terminal.wait_for("What the executable of this name does from now on is shown here.");
+    terminal.wait_for("03:29:10");
+    terminal.keys(&["f"]);
+    terminal.expect("80x24/events-frozen", "FROZEN");
+}
+
 /// Of colours: what they are asked for with.
 fn coloured(styled: &str) -> bool {
     let sequences = styled.split('\u{1b}').skip(1).filter_map(|it| it.strip_prefix('['));

@@ -1,10 +1,12 @@
 //! A service, asked over HTTP.
 
-use std::{collections::VecDeque, fmt, io, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque, error::Error, fmt, io, path::PathBuf, str::FromStr, sync::Arc, time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use http_body_util::{BodyDataStream, BodyExt as _, Empty, Limited};
+use http_body_util::{BodyDataStream, BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper::{
     Request, Response, Uri,
     body::Incoming,
@@ -26,8 +28,10 @@ use crate::service::{
     web::VERDICTS,
 };
 
-/// Bytes of an answer at most: what the service's own link carries.
-const LARGEST: usize = 64 << 20;
+/// Bytes of an answer at most: many times those of a page of connections, or of what is known of hundreds of sockets.
+const LARGEST: usize = 16 << 20;
+/// Bytes of a report at most: what the service's own link carries.
+const LARGEST_REPORT: usize = 64 << 20;
 
 /// Where a service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,19 +142,24 @@ impl Service {
     }
 }
 
-async fn whole(response: Response<Incoming>) -> Result<Answer, Trouble> {
+async fn whole(response: Response<Incoming>, largest: usize) -> Result<Answer, Trouble> {
     let status = response.status().as_u16();
     let content_type = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let content_type = content_type.unwrap_or_default().to_owned();
     let verdicts = response.headers().get(VERDICTS).and_then(|it| it.to_str().ok()).map(str::to_owned);
-    let body = Limited::new(response.into_body(), LARGEST).collect().await;
-    let body = body.map_err(|error| Trouble::Unreadable(error.to_string()))?.to_bytes();
+    let body = Limited::new(response.into_body(), largest).collect().await;
+    let trouble = |error: Box<dyn Error + Send + Sync>| match error.is::<LengthLimitError>() {
+        true => Trouble::Unreadable(format!("its answer is larger than {} MiB", largest >> 20)),
+        false => Trouble::Unreadable(error.to_string()),
+    };
+    let body = body.map_err(trouble)?.to_bytes();
     Ok(Answer { status, content_type, body, verdicts })
 }
 
 impl Source for Service {
     fn ask(&self, question: Question) -> Asked<'_> {
-        Box::pin(async move { whole(self.get(&path::of(&question), "application/json").await?).await })
+        let largest = if let Question::Report(_) = question { LARGEST_REPORT } else { LARGEST };
+        Box::pin(async move { whole(self.get(&path::of(&question), "*/*").await?, largest).await })
     }
 
     fn listen(&self) -> Listened<'_> {
@@ -159,7 +168,8 @@ impl Source for Service {
             let response = tokio::time::timeout(PATIENCE, self.get(&path, "text/event-stream")).await;
             let response = response.map_err(|_| Trouble::Silent(PATIENCE))??;
             if response.status() != 200 {
-                let answer = whole(response).await?;
+                let answer = tokio::time::timeout(PATIENCE, whole(response, LARGEST)).await;
+                let answer = answer.map_err(|_| Trouble::Silent(PATIENCE))??;
                 return Err(super::read::<serde::de::IgnoredAny>(&answer).err().unwrap_or(Trouble::Gone));
             }
             let reader = Reader {

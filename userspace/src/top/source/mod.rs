@@ -73,7 +73,8 @@ pub(super) async fn ask<T: DeserializeOwned>(source: &dyn Source, question: Ques
 /// Reads an answer.
 fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
     if answer.status == 200 {
-        return serde_json::from_slice(&answer.body).map_err(|error| Trouble::Unreadable(error.to_string()));
+        let read = serde_json::from_slice(&answer.body);
+        return read.map_err(|error| Trouble::Unreadable(brief(error.to_string())));
     }
     Err(refused(answer))
 }
@@ -81,8 +82,19 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Trouble> {
 /// What a refusal says.
 fn refused(answer: &Answer) -> Trouble {
     let refused = serde_json::from_slice::<Refused>(&answer.body);
-    let sentence = refused.map_or_else(|_| "it is refused".to_owned(), |refused| refused.error);
+    let sentence = refused.map_or_else(|_| "it is refused".to_owned(), |refused| brief(refused.error));
     Trouble::Refused(answer.status, sentence)
+}
+
+/// Whoever answers may say much: as much of it as fits on a line or two.
+fn brief(mut sentence: String) -> String {
+    const LONGEST: usize = 300;
+
+    if sentence.len() > LONGEST {
+        sentence.truncate(sentence.floor_char_boundary(LONGEST));
+        sentence.push_str("...");
+    }
+    sentence
 }
 
 #[cfg(test)]
@@ -103,5 +115,13 @@ mod tests {
             Err("that token is not valid here (status 401)".to_owned())
         );
         assert_eq!(read(502, "<html>"), Err(Trouble::Refused(502, "it is refused".to_owned())));
+    }
+
+    #[test]
+    fn long_sentences_are_cut() {
+        let body = format!(r#"{{"error": "{}"}}"#, "ä".repeat(1 << 20));
+        let answer = Answer { status: 500, ..Answer::new("", body) };
+        let said = read::<Sockets>(&answer).unwrap_err().to_string();
+        assert!(said.len() < 330 && said.ends_with("ä... (status 500)"), "{said}");
     }
 }

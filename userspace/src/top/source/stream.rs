@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::{Told, Trouble};
 use crate::service::model::Missed;
 
-/// Bytes of an event at most.
-const LONGEST: usize = 1 << 20;
+/// Bytes of an event at most: many times those of one with a long command line. Hundreds are remembered.
+const LONGEST: usize = 64 << 10;
 
 /// What of an event has come so far.
 #[derive(Debug, Default)]
@@ -28,14 +28,20 @@ impl Parser {
                 self.line.push(byte);
                 continue;
             }
+            self.check()?;
             let line = std::mem::take(&mut self.line);
             let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line)).into_owned();
             told.extend(self.end_of_line(&line));
         }
+        self.check()?;
+        Ok(told)
+    }
+
+    fn check(&self) -> Result<(), Trouble> {
         if self.line.len() + self.data.len() > LONGEST {
             return Err(Trouble::Unreadable("an event is too long".to_owned()));
         }
-        Ok(told)
+        Ok(())
     }
 
     fn end_of_line(&mut self, line: &str) -> Option<Told> {
@@ -98,8 +104,12 @@ mod tests {
     #[test]
     fn what_never_ends_is_given_up() {
         let mut parser = Parser::default();
-        let piece = Bytes::from(vec![b'x'; 1 << 19]);
+        let piece = Bytes::from(vec![b'x'; LONGEST / 2]);
         assert!(parser.take(&piece).is_ok() && parser.take(&piece).is_ok());
         assert!(parser.take(&piece).is_err());
+        // Nor is what ends, but too late, or is cut into many lines.
+        let whole = format!("data: {}\n\n", "x".repeat(LONGEST));
+        assert!(Parser::default().take(&whole.into()).is_err());
+        assert!(Parser::default().take(&"data: xxxx\n".repeat(LONGEST / 4).into()).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! What was heard, in bounded room.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::rates::{Rate, Rates};
 use crate::service::{
@@ -23,6 +23,7 @@ pub(in crate::top) enum Told {
 #[derive(Clone, Debug, Default)]
 pub(in crate::top) struct Data {
     pub(in crate::top) snapshot: Option<Snapshot>,
+    worst: HashMap<String, Worst>,
     rates: Rates,
     /// Some connections, and what was asked.
     pub(in crate::top) page: Option<(ConnectionFilter, Page)>,
@@ -34,6 +35,30 @@ pub(in crate::top) struct Data {
     told: u64,
     /// Events that are not among those: a reader was too slow, or nothing new was to be shown.
     pub(in crate::top) missed: u64,
+    pub(in crate::top) hearing: Hearing,
+    /// How often nobody listened for a while after they had been listened to.
+    pub(in crate::top) gaps: u64,
+}
+
+/// The places of the worst findings of a socket among those of a snapshot.
+#[derive(Clone, Debug)]
+struct Worst {
+    /// Of all.
+    all: usize,
+    /// By program.
+    programs: HashMap<String, usize>,
+}
+
+/// Are events listened to?
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::top) enum Hearing {
+    /// Not yet.
+    #[default]
+    NotYet,
+    /// Yes.
+    Listening,
+    /// Not now, for this reason. `before`: they were.
+    Deaf { because: String, before: bool },
 }
 
 /// What is known of a connection.
@@ -60,7 +85,22 @@ impl<'a> Known<'a> {
 impl Data {
     pub(super) fn take_snapshot(&mut self, snapshot: Snapshot) {
         self.rates.observe(&snapshot);
+        self.worst = worst_of(&snapshot);
         self.snapshot = Some(snapshot);
+    }
+
+    /// Events are listened to from now on.
+    pub(super) fn begin_to_hear(&mut self) {
+        if matches!(self.hearing, Hearing::Deaf { before: true, .. }) {
+            self.gaps = self.gaps.saturating_add(1);
+        }
+        self.hearing = Hearing::Listening;
+    }
+
+    /// They are not any more, or cannot be.
+    pub(super) fn go_deaf(&mut self, because: String) {
+        let before = matches!(self.hearing, Hearing::Listening | Hearing::Deaf { before: true, .. });
+        self.hearing = Hearing::Deaf { because, before };
     }
 
     pub(super) fn take_story(&mut self, id: u64, story: Option<Story>) {
@@ -72,8 +112,8 @@ impl Data {
 
     pub(super) fn take_told(&mut self, told: Told, frozen: bool) {
         match told {
-            Told::Missed(count) => self.missed += count,
-            Told::Event(_) if frozen => self.missed += 1,
+            Told::Missed(count) => self.missed = self.missed.saturating_add(count),
+            Told::Event(_) if frozen => self.missed = self.missed.saturating_add(1),
             Told::Event(event) => {
                 self.told += 1;
                 self.events.push_front((self.told, *event));
@@ -106,8 +146,26 @@ impl Data {
 
     /// The worst finding on a socket, or of a program there.
     pub(in crate::top) fn worst(&self, path: &str, program: Option<&str>) -> Option<&FindingReport> {
-        let is_meant =
-            |it: &&FindingReport| it.path == path && program.is_none_or(|program| it.program == program);
-        self.findings().find(is_meant)
+        let worst = self.worst.get(path)?;
+        let place = match program {
+            Some(program) => *worst.programs.get(program)?,
+            None => worst.all,
+        };
+        self.snapshot.as_ref()?.findings.get(place)
     }
+}
+
+/// What is worst where: it is asked for each row of a list, and there may be many of both.
+fn worst_of(snapshot: &Snapshot) -> HashMap<String, Worst> {
+    let mut all: HashMap<String, Worst> = HashMap::new();
+    for (place, finding) in snapshot.findings.iter().enumerate() {
+        if finding.verdict == Verdict::Healthy {
+            continue;
+        }
+        // The most severe come first.
+        let of_socket = all.entry(finding.path.clone());
+        let of_socket = of_socket.or_insert_with(|| Worst { all: place, programs: HashMap::new() });
+        of_socket.programs.entry(finding.program.clone()).or_insert(place);
+    }
+    all
 }

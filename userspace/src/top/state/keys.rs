@@ -122,15 +122,21 @@ impl State {
     /// Moves the cursor, or a text.
     fn step(&mut self, input: Input) {
         let (page, last) = match self.pane() {
-            Some(_) => (view::rows(self.size), self.listing().total.saturating_sub(1)),
+            Some(_) => {
+                let listing = self.listing();
+                if listing.is_unknown() {
+                    return;
+                }
+                (view::rows(self.size), listing.total.saturating_sub(1))
+            }
             None => (view::text_rows(self.size), view::lines(self).len()),
         };
         let cursor = self.page().cursor;
         let to = match input {
             Input::Up | Input::Letter('k') => cursor.saturating_sub(1),
-            Input::Down | Input::Letter('j') => cursor + 1,
+            Input::Down | Input::Letter('j') => cursor.saturating_add(1),
             Input::PageUp => cursor.saturating_sub(page.max(1)),
-            Input::PageDown | Input::Letter(' ') => cursor + page.max(1),
+            Input::PageDown | Input::Letter(' ') => cursor.saturating_add(page.max(1)),
             Input::Home | Input::Letter('g') => 0,
             Input::End | Input::Letter('G') => last,
             _ => return,
@@ -202,7 +208,8 @@ impl State {
     }
 
     fn sort_by_next(&mut self) {
-        let Some(pane) = self.pane() else { return };
+        // Events are in order as they come.
+        let Some(pane) = self.pane().filter(|pane| *pane != Pane::Events) else { return };
         let all: Vec<_> = view::sorts(self, pane);
         let order = self.orders.of_mut(pane);
         let place = all.iter().position(|by| *by == order.by);
@@ -214,7 +221,7 @@ impl State {
     }
 
     fn reverse(&mut self) {
-        if let Some(pane) = self.pane() {
+        if let Some(pane) = self.pane().filter(|pane| *pane != Pane::Events) {
             let order = self.orders.of_mut(pane);
             order.descending = !order.descending;
             self.go_to(0);

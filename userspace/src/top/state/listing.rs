@@ -2,6 +2,7 @@
 
 use super::{
     State,
+    data::Hearing,
     pages::{FindingKey, Key, Page, Pane, Scope, What},
     rates::Rate,
     sorting::{Figure, Sorted},
@@ -39,6 +40,11 @@ impl<'a> Listing<'a> {
     /// The row of this number, if it is there.
     pub(in crate::top) fn row(&self, number: usize) -> Option<&Item<'a>> {
         self.rows.get(number.checked_sub(self.first)?)
+    }
+
+    /// Nothing is known of its rows, not even how many there are.
+    pub(super) const fn is_unknown(&self) -> bool {
+        self.is_asked && self.total == 0
     }
 
     pub(super) fn key(&self, number: usize) -> Option<Key> {
@@ -79,7 +85,10 @@ impl State {
         if pane != Pane::Events {
             self.order(pane).sort(&mut rows);
         }
-        let is_asked = self.data.snapshot.is_none();
+        let is_asked = match pane {
+            Pane::Events => self.data.hearing == Hearing::NotYet,
+            _ => self.data.snapshot.is_none(),
+        };
         Listing { total: rows.len(), unfiltered: Some(unfiltered), first: 0, rows, is_asked }
     }
 
@@ -199,7 +208,7 @@ impl<'a> Item<'a> {
                 Sorted::Name => Some(Figure::Text(&socket.path)),
                 Sorted::Slots => number(socket.slots),
                 Sorted::Queue => socket.queue.map(|queue| Figure::Number(queue.length.into())),
-                Sorted::Open => number(socket.states.values().sum()),
+                Sorted::Open => number(sum(socket.states.values())),
                 Sorted::OpenedRate => rate.map(|rate| Figure::Part(rate.opened)),
                 Sorted::ClosedRate => rate.map(|rate| Figure::Part(rate.closed)),
                 Sorted::FullIn => socket.seconds_until_full.map(Figure::Number),
@@ -215,7 +224,7 @@ impl<'a> Item<'a> {
                 Sorted::Open => number(program.open_client),
                 Sorted::ServerOpen => number(program.open_server),
                 Sorted::Old => number(program.old_client),
-                Sorted::Failed => number(program.failed.values().sum()),
+                Sorted::Failed => number(sum(program.failed.values())),
                 Sorted::Worst => number(severity(worst)),
                 _ => None,
             },
@@ -233,6 +242,11 @@ impl<'a> Item<'a> {
             Self::Connection(_) | Self::Event { .. } => None,
         }
     }
+}
+
+/// Whoever answers may count as he likes.
+pub(in crate::top) fn sum<'a>(counts: impl IntoIterator<Item = &'a u64>) -> u64 {
+    counts.into_iter().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 fn severity(worst: Option<&FindingReport>) -> u64 {

@@ -14,9 +14,9 @@ mod tests;
 
 use std::time::Duration;
 
-pub(super) use data::{Data, Known, Told};
+pub(super) use data::{Data, Hearing, Known, Told};
 pub(super) use keys::{Effect, Input};
-pub(super) use listing::{Item, Listing};
+pub(super) use listing::{Item, Listing, sum};
 #[cfg(test)]
 use pages::Key;
 pub(super) use pages::{FindingKey, Page, Pane, Scope, What};
@@ -98,6 +98,10 @@ pub(super) enum Heard {
     /// None: it is not known, or not any more.
     Story(u64, Option<Box<Story>>),
     Told(Told),
+    /// Events are listened to from now on.
+    Listening,
+    /// They are not any more, or cannot be, for this reason.
+    Deaf(String),
     /// There was no answer, for this reason.
     Trouble(String),
     /// Something to be said.
@@ -162,8 +166,14 @@ impl State {
         self.size.0 < LEAST.0 || self.size.1 < LEAST.1
     }
 
+    /// Does it change what is on the screen? Events may come by the thousand, and few look at them.
+    pub(super) fn is_shown(&self, message: &Message) -> bool {
+        !matches!(message, Message::Heard(Heard::Told(_))) || self.pane() == Some(Pane::Events)
+    }
+
     /// Takes in what happens.
     pub(super) fn update(&mut self, message: Message) -> Effect {
+        let is_shown = self.is_shown(&message);
         let effect = match message {
             Message::Input(input) => self.press(input),
             Message::Resized(columns, rows) => {
@@ -179,7 +189,9 @@ impl State {
                 Effect::None
             }
         };
-        self.settle();
+        if is_shown {
+            self.settle();
+        }
         effect
     }
 
@@ -187,13 +199,21 @@ impl State {
         match heard {
             Heard::Snapshot(snapshot) => {
                 self.trouble = None;
-                if !self.frozen {
+                if !self.frozen || self.data.snapshot.is_none() {
                     self.data.take_snapshot(*snapshot);
                 }
             }
-            Heard::Page(filter, page) => self.data.page = Some((filter, page)),
-            Heard::Story(id, story) => self.data.take_story(id, story.map(|story| *story)),
+            Heard::Page(filter, page) => {
+                self.trouble = None;
+                self.data.page = Some((filter, page));
+            }
+            Heard::Story(id, story) => {
+                self.trouble = None;
+                self.data.take_story(id, story.map(|story| *story));
+            }
             Heard::Told(told) => self.data.take_told(told, self.frozen),
+            Heard::Listening => self.data.begin_to_hear(),
+            Heard::Deaf(because) => self.data.go_deaf(because),
             Heard::Trouble(sentence) => {
                 let since = self.trouble.take().map_or(self.now, |(since, _)| since);
                 self.trouble = Some((since, sentence));
@@ -208,8 +228,13 @@ impl State {
         let place = match &self.page().what {
             What::List(..) => {
                 let listing = self.listing();
-                let cursor = listing.place(self.page()).min(listing.total.saturating_sub(1));
-                Some((cursor, listing.total, listing.key(cursor)))
+                if listing.is_unknown() {
+                    // It may be there again in the answer.
+                    Some((self.page().cursor, None, None))
+                } else {
+                    let cursor = listing.place(self.page()).min(listing.total.saturating_sub(1));
+                    Some((cursor, Some(listing.total), listing.key(cursor)))
+                }
             }
             What::Story(_) | What::Finding(_) => None,
         };
@@ -221,9 +246,9 @@ impl State {
                 // Whoever looks at the first row, and has not gone there with another, looks at whatever comes first.
                 let is_first = page.key.is_none() && cursor == 0;
                 // Of rows that are not there yet it is not known.
-                page.key = key.or(page.key.take()).filter(|_| total > 0 && !is_first);
+                page.key = key.or(page.key.take()).filter(|_| total != Some(0) && !is_first);
                 page.top = page.top.clamp((cursor + 1).saturating_sub(height), cursor);
-                page.top = page.top.min(total.saturating_sub(height));
+                page.top = page.top.min(total.map_or(page.top, |total| total.saturating_sub(height)));
             }
             None => page.cursor = page.cursor.min(last_line),
         }
@@ -247,7 +272,7 @@ impl State {
         let page = self.page();
         let height = view::rows(self.size).max(1);
         let first = page.top / CHUNK * CHUNK;
-        let limit = (page.top + height - first).div_ceil(CHUNK) * CHUNK;
+        let limit = (page.top - first + height).div_ceil(CHUNK) * CHUNK;
         let order = self.order(Pane::Connections);
         ConnectionFilter {
             socket: scope.socket.clone(),

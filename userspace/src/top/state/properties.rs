@@ -20,6 +20,7 @@ enum Any {
     Crowd(u64),
     Event,
     Trouble,
+    Deaf,
     Tick(u64),
     /// Of another question than what is looked at now.
     Late(u32),
@@ -36,10 +37,12 @@ fn anything() -> impl Strategy<Value = Any> {
     prop_oneof![
         12 => proptest::sample::select(inputs).prop_map(Any::Input),
         2 => (0..300_u16, 0..100_u16).prop_map(|(columns, rows)| Any::Resize(columns, rows)),
+        1 => (0..20_u16, 0..10_u16).prop_map(|(columns, rows)| Any::Resize(columns, rows)),
         6 => Just(Any::Answer),
         1 => (0..300_u64).prop_map(Any::Crowd),
         1 => Just(Any::Event),
         1 => Just(Any::Trouble),
+        1 => Just(Any::Deaf),
         1 => (0..1_000_000_u64).prop_map(Any::Tick),
         1 => any::<u32>().prop_map(Any::Late),
     ]
@@ -64,6 +67,7 @@ proptest! {
                     state.update(Message::Heard(Heard::Told(told)));
                 }
                 Any::Trouble => drop(state.update(Message::Heard(Heard::Trouble("no".to_owned())))),
+                Any::Deaf => drop(state.update(Message::Heard(Heard::Deaf("no".to_owned())))),
                 Any::Tick(seconds) => drop(state.update(Message::Tick(Duration::from_secs(seconds)))),
                 Any::Late(offset) => {
                     let filter = ConnectionFilter { offset, ..ConnectionFilter::default() };
@@ -73,7 +77,8 @@ proptest! {
             let page = state.page();
             if state.pane().is_some() {
                 let (total, rows) = (state.listing().total, view::rows(state.size));
-                prop_assert!(page.cursor < total.max(1), "{page:?} of {total}");
+                let is_unknown = state.listing().is_unknown();
+                prop_assert!(is_unknown || page.cursor < total.max(1), "{page:?} of {total}");
                 prop_assert!(page.top <= page.cursor, "{page:?}");
                 prop_assert!(rows == 0 || page.cursor < page.top + rows, "{page:?} in {rows}");
             }

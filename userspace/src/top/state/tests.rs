@@ -1,4 +1,4 @@
-use std::time::Duration;
+mod heard;
 
 use super::*;
 use crate::{
@@ -251,97 +251,40 @@ fn the_cursor_stays_with_what_it_is_on() {
     assert_eq!(story.connection.state, model::State::Closed);
 }
 
+/// Out of a filter it is only in the answer where the connection is among all.
 #[test]
-fn what_is_frozen_stays() {
-    let mut world = World::new();
-    let mut state = informed(&world);
-    press(&mut state, &world, "f");
-    assert!(state.wants().frozen);
-    world.crowd(5);
-    state.update(Message::Heard(Heard::Snapshot(Box::new(world.snapshot()))));
-    let open = |state: &State| state.data.snapshot.as_ref().unwrap().sockets[0].slots;
-    assert_eq!(open(&state), 10);
-    state.update(Message::Heard(Heard::Told(world.event(3580))));
-    assert_eq!((state.data.events.len(), state.data.missed), (0, 1));
-    press(&mut state, &world, "f");
-    assert_eq!(open(&state), 14);
-    state.update(Message::Heard(Heard::Told(world.event(3581))));
-    assert_eq!((state.data.events.len(), state.data.missed), (1, 1));
-}
-
-#[test]
-fn the_last_event_is_looked_at_until_one_looks_at_another() {
-    let mut world = World::new();
-    let mut state = informed(&world);
-    assert!(!state.wants().events);
-    press(&mut state, &world, "b");
-    assert!(state.wants().events);
-    for nth in 0..600 {
-        state.update(Message::Heard(Heard::Told(world.event(3580 + nth))));
-    }
-    assert_eq!((state.data.events.len(), state.page().cursor, rows(&state)[0].as_str()), (500, 0, "600"));
-    press(&mut state, &world, "d");
-    state.update(Message::Heard(Heard::Told(world.event(4200))));
-    assert_eq!((state.page().cursor, state.page().key.clone()), (2, Some(Key::Event(599))));
-    press(&mut state, &world, ">");
-    assert_eq!(place(&state), "story 615");
-}
-
-#[test]
-fn trouble_lasts_until_there_is_an_answer() {
+fn the_cursor_stays_with_what_was_found() {
     let world = World::new();
     let mut state = informed(&world);
-    let trouble = |state: &mut State, second, sentence: &str| {
-        state.update(Message::Tick(Duration::from_secs(second)));
-        state.update(Message::Heard(Heard::Trouble(sentence.to_owned())));
-    };
-    trouble(&mut state, 7, "refused");
-    trouble(&mut state, 9, "no answer");
-    assert_eq!(state.trouble, Some((Duration::from_secs(7), "no answer".to_owned())));
+    press(&mut state, &world, "tt/90>");
+    let on = |state: &State| (state.page().cursor, state.listing().key(state.page().cursor));
+    assert_eq!(on(&state), (0, Some(Key::Connection(16))));
+    state.update(Message::Input(Input::Escape));
+    assert!(state.listing().is_unknown());
+    // Nothing is there to go to yet, and what happens meanwhile changes nothing either.
+    for input in [Input::Down, Input::End, Input::Home] {
+        state.update(Message::Input(input));
+    }
+    state.update(Message::Resized(100, 30));
+    assert_eq!(state.page().key, Some(Key::Connection(16)));
     world.answer_all(&mut state);
-    assert_eq!(state.trouble, None);
-    state.update(Message::Heard(Heard::Note("by the way".to_owned())));
-    assert_eq!(state.note(), Some("by the way"));
-    state.update(Message::Tick(Duration::from_secs(60)));
-    assert_eq!(state.note(), None);
+    assert_eq!((state.listing().total, on(&state)), (11, (10, Some(Key::Connection(16)))));
 }
 
+/// What is worst is found by socket and by program, and what is healthy is no finding.
 #[test]
-fn a_story_that_nobody_knows_is_told_as_such() {
+fn the_worst_is_known_of_each() {
     let world = World::new();
-    let mut state = informed(&world);
-    press(&mut state, &world, ">>>");
-    assert!(matches!(state.data.story(1), Known::Told(_)));
-    assert!(matches!(state.data.story(2), Known::Asked));
-    state.update(Message::Heard(Heard::Story(1, None)));
-    assert!(matches!(state.data.story(1), Known::Gone(Some(_))), "what was known last is kept");
-}
-
-#[test]
-fn rates_are_of_the_last_seconds() {
-    let mut world = World::new();
-    let mut state = state();
-    let mut at = |state: &mut State, seconds: u64, opens: u64| {
-        world.now = (3600 + seconds) * 1_000_000_000;
-        for _ in 0..opens {
-            let connection = world.open(3600 + seconds, 80, 2);
-            world.close(3600 + seconds, 80, 2, connection);
-        }
-        world.answer_all(state);
-        state.data.rate(CALM).map(|rate| (rate.opened, rate.closed))
-    };
-    // Seconds, connections made by then, and how many a second that is.
-    for (seconds, opens, expected) in [
-        (0, 5, None),
-        (0, 0, None),
-        (2, 4, Some(2.0)),
-        (4, 0, Some(1.0)),
-        (14, 0, Some(0.0)),
-        (24, 30, Some(3.0)),
-        (25, 0, Some(30.0 / 11.0)),
-        (34, 0, Some(0.0)),
-    ] {
-        assert_eq!(at(&mut state, seconds, opens), expected.map(|rate| (rate, rate)), "at {seconds} s");
+    let state = informed(&world);
+    let of = |path, program| state.data.worst(path, program).map(|finding| finding.verdict);
+    for (path, program) in
+        [(FULL, None), (FULL, Some(LEAKY)), (FULL, Some(TIDY)), (CALM, None), (CALM, Some(TIDY))]
+    {
+        let is_meant = |it: &&model::FindingReport| {
+            it.path == path && program.is_none_or(|program| it.program == program)
+        };
+        assert_eq!(of(path, program), state.data.findings().find(is_meant).map(|it| it.verdict));
     }
-    assert_eq!(state.data.rate("/elsewhere"), None);
+    assert_eq!(of(FULL, None), Some(model::Verdict::ClientLeak));
+    assert_eq!((of("/elsewhere", None), of(CALM, Some(LEAKY))), (None, None));
 }

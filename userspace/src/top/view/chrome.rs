@@ -11,10 +11,13 @@ use super::when::day_and_time;
 use crate::{
     clock::nanoseconds,
     top::{
-        state::{Listing, Overlay, Pane, Scope, State, What},
+        state::{Hearing, Listing, Overlay, Pane, Scope, State, What},
         text::{Keep, short, width},
     },
 };
+
+/// Columns of a sentence from elsewhere.
+const LONGEST_SAID: usize = 300;
 
 /// The title, where one stands, and which lists there are.
 pub(super) fn head(state: &State, buffer: &mut Buffer, area: Rect) {
@@ -114,6 +117,9 @@ fn said(state: &State) -> (String, Style) {
         let length = short(nanoseconds(state.now.saturating_sub(*since)));
         return (format!("! No answer for {length}: {sentence}"), theme.bad());
     }
+    if let (Some(Pane::Events), Hearing::Deaf { because, .. }) = (state.pane(), &state.data.hearing) {
+        return (format!("! No events come: {because}"), theme.bad());
+    }
     if let Some(note) = state.note() {
         return (note.to_owned(), theme.doubtful());
     }
@@ -121,6 +127,7 @@ fn said(state: &State) -> (String, Style) {
     if let Some(sentence) = incomplete.clone().next() {
         let more = incomplete.count() - 1;
         let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+        let sentence = state.theme.letters().fit(sentence, LONGEST_SAID, Keep::Front);
         return (format!("Incomplete: {sentence}{more}"), theme.doubtful());
     }
     (summary(state), theme.faint())
@@ -140,10 +147,7 @@ fn summary(state: &State) -> String {
     };
     let Listing { total, unfiltered, is_asked, .. } = state.listing();
     let filter = &state.page().filter;
-    let missed = match (pane, state.data.missed) {
-        (Pane::Events, missed) if missed > 0 => format!("; {missed} were missed"),
-        _ => String::new(),
-    };
+    let missed = if pane == Pane::Events { missed(state) } else { String::new() };
     let at = if total > 0 { state.page().cursor + 1 } else { 0 };
     let asked = if is_asked { "; waiting for an answer" } else { "" };
     if filter.is_empty() {
@@ -151,6 +155,20 @@ fn summary(state: &State) -> String {
     }
     let of = unfiltered.map_or_else(String::new, |all| format!(" among {all}"));
     format!("{at} of {total} with {filter:?}{of}{missed}{asked}; Esc shows all")
+}
+
+/// Which events are not among those that are shown.
+fn missed(state: &State) -> String {
+    let mut said = match state.data.missed {
+        0 => String::new(),
+        missed => format!("; {missed} were missed"),
+    };
+    match state.data.gaps {
+        0 => {}
+        1 => said.push_str("; what happened in a gap is missing"),
+        gaps => said.push_str(&format!("; what happened in {gaps} gaps is missing")),
+    }
+    said
 }
 
 fn keys(state: &State) -> Line<'static> {

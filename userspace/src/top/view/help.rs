@@ -26,7 +26,7 @@ const WORDS: [(&str, &str); 15] = [
     ("QUEUE", "connections that wait to be accepted, and how many may"),
     ("OPEN", "not released at both ends; of programs: at the client's"),
     ("OLD", "client ends that are open for longer than the leak age"),
-    ("NEW/s, CLOSED/s", "in the last ten seconds"),
+    ("NEW/s, CLOSED/s", "in the last ten seconds, or since the answer before"),
     ("FULL IN", "until all slots are in use, if a leak goes on as it does"),
     ("MORE/h", "by how many an hour the old connections grow"),
     ("queued", "not accepted yet"),

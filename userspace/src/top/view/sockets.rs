@@ -6,7 +6,7 @@ use super::{Cell, columns::Column, finding};
 use crate::{
     service::model::{FindingReport, SocketSnapshot, State as Stands},
     top::{
-        state::{Rate, Sorted, State},
+        state::{Rate, Sorted, State, sum},
         text::short,
         theme::Theme,
     },
@@ -43,13 +43,13 @@ pub(super) fn cells(
         socket.path.as_str().into(),
         slots(theme, socket),
         queue(theme, socket),
-        socket.states.values().sum::<u64>().to_string().into(),
+        sum(socket.states.values()).to_string().into(),
         rate(|rate| rate.opened).into(),
         rate(|rate| rate.closed).into(),
         socket.oldest_ns.map_or_else(|| "-".to_owned(), short).into(),
         full_in(theme, socket.seconds_until_full),
         verdict(theme, worst),
-        (in_state(Stands::Queued) + in_state(Stands::Abandoned)).to_string().into(),
+        in_state(Stands::Queued).saturating_add(in_state(Stands::Abandoned)).to_string().into(),
         in_state(Stands::ClientClosed).to_string().into(),
         in_state(Stands::ServerClosed).to_string().into(),
     ]

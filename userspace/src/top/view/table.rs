@@ -8,7 +8,7 @@ use super::{
     columns_of, detail,
 };
 use crate::top::{
-    state::{Listing, Order, Pane, State, What},
+    state::{Hearing, Listing, Order, Pane, State, What},
     text::{Keep, width},
     theme::Theme,
 };
@@ -103,13 +103,18 @@ fn nothing(state: &State, pane: Pane, listing: &Listing<'_>) -> String {
     if !filter.is_empty() && listing.unfiltered != Some(0) {
         return format!("Nothing here has {filter:?} in its name.");
     }
-    let whole = matches!(&state.page().what, What::List(scope, _) if scope.socket.is_none());
+    let What::List(scope, _) = &state.page().what else { return String::new() };
+    let (whole, is_of_one) = (scope.socket.is_none(), scope.program.is_some());
     match pane {
         Pane::Sockets => "No socket that is meant has been met yet.",
         Pane::Programs => "Nobody has connected yet, or tried to.",
         Pane::Connections => "No connection is open.",
         Pane::Findings if whole => "Nothing is wrong anywhere, as far as can be seen.",
         Pane::Findings => "Nothing is wrong here, as far as can be seen.",
+        Pane::Events if matches!(state.data.hearing, Hearing::Deaf { .. }) => {
+            "Nobody can be listened to now; it is tried again."
+        }
+        Pane::Events if is_of_one => "What the executable of this name does from now on is shown here.",
         Pane::Events => "What happens from now on is shown here.",
     }
     .to_owned()

@@ -203,8 +203,16 @@ fn what_is_not_there_is_said_in_words() {
     assert_eq!(screen(&state).1[4], "Waiting for an answer.");
     state.update(Message::Input(Input::BackTab));
     assert_eq!(screen(&state).1[4], "Waiting for an answer.");
-    let state = state_of(PLAIN, (80, 24), &[Input::BackTab]);
+    let mut state = state_of(PLAIN, (80, 24), &[Input::BackTab]);
     assert_eq!(screen(&state).1[4], "What happens from now on is shown here.");
+    state.update(Message::Heard(Heard::Deaf("too many listen already (status 503)".to_owned())));
+    let (_, lines) = screen(&state);
+    assert_eq!(lines[4], "Nobody can be listened to now; it is tried again.");
+    assert_eq!(lines[22], "! No events come: too many listen already (status 503)");
+    state.update(Message::Heard(Heard::Listening));
+    assert_eq!(screen(&state).1[22], "0 of 0; what happened in a gap is missing");
+    let state = state_of(PLAIN, (80, 24), &[Input::Enter, Input::Enter, Input::BackTab]);
+    assert_eq!(screen(&state).1[4], "What the executable of this name does from now on is shown here.");
 }
 
 #[test]
