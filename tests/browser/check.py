@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from harness import PHONE, THEMES, TOKEN, WIDE, Checks, Tab, api, chromium, replaying, serving
+from harness import PHONE, THEMES, TOKEN, WIDE, Checks, Tab, api, chromium, next_line, replaying, serving
 
 # Each figure on the page, and the field of the API's answer that it is.
 FIGURES = """
@@ -212,7 +212,7 @@ def replayed(checks, browser, sockleak, trace, folder):
     """A recording, at the end of which nothing changes any more."""
     name = Path(trace).stem
     with replaying(sockleak, trace, "max") as (address, replay):
-        assert "the end is reached" in replay.stderr.readline()
+        assert "the end is reached" in next_line(replay, replay.stderr)
         for theme in THEMES:
             for size, width in (("wide", WIDE), ("phone", PHONE)):
                 with Tab(browser, address, color_scheme=theme, viewport=width) as tab:
@@ -230,15 +230,16 @@ def replayed(checks, browser, sockleak, trace, folder):
 
 def demo_live(checks, browser, sockleak, trace):
     """What really happened, as if it happened now."""
-    with replaying(sockleak, trace, "2") as (address, replay), Tab(browser, address, viewport=WIDE) as tab:
+    # Slowly: the last of what happens is not to be over before the page is there.
+    with replaying(sockleak, trace, "0.5") as (address, replay), Tab(browser, address, viewport=WIDE) as tab:
         with checks.check("the demo as it happens: events, lanes, figures"):
             tab.page.goto(f"{address}/", wait_until="load")
             link = tab.page.locator("a[href*='ma.sock']").first
-            link.wait_for(timeout=15000)
+            link.wait_for(timeout=30000)
             link.click()
             for what in ("connects", "accepts"):
-                tab.page.wait_for_selector(f"#event-list li:has-text('{what}')", timeout=20000)
-            assert "the end is reached" in replay.stderr.readline()
+                tab.page.wait_for_selector(f"#event-list li:has-text('{what}')", timeout=60000)
+            assert "the end is reached" in next_line(replay, replay.stderr)
             held = api(tab, "/api/v1/connections")["total"]
             assert held == 4, f"{held} connections are held"
             # What is shown comes up with what is known.

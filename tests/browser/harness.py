@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import subprocess
+import threading
 import traceback
 from pathlib import Path
 
@@ -25,6 +26,16 @@ addEventListener("securitypolicyviolation", (it) => violations.push(`${it.violat
 """
 
 
+def next_line(process, stream, seconds=120):
+    """The next line that a process says; it is killed if that takes too long."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        return stream.readline()
+    finally:
+        timer.cancel()
+
+
 @contextlib.contextmanager
 def chromium(executable):
     with sync_playwright() as playwright:
@@ -42,7 +53,7 @@ def serving(program, sockleak, *load):
         [program, sockleak, TOKEN, *load], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
-        address = server.stdout.readline().strip().rstrip("/")
+        address = next_line(server, server.stdout).strip().rstrip("/")
         if not address.startswith("http://127.0.0.1:"):
             raise RuntimeError(f"{program} does not serve")
         yield address
@@ -57,7 +68,7 @@ def replaying(sockleak, trace, speed):
     arguments = ["replay", trace, "--speed", speed, "--listen", "127.0.0.1:0"]
     replay = subprocess.Popen([sockleak, *arguments], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        said = replay.stderr.readline()
+        said = next_line(replay, replay.stderr)
         found = re.search(r"http://127\.0\.0\.1:\d+", said)
         if found is None:
             raise RuntimeError(f"it does not replay: {said}")

@@ -7,6 +7,9 @@ use std::{
     os::unix::net::UnixStream,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -23,10 +26,13 @@ fn sockleak(arguments: &[&str]) -> Command {
     command
 }
 
+/// What has not come by then never will.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A replay that serves.
 struct Replay {
     child: Child,
-    said: BufReader<std::process::ChildStderr>,
+    said: mpsc::Receiver<String>,
     address: String,
 }
 
@@ -38,23 +44,29 @@ impl Replay {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        said.read_line(&mut line).unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (say, said) = mpsc::channel();
+        // It ends with the process, or when nobody wants to know any more.
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| say.send(line)));
+        let line = said.recv_timeout(PATIENCE).expect("it says where it is");
         let address = line.split("http://").nth(1).and_then(|it| it.split('/').next());
         let address = address.unwrap_or_else(|| panic!("it does not say where it is: {line}")).to_owned();
         Self { child, said, address }
     }
 
     fn get(&self, path: &str) -> Value {
+        body(self.connect(), path)
+    }
+
+    fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
-        body(stream, path)
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
     }
 
     /// Waits for the sentence that it is at its end.
-    fn wait_for_end(&mut self) {
-        let mut line = String::new();
-        self.said.read_line(&mut line).unwrap();
+    fn wait_for_end(&self) {
+        let line = self.said.recv_timeout(PATIENCE).expect("it says that it is at its end");
         assert!(line.contains("the end is reached"), "{line}");
     }
 
@@ -91,7 +103,7 @@ fn it_answers_what_the_report_says() {
     let file = recorded(&scratch);
     let socket = scratch.file("http.sock");
     let unix = format!("unix:{}", socket.display());
-    let mut replay = Replay::start(&[&file, "--speed", "max", "--listen", &unix]);
+    let replay = Replay::start(&[&file, "--speed", "max", "--listen", &unix]);
     replay.wait_for_end();
     let (report, snapshot) = (report(&file), replay.get("/api/v1/snapshot"));
     assert_eq!(snapshot["findings"], report["findings"]);
@@ -131,12 +143,20 @@ fn time_goes_on_meanwhile() {
     let replay = Replay::start(&[&file, "--speed", "100"]);
     let at = || replay.get("/api/v1/snapshot")["at_ms"].as_i64().unwrap();
     let first = at();
-    while at() < first + 1000 {}
+    let begun = Instant::now();
+    while at() < first + 1000 {
+        assert!(begun.elapsed() < PATIENCE, "it is still {first}");
+    }
     // Whoever listens hears what happens, until he has heard enough.
-    let mut stream = TcpStream::connect(&replay.address).unwrap();
+    let mut stream = replay.connect();
     write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut lines = BufReader::new(stream).lines();
-    assert!(lines.any(|line| line.unwrap().starts_with("data: {")));
+    let is_event = |line: std::io::Result<String>| {
+        // Something comes even when nothing happens.
+        assert!(begun.elapsed() < 2 * PATIENCE, "no event comes");
+        line.unwrap().starts_with("data: {")
+    };
+    assert!(lines.any(is_event));
     assert_eq!(replay.end(Signal::SIGTERM), Some(0));
 }
 

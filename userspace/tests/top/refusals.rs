@@ -67,6 +67,8 @@ fn no_use_in_a_terminal() {
         ("sockleak top --service http://127.0.0.1:1 --token-file missing", 2, &["missing"]),
     ] {
         terminal.run("clear");
+        // What the one before said is not to be taken for this one's.
+        terminal.wait("nothing but the shell", |screen| screen.trim() == "$");
         terminal.run(&format!("{line}; echo sta''tus=$?"));
         let screen = terminal
             .wait("its status", |screen| screen.contains("status=") && screen.trim_end().ends_with('$'));

@@ -64,14 +64,15 @@ impl Tmux {
         self.keys(&["Enter"]);
     }
 
-    /// Presses keys, by tmux's names.
+    /// Presses keys, by tmux's names. An Escape before another has to change something.
     #[track_caller]
     pub(crate) fn keys(&self, keys: &[&str]) {
-        for key in keys {
+        for (nth, key) in keys.iter().enumerate() {
+            // With what follows at once it would be another key.
+            let before = (*key == "Escape" && nth + 1 < keys.len()).then(|| self.screen());
             self.tmux(&["send-keys", key]);
-            if *key == "Escape" {
-                // With what follows at once it would be another key.
-                thread::sleep(Duration::from_millis(100));
+            if let Some(before) = before {
+                self.wait("what Escape leads to", |screen| screen != before);
             }
         }
     }
