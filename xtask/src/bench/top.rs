@@ -38,11 +38,13 @@ pub(crate) struct Args {
 }
 
 /// A view, the keys that lead there from the one before, and what is on it.
-const VIEWS: [(&str, &[u8], &str); 4] = [
+const VIEWS: [(&str, &[u8], &str); 5] = [
     ("sockets", b"", "FULL IN"),
     ("connections", b"\t\t", "CLIENT END"),
     ("the last of them", b"G", " of "),
     ("events", b"\t\t", "EVENT"),
+    // Once they have been looked at, they go on coming.
+    ("among events", b"\t\t\t", "CLIENT END"),
 ];
 
 /// Measures and prints.

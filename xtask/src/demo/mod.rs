@@ -78,9 +78,16 @@ fn play(
     spec.timeout = LIMIT;
     spec.env = env;
     let trace = paths::cache_folder("demo")?.join(TRACE);
-    // An older one is not to be taken for this one's.
-    if trace.exists() {
-        fs::remove_file(&trace).with_context(|| format!("cannot remove {}", trace.display()))?;
+    // An older one is not to be taken for this one's, and what its log holds is not to be replayed into it.
+    for suffix in ["", "-wal", "-shm"] {
+        let mut old = trace.clone().into_os_string();
+        old.push(suffix);
+        match fs::remove_file(&old) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", old.display()));
+            }
+            _ => {}
+        }
     }
     spec.out = Some(paths::cache_folder("demo")?);
     let outcome = vm::run(&spec, sink)?;
