@@ -177,12 +177,10 @@ impl Service {
 
     /// Tells those who listen what has happened.
     pub(super) fn tell(&mut self) {
-        let keeper = &mut self.tracer.audience;
+        let is_heard = self.web.as_ref().is_some_and(Web::wants_events);
+        let events = self.tracer.audience.take_events(is_heard);
         if let Some(web) = &mut self.web {
-            keeper.is_heard = web.wants_events();
-            for event in keeper.events.drain(..) {
-                web.event(&event);
-            }
+            events.iter().for_each(|event| web.event(event));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the service does with what it is told: it stores it, and keeps what was closed last in memory.
 
+use std::mem;
+
 use serde_json::Value;
 
 use crate::{
@@ -25,9 +27,9 @@ pub(super) struct Keeper {
     /// When so many bytes more were read, they are: the ring has no room for many times as much.
     most: u64,
     /// Somebody listens to events.
-    pub(super) is_heard: bool,
-    /// Those since they were told last.
-    pub(super) events: Vec<Value>,
+    is_heard: bool,
+    /// Those since they were taken last.
+    events: Vec<Value>,
     /// What was closed a short time ago.
     pub(super) closed: Closed,
 }
@@ -51,6 +53,12 @@ impl Keeper {
     pub(super) fn flush(&mut self, read: Position) {
         self.flushed = read;
         self.store.flush(Progress { now: clock::now(), ..self.progress.clone() }, read.0);
+    }
+
+    /// The events since this was asked last. Further ones are gathered only if somebody listens: nobody else would take them.
+    pub(super) fn take_events(&mut self, is_heard: bool) -> Vec<Value> {
+        self.is_heard = is_heard;
+        mem::take(&mut self.events)
     }
 }
 
@@ -107,7 +115,10 @@ mod tests {
     use super::*;
     use crate::{
         service::store::{Options, Recording},
-        session::tests::{connect, event, listener, process},
+        session::{
+            Notice,
+            tests::{connect, event, listener, process, session},
+        },
         trace_file::Header,
     };
 
@@ -146,6 +157,28 @@ mod tests {
         });
         read.expect("it is readable");
         assert_eq!(connections, 19);
+    }
+
+    /// Whoever listened may be gone, and HTTP with him: nothing piles up then.
+    #[test]
+    fn events_are_gathered_while_somebody_listens() {
+        let directory = tempfile::tempdir().expect("a directory can be created");
+        let mut keeper = keeper(directory.path(), 8000);
+        let mut session = session(&["a.sock"]);
+        for record in [process(7, Some("/bin/x")), listener(1, "/run/a.sock")] {
+            session.feed(record);
+        }
+        let mut see = |keeper: &mut Keeper, id| match session.feed(event(id, 7, connect(id, 1))) {
+            Some(Notice::Seen(seen)) => keeper.seen(&seen),
+            other => panic!("{other:?}"),
+        };
+        see(&mut keeper, 1);
+        assert!(keeper.take_events(true).is_empty());
+        see(&mut keeper, 2);
+        see(&mut keeper, 3);
+        assert_eq!(keeper.take_events(false).len(), 2);
+        see(&mut keeper, 4);
+        assert!(keeper.events.is_empty() && keeper.take_events(true).is_empty());
     }
 
     /// However little room there is.

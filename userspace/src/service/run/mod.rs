@@ -135,13 +135,14 @@ impl Service {
                     Request::Stop => return Ok(()),
                     Request::Reload => self.reload().await?,
                 },
-                asked = http::next(&mut self.web) => self.answer(&asked),
+                // What is bound to a time comes first: somebody may ask without end, and the ring may fill without end.
                 _ = look.tick() => self.look(Instant::now()).await?,
+                _ = drain.tick() => self.drain()?,
+                asked = http::next(&mut self.web) => self.answer(&asked),
                 ready = self.tracer.filling() => {
                     ready?;
                     self.drain()?;
                 }
-                _ = drain.tick() => self.drain()?,
             }
         }
     }
