@@ -53,7 +53,8 @@ impl Minutes {
     pub(super) fn look(&mut self, session: &Session, clock: &Clock) -> Result<(), StoreError> {
         let at = self.next;
         self.next = at.saturating_add(self.step);
-        let facts: Vec<_> = sockets(session, at, &[]).iter().map(minutes::facts).collect();
+        let facts: Vec<_> =
+            sockets(session, at, &[]).iter().map(|socket| minutes::facts(socket, false)).collect();
         let finished = self.rollup.observe(clock.timestamp(at).as_millisecond(), &facts);
         let Some(minute) = finished else { return Ok(()) };
         self.history.add(&minute)?;

@@ -10,8 +10,9 @@ use super::{
 };
 use crate::attribution::by::By;
 
-/// What the history wants to know of a socket.
-pub(crate) fn facts(socket: &SocketSnapshot) -> SocketFacts {
+/// What the history wants to know of a socket. With `is_nameless` its programs count together: a history outlives the settings
+/// by which their names are kept from others.
+pub(crate) fn facts(socket: &SocketSnapshot, is_nameless: bool) -> SocketFacts {
     let sum = |figure: fn(&ProgramSnapshot) -> u64| socket.programs.iter().map(figure).sum();
     SocketFacts {
         socket: socket.path.clone(),
@@ -22,13 +23,13 @@ pub(crate) fn facts(socket: &SocketSnapshot) -> SocketFacts {
         opened: sum(|it| it.opened),
         closed: sum(|it| it.closed),
         failed: sum(|it| it.failed.values().sum()),
-        programs: socket.programs.iter().map(program_facts).collect(),
+        programs: socket.programs.iter().map(|program| program_facts(program, is_nameless)).collect(),
     }
 }
 
-fn program_facts(program: &ProgramSnapshot) -> ProgramFacts {
+fn program_facts(program: &ProgramSnapshot, is_nameless: bool) -> ProgramFacts {
     let ProgramSnapshot { program, open_client, open_server, opened, .. } = program;
-    let name = if By::is_others(program) { OTHERS } else { program };
+    let name = if is_nameless || By::is_others(program) { OTHERS } else { program };
     ProgramFacts { program: name.to_owned(), open: *open_client.max(open_server), opened: *opened }
 }
 

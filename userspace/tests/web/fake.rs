@@ -65,7 +65,7 @@ impl Fake {
         let clock = Clock::booted_at(now - scene.frame().now.cast_signed());
         let mut fake = Self::with(&scene::quiet(), By::Program, clock);
         let directory = tempfile::tempdir().unwrap();
-        let history = History::open(directory.path(), Duration::from_hours(24 * 400)).unwrap();
+        let history = History::open(directory.path(), Duration::from_hours(24 * 400), 1 << 30).unwrap();
         fake.history = Some((history, directory));
         let mut rollup = Rollup::default();
         let mut looked = 0;

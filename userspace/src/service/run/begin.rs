@@ -25,7 +25,7 @@ use crate::{
         config::Config,
         health::Watch,
         metrics::Metrics,
-        store::{Options, Store},
+        store::{Options, Replayed, Store},
     },
     session::{Session, Settings},
     tracer::{self, Tracer},
@@ -79,7 +79,7 @@ impl Service {
         let tracer =
             resume(probe, before, config.stacks, Keeper::new(store, clock.clone(), config.probe.ring_size))
                 .await?;
-        let minutes = Minutes::open(&config.store);
+        let minutes = Minutes::open(&config.store, config.by);
         let sending = Sending::begin(config.otlp.as_ref()).context("figures cannot be sent to [otlp]")?;
         let alerts = Alerts::new(&config.alerts, host.clone());
         let mut service = Self {
@@ -231,15 +231,13 @@ fn restore(
         }
         let started = recording.header().started;
         let mut session = empty(&Settings { started, ..settings.clone() });
-        match store.replay(&recording, |record| {
+        let replayed = store.replay(&recording, |record| {
             session.feed(record);
-        }) {
-            Ok(()) => {
-                let progress = recording.progress();
-                let (until, missing) = (Some(progress.now), progress.amounts(&session));
-                return Ok(Before { session, until, missing, position: Position(position) });
-            }
-            Err(error) => say(error),
+        });
+        if replayed? == Replayed::Whole {
+            let progress = recording.progress();
+            let (until, missing) = (Some(progress.now), progress.amounts(&session));
+            return Ok(Before { session, until, missing, position: Position(position) });
         }
     }
     let session = empty(settings);

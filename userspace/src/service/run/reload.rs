@@ -66,8 +66,8 @@ impl Service {
         if (old.max_bytes, old.keep) != (settings.max_bytes, settings.keep) {
             self.tracer.audience.store.keep(settings.max_bytes, settings.keep);
         }
-        if old.history_keep != settings.history_keep {
-            self.minutes.keep(settings.history_keep);
+        if (old.max_bytes, old.history_keep) != (settings.max_bytes, settings.history_keep) {
+            self.minutes.keep(settings);
         }
     }
 

@@ -80,6 +80,9 @@ impl Service {
         if !store.is_writing() {
             self.trouble.push("nothing is stored; the log says why".to_owned());
         }
+        if !self.minutes.is_kept() {
+            self.trouble.push("no history is kept; the log says why".to_owned());
+        }
         let recent = self.watch.look(clock::now(), &amounts);
         self.trouble.extend(recent.iter().map(Missing::to_string));
     }

@@ -10,7 +10,7 @@ use std::{
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::StoreError;
+use super::{StoreError, history};
 
 /// Only the owner writes; his group may look.
 const MODE: u32 = 0o750;
@@ -29,7 +29,7 @@ pub(super) struct Entry {
 /// How much is kept.
 #[derive(Clone, Debug)]
 pub(super) struct Bounds {
-    /// Of all segments together.
+    /// Of all files together.
     pub(super) bytes: u64,
     /// Since a segment was written to.
     pub(super) keep: Duration,
@@ -171,15 +171,16 @@ impl Entry {
     }
 }
 
-/// Deletes whole segments, the oldest first, until the others and the one that is written to keep within bounds; never that
-/// one. What cannot be deleted is left to the next time.
+/// Deletes whole segments, the oldest first, until the others, the one that is written to and the history keep within bounds;
+/// never that one. What cannot be deleted is left to the next time.
 pub(super) fn prune(directory: &Path, current: u64, bounds: &Bounds) {
     let Ok(entries) = entries(directory) else { return };
     let (old, new): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.number < current);
     let present: u64 = new.iter().map(Entry::size).sum();
     let mut total = old.iter().map(Entry::size).sum::<u64>() + present.max(bounds.segment);
+    let room = bounds.bytes.saturating_sub(history::size(directory));
     for entry in old {
-        if total <= bounds.bytes && !entry.is_older(bounds.keep) {
+        if total <= room && !entry.is_older(bounds.keep) {
             continue;
         }
         total = total.saturating_sub(entry.size());

@@ -7,7 +7,6 @@
 
 use std::{
     fs::File,
-    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -23,9 +22,11 @@ mod found;
 pub mod history;
 mod known;
 mod recording;
+mod replay;
 
 pub use error::StoreError;
 pub use recording::{Recording, Recordings};
+pub use replay::Replayed;
 
 use crate::{
     event::Record,
@@ -55,8 +56,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// A store in `directory`, which is made if there is none, of at most `max_bytes` in all segments together, each kept for
-    /// `keep` after it was written to last. A thread that writes calls `settle` first, to give up privileges.
+    /// A store in `directory`, which is made if there is none, of at most `max_bytes` in all files together. Segments are
+    /// kept for `keep` after they were written to last. A thread that writes calls `settle` first, to give up privileges.
     #[must_use]
     pub fn new(directory: PathBuf, max_bytes: u64, keep: Duration, settle: fn()) -> Self {
         Self { directory, bounds: bounds(max_bytes, keep), settle }
@@ -120,47 +121,6 @@ impl Store {
             told: None,
             unstored: 0,
         })
-    }
-
-    /// Where the last segment stood when the store was opened: its source, and up to where in the ring buffer its records come.
-    /// If the source is the present one and the ring buffer still holds what follows, nothing is missing.
-    #[must_use]
-    pub fn last(&self) -> Option<&Segment> {
-        self.found.as_ref().map(|found| &found.segment)
-    }
-
-    /// The recording that the last segment belongs to, to be replayed before [`Store::start`], and dropped then.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn recording(&self) -> Result<Option<Recording>, StoreError> {
-        let Recordings { mut recordings, damaged } = Recording::all(&self.options.directory)?;
-        for error in damaged {
-            tracing::warn!("{error}");
-        }
-        let last = self.found.as_ref().map(|found| &found.path);
-        Ok(recordings.pop().filter(|recording| recording.paths().last() == last.map(PathBuf::as_path)))
-    }
-
-    /// Feeds a recording's records in their order.
-    ///
-    /// # Errors
-    /// If a file is damaged. It is set aside: what was fed is to be thrown away, and [`Store::recording`] asked again.
-    pub fn replay(&mut self, recording: &Recording, mut feed: impl FnMut(Record)) -> Result<(), StoreError> {
-        let replayed = recording.replay(|record| {
-            self.known.learn(&record);
-            feed(record);
-            ControlFlow::Continue(())
-        });
-        let Err(error) = replayed else { return Ok(()) };
-        if let TraceError::Damaged { path, .. } = &error {
-            let entries = directory::entries(&self.options.directory)?;
-            if let Some(entry) = entries.iter().find(|entry| entry.path == *path) {
-                found::set_aside(entry, &error)?;
-            }
-            self.found = self.found.take().filter(|found| found.path != *path);
-        }
-        Err(StoreError::reading(error))
     }
 
     /// Begins to write. If the last segment is of this source and goes up to this position, the records that follow go on where

@@ -24,12 +24,22 @@ const APPLICATION_ID: i64 = 0x736c_6b48;
 const VERSION: i64 = 1;
 /// Sockets that have a history, at most.
 const MOST_SOCKETS: usize = 1024;
-/// Bytes that it takes at most, after [`History::prune`].
+/// Of the room that the directory has, this part is the history's at most,
+const SHARE: u64 = 4;
+/// and so many bytes.
 const MOST_BYTES: u64 = 512 << 20;
 /// And in memory.
 const MOST_MEMORY: u64 = 64 << 20;
-/// Milliseconds.
-const DAY: i64 = 24 * 3600 * 1000;
+/// The file in the directory of a store,
+const FILE: &str = "history.db";
+/// and what it is called when it is set aside.
+const DAMAGED: &str = "history.db.damaged";
+
+/// Bytes of the history's files in a directory, which is what they take of its room.
+pub(super) fn size(directory: &Path) -> u64 {
+    let files = [FILE, "history.db-wal", DAMAGED].map(|name| directory.join(name));
+    files.iter().filter_map(|path| fs::metadata(path).ok()).map(|file| file.len()).sum()
+}
 
 /// What is there already of the same minute is added up.
 const PUT_SOCKET: &str = "
@@ -59,19 +69,20 @@ pub struct History {
     /// For how long minutes are kept, in milliseconds.
     keep: i64,
     most_bytes: u64,
+    most_rows: u32,
 }
 
 impl History {
     /// Opens the history in a directory, or begins one. One that is damaged is set aside, under a name that ends in `.damaged`.
-    /// Minutes are kept for `keep`.
+    /// Minutes are kept for `keep`, in a quarter of `room`, which is what the directory may hold in bytes, and 512 MiB at most.
     ///
     /// # Errors
     /// If it was written by a newer version, or cannot be written.
-    pub fn open(directory: &Path, keep: Duration) -> Result<Self, StoreError> {
-        let path = directory.join("history.db");
+    pub fn open(directory: &Path, keep: Duration, room: u64) -> Result<Self, StoreError> {
+        let path = directory.join(FILE);
         let connection = match open(&path) {
             Err(StoreError::Damaged { path, cause }) => {
-                let aside = directory.join("history.db.damaged");
+                let aside = directory.join(DAMAGED);
                 tracing::warn!(
                     "{} is damaged ({cause}); it is set aside as {}",
                     path.display(),
@@ -84,14 +95,16 @@ impl History {
         };
         let names = |table| Names::read(&connection, table).map_err(|error| failure(&path, &error));
         let (sockets, programs) = (names("socket")?, names("program")?);
-        let mut history = Self { path, sockets, programs, connection, keep: 0, most_bytes: MOST_BYTES };
-        history.keep(keep);
+        let most_rows = series::MOST_ROWS;
+        let mut history = Self { path, sockets, programs, connection, keep: 0, most_bytes: 0, most_rows };
+        history.keep(keep, room);
         Ok(history)
     }
 
-    /// For how long minutes are kept from now on: see [`History::prune`].
-    pub fn keep(&mut self, keep: Duration) {
+    /// How much is kept from now on, as [`History::open`] has it: see [`History::prune`].
+    pub fn keep(&mut self, keep: Duration, room: u64) {
         self.keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        self.most_bytes = (room / SHARE).min(MOST_BYTES);
     }
 
     /// One that is kept in memory alone, for as long as this.
@@ -103,7 +116,8 @@ impl History {
         let connection = Connection::open_in_memory().map_err(|error| failure(&path, &error))?;
         connection.execute_batch(include_str!("schema.sql")).map_err(|error| failure(&path, &error))?;
         let (sockets, programs) = (Names::none("socket"), Names::none("program"));
-        Ok(Self { path, connection, sockets, programs, keep: i64::MAX, most_bytes: MOST_MEMORY })
+        let (most_bytes, most_rows) = (MOST_MEMORY, series::MOST_ROWS);
+        Ok(Self { path, connection, sockets, programs, keep: i64::MAX, most_bytes, most_rows })
     }
 
     /// Adds a minute. What is there of it already, as after a step of the clock, is added up. Sockets beyond the first 1024 are
@@ -159,15 +173,16 @@ impl History {
     }
 
     /// A socket from one time to another (milliseconds since 1970), in steps of some seconds: of whole minutes, and so wide that
-    /// there are at most 1000. Steps without a minute are left out.
+    /// there are at most 1000. Steps without a minute are left out. Of more than 600,000 minutes the last ones are told.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn series(&self, socket: &str, from: i64, to: i64, step: u64) -> Result<Vec<Point>, StoreError> {
-        series::read(&self.connection, socket, from, to, step).map_err(|error| failure(&self.path, &error))
+        let points = series::read(&self.connection, socket, from, to, step, self.most_rows);
+        points.map_err(|error| failure(&self.path, &error))
     }
 
-    /// The same by program.
+    /// The same by program: 600,000 rows are a month of ten programs and others.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -178,12 +193,22 @@ impl History {
         to: i64,
         step: u64,
     ) -> Result<Vec<ProgramPoint>, StoreError> {
-        let points = series::read_programs(&self.connection, socket, from, to, step);
+        let points = series::read_programs(&self.connection, socket, from, to, step, self.most_rows);
         points.map_err(|error| failure(&self.path, &error))
     }
 
-    /// Deletes what is too old (`now` in milliseconds since 1970), and the oldest days while it takes more than 512 MiB; to be
-    /// called every day. The file does not shrink: the room is used again.
+    /// Does it take more room than it may? Then it is to be [pruned](Self::prune).
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn is_full(&self) -> Result<bool, StoreError> {
+        let used = used(&self.connection).map_err(|error| failure(&self.path, &error))?;
+        Ok(used > self.most_bytes)
+    }
+
+    /// Deletes what is too old (`now` in milliseconds since 1970), and the oldest eighth of the time as often as it takes while
+    /// there is more than there is room for; to be called every day, and when it is full. The file does not shrink: the room is
+    /// used again.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -195,10 +220,11 @@ impl History {
         self.delete_before(now.saturating_sub(self.keep))?;
         while used(&self.connection)? > self.most_bytes {
             // By socket, for that is how they lie.
-            let oldest = "SELECT min((SELECT min(at) FROM minute WHERE socket = socket.id)) FROM socket";
-            let oldest: Option<i64> = self.connection.query_row(oldest, [], |row| row.get(0))?;
-            let Some(oldest) = oldest else { break };
-            self.delete_before(oldest.saturating_add(DAY))?;
+            let ends = "SELECT min((SELECT min(at) FROM minute WHERE socket = socket.id)), \
+                        max((SELECT max(at) FROM minute WHERE socket = socket.id)) FROM socket";
+            let ends = self.connection.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (Some(oldest), Some(last)): (Option<i64>, Option<i64>) = ends else { break };
+            self.delete_before(oldest.saturating_add(last.saturating_sub(oldest) / 8 + 1))?;
         }
         Ok(())
     }
@@ -231,7 +257,7 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         Connection::open_with_flags(path, flags).map_err(|error| failure(path, &error))?
     } else {
-        new_file::create_file(path, 0o640)?
+        new_file::create_file(path, 0o640).map_err(|error| StoreError::stopped(path, error))?
     };
     let set_up = || -> rusqlite::Result<Result<(), StoreError>> {
         new_file::set_up(&connection)?;

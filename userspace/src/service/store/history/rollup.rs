@@ -185,10 +185,10 @@ impl Gathered {
             *opened += more;
             opened_by_named += more;
         }
-        for program in others {
+        if !others.is_empty() {
             // What is long over was counted with the others in one go: how many they opened just now is what is left.
             let (open, opened) = self.programs.entry(OTHERS.to_owned()).or_default();
-            *open += program.open;
+            *open = others.iter().map(|program| program.open).sum();
             *opened += opened_in_all.saturating_sub(opened_by_named);
         }
     }
@@ -331,7 +331,8 @@ mod tests {
         };
         let mut rollup = Rollup::default();
         assert_eq!(rollup.observe(START, &[look(100, &[("/bin/a", 0, 90), ("/bin/b", 1, 10)])]), None);
-        let next = look(107, &[("/bin/b", 1, 14), (OTHERS, 2, 93)]);
+        // A process may be called so, too.
+        let next = look(107, &[("/bin/b", 1, 14), (OTHERS, 1, 90), (OTHERS, 1, 3)]);
         assert_eq!(rollup.observe(START + 1000, &[next]), None);
         let minute = rollup.take().expect("there was a look");
         let programs: Vec<_> = minute.sockets[0]

@@ -6,6 +6,8 @@ use rusqlite::{Connection, Result, Row, named_params};
 const MINUTE: i64 = 60_000;
 /// Points of a series at most.
 const MOST_POINTS: i64 = 1000;
+/// Rows that are read for a series at most, the last ones: who reads keeps whatever else the service does waiting.
+pub(super) const MOST_ROWS: u32 = 600_000;
 
 /// Some minutes of a socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -60,17 +62,19 @@ pub(super) fn read(
     from: i64,
     to: i64,
     step: u64,
+    rows: u32,
 ) -> Result<Vec<Point>> {
     let sql = "SELECT steps.at, steps.slots_max, last.slots_last, last.slots_limit, steps.queue_max, steps.opened, \
                steps.closed, steps.failed, last.open_last \
                FROM (SELECT :from + (m.at - :from) / :step * :step AS at, max(m.at) AS last, max(slots_max) AS slots_max, \
                max(queue_max) AS queue_max, sum(opened) AS opened, sum(closed) AS closed, sum(failed) AS failed \
-               FROM minute m WHERE m.socket = (SELECT id FROM socket WHERE name = :socket) \
-               AND m.at >= :from AND m.at < :to GROUP BY 1) steps \
+               FROM (SELECT * FROM minute WHERE socket = (SELECT id FROM socket WHERE name = :socket) \
+               AND at >= :from AND at < :to ORDER BY at DESC LIMIT :rows) m GROUP BY 1) steps \
                JOIN minute last ON last.socket = (SELECT id FROM socket WHERE name = :socket) AND last.at = steps.last \
                ORDER BY 1";
     let mut statement = connection.prepare(sql)?;
-    let named = named_params! {":socket": socket, ":from": from, ":to": to, ":step": width(from, to, step)};
+    let step = width(from, to, step);
+    let named = named_params! {":socket": socket, ":from": from, ":to": to, ":step": step, ":rows": rows};
     let rows = statement.query_map(named, |row| {
         Ok(Point {
             at: row.get(0)?,
@@ -94,14 +98,16 @@ pub(super) fn read_programs(
     from: i64,
     to: i64,
     step: u64,
+    rows: u32,
 ) -> Result<Vec<ProgramPoint>> {
     // Of a single max() SQLite gives the other columns from the row that has it.
     let sql = "SELECT :from + (m.at - :from) / :step * :step, p.name, m.open_last, sum(m.opened), max(m.at) \
-               FROM program_minute m JOIN program p ON p.id = m.program \
-               WHERE m.socket = (SELECT id FROM socket WHERE name = :socket) AND m.at >= :from AND m.at < :to \
+               FROM (SELECT * FROM program_minute WHERE socket = (SELECT id FROM socket WHERE name = :socket) \
+               AND at >= :from AND at < :to ORDER BY at DESC LIMIT :rows) m JOIN program p ON p.id = m.program \
                GROUP BY 1, m.program ORDER BY 1, p.name";
     let mut statement = connection.prepare(sql)?;
-    let named = named_params! {":socket": socket, ":from": from, ":to": to, ":step": width(from, to, step)};
+    let step = width(from, to, step);
+    let named = named_params! {":socket": socket, ":from": from, ":to": to, ":step": step, ":rows": rows};
     let rows = statement.query_map(named, |row| {
         Ok(ProgramPoint {
             at: row.get(0)?,

@@ -10,7 +10,9 @@ use super::*;
 /// 2026-01-02T03:04:00Z
 const START: i64 = 1_767_323_040_000;
 const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
 const KEEP: Duration = Duration::from_secs(400 * 24 * 3600);
+const ROOM: u64 = 1 << 30;
 
 /// A directory that is removed in the end.
 struct Scratch(PathBuf);
@@ -25,7 +27,7 @@ impl Scratch {
     }
 
     fn open(&self) -> History {
-        History::open(&self.0, KEEP).unwrap_or_else(|error| panic!("{error}"))
+        History::open(&self.0, KEEP, ROOM).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -168,17 +170,40 @@ fn what_is_too_old_is_deleted() {
 fn its_size_is_bounded() {
     let scratch = Scratch::new();
     let mut history = scratch.open();
-    history.most_bytes = 200_000;
+    assert_eq!(history.most_bytes, ROOM / 4);
+    history.keep(KEEP, 64 << 30);
+    assert_eq!(history.most_bytes, 512 << 20);
+    history.keep(KEEP, 800_000);
     for day in 0..8 {
         let minutes = (0..1440).step_by(2).map(|index| minute(day * 1440 + index, "/run/a.sock", 9));
         history.connection.execute_batch("PRAGMA synchronous = OFF").expect("it is a choice");
         add(&mut history, minutes);
+        // Three days and more fit.
+        assert_eq!(history.is_full(), Ok(day >= 3), "day {day}");
         history.prune(START + (day + 1) * DAY).expect("it can be written");
+        assert_eq!(history.is_full(), Ok(false));
         assert!(used(&history.connection).is_ok_and(|bytes| bytes <= 200_000));
     }
+    assert!(size(&scratch.0) >= 200_000, "the files count");
     let points = history.series("/run/a.sock", START, START + 8 * DAY, 60).expect("it is readable");
     assert!(points.first().is_some_and(|first| first.at > START + 4 * DAY));
     assert_eq!(points.last().map(|last| last.opened > 0 && last.at > START + 7 * DAY), Some(true));
+}
+
+/// Who reads keeps the tracer waiting: of a long time the last rows are told.
+#[test]
+fn what_is_read_is_bounded() {
+    let scratch = Scratch::new();
+    let mut history = scratch.open();
+    add(&mut history, (0..100).map(|index| minute(index, "a", 8)));
+    history.most_rows = 20;
+    let points = history.series("a", 0, START + DAY, 60).expect("it is readable");
+    assert_eq!(points.iter().map(|it| it.opened).sum::<u64>(), 20 * 6);
+    assert_eq!(points.last().map(|it| it.slots_max), Some(8));
+    // Two programs a minute.
+    let programs = history.programs("a", START, START + 100 * MINUTE, 60).expect("it is readable");
+    let minutes: Vec<_> = programs.iter().map(|it| (it.at - START) / MINUTE).collect();
+    assert_eq!((minutes.len(), minutes.first(), minutes.last()), (20, Some(&90), Some(&99)));
 }
 
 #[test]
@@ -203,7 +228,7 @@ fn a_damaged_history_is_set_aside_and_a_newer_one_refused() {
     let file = Connection::open(&path).expect("it is there");
     file.pragma_update(None, "user_version", 7).expect("it can be written");
     drop(file);
-    let error = History::open(&scratch.0, KEEP).map(|_| ()).expect_err("it is newer");
+    let error = History::open(&scratch.0, KEEP, ROOM).map(|_| ()).expect_err("it is newer");
     assert!(
         error.to_string().contains("history.db was written by a newer sockleak (schema version 7)"),
         "{error}"

@@ -41,6 +41,22 @@ fn the_oldest_segments_make_room() {
     assert_eq!(replayed(&recordings[0]).carry(), expected);
 }
 
+/// What the history takes is no room for segments.
+#[test]
+fn segments_leave_room_for_the_history() {
+    let scratch = Scratch::new();
+    fs::create_dir_all(&scratch.0).expect("a directory can be created");
+    let history = File::create(scratch.0.join("history.db")).expect("it can be created");
+    history.set_len(LEAST / 2).expect("it can be written");
+    let service = lived(&scratch, 7);
+    let expected = service.session.carry();
+    service.finish();
+    assert!(size(&scratch) <= LEAST, "{} bytes", size(&scratch));
+    let numbers = scratch.numbers();
+    assert!((2..=4).contains(&numbers.len()) && numbers.last() == Some(&8), "{numbers:?}");
+    assert_eq!(replayed(&scratch.recordings()[0]).carry(), expected);
+}
+
 #[test]
 fn old_segments_are_deleted_but_never_the_current_one() {
     let scratch = Scratch::new();

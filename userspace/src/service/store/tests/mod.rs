@@ -1,5 +1,7 @@
 use std::{
-    fs, process,
+    fs,
+    ops::ControlFlow,
+    process,
     sync::atomic::AtomicU32,
     thread::sleep,
     time::{Duration, Instant},
@@ -128,7 +130,7 @@ impl Service {
             let feed = |record| {
                 session.feed(record);
             };
-            store.replay(&recording, feed).expect("it is readable");
+            assert_eq!(store.replay(&recording, feed), Ok(Replayed::Whole));
         }
         let index = store.last().map_or(0, |last| last.position);
         store.start(header, SOURCE, index, || session.carry()).expect("it can be written");

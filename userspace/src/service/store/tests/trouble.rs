@@ -163,12 +163,36 @@ fn damage_that_a_replay_meets_is_set_aside() {
     change("UPDATE event SET kind = 99 WHERE seq = (SELECT max(seq) FROM event)");
     let mut store = Store::open(scratch.options()).expect("nobody has it");
     let recording = store.recording().expect("it is readable").expect("there is one");
-    let error = store.replay(&recording, drop).expect_err("it is damaged");
-    assert!(error.to_string().contains("is damaged (a record has no valid kind)"), "{error}");
+    assert_eq!(store.replay(&recording, drop), Ok(Replayed::SetAside));
+    assert_eq!(scratch.numbers(), [1, 3, 4]);
     // What is left goes on where it ended, with what it carries over.
     let recording = store.recording().expect("it is readable").expect("there is one");
-    assert_eq!((store.replay(&recording, drop), recording.paths().count()), (Ok(()), 2));
+    assert_eq!((store.replay(&recording, drop), recording.paths().count()), (Ok(Replayed::Whole), 2));
     assert_eq!(store.last().map(|last| last.position), Some(3000));
+}
+
+/// A service that cannot read its store does not try for ever, and does not throw away what may be read later.
+#[test]
+fn only_what_is_damaged_is_set_aside() {
+    let scratch = Scratch::new();
+    let mut service = Service::start(scratch.options());
+    service.live(10);
+    service.finish();
+    let mut store = Store::open(scratch.options()).expect("nobody has it");
+    let (path, cause) = (scratch.file(1), "disk I/O error".to_owned());
+    for error in [
+        TraceError::Unreadable { path: path.clone(), cause },
+        TraceError::Denied(path.clone()),
+        TraceError::Missing(path.clone()),
+        // It is no file of the store.
+        TraceError::NotATrace(scratch.file(7)),
+    ] {
+        assert_eq!(store.set_aside(error.clone()), Err(StoreError::Trace(error)));
+        assert_eq!(scratch.numbers(), [1]);
+        assert!(store.last().is_some());
+    }
+    assert_eq!(store.set_aside(TraceError::NotATrace(path)), Ok(Replayed::SetAside));
+    assert!(scratch.numbers().is_empty() && store.last().is_none());
 }
 
 #[test]
