@@ -64,12 +64,6 @@ impl<K: Hash + Eq + Copy, V: Clone> Recent<K, V> {
         self.enter(key, value);
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        self.young.clear();
-        self.old.clear();
-    }
-
     /// Everything that is remembered, in no order, to be changed. That remembers nothing anew.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.young.values_mut().chain(self.old.values_mut())

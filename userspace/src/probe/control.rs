@@ -56,7 +56,7 @@ impl Control {
     /// Tells the kernel side what to look for, if that changed.
     ///
     /// # Errors
-    /// If the map of names is full.
+    /// If the map of names is full. It looks for what it did before then.
     pub fn look_for(&mut self, wanted: BTreeSet<Wanted>) -> anyhow::Result<()> {
         if wanted == self.listed {
             return Ok(());
@@ -71,9 +71,18 @@ impl Control {
             }
         }
         let keys: Vec<Name> = wanted.iter().filter_map(key).collect();
-        for &key in &keys {
+        let before: Vec<Name> =
+            self.listed.iter().filter_map(key).chain(self.inherited.iter().copied()).collect();
+        for (index, &key) in keys.iter().enumerate() {
             let added = self.wanted.insert(Shared(key), 1, 0);
-            added.context("there are more targets than the kernel side has room for (1024)")?;
+            if let Err(error) = added {
+                // Those that did find room are none that others cannot do without.
+                for added in keys[..index].iter().filter(|added| !before.contains(added)) {
+                    let _ = self.wanted.remove(&Shared(*added));
+                }
+                let what = "there are more targets than the kernel side has room for (1024)";
+                return Err(anyhow::Error::new(error).context(what));
+            }
         }
         // Names that look alike share a key.
         let unlisted = self.listed.difference(&wanted).filter_map(key).chain(self.inherited.drain(..));

@@ -38,11 +38,10 @@ impl Settings {
 
 impl Session {
     /// Looks for something else from now on, with other limits. What is tracked stays tracked until it is closed; a listener
-    /// that was turned down is judged when it is described again.
+    /// that was turned down is judged when it is described again, and until then what happens on it is nobody's.
     pub fn reconfigure(&mut self, selection: Selection, limits: Vec<GivenLimit>) {
         self.selection = selection;
         self.books.settings.limits = limits;
-        self.books.ignored.clear();
         for socket in &mut self.books.sockets {
             let given = self.books.settings.given_limit(&socket.path);
             // What was found out of the server stays.
@@ -55,5 +54,36 @@ impl Session {
                 self.books.sockets[followed.socket.0].is_retired = false;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        attribution::{targets::Target, view::View},
+        event::End,
+        session::tests::{connect, event, feed, listener, process, release, session},
+    };
+
+    /// Events that the kernel side took in before it was told of a listener may still come: they are no gap.
+    #[test]
+    fn what_was_turned_down_stays_known() {
+        let mut session = session(&["a.sock"]);
+        feed(
+            &mut session,
+            [process(7, Some("/bin/x")), listener(5, "/run/b.sock"), event(1, 7, connect(1, 5))],
+        );
+        let target = Target::parse("b.sock", Path::new("/")).expect("it is one");
+        session.reconfigure(Selection::new(vec![target], View::own(10)), Vec::new());
+        feed(&mut session, [event(2, 7, release(1, 5, End::Client))]);
+        assert_eq!(session.open().count(), 0);
+        // It is described again, under a new number or under the old one.
+        for (number, connection) in [(6, 2), (5, 3)] {
+            feed(&mut session, [listener(number, "/run/b.sock"), event(3, 7, connect(connection, number))]);
+        }
+        assert_eq!(session.open().count(), 2);
     }
 }

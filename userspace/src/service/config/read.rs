@@ -20,6 +20,11 @@ pub(super) fn targets(sections: Vec<Section<'_>>) -> Result<Vec<TargetSettings>,
     let mut targets: Vec<TargetSettings> = Vec::new();
     for mut section in sections {
         let socket = section.require("socket", "/run/haproxy/ma.sock")?;
+        if targets.len() >= MOST_TARGETS {
+            return Err(socket.error(format!(
+                "is one target too many; write at most {MOST_TARGETS}, for example by globs that stand for several"
+            )));
+        }
         let target = socket.read(|text| {
             if text.contains('/') && !text.starts_with(['/', '@']) {
                 return Err("a service has no directory of its own; write the path from / on".to_owned());
@@ -37,6 +42,8 @@ pub(super) fn targets(sections: Vec<Section<'_>>) -> Result<Vec<TargetSettings>,
     Ok(targets)
 }
 
+/// The kernel side looks for so many names.
+const MOST_TARGETS: usize = 1024;
 /// More slots than any server has.
 const MOST_SLOTS: u64 = 1_000_000_000;
 
@@ -234,4 +241,26 @@ pub(super) fn probe(section: Option<Section<'_>>) -> Result<Probe, ConfigError> 
         settings.max_connections = most.number(1..=4_194_304)? as u32;
     }
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::config::Config;
+
+    #[test]
+    fn there_are_no_more_targets_than_the_kernel_has_room_for() {
+        let targets = |count: usize| {
+            let text: String =
+                (0..count).map(|nth| format!("[[target]]\nsocket = \"/run/{nth}.sock\"\n")).collect();
+            Config::parse(&text, Path::new("/etc/c.toml"))
+        };
+        assert_eq!(targets(1024).map(|config| config.targets.len()).ok(), Some(1024));
+        let said = targets(1025).map(drop).expect_err("there is no room").to_string();
+        assert_eq!(
+            said,
+            "/etc/c.toml, line 2050: socket in [[target]] is one target too many; write at most 1024, for example by globs \
+             that stand for several"
+        );
+    }
 }

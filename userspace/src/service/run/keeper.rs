@@ -32,6 +32,8 @@ pub(super) struct Keeper {
     events: Vec<Value>,
     /// What was closed a short time ago.
     pub(super) closed: Closed,
+    /// Something was lost since this was asked last.
+    pub(super) has_lost: bool,
 }
 
 impl Keeper {
@@ -46,6 +48,7 @@ impl Keeper {
             is_heard: false,
             events: Vec::new(),
             closed: Closed::default(),
+            has_lost: false,
         }
     }
 
@@ -90,6 +93,7 @@ impl Audience for Keeper {
     fn found(&mut self, _: &FoundConnection<'_>) {}
 
     fn lost(&mut self, losses: &[Loss]) {
+        self.has_lost = true;
         for Loss { hook, what, count } in losses {
             tracing::warn!("{what} lost at hook {hook}, {count} so far; a larger ring_size in [probe] helps");
         }

@@ -133,7 +133,7 @@ impl Service {
                 biased;
                 request = signals.next() => match request {
                     Request::Stop => return Ok(()),
-                    Request::Reload => self.reload().await?,
+                    Request::Reload => self.reload().await,
                 },
                 // What is bound to a time comes first: somebody may ask without end, and the ring may fill without end.
                 _ = look.tick() => self.look(Instant::now()).await?,

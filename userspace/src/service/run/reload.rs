@@ -5,22 +5,23 @@ use std::time::Duration;
 use super::{Service, begin, otlp::Sending};
 use crate::{
     console::say,
-    failure::Failure,
     service::{
         alerts::{Alerts, Moment, Saved, Sinks},
         config::{Config, StoreSettings},
     },
+    tracer::Tracer,
 };
 
 impl Service {
-    /// Reads the configuration again. A bad one is refused with a sentence, and the old one stays. What is tracked stays tracked:
-    /// sockets that are looked for no more are followed until their connections are closed.
-    pub(super) async fn reload(&mut self) -> Result<(), Failure> {
+    /// Reads the configuration again. A bad one is refused with a sentence, and the old one stays; so does a part of it that
+    /// cannot be had: nothing of that ends the service. What is tracked stays tracked: sockets that are looked for no more are
+    /// followed until their connections are closed.
+    pub(super) async fn reload(&mut self) {
         let mut config = match Config::load(&self.config.path) {
             Ok(config) => config,
             Err(error) => {
                 say(format_args!("{error}; the configuration stays as it was"));
-                return Ok(());
+                return;
             }
         };
         self.postpone(&mut config);
@@ -30,17 +31,40 @@ impl Service {
         if !self.change_http(&config.http) {
             config.http = self.config.http.clone();
         }
-        if config.stacks != self.config.stacks {
-            self.tracer.change_stacks(config.stacks)?;
-        }
-        let selection = begin::selection(&config, &self.view);
-        self.tracer.session.reconfigure(selection, config.limits(&self.view));
-        self.tracer.probe.reconsider()?;
-        self.tracer.probe.control.look_for(self.tracer.session.selection.wanted())?;
+        self.renew_stacks(&mut config);
+        let has_renewed = self.renew_targets(&mut config);
         self.config = config;
-        self.tracer.seed().await?;
+        if has_renewed && let Err(error) = self.tracer.seed().await {
+            say(format_args!("{error}; connections that were open before may be missing"));
+        }
         say("the configuration was read again");
-        Ok(())
+    }
+
+    fn renew_stacks(&mut self, config: &mut Config) {
+        if config.stacks == self.config.stacks {
+            return;
+        }
+        if let Err(error) = self.tracer.change_stacks(config.stacks) {
+            say(format_args!("{error}; stacks in the configuration stays as it was"));
+            config.stacks = self.config.stacks;
+        }
+    }
+
+    /// True if there may be others now. If the kernel side cannot be told of them, the old ones stay.
+    fn renew_targets(&mut self, config: &mut Config) -> bool {
+        let selection = begin::selection(config, &self.view);
+        let Tracer { probe, session, .. } = &mut self.tracer;
+        let told = probe.control.look_for(selection.wanted()).and_then(|()| probe.reconsider());
+        let Err(error) = told else {
+            session.reconfigure(selection, config.limits(&self.view));
+            return true;
+        };
+        say(format_args!("{error:#}; [[target]] stays as it was"));
+        config.targets.clone_from(&self.config.targets);
+        if let Err(error) = probe.control.look_for(session.selection.wanted()) {
+            say(format_args!("{error:#}; restart the service"));
+        }
+        false
     }
 
     /// What takes effect when the service is restarted stays as it is until then.

@@ -19,12 +19,14 @@ use crate::{
 /// How often alerts are judged.
 const JUDGE_EVERY: Duration = Duration::from_secs(2);
 /// How often it is looked who holds what.
-const ROUND_EVERY: Duration = Duration::from_secs(60);
+const ROUND_EVERY: Duration = Duration::from_mins(1);
+/// And how soon again when something was lost.
+const ROUND_AFTER: Duration = Duration::from_secs(10);
 
 /// When what is due.
 pub(super) struct Due {
     judge: Instant,
-    round: Instant,
+    rounds: Rounds,
     /// What was saved of the alerts.
     saved: Saved,
 }
@@ -32,7 +34,30 @@ pub(super) struct Due {
 impl Due {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { judge: now, round: now + ROUND_EVERY, saved: Saved::default() }
+        Self { judge: now, rounds: Rounds::after(now), saved: Saved::default() }
+    }
+}
+
+/// When rounds over all descriptors are due.
+struct Rounds {
+    next: Instant,
+    /// Not before then, whatever was lost.
+    earliest: Instant,
+    /// Something was lost since the last one.
+    is_lossy: bool,
+}
+
+impl Rounds {
+    /// After one that was made now.
+    fn after(now: Instant) -> Self {
+        Self { next: now + ROUND_EVERY, earliest: now + ROUND_AFTER, is_lossy: false }
+    }
+
+    /// Is one due? If so, it is to be made now; true if because of a loss.
+    fn due(&mut self, now: Instant, has_lost: bool) -> Option<bool> {
+        self.is_lossy |= has_lost;
+        let is_due = now >= self.next || self.is_lossy && now >= self.earliest;
+        is_due.then(|| std::mem::replace(self, Self::after(now)).is_lossy)
     }
 }
 
@@ -40,9 +65,9 @@ impl Service {
     /// What is to be done every second.
     pub(super) async fn look(&mut self, now: Instant) -> Result<(), Failure> {
         self.tracer.look()?;
-        if now >= self.upkeep.round {
-            self.upkeep.round = now + ROUND_EVERY;
-            self.round().await?;
+        let has_lost = std::mem::take(&mut self.tracer.audience.has_lost);
+        if let Some(is_lossy) = self.upkeep.rounds.due(now, has_lost) {
+            self.round(is_lossy).await?;
         }
         self.tracer.audience.progress = self.frame();
         self.store();
@@ -60,11 +85,12 @@ impl Service {
         Ok(())
     }
 
-    /// Looks who holds what, if something has been open for long.
-    async fn round(&mut self) -> Result<(), Failure> {
+    /// Looks who holds what, if something has been open for long. After a loss, too: lost releases are made up for at once,
+    /// but connections whose beginning was lost are found by this alone.
+    async fn round(&mut self, is_lossy: bool) -> Result<(), Failure> {
         let session = &self.tracer.session;
         let (now, leak_age) = (clock::now(), session.settings().leak_age);
-        if session.open().any(|(_, connection)| connection.age(now) >= leak_age) {
+        if is_lossy || session.open().any(|(_, connection)| connection.age(now) >= leak_age) {
             self.tracer.last_look().await?;
         }
         Ok(())
@@ -124,5 +150,34 @@ impl Service {
 
     pub(super) fn alerts_path(&self) -> PathBuf {
         self.config.store.directory.join("alerts.json")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_brings_a_round_forward_but_not_at_will() {
+        let start = Instant::now();
+        let mut rounds = Rounds::after(start);
+        // Seconds, was something lost, and is a round due.
+        for (seconds, has_lost, expected) in [
+            (1, false, None),
+            (2, true, None),
+            (3, false, None),
+            (10, false, Some(true)),
+            (11, true, None),
+            (12, true, None),
+            (20, true, Some(true)),
+            (79, false, None),
+            (80, false, Some(false)),
+            (139, true, Some(true)),
+            (140, false, None),
+            (199, false, Some(false)),
+        ] {
+            let due = rounds.due(start + Duration::from_secs(seconds), has_lost);
+            assert_eq!(due, expected, "after {seconds} s");
+        }
     }
 }
