@@ -279,6 +279,12 @@ impl FindingReport {
 }
 
 impl FindingReport {
+    /// Was it so, and is not any more? What a program suffered stays found for good.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.hardship.as_ref().is_some_and(|hardship| !hardship.goes_on)
+    }
+
     /// Is this stack one of those that most of its connections come from?
     #[must_use]
     pub fn mentions(&self, stack: u32) -> bool {

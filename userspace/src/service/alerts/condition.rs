@@ -46,6 +46,8 @@ pub struct FindingFacts {
     pub summary: String,
     /// Why it may be wrong, a sentence each.
     pub uncertain: Vec<String>,
+    /// It was so, and is not any more.
+    pub is_over: bool,
 }
 
 /// Something that holds.
@@ -74,8 +76,8 @@ pub fn conditions(settings: &AlertSettings, facts: &Facts) -> Vec<Condition> {
             .flatten()
             .for_each(|it| add(&mut all, it));
     }
-    let wanted = facts.findings.iter().filter(|finding| settings.findings.contains(&finding.verdict));
-    for finding in wanted {
+    let holds = facts.findings.iter().filter(|finding| !finding.is_over);
+    for finding in holds.filter(|finding| settings.findings.contains(&finding.verdict)) {
         let limit = facts.sockets.iter().find(|socket| socket.path == finding.socket).and_then(|it| it.limit);
         add(&mut all, self::finding(finding, limit));
     }

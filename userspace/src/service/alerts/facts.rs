@@ -21,6 +21,7 @@ impl Facts {
             count: finding.count,
             summary: finding.sentence(snapshot.leak_age_ns),
             uncertain: finding.uncertain.clone(),
+            is_over: finding.is_over(),
         });
         Self { sockets: sockets.collect(), findings: findings.collect(), degraded: trouble.to_vec() }
     }

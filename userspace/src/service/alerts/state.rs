@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use super::{
     condition::Condition,
     engine::{Alerts, Entry, Moment, Phase},
-    notification::{Kind, Notification},
+    notification::{Key, Kind, Notification},
     sinks::Sinks,
 };
 use crate::{clock::nanoseconds, service::health};
@@ -86,6 +86,17 @@ impl Saved {
         Self { version: VERSION, firing: firing.collect(), undelivered: sinks.undelivered() }
     }
 
+    /// Is there as little to write as if both were the same? What alerts say changes from second to second, and is said anew
+    /// after a restart.
+    #[must_use]
+    pub fn is_as_good_as(&self, other: &Self) -> bool {
+        self.told().eq(other.told()) && self.undelivered == other.undelivered
+    }
+
+    fn told(&self) -> impl Iterator<Item = (&Key, &str)> {
+        self.firing.iter().map(|it| (&it.condition.key, it.since.as_str()))
+    }
+
     /// Reads what was written; nothing if nothing was.
     ///
     /// # Errors
@@ -136,8 +147,8 @@ impl Alerts {
     /// Takes up what was told before a restart. It is not told again while it holds, and is over when it has not held for
     /// the quiet period.
     ///
-    /// Verdicts and forecasts rest on what was observed, which begins anew with the service: that they are not there at
-    /// first says nothing. They are not over before `settle` has passed, which should be the time that a leak needs to be
+    /// Verdicts and forecasts rest on what was observed, which begins anew where a new recording does: that they are not
+    /// there at first says nothing then. They are not over before `settle` has passed, which should be the time that a leak needs to be
     /// found again, some leak ages. Nor is it known when something was lost before: it counts as just now. With
     /// a `settle` of zero nothing begins anew.
     pub fn restore(&mut self, saved: &Saved, now: &Moment, settle: Duration) {

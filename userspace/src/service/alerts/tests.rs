@@ -9,6 +9,8 @@ use crate::{
     verdict::Verdict,
 };
 
+mod saved;
+
 const SECOND: u64 = 1_000_000_000;
 
 /// Thirty seconds of quiet.
@@ -50,6 +52,7 @@ fn found(verdict: Verdict, count: u64) -> FindingFacts {
         count,
         summary: format!("{verdict} of {count}"),
         uncertain: vec!["perhaps".to_owned()],
+        is_over: false,
     }
 }
 
@@ -137,6 +140,21 @@ fn findings_count_that_are_asked_for() {
     assert_eq!(all[2].summary, "the tracing is incomplete: 12 events were lost; accepts are not seen");
     let none = AlertSettings { findings: Vec::new(), degraded: false, ..settings() };
     assert!(conditions(&none, &facts).is_empty());
+}
+
+/// A report tells for good that a program was starved; the alert is over when the hardship is.
+#[test]
+fn what_is_over_holds_no_more() {
+    let settings = AlertSettings { findings: Verdict::ALL.to_vec(), ..settings() };
+    let mut alerts = Alerts::new(&settings, "host".to_owned());
+    let mut told = Vec::new();
+    for (seconds, is_over) in [(0, false), (30, false), (40, true), (70, true), (80, false), (110, false)] {
+        let starved = FindingFacts { is_over, ..found(Verdict::Starved, 3) };
+        let facts = Facts { findings: vec![starved], ..Facts::default() };
+        let news = alerts.update(&at(seconds), &conditions(&settings, &facts));
+        told.extend(news.into_iter().map(|it| (seconds, it.status)));
+    }
+    assert_eq!(told, [(30, Status::Firing), (70, Status::Resolved), (110, Status::Firing)]);
 }
 
 /// Updates at moments with what holds then, and what is told at which.
@@ -271,91 +289,6 @@ fn a_notification_says_what_it_is_about() {
         (&*firing.since, "2026-09-21T14:14:20.000Z")
     );
     assert_eq!(alerts.firing(), 0);
-}
-
-/// What is written, read again and taken up.
-fn restarted(alerts: &Alerts, seconds: u64, settle: u64) -> Alerts {
-    let (sinks, _) = Sinks::open(&[]).expect("there are none");
-    let directory = tempfile::tempdir().expect("a directory can be created");
-    let path = directory.path().join("alerts.json");
-    Saved::of(alerts, &sinks).write(&path).expect("it is written");
-    let saved = Saved::read(&path).expect("it is readable");
-    assert_eq!(saved, Saved::of(alerts, &sinks));
-    let mut alerts = Alerts::new(&settings(), "host".to_owned());
-    alerts.restore(&saved, &at(seconds), Duration::from_secs(settle));
-    alerts
-}
-
-#[test]
-fn a_restart_neither_repeats_nor_forgets() {
-    let leak = finding("/s", "x", Verdict::ClientLeak, 3);
-    let full = conditions(
-        &settings(),
-        &Facts { sockets: vec![socket("/s", 9, Some(10), None)], ..Facts::default() },
-    );
-    let both: Vec<_> = [leak.clone()].into_iter().chain(full).collect();
-    let mut alerts = Alerts::new(&settings(), "host".to_owned());
-    assert!(alerts.update(&at(0), &both).is_empty());
-    assert_eq!(alerts.update(&at(30), &both).len(), 2);
-
-    // Still there: nothing is told. Over, as usual: it is.
-    let mut same = restarted(&alerts, 1000, 0);
-    assert!(same.update(&at(1000), &both).is_empty() && same.update(&at(1100), &both).is_empty());
-    assert!(same.update(&at(1200), &[]).is_empty());
-    let over = same.update(&at(1230), &[]);
-    assert_eq!(over.iter().map(|it| it.status).collect::<Vec<_>>(), [Status::Resolved; 2]);
-    assert_eq!(over[0].since, at(0).rfc3339(), "it is known since when");
-
-    // A leak is not over because it has not been found yet; slots are seen at once.
-    let mut settling = restarted(&alerts, 1000, 240);
-    assert!(settling.update(&at(1000), &[]).is_empty());
-    let kinds = |news: Vec<Notification>| news.into_iter().map(|it| it.key.kind).collect::<Vec<_>>();
-    assert_eq!(kinds(settling.update(&at(1030), &[])), [Kind::Slots]);
-    assert!(settling.update(&at(1239), &[]).is_empty());
-    assert_eq!(kinds(settling.update(&at(1240), &[])), [Kind::Finding]);
-
-    // When something was lost before is not known.
-    let blind = conditions(&settings(), &Facts { degraded: vec!["lost".to_owned()], ..Facts::default() });
-    let mut blinded = Alerts::new(&settings(), "host".to_owned());
-    assert!(blinded.update(&at(0), &blind).is_empty());
-    assert_eq!(blinded.update(&at(30), &blind).len(), 1);
-    let mut blinded = restarted(&blinded, 1000, 1);
-    assert!(blinded.update(&at(1000), &[]).is_empty() && blinded.update(&at(1599), &[]).is_empty());
-    assert_eq!(kinds(blinded.update(&at(1600), &[])), [Kind::Degraded]);
-
-    // Once it was found, it is over as usual.
-    let mut again = restarted(&alerts, 1000, 240);
-    assert!(again.update(&at(1010), &both).is_empty() && again.update(&at(1020), &both[1..]).is_empty());
-    assert_eq!(kinds(again.update(&at(1050), &both[1..])), [Kind::Finding]);
-
-    // What only waited has to hold for the whole time again.
-    let mut young = Alerts::new(&settings(), "host".to_owned());
-    assert!(young.update(&at(0), &both).is_empty());
-    let mut young = restarted(&young, 29, 0);
-    assert!(young.update(&at(40), &both).is_empty());
-    assert_eq!(young.update(&at(70), &both).len(), 2);
-}
-
-#[test]
-fn state_that_is_not_understood_is_named() {
-    let directory = tempfile::tempdir().expect("a directory can be created");
-    let path = directory.path().join("alerts.json");
-    assert_eq!(Saved::read(&path).expect("there is nothing"), Saved::default());
-    let verdict = r#"{"version":1,"undelivered":[],"firing":[{"kind":"finding","socket":null,"program":null,
-        "verdict":"nonsense","summary":"","uncertain":[],"value":null,"limit":null,"since":""}]}"#;
-    for (text, expected) in [
-        ("", "cannot be understood"),
-        ("{\"version\":1}", "cannot be understood"),
-        (verdict, "\\\"nonsense\\\" is no verdict"),
-        ("{\"version\":2,\"other\":1}", "of a newer sockleak (form 2); update sockleak"),
-    ] {
-        std::fs::write(&path, text).expect("it is written");
-        let said = Saved::read(&path).expect_err(text).to_string();
-        assert!(said.contains("alerts.json") && said.contains(&expected.replace("\\\"", "\"")), "{said}");
-    }
-    let said =
-        Saved::default().write(&directory.path().join("none/x")).expect_err("there is no folder").to_string();
-    assert!(said.contains("none/x cannot be read or written"), "{said}");
 }
 
 #[test]

@@ -150,7 +150,8 @@ fn least(a: Option<u64>, b: Option<u64>) -> Option<u64> {
 /// Whoever is accused is named, whether the program is among the busiest or not.
 fn findings(snapshot: &Snapshot, names: &mut Names) -> BTreeMap<(String, String, &'static str), u64> {
     let mut all = BTreeMap::new();
-    let unhealthy = snapshot.findings.iter().filter(|finding| finding.verdict != Verdict::Healthy);
+    let holds = snapshot.findings.iter().filter(|finding| !finding.is_over());
+    let unhealthy = holds.filter(|finding| finding.verdict != Verdict::Healthy);
     for (nth, finding) in unhealthy.enumerate() {
         let program = if nth < MOST_FINDINGS { &finding.program } else { OTHER };
         let key = (names.socket(&finding.path).to_owned(), program.to_owned(), finding.verdict.name());

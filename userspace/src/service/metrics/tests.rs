@@ -14,7 +14,10 @@ use crate::{
         plan::{Hook, Kind},
         status::{HookStatus, Outcome},
     },
-    report::{Loss, findings::FindingReport},
+    report::{
+        Loss,
+        findings::{FindingReport, HardshipReport},
+    },
     service::snapshot::{LIFETIME_BOUNDS, ProgramSnapshot, SocketSnapshot},
     verdict::{Endings, Verdict},
 };
@@ -183,6 +186,26 @@ fn every_figure_has_its_series() {
     }
     assert_eq!(parsed.get("sockleak_findings", &[s, a, "verdict=healthy"]), None);
     assert_eq!(parsed.types.len(), 29, "a family is missing above: {:?}", parsed.types.keys());
+}
+
+/// A report tells for good that a program was starved; the series is there while it is.
+#[test]
+fn a_hardship_that_is_over_is_not_counted() {
+    let starved = |program: &str, goes_on| {
+        let hardship = HardshipReport {
+            refused: 4,
+            abandoned: 0,
+            waiting: 0,
+            goes_on,
+            holders: Vec::new(),
+            held_by_server: 0,
+        };
+        FindingReport { hardship: Some(hardship), ..finding("/s", program, Verdict::Starved) }
+    };
+    let findings = vec![starved("/bin/a", true), starved("/bin/b", false)];
+    let parsed = encode(&snapshot(vec![socket("/s", Vec::new())], findings));
+    let count = |program| parsed.get("sockleak_findings", &["socket=/s", program, "verdict=starved"]);
+    assert_eq!((count("program=/bin/a"), count("program=/bin/b")), (Some(4.0), None));
 }
 
 #[test]

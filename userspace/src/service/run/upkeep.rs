@@ -29,12 +29,14 @@ pub(super) struct Due {
     rounds: Rounds,
     /// What was saved of the alerts.
     saved: Saved,
+    /// That they could not be saved was told.
+    is_told: bool,
 }
 
 impl Due {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { judge: now, rounds: Rounds::after(now), saved: Saved::default() }
+        Self { judge: now, rounds: Rounds::after(now), saved: Saved::default(), is_told: false }
     }
 }
 
@@ -133,19 +135,27 @@ impl Service {
         for notification in self.alerts.update(&Moment::now(), &conditions) {
             self.sinks.send(&notification);
         }
-        self.save_alerts();
+        let saved = Saved::of(&self.alerts, &self.sinks);
+        if !saved.is_as_good_as(&self.upkeep.saved) {
+            self.save(saved);
+        }
     }
 
     /// Keeps what was told and what waits, for the next service.
     pub(super) fn save_alerts(&mut self) {
-        let saved = Saved::of(&self.alerts, &self.sinks);
-        if saved == self.upkeep.saved {
-            return;
+        self.save(Saved::of(&self.alerts, &self.sinks));
+    }
+
+    fn save(&mut self, saved: Saved) {
+        match saved.write(&self.alerts_path()) {
+            Ok(()) => (self.upkeep.saved, self.upkeep.is_told) = (saved, false),
+            // It is tried again with the next look.
+            Err(_) if self.upkeep.is_told => {}
+            Err(error) => {
+                say(error);
+                self.upkeep.is_told = true;
+            }
         }
-        if let Err(error) = saved.write(&self.alerts_path()) {
-            say(error);
-        }
-        self.upkeep.saved = saved;
     }
 
     pub(super) fn alerts_path(&self) -> PathBuf {
