@@ -24,6 +24,7 @@ pub(crate) fn facts(socket: &SocketSnapshot, is_nameless: bool) -> SocketFacts {
         closed: sum(|it| it.closed),
         failed: sum(|it| it.failed.values().sum()),
         programs: socket.programs.iter().map(|program| program_facts(program, is_nameless)).collect(),
+        is_left_out: false,
     }
 }
 

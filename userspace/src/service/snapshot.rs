@@ -127,6 +127,17 @@ pub struct Surroundings<'a> {
 }
 
 impl Snapshot {
+    /// Is it a name on which nobody listened, and to which attempts failed? Where a target stands for any number of names,
+    /// whoever likes can make as many such: they must not take the place of what is watched.
+    #[must_use]
+    pub fn is_only_tried(&self, socket: &SocketSnapshot) -> bool {
+        let is_open = |target: &String| {
+            !target.starts_with(['/', '@'])
+                || target.starts_with('/') && target.contains(['*', '?', '[', '{'])
+        };
+        socket.was_only_tried() && self.targets.iter().any(is_open) && !self.targets.contains(&socket.path)
+    }
+
     /// Takes it.
     #[must_use]
     pub fn new(session: &Session, frame: &Frame, around: &Surroundings<'_>) -> Self {
@@ -207,6 +218,12 @@ pub(crate) fn sockets(session: &Session, now: u64, findings: &[FindingReport]) -
 }
 
 impl SocketSnapshot {
+    fn was_only_tried(&self) -> bool {
+        let connected = |it: &ProgramSnapshot| it.opened + it.before_trace > 0;
+        let was_tried = !self.programs.is_empty() && !self.programs.iter().any(connected);
+        was_tried && self.backlog.is_none() && self.states.is_empty()
+    }
+
     fn add_lifetimes(&mut self, lifetimes: &Lifetimes) {
         for (duration, count) in lifetimes.iter() {
             let seconds = duration as f64 / 1e9;

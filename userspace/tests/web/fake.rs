@@ -146,6 +146,7 @@ fn facts(socket: &SocketSnapshot) -> SocketFacts {
         closed: sum(|it| it.closed),
         failed: sum(|it| it.failed.values().sum()),
         programs: socket.programs.iter().map(program).collect(),
+        is_left_out: false,
     }
 }
 

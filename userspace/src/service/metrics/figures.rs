@@ -77,6 +77,7 @@ impl Figures {
             losses,
             hooks,
             sockets,
+            // Its sockets have been named.
             findings: findings(snapshot, names),
             own,
         }
@@ -86,7 +87,10 @@ impl Figures {
 fn sockets(snapshot: &Snapshot, names: &mut Names) -> BTreeMap<String, SocketFigures> {
     let mut together: BTreeMap<&str, Vec<&SocketSnapshot>> = BTreeMap::new();
     for socket in &snapshot.sockets {
-        together.entry(names.socket(&socket.path)).or_default().push(socket);
+        let is_only_tried = snapshot.is_only_tried(socket);
+        let path = &socket.path;
+        let name = if is_only_tried { names.known_socket(path) } else { names.socket(path) };
+        together.entry(name).or_default().push(socket);
     }
     together.into_iter().map(|(name, sockets)| (name.to_owned(), socket(name, &sockets, names))).collect()
 }
@@ -148,13 +152,13 @@ fn least(a: Option<u64>, b: Option<u64>) -> Option<u64> {
 }
 
 /// Whoever is accused is named, whether the program is among the busiest or not.
-fn findings(snapshot: &Snapshot, names: &mut Names) -> BTreeMap<(String, String, &'static str), u64> {
+fn findings(snapshot: &Snapshot, names: &Names) -> BTreeMap<(String, String, &'static str), u64> {
     let mut all = BTreeMap::new();
     let holds = snapshot.findings.iter().filter(|finding| !finding.is_over());
     let unhealthy = holds.filter(|finding| finding.verdict != Verdict::Healthy);
     for (nth, finding) in unhealthy.enumerate() {
         let program = if nth < MOST_FINDINGS { &finding.program } else { OTHER };
-        let key = (names.socket(&finding.path).to_owned(), program.to_owned(), finding.verdict.name());
+        let key = (names.known_socket(&finding.path).to_owned(), program.to_owned(), finding.verdict.name());
         *all.entry(key).or_default() += finding.count;
     }
     all

@@ -86,6 +86,11 @@ impl Names {
         path
     }
 
+    /// The same for one that shall not take the place of another.
+    pub(super) fn known_socket<'a>(&self, path: &'a str) -> &'a str {
+        if self.sockets.contains_key(path) { path } else { OTHER }
+    }
+
     /// Does a program of a socket have series of its own?
     pub(super) fn shows(&self, socket: &str, program: &str) -> bool {
         self.sockets.get(socket).is_some_and(|shown| shown.programs.contains_key(program))

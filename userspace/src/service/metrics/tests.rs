@@ -258,6 +258,41 @@ fn sockets_of_one_path_count_together() {
     assert_eq!(encode(&snapshot(one_without, Vec::new())).get("sockleak_slots_limit", &[s]), None);
 }
 
+/// Anybody can connect to as many names as he likes: they take no series from what is watched.
+#[test]
+fn sockets_that_nobody_listened_on_count_together() {
+    let tried = |path: &str| SocketSnapshot {
+        backlog: None,
+        states: BTreeMap::new(),
+        programs: vec![ProgramSnapshot { before_trace: 0, ..program("/bin/a", 0) }],
+        ..socket(path, Vec::new())
+    };
+    let mut sockets: Vec<_> = (0..1000).map(|nth| tried(&format!("/tmp/{nth}/a.sock"))).collect();
+    sockets.extend([socket("/s", Vec::new()), tried("/tmp/named.sock")]);
+    let mut snapshot = snapshot(sockets, vec![finding("/tmp/3/a.sock", "/bin/a", Verdict::Starved)]);
+    snapshot.targets.push("/tmp/named.sock".to_owned());
+    let mut metrics = Metrics::default();
+    let parsed = parse(&metrics.encode(&snapshot, &OWN));
+    let failed = |parsed: &Parsed, socket: &str| {
+        parsed.get("sockleak_failed_total", &[&format!("socket={socket}"), "program=/bin/a", "errno=EAGAIN"])
+    };
+    let other = ["socket=other", "program=other", "errno=EAGAIN"];
+    assert_eq!(parsed.get("sockleak_failed_total", &other), Some(9000.0));
+    assert_eq!(failed(&parsed, "/tmp/named.sock"), Some(9.0), "it was asked for by name");
+    assert_eq!(failed(&parsed, "/tmp/3/a.sock"), None);
+    let starved = ["socket=other", "program=/bin/a", "verdict=starved"];
+    assert_eq!(parsed.get("sockleak_findings", &starved), Some(4.0));
+    // Somebody listens.
+    snapshot.sockets[3].backlog = Some(10);
+    let parsed = parse(&metrics.encode(&snapshot, &OWN));
+    assert_eq!(failed(&parsed, "/tmp/3/a.sock"), Some(9.0));
+    assert_eq!(parsed.get("sockleak_failed_total", &other), Some(9000.0), "no counter falls");
+    // Every name is one that was asked for.
+    snapshot.targets.retain(|target| target.starts_with('/'));
+    let parsed = parse(&metrics.encode(&snapshot, &OWN));
+    assert_eq!(failed(&parsed, "/tmp/4/a.sock"), Some(9.0));
+}
+
 /// A program may call itself anything: it stays one label.
 #[test]
 fn names_cannot_forge_series() {

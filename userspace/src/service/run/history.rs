@@ -15,7 +15,7 @@ use crate::{
         snapshot::Snapshot,
         store::{
             StoreError,
-            history::{History, Rollup},
+            history::{History, Rollup, SocketFacts},
         },
     },
 };
@@ -109,7 +109,10 @@ impl Minutes {
     }
 
     fn gather(&mut self, now: Instant, snapshot: &Snapshot) -> Result<(), StoreError> {
-        let facts = snapshot.sockets.iter().map(|socket| minutes::facts(socket, self.is_nameless));
+        let facts = snapshot.sockets.iter().map(|socket| SocketFacts {
+            is_left_out: snapshot.is_only_tried(socket),
+            ..minutes::facts(socket, self.is_nameless)
+        });
         let minute = self.rollup.observe(snapshot.at_ms, &facts.collect::<Vec<_>>());
         let Some(history) = &mut self.history else { return Ok(()) };
         let mut is_full = false;

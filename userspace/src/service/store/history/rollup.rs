@@ -33,6 +33,8 @@ pub struct SocketFacts {
     pub failed: u64,
     /// Its programs.
     pub programs: Vec<ProgramFacts>,
+    /// No minute is kept of it now.
+    pub is_left_out: bool,
 }
 
 /// What a program is like on a socket at a moment.
@@ -126,9 +128,11 @@ impl Rollup {
         self.at = Some(at);
         let mut totals = HashMap::new();
         for socket in facts {
-            let before = self.totals.as_ref().map(|totals| totals.get(&socket.socket));
-            let gathered = self.gathered.entry(socket.socket.clone()).or_default();
-            gathered.add(socket, before);
+            if !socket.is_left_out {
+                let before = self.totals.as_ref().map(|totals| totals.get(&socket.socket));
+                let gathered = self.gathered.entry(socket.socket.clone()).or_default();
+                gathered.add(socket, before);
+            }
             totals.insert(socket.socket.clone(), Totals::of(socket));
         }
         self.totals = Some(totals);
@@ -287,6 +291,17 @@ mod tests {
         let minute = rollup.take().expect("there was a look");
         assert_eq!((minute.sockets[0].opened, minute.sockets[0].programs[0].opened), (5, 5));
         assert_eq!(rollup.take(), None);
+    }
+
+    /// What happened while it was left out does not count once it is not.
+    #[test]
+    fn no_minute_is_kept_of_what_is_left_out() {
+        let mut rollup = Rollup::default();
+        let left_out = |opened| SocketFacts { is_left_out: true, ..facts(0, opened) };
+        assert_eq!(rollup.observe(START, &[left_out(3)]), None);
+        assert_eq!(rollup.observe(START + 60_000, &[left_out(5)]), None);
+        assert_eq!(rollup.observe(START + 61_000, &[facts(1, 6)]), None);
+        assert_eq!(rollup.take().map(|minute| minute.sockets[0].opened), Some(1));
     }
 
     #[test]
