@@ -60,7 +60,7 @@ pub(super) fn traces(bench: &Bench<'_>) -> anyhow::Result<()> {
     terminal.wait_for(&["1 of 7"])?;
     terminal.press(b"\t")?;
     terminal.press(b"\t")?;
-    terminal.wait_for(&["What happens from now on"])?;
+    terminal.wait_for(&["from now on is shown here"])?;
     held.pop();
     terminal.wait_for(&["client end: close", "server end: close"])?;
 
