@@ -37,14 +37,15 @@ pub(crate) struct Args {
     seconds: u32,
 }
 
-/// A view, the keys that lead there from the one before, and what is on it.
+/// A view, the keys that lead there from the one before, and a word that is on it. The last key has everything drawn anew: what is
+/// there already is not drawn, nor are blanks.
 const VIEWS: [(&str, &[u8], &str); 5] = [
-    ("sockets", b"", "FULL IN"),
-    ("connections", b"\t\t", "CLIENT END"),
-    ("the last of them", b"G", " of "),
-    ("events", b"\t\t", "EVENT"),
+    ("sockets", b"\x0c", "SOCKET"),
+    ("connections", b"\t\t\x0c", "CLIENT"),
+    ("the last of them", b"G\x0c", "CLIENT"),
+    ("events", b"\t\t\x0c", "EVENT"),
     // Once they have been looked at, they go on coming.
-    ("among events", b"\t\t\t", "CLIENT END"),
+    ("among events", b"\t\t\t\x0c", "CLIENT"),
 ];
 
 /// Measures and prints.
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = Command::new(&programs.sockleak);
     command.args(["top", "--service", address.trim()]);
     let mut screen = Screen::start(&mut command)?;
-    screen.wait_for("FULL IN")?;
+    screen.wait_for("client-leak")?;
     let first = begun.elapsed();
     let mut out = format!(
         "{open} connections are open, {rate} events a second, {} x {}\n\nfirst picture after {:.0} ms\n\n",
