@@ -121,9 +121,17 @@ async fn what_cannot_be_asked_is_said() {
     let wrong = both.file("wrong");
     write_token(Path::new(&wrong), "wrong");
     for (arguments, status, words) in [
-        (&["--service", "http://127.0.0.1:1"][..], 1, &["http://127.0.0.1:1: Connection refused"][..]),
+        (
+            &["--service", "http://127.0.0.1:1"][..],
+            1,
+            &["sockleak: http://127.0.0.1:1: Connection refused"][..],
+        ),
         (&["--service", "unix:/missing.sock"], 1, &["unix:/missing.sock: No such file"]),
-        (&["--service", &service, "--token-file", &wrong], 1, &["that token is not valid", "401"]),
+        (
+            &["--service", &service, "--token-file", &wrong],
+            1,
+            &[": that token is not valid", &service, "401"],
+        ),
         (&["--service", &service, "--token-file", "/missing"], 2, &["/missing"]),
         (&["--service", "127.0.0.1"], 2, &["http://127.0.0.1:9436"]),
         (&["--service", &service, "--by", "unit"], 2, &["--by"]),

@@ -56,5 +56,10 @@ fn ask(server: &Server, arguments: &cli::Report, filter: ReportFilter) -> Result
     let runtime = runtime.context("the runtime cannot be started")?;
     let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, service.report(filter)).await });
     let answer = answer.map_err(|_| anyhow!("{server} does not answer within {} s", PATIENCE.as_secs()))?;
-    Ok(answer.map_err(|sentence| anyhow!("{server}: {sentence}"))?)
+    Ok(answer.map_err(|sentence| anyhow!(named(&server.to_string(), sentence)))?)
+}
+
+/// Who said it, unless that is said already.
+fn named(server: &str, sentence: String) -> String {
+    if sentence.starts_with(server) { sentence } else { format!("{server}: {sentence}") }
 }
