@@ -4,7 +4,7 @@ mod asked;
 
 use std::{
     collections::BTreeSet,
-    io::Write,
+    io::{self, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
@@ -51,22 +51,32 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
         Some(directory) => replay_store(directory, arguments)?,
     };
     let sections: Vec<Section> = replayed.iter().map(|it| it.section(&arguments.view, format)).collect();
-    let width = terminal_width().filter(|_| arguments.output.is_none()).unwrap_or(text::WIDTH);
     let table = arguments.table.unwrap_or_default();
-    let write = |out: &mut dyn Write| document::write(&sections, format, table, width, out);
-    match &arguments.output {
-        Some(path) => Destination::open(Some(path), &files)?.put(write)?,
-        None => {
-            let mut out = Output::default();
-            write(&mut out.sink()).map_err(Failure::Output)?;
-            out.flush()?;
-        }
-    }
+    put(arguments, &files, |out| document::write(&sections, format, table, width(arguments), out))?;
     let outcome = sections.iter().try_for_each(|section| fail_on(&section.report, &arguments.fail_on));
     drop(sections);
     // The process ends: what is freed one by one, in millions of pieces, would take as long as a tenth of the replay.
     std::mem::forget(replayed);
     outcome
+}
+
+/// Columns of text.
+fn width(arguments: &cli::Report) -> usize {
+    terminal_width().filter(|_| arguments.output.is_none()).unwrap_or(text::WIDTH)
+}
+
+/// Has the document written where the user wants it; `sources` are what was read.
+fn put(
+    arguments: &cli::Report,
+    sources: &[PathBuf],
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    if let Some(path) = &arguments.output {
+        return Destination::open(Some(path), sources)?.put(write);
+    }
+    let mut out = Output::default();
+    write(&mut out.sink()).map_err(Failure::Output)?;
+    out.flush()
 }
 
 /// What a trace led to.
@@ -157,15 +167,14 @@ pub(super) fn note_end(trace: &Trace, file: &Path, what: &str) {
 /// # Errors
 /// The verdicts that were found.
 pub(super) fn fail_on(report: &Report, verdicts: &[Verdict]) -> Result<(), Failure> {
-    let found: BTreeSet<Verdict> =
-        report.findings.iter().map(|it| it.verdict).filter(|it| verdicts.contains(it)).collect();
+    fail_on_any(report.findings.iter().map(|it| it.verdict), verdicts)
+}
+
+fn fail_on_any(given: impl Iterator<Item = Verdict>, verdicts: &[Verdict]) -> Result<(), Failure> {
+    let found: BTreeSet<Verdict> = given.filter(|it| verdicts.contains(it)).collect();
     if found.is_empty() {
         return Ok(());
     }
-    Err(fail(found))
-}
-
-fn fail(found: BTreeSet<Verdict>) -> Failure {
     let names: Vec<&str> = found.into_iter().rev().map(Verdict::name).collect();
-    Failure::Found(format!("found, as --fail-on asks: {}", names.join(", ")))
+    Err(Failure::Found(format!("found, as --fail-on asks: {}", names.join(", "))))
 }

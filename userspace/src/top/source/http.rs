@@ -95,17 +95,25 @@ impl Service {
     /// The report of now, as a document.
     ///
     /// # Errors
-    /// A sentence, if there is none.
+    /// A sentence that names the service, if there is none.
     pub async fn report(&self, filter: ReportFilter) -> Result<Answer, String> {
+        self.try_report(filter).await.map_err(|trouble| match trouble {
+            // It names it already.
+            Trouble::Unreachable(sentence) => sentence,
+            trouble => format!("{}: {trouble}", self.server),
+        })
+    }
+
+    async fn try_report(&self, filter: ReportFilter) -> Result<Answer, Trouble> {
         let expected = filter.format.content_type();
-        let answer = self.ask(Question::Report(filter)).await.map_err(|trouble| trouble.to_string())?;
+        let answer = self.ask(Question::Report(filter)).await?;
         if answer.status != 200 {
-            return Err(super::refused(&answer).to_string());
+            return Err(super::refused(&answer));
         }
-        if answer.content_type == expected {
-            return Ok(answer);
+        if answer.content_type != expected {
+            return Err(Trouble::Unreadable(format!("a report of the type {:?}", answer.content_type)));
         }
-        Err(Trouble::Unreadable(format!("a report of the type {:?}", answer.content_type)).to_string())
+        Ok(answer)
     }
 
     async fn get(&self, path: &str, accept: &'static str) -> Result<Response<Incoming>, Trouble> {
