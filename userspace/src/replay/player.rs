@@ -20,7 +20,6 @@ use crate::{
     report::{
         Frame, Report,
         document::{Format, Section},
-        json,
     },
     service::{
         link::{
@@ -28,6 +27,7 @@ use crate::{
             answer::{Health, HealthStatus, HookReport, Series},
             closed::Closed,
             connections::Page,
+            gathered::Gathered,
             question::{ConnectionFilter, SeriesRange},
             story::Story,
         },
@@ -99,8 +99,7 @@ pub struct Player {
     closed: Closed,
     metrics: Metrics,
     stage: Stage,
-    is_heard: bool,
-    told: Vec<Value>,
+    events: Gathered,
 }
 
 impl Player {
@@ -127,12 +126,14 @@ impl Player {
             limits: recorded_limits.chain(choices.limits.iter().cloned()).collect(),
             by: choices.by,
         };
+        let clock = Clock::booted_at(header.boot_time);
         let tape = Tape::start(read, choices.to.map(|_| to)).context("the recording cannot be read")?;
         Ok(Self {
             session: Session::new(Selection::recorded(header.targets), settings),
             tape,
             pace: Pace::new(choices.speed, from, to),
-            clock: Clock::booted_at(header.boot_time),
+            events: Gathered::new(clock.clone()),
+            clock,
             frame: Frame { now: header.started, ..progress },
             host: header.host,
             kernel: header.kernel,
@@ -142,8 +143,6 @@ impl Player {
             closed: Closed::default(),
             metrics: Metrics::default(),
             stage: Stage::Starting,
-            is_heard: false,
-            told: Vec::new(),
         })
     }
 
@@ -192,10 +191,8 @@ impl Player {
     }
 
     fn feed(&mut self, record: Record) {
-        if let Some(Notice::Seen(seen)) = self.session.feed(record)
-            && self.is_heard
-        {
-            self.told.push(json::event(&seen, &self.clock));
+        if let Some(Notice::Seen(seen)) = self.session.feed(record) {
+            self.events.see(&seen);
         }
         self.closed.note(&self.session);
     }
@@ -221,8 +218,7 @@ impl Player {
 
     /// Events that happened since this was asked last, if somebody wanted to hear of them. `is_heard`: somebody wants to from now on.
     pub fn told(&mut self, is_heard: bool) -> Vec<Value> {
-        self.is_heard = is_heard;
-        std::mem::take(&mut self.told)
+        self.events.take(is_heard)
     }
 
     /// The report of this moment.

@@ -12,7 +12,8 @@ use crate::attribution::by::By;
 
 /// What the history wants to know of a socket. With `is_nameless` its programs count together: a history outlives the settings
 /// by which their names are kept from others.
-pub(crate) fn facts(socket: &SocketSnapshot, is_nameless: bool) -> SocketFacts {
+#[must_use]
+pub fn facts(socket: &SocketSnapshot, is_nameless: bool) -> SocketFacts {
     let sum = |figure: fn(&ProgramSnapshot) -> u64| socket.programs.iter().map(figure).sum();
     SocketFacts {
         socket: socket.path.clone(),
@@ -38,7 +39,7 @@ fn program_facts(program: &ProgramSnapshot, is_nameless: bool) -> ProgramFacts {
 ///
 /// # Errors
 /// A sentence, if the history cannot be read.
-pub(crate) fn series(history: &History, range: &SeriesRange) -> Result<Series, String> {
+pub fn series(history: &History, range: &SeriesRange) -> Result<Series, String> {
     let &SeriesRange { ref socket, from_ms, to_ms, points } = range;
     let length = u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or(0) / 1000;
     let step = length / u64::from(points.clamp(1, MOST_POINTS));

@@ -5,7 +5,7 @@ pub mod config;
 pub mod health;
 pub mod link;
 pub mod metrics;
-pub(crate) mod minutes;
+pub mod minutes;
 pub mod model;
 pub mod otlp;
 mod post;

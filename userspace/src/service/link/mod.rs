@@ -11,6 +11,7 @@ mod asker;
 pub mod closed;
 pub mod connections;
 mod frame;
+pub mod gathered;
 mod present;
 pub mod question;
 pub mod story;

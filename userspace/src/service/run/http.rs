@@ -178,7 +178,7 @@ impl Service {
     /// Tells those who listen what has happened.
     pub(super) fn tell(&mut self) {
         let is_heard = self.web.as_ref().is_some_and(Web::wants_events);
-        let events = self.tracer.audience.take_events(is_heard);
+        let events = self.tracer.audience.events.take(is_heard);
         if let Some(web) = &mut self.web {
             events.iter().for_each(|event| web.event(event));
         }

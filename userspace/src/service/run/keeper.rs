@@ -1,16 +1,15 @@
 //! What the service does with what it is told: it stores it, and keeps what was closed last in memory.
 
-use std::mem;
-
-use serde_json::Value;
-
 use crate::{
     clock::{self, Clock},
     event::{Listener, Record},
     failure::Failure,
     probe::ring::Position,
-    report::{Loss, json},
-    service::{link::closed::Closed, store::Store},
+    report::Loss,
+    service::{
+        link::{closed::Closed, gathered::Gathered},
+        store::Store,
+    },
     session::{FoundConnection, Seen, Session},
     trace_file::Progress,
     tracer::Audience,
@@ -19,17 +18,14 @@ use crate::{
 /// Has everything stored.
 pub(super) struct Keeper {
     pub(super) store: Store,
-    clock: Clock,
     /// As it was in the last second: putting it together asks the kernel about each program.
     pub(super) progress: Progress,
     /// Up to where everything was handed over to be committed.
     flushed: Position,
     /// When so many bytes more were read, they are: the ring has no room for many times as much.
     most: u64,
-    /// Somebody listens to events.
-    is_heard: bool,
-    /// Those since they were taken last.
-    events: Vec<Value>,
+    /// Events for those who listen.
+    pub(super) events: Gathered,
     /// What was closed a short time ago.
     pub(super) closed: Closed,
     /// Something was lost since this was asked last.
@@ -41,12 +37,10 @@ impl Keeper {
     pub(super) fn new(store: Store, clock: Clock, ring_size: u32) -> Self {
         Self {
             store,
-            clock,
             progress: Progress::default(),
             flushed: Position::default(),
             most: u64::from(ring_size / 8),
-            is_heard: false,
-            events: Vec::new(),
+            events: Gathered::new(clock),
             closed: Closed::default(),
             has_lost: false,
         }
@@ -56,12 +50,6 @@ impl Keeper {
     pub(super) fn flush(&mut self, read: Position) {
         self.flushed = read;
         self.store.flush(Progress { now: clock::now(), ..self.progress.clone() }, read.0);
-    }
-
-    /// The events since this was asked last. Further ones are gathered only if somebody listens: nobody else would take them.
-    pub(super) fn take_events(&mut self, is_heard: bool) -> Vec<Value> {
-        self.is_heard = is_heard;
-        mem::take(&mut self.events)
     }
 }
 
@@ -81,9 +69,7 @@ impl Audience for Keeper {
     }
 
     fn seen(&mut self, seen: &Seen<'_>) {
-        if self.is_heard {
-            self.events.push(json::event(seen, &self.clock));
-        }
+        self.events.see(seen);
     }
 
     fn closed(&mut self, session: &Session) {
@@ -177,12 +163,12 @@ mod tests {
             other => panic!("{other:?}"),
         };
         see(&mut keeper, 1);
-        assert!(keeper.take_events(true).is_empty());
+        assert!(keeper.events.take(true).is_empty());
         see(&mut keeper, 2);
         see(&mut keeper, 3);
-        assert_eq!(keeper.take_events(false).len(), 2);
+        assert_eq!(keeper.events.take(false).len(), 2);
         see(&mut keeper, 4);
-        assert!(keeper.events.is_empty() && keeper.take_events(true).is_empty());
+        assert!(keeper.events.is_empty() && keeper.events.take(true).is_empty());
     }
 
     /// However little room there is.

@@ -2,7 +2,6 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use serde_json::Value;
 use tokio::{
     net::UnixStream,
     time::{Instant, MissedTickBehavior, interval},
@@ -19,7 +18,6 @@ use crate::{
     report::{
         Loss,
         document::{Format, Section},
-        json,
     },
     service::{
         link::{
@@ -27,6 +25,7 @@ use crate::{
             answer::{Health, HealthStatus, HookReport, Series},
             closed::Closed,
             connections::Page,
+            gathered::Gathered,
             question::{ConnectionFilter, SeriesRange},
             respond,
             story::Story,
@@ -116,8 +115,7 @@ impl Watch {
                 }
             }
             let audience = &mut self.tracer.audience;
-            audience.is_heard = link.wants_events();
-            for event in audience.events.drain(..) {
+            for event in audience.events.take(link.wants_events()) {
                 link.event(&event).map_err(anyhow::Error::from)?;
             }
         }
@@ -183,15 +181,13 @@ impl Answers for Watch {
 
 /// Keeps what is asked for: events for those who listen, and what was closed last.
 struct Listening {
-    clock: Clock,
-    is_heard: bool,
-    events: Vec<Value>,
+    events: Gathered,
     closed: Closed,
 }
 
 impl Listening {
     fn new(clock: Clock) -> Self {
-        Self { clock, is_heard: false, events: Vec::new(), closed: Closed::default() }
+        Self { events: Gathered::new(clock), closed: Closed::default() }
     }
 }
 
@@ -205,9 +201,7 @@ impl Audience for Listening {
     fn listener(&mut self, _: &Listener) {}
 
     fn seen(&mut self, seen: &Seen<'_>) {
-        if self.is_heard {
-            self.events.push(json::event(seen, &self.clock));
-        }
+        self.events.see(seen);
     }
 
     fn closed(&mut self, session: &Session) {
