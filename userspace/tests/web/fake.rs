@@ -26,8 +26,9 @@ use sockleak::{
             story::Story,
         },
         metrics::{Metrics, Own},
-        snapshot::{ProgramSnapshot, Snapshot, SocketSnapshot, Surroundings},
-        store::history::{History, Point, ProgramFacts, ProgramPoint, Rollup, SocketFacts},
+        minutes,
+        snapshot::{Snapshot, Surroundings},
+        store::history::{History, Point, ProgramPoint, Rollup},
     },
     session::{Notice, Session},
 };
@@ -122,31 +123,10 @@ impl Fake {
     fn look(&mut self, rollup: &mut Rollup, now: u64) {
         self.frame.now = now;
         let Snapshot { at_ms, sockets, .. } = self.snapshot();
-        let facts: Vec<_> = sockets.iter().map(facts).collect();
+        let facts: Vec<_> = sockets.iter().map(|socket| minutes::facts(socket, false)).collect();
         if let (Some(minute), Some((history, _))) = (rollup.observe(at_ms, &facts), &mut self.history) {
             history.add(&minute).unwrap();
         }
-    }
-}
-
-fn facts(socket: &SocketSnapshot) -> SocketFacts {
-    let sum = |figure: fn(&ProgramSnapshot) -> u64| socket.programs.iter().map(figure).sum();
-    let program = |it: &ProgramSnapshot| ProgramFacts {
-        program: it.program.clone(),
-        open: it.open_client.max(it.open_server),
-        opened: it.opened,
-    };
-    SocketFacts {
-        socket: socket.path.clone(),
-        slots: socket.slots,
-        limit: socket.limit.map(|limit| limit.slots),
-        queue: socket.queue.map(|queue| queue.length.into()),
-        open: socket.states.values().sum(),
-        opened: sum(|it| it.opened),
-        closed: sum(|it| it.closed),
-        failed: sum(|it| it.failed.values().sum()),
-        programs: socket.programs.iter().map(program).collect(),
-        is_left_out: false,
     }
 }
 
@@ -199,10 +179,7 @@ impl Answers for Fake {
             return Err("there is no history; set [store] directory".to_owned());
         }
         if let Some((history, _)) = &self.history {
-            let step = (range.to_ms - range.from_ms).unsigned_abs() / 1000 / u64::from(range.points);
-            let points = history.series(&range.socket, range.from_ms, range.to_ms, step).unwrap();
-            let programs = history.programs(&range.socket, range.from_ms, range.to_ms, step).unwrap();
-            return Ok(Series { points, programs });
+            return minutes::series(history, range);
         }
         let point = Point { at: range.from_ms, slots_limit: Some(10), slots_max: 3, ..Point::default() };
         let program =

@@ -79,19 +79,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         screen.press(keys)?;
         screen.wait_for(text)?;
         eprintln!("bench: {name} for {seconds} s");
-        let before = (spent(screen.child.id())?, spent(source.0.id())?, screen.drain());
+        let before = (spent(screen.child.0.id())?, spent(source.0.id())?, screen.drain());
         let began = Instant::now();
         thread::sleep(Duration::from_secs(seconds.into()));
         let drawn = screen.drain();
         let clock = began.elapsed().as_secs_f64();
-        let (top, its) = (spent(screen.child.id())? - before.0, spent(source.0.id())? - before.1);
+        let (top, its) = (spent(screen.child.0.id())? - before.0, spent(source.0.id())? - before.1);
         let _ = writeln!(
             out,
             "{name:18} {:10.1} {:11.1} {:13.0} {:10.1}",
             top * 1e3 / clock,
             its * 1e3 / clock,
             drawn as f64 / clock,
-            peak(screen.child.id())? as f64 / 1024.0
+            peak(screen.child.0.id())? as f64 / 1024.0
         );
     }
     let mut answers = screen.time_steps()?;
@@ -125,18 +125,10 @@ impl Drop for Ended {
 
 /// A terminal with top in it.
 struct Screen {
-    child: Child,
+    child: Ended,
     keys: File,
     read: mpsc::Receiver<Vec<u8>>,
     drawn: Vec<u8>,
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        // As above.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Screen {
@@ -156,7 +148,7 @@ impl Screen {
                 }
             }
         });
-        Ok(Self { child, keys, read, drawn: Vec::new() })
+        Ok(Self { child: Ended(child), keys, read, drawn: Vec::new() })
     }
 
     fn press(&mut self, keys: &[u8]) -> Result<()> {

@@ -4,21 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use aya::maps::loaded_maps;
 use aya::programs::loaded_programs;
 
 use super::http::{SERVICE, get_json};
 use super::{FOLDER, SOCKETS};
+use crate::cli::service;
 
 /// Its unit.
 pub(super) const UNIT: &str = "sockleak.service";
 /// Where its configuration belongs.
 const CONFIG: &str = "/etc/sockleak/config.toml";
-/// Emulated machines are slow: what has not come about by then never will.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// These hold no files, or none that a package brings.
 const NOT_FILES: [&str; 7] = ["/dev", "/out", "/proc", "/run", "/sys", "/tmp", "/var/log"];
 
@@ -74,18 +72,7 @@ pub(super) fn journal() -> String {
 
 /// Waits until something is so. While it fails, it is not.
 pub(super) fn wait_for(what: &str, is_so: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    loop {
-        let outcome = is_so();
-        if matches!(outcome, Ok(true)) {
-            return Ok(());
-        }
-        if begun.elapsed() > PATIENCE {
-            let outcome = outcome.and_then(|_| bail!("it did not come to that"));
-            return outcome.with_context(|| format!("waited in vain for {what}"));
-        }
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    service::wait_for(is_so).with_context(|| format!("waited in vain for {what}"))
 }
 
 /// Every file there is.
