@@ -28,13 +28,22 @@ pub(crate) static IGNORED: LruHashMap<u64, u8> = LruHashMap::with_max_entries(40
 #[map]
 pub(crate) static ENDS: HashMap<u64, End> = HashMap::with_max_entries(65_536, 0);
 
-/// Processes that userspace was told about. The oldest make room: telling twice is harmless.
+/// Processes that userspace was told about, each with a hash of what may change (`Task::state`), as it was told. The oldest make
+/// room: telling twice is harmless.
 #[map]
-pub(crate) static ANNOUNCED: LruHashMap<ProcessKey, u8> = LruHashMap::with_max_entries(16_384, 0);
+pub(crate) static ANNOUNCED: LruHashMap<ProcessKey, u64> = LruHashMap::with_max_entries(16_384, 0);
+
+/// An entry of [`ANNOUNCED`].
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Announced {
+    pub(crate) process: ProcessKey,
+    pub(crate) state: u64,
+}
 
 /// The process that was found among the described ones last, on each processor: a busy one is not looked up again.
 #[map]
-pub(crate) static LAST_ANNOUNCED: PerCpuArray<ProcessKey> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static LAST_ANNOUNCED: PerCpuArray<Announced> = PerCpuArray::with_max_entries(1, 0);
 
 /// What `unix_find_other` found for the connect that a thread is in, where the connect may fail. Entries of connects that
 /// succeeded stay until the thread connects again or others need the room, so this is no map that can be full.

@@ -55,6 +55,7 @@ offsets! {
     sock_family = "sock.__sk_common.skc_family",
     sock_net = "sock.__sk_common.skc_net.net",
     sock_type = "sock.sk_type",
+    sock_shutdown = "sock.sk_shutdown",
     sock_socket = "sock.sk_socket",
     sock_peer_pid = "sock.sk_peer_pid",
     sock_max_ack_backlog = "sock.sk_max_ack_backlog",

@@ -1,8 +1,10 @@
 //! Time since boot, as the kernel side gives it, and time of day.
 
-use std::time::Duration;
+use std::{fs, sync::LazyLock, time::Duration};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use crate::namespaces::OwnNamespaces;
 
 /// Turns nanoseconds since boot into time of day. Fixed at its creation, so that a step of the system's clock does not
 /// reorder what is shown.
@@ -60,12 +62,46 @@ impl Clock {
     }
 }
 
-/// Nanoseconds since boot, suspend included: the clock of the kernel side.
+/// Nanoseconds since boot, suspend included: the clock of the kernel side, and so the host's. In a time namespace of its own this
+/// process has another one; where the difference is not known ([`ahead`]), it is that one.
 #[must_use]
 pub fn now() -> u64 {
     let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME);
     // The clock exists since Linux 2.6.39.
-    time.map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+    let own = time.map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64);
+    to_host(own)
+}
+
+/// A moment of this process's time namespace as the host has it; both are nanoseconds since boot.
+#[must_use]
+pub fn to_host(own: u64) -> u64 {
+    own.saturating_add_signed(ahead().unwrap_or(0).saturating_neg())
+}
+
+/// By how much time since boot in this process's time namespace is ahead of the host's, in nanoseconds; None if that is not known.
+#[must_use]
+pub fn ahead() -> Option<i64> {
+    static AHEAD: LazyLock<Option<i64>> = LazyLock::new(|| {
+        // The file tells of the namespace that children get. It is our own, unless somebody left us between two.
+        let [own, next] =
+            ["time", "time_for_children"].map(|kind| fs::read_link(format!("/proc/self/ns/{kind}")).ok());
+        if !OwnNamespaces::inspect().time {
+            return Some(0);
+        }
+        let offsets = fs::read_to_string("/proc/self/timens_offsets").ok()?;
+        let [own, next] = [own?, next?]
+            .map(|link| link.to_string_lossy().split_once(':').map(|(_, number)| number.to_owned()));
+        (own == next).then(|| boot_offset(&offsets)).flatten()
+    });
+    *AHEAD
+}
+
+/// The offset of `CLOCK_BOOTTIME` in nanoseconds, from /proc/PID/timens_offsets: lines of clock, seconds and nanoseconds.
+fn boot_offset(offsets: &str) -> Option<i64> {
+    let line = offsets.lines().find_map(|line| line.trim_start().strip_prefix("boottime"))?;
+    let mut numbers = line.split_whitespace().map(str::parse::<i64>);
+    let (seconds, nanoseconds) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
 }
 
 /// A duration in nanoseconds: at most 584 years.
@@ -91,6 +127,22 @@ pub fn human(nanoseconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn offsets_of_a_time_namespace_are_read() {
+        for (text, expected) in [
+            ("monotonic           0         0\nboottime            0         0\n", Some(0)),
+            ("monotonic 5 0\nboottime 97200 250000000\n", Some(97_200_250_000_000)),
+            // Behind the host: the kernel keeps nanoseconds positive.
+            ("monotonic 0 0\nboottime -2 500000000\n", Some(-1_500_000_000)),
+            ("monotonic 0 0\n", None),
+            ("boottime 1\n", None),
+            ("boottime x 0\n", None),
+            ("boottime 9223372036854775807 0\n", None),
+        ] {
+            assert_eq!(boot_offset(text), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn durations_read_well() {

@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use crate::event::{
     Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue,
-    RawStack, Reason, Record, What,
+    RawStack, Reason, Record, What, as_program_saw,
 };
 
 /// `PF_EXITING`, include/linux/sched.h.
@@ -214,6 +214,7 @@ fn reason(raw: &abi::Release) -> Reason {
 
 fn attempt(raw: abi::Attempt) -> Result<(abi::Actor, What), DecodeError> {
     let errno = i32::try_from(raw.errno).map_err(|_| DecodeError::Value("error number"))?;
+    let errno = as_program_saw(errno);
     let len = (raw.address_len as usize).min(raw.address.len());
     let address = name(&raw.address[..len]);
     let listener = (raw.listener != 0).then_some(raw.listener);

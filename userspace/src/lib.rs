@@ -15,6 +15,7 @@ pub mod event;
 pub mod export;
 pub mod failure;
 pub mod lifecycle;
+pub mod namespaces;
 pub mod privilege;
 pub mod probe;
 pub mod proc;

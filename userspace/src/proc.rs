@@ -2,17 +2,33 @@
 
 use std::fs;
 
+use crate::{clock, namespaces::OwnNamespaces};
+
+/// Does /proc show every process of the host? In a pid namespace, too, it may have been mounted outside.
+#[must_use]
+pub fn shows_host() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    // Its process 1 is in the namespace that it shows; see `OwnNamespaces` for the number of the host's.
+    match fs::metadata("/proc/1/ns/pid") {
+        Ok(namespace) => namespace.ino() == 0xEFFF_FFFC,
+        Err(_) => OwnNamespaces::inspect().sees_every_process(),
+    }
+}
+
 /// Is it the process that started then (nanoseconds since boot)? /proc has its start in clock ticks.
 #[must_use]
 pub fn is_same(pid: u32, start: u64) -> bool {
     let Some((per_tick, ticks)) = per_tick().zip(stat_field(pid, START)) else { return false };
-    start.checked_div(per_tick) == Some(ticks)
+    // /proc has it as our own time namespace does.
+    let Some(ahead) = clock::ahead() else { return false };
+    start.saturating_add_signed(ahead).checked_div(per_tick) == Some(ticks)
 }
 
 /// When a process started, to a clock tick: nanoseconds since boot.
 #[must_use]
 pub fn start(pid: u32) -> Option<u64> {
-    stat_field(pid, START)?.checked_mul(per_tick()?)
+    stat_field(pid, START)?.checked_mul(per_tick()?).map(clock::to_host)
 }
 
 /// Nanoseconds of a clock tick.

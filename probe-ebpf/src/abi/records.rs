@@ -41,7 +41,7 @@ shared! {
         pub tid: u32,
         /// `task_struct.flags`.
         pub task_flags: u32,
-        /// User id, as the initial user namespace has it, for whoever connects; else [`NO_ID`](super::NO_ID), which saves a look-up.
+        /// User id, as the initial user namespace has it; [`NO_ID`](super::NO_ID) where it was not taken.
         pub uid: u32,
         /// Group id, likewise.
         pub gid: u32,
@@ -63,7 +63,7 @@ shared! {
 }
 
 shared! {
-    /// Describes a process; sent once, before the first record that names it.
+    /// Describes a process; sent before the first record that names it, and again when what it says has changed.
     pub struct Process {
         /// [`kind::PROCESS`](super::kind::PROCESS)
         pub header: Header,

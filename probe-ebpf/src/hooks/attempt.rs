@@ -18,7 +18,7 @@ use super::{NOT_FOLLOWED, config, listener_number, reserve_quietly};
 use crate::{
     emit,
     kernel::{
-        clear, peek, scalar,
+        HASH, clear, mix, peek, scalar,
         sock::{self, Sock},
         task::Task,
         zero,
@@ -104,7 +104,7 @@ pub(crate) fn lookup_kretprobe(ctx: RetProbeContext) -> u32 {
     let other: u64 = ctx.ret();
     if is_socket(other) {
         let sock = Sock(other);
-        if u32::from(sock.kind()) != SOCK_DGRAM && !has_room(sock.queue::<false>(), sock.state::<false>()) {
+        if u32::from(sock.kind()) != SOCK_DGRAM && !has_room::<false>(sock) {
             found(0, sock);
         }
     }
@@ -129,7 +129,7 @@ fn found_by_fexit(address: u64, socket_type: u32, other: u64) {
         return;
     }
     let other = Sock(other);
-    if !has_room(other.queue::<true>(), other.state::<true>()) {
+    if !has_room::<true>(other) {
         found(address, other);
     }
 }
@@ -137,12 +137,16 @@ fn found_by_fexit(address: u64, socket_type: u32, other: u64) {
 /// Will a connect to this socket succeed, as far as the socket goes? Then nothing needs to be remembered. Other connects
 /// may fill up the queue in the meantime, but hardly this many places of it.
 #[inline(always)]
-fn has_room(queue: Queue, state: u8) -> bool {
+fn has_room<const TYPED: bool>(listener: Sock) -> bool {
     const SLACK: u32 = 8;
     /// include/net/tcp_states.h
     const TCP_LISTEN: u8 = 10;
 
-    state == TCP_LISTEN && queue.length < queue.max && queue.max - queue.length > SLACK
+    let queue = listener.queue::<TYPED>();
+    listener.state::<TYPED>() == TCP_LISTEN
+        && queue.length < queue.max
+        && queue.max - queue.length > SLACK
+        && !listener.receives_no_more::<TYPED>()
 }
 
 /// Remembers a wanted socket that a connect found, in case that it fails.
@@ -173,17 +177,13 @@ const THIS_CONNECT: u64 = 1;
 /// for the look-up and the return of one connect.
 #[inline(always)]
 fn address_hash(address: u64) -> u64 {
-    /// From the FNV hash; any odd number with bits all over would do.
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-
     if address == 0 {
         return 0;
     }
     let words: [u64; 13] = peek(address + FAMILY_LEN);
-    let mut hash = 0xcbf2_9ce4_8422_2325;
+    let mut hash = HASH;
     for word in words {
-        hash = (hash ^ word).wrapping_mul(PRIME);
-        hash ^= hash >> 32;
+        hash = mix(hash, word);
     }
     hash & !THIS_CONNECT
 }
@@ -213,7 +213,7 @@ fn failed(address: u64, address_len: i32, result: i32, compare: bool) {
         return;
     }
     let task = Task::current();
-    let actor = task.opener();
+    let actor = task.actor();
     task.announce(hook::ATTEMPT, &actor);
     let Some(mut entry) = emit::reserve::<Attempt>(hook::ATTEMPT) else { return };
     let record = entry.as_mut_ptr();

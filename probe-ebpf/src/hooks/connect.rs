@@ -74,7 +74,7 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
         return;
     }
     let task = Task::current();
-    let actor = task.opener();
+    let actor = task.actor();
     task.announce(hook::CONNECT, &actor);
     let connection = next_number();
     if config.stacks != 0 {

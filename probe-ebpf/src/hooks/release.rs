@@ -35,10 +35,7 @@ pub(crate) fn release_kprobe(ctx: ProbeContext) -> u32 {
 #[inline(always)]
 fn released(sock: u64, embryo: i32) {
     // SAFETY: copied before the entry is removed, by the only task that releases this socket.
-    let Some(&End { connection, listener, side, owner, owner_exec_id, inode }) = (unsafe { ENDS.get(&sock) })
-    else {
-        return;
-    };
+    let Some(&End { connection, listener, side, inode, .. }) = (unsafe { ENDS.get(&sock) }) else { return };
     let _ = ENDS.remove(&sock);
     // What was entered at this address was released without a program, and this is another socket.
     if inode != 0 && inode != Sock(sock).inode_number::<false>() {
@@ -46,11 +43,9 @@ fn released(sock: u64, embryo: i32) {
     }
     let task = Task::current();
     let actor = task.actor();
-    // Most ends are released by whoever opened or accepted them, and that process was described then. The description
-    // may have found no room: userspace has other ways then.
-    if u64::from(actor.process.tgid) != owner || actor.process.exec_id != owner_exec_id {
-        task.announce(hook::RELEASE, &actor);
-    }
+    // Most ends are released by whoever opened or accepted them, and that process was described then; it may have another
+    // user, name or namespace by now.
+    task.announce(hook::RELEASE, &actor);
     let Some(mut entry) = emit::reserve::<Release>(hook::RELEASE) else { return };
     entry.write(Release {
         header: emit::header::<Release>(kind::RELEASE),

@@ -64,6 +64,17 @@ pub(crate) unsafe fn load<T: Plain>(pointer: u64, offset: u64) -> T {
     unsafe { core::ptr::read_volatile((pointer + offset) as *const T) }
 }
 
+/// Takes a word into a hash. Any odd number with bits all over would do for the FNV hash's prime.
+#[inline(always)]
+pub(crate) const fn mix(hash: u64, word: u64) -> u64 {
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let hash = (hash ^ word).wrapping_mul(PRIME);
+    hash ^ (hash >> 32)
+}
+
+/// What a hash begins with: FNV's.
+pub(crate) const HASH: u64 = 0xcbf2_9ce4_8422_2325;
+
 /// A pointer as a number that the verifier takes for nothing else, as an argument of a global function of BPF.
 ///
 /// The verifier walks such a function once for each program, whatever may be in its arguments; one that is inlined it walks for

@@ -65,6 +65,14 @@ impl Sock {
         self.member::<TYPED, u8>(offset!(sock_state))
     }
 
+    /// Of a listener: was it shut down for reading? Then every connect to it is refused.
+    #[inline(always)]
+    pub(crate) fn receives_no_more<const TYPED: bool>(self) -> bool {
+        /// include/net/sock.h
+        const RCV_SHUTDOWN: u8 = 1;
+        self.member::<TYPED, u8>(offset!(sock_shutdown)) & RCV_SHUTDOWN != 0
+    }
+
     /// Is it a unix socket of a kind that connects?
     #[inline(always)]
     pub(crate) fn is_unix_stream(self) -> bool {

@@ -1,20 +1,17 @@
 //! The current task: who it is, what it runs, and in what state it drops a socket.
 
-use aya_ebpf::{
-    bindings::BPF_NOEXIST,
-    helpers::{
-        bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
-        generated::{
-            bpf_get_current_cgroup_id, bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_user,
-        },
+use aya_ebpf::helpers::{
+    bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
+    generated::{
+        bpf_get_current_cgroup_id, bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_user,
     },
 };
-use probe_ebpf::abi::{ARGV_LEN, Actor, NO_ID, Process, ProcessKey, failure, kind};
+use probe_ebpf::abi::{ARGV_LEN, Actor, Process, ProcessKey, failure, kind};
 
-use super::{Plain, dentry::Location, injected, load, offset, peek};
+use super::{HASH, Plain, dentry::Location, injected, load, mix, offset, peek};
 use crate::{
     emit,
-    maps::{ANNOUNCED, LAST_ANNOUNCED},
+    maps::{ANNOUNCED, Announced, LAST_ANNOUNCED},
 };
 
 /// `PF_EXITING`, include/linux/sched.h.
@@ -58,17 +55,11 @@ impl Task {
         Self(unsafe { if is_typed() { bpf_get_current_task_btf() as u64 } else { bpf_get_current_task() } })
     }
 
-    /// Who the task is, with user and group, for the record of a connect.
-    #[inline(always)]
-    pub(crate) fn opener(self) -> Actor {
-        let ids = bpf_get_current_uid_gid();
-        Actor { uid: ids as u32, gid: (ids >> 32) as u32, ..self.actor() }
-    }
-
     /// Who the task is, for a record.
     #[inline(always)]
     pub(crate) fn actor(self) -> Actor {
         let (tgid, tid) = current_ids();
+        let ids = bpf_get_current_uid_gid();
         let leader: u64 = member(self.0, offset!(task_leader));
         Actor {
             process: ProcessKey {
@@ -78,8 +69,8 @@ impl Task {
             },
             tid,
             task_flags: member(self.0, offset!(task_flags)),
-            uid: NO_ID,
-            gid: NO_ID,
+            uid: ids as u32,
+            gid: (ids >> 32) as u32,
             comm: peek(self.0 + offset!(task_comm)),
         }
     }
@@ -149,33 +140,65 @@ impl Task {
         peek(pid + offset!(pid_numbers) + u64::from(level) * UPID + offset!(upid_nr))
     }
 
-    /// Describes the process to userspace, once for each program that it runs. An exiting task has no memory left to
-    /// read and was described when it connected, or cannot be.
+    /// A hash of what describes the process and may change while it runs the same program: user, group, name, parent, control
+    /// group and the namespaces of mounts and networks. (The command line may change too, with every request that some servers
+    /// work on: it is read anew when anything else has changed.)
+    #[inline(always)]
+    fn state(self, actor: &Actor) -> u64 {
+        let leader: u64 = member(self.0, offset!(task_leader));
+        let comm: [u64; 2] = peek(leader + offset!(task_comm));
+        let parent: u64 = peek(self.0 + offset!(task_parent));
+        let parent: u32 = peek(parent + offset!(task_tgid));
+        let (mount, network) = self.own_namespaces();
+        let pair = |one: u32, other: u32| u64::from(one) << 32 | u64::from(other);
+        let mut hash = mix(HASH, pair(actor.uid, actor.gid));
+        hash = mix(hash, pair(mount, network));
+        hash = mix(hash, u64::from(parent));
+        // SAFETY: a helper without arguments.
+        hash = mix(hash, unsafe { bpf_get_current_cgroup_id() });
+        hash = mix(hash, comm[0]);
+        mix(hash, comm[1])
+    }
+
+    /// Inode numbers of the thread's mount and network namespace; 0 for a task that is exiting and has let go of them.
+    #[inline(always)]
+    fn own_namespaces(self) -> (u32, u32) {
+        let proxy: u64 = peek(self.0 + offset!(task_nsproxy));
+        let mount: u64 = peek(proxy + offset!(nsproxy_mount));
+        let network: u64 = peek(proxy + offset!(nsproxy_network));
+        (peek(mount + offset!(mount_namespace_inum)), peek(network + offset!(network_namespace_inum)))
+    }
+
+    /// Describes the process to userspace: once for each program that it runs, and again when what describes it has changed. An
+    /// exiting task has no memory left to read and has let go of its namespaces: it was described before, or cannot be.
     #[inline(always)]
     pub(crate) fn announce(self, hook: usize, actor: &Actor) {
+        if actor.task_flags & PF_EXITING != 0 {
+            return;
+        }
         let Some(last) = LAST_ANNOUNCED.get_ptr_mut(0) else { return };
+        let state = self.state(actor);
         // SAFETY: this processor's own entry. A task that is preempted between two words may leave a mixture of two
         // processes there, which as good as never is anybody's key.
-        let ProcessKey { tgid, exec_id, start } = unsafe { *last };
+        let Announced { process: ProcessKey { tgid, exec_id, start }, state: told } = unsafe { *last };
         let key = actor.process;
-        if key.tgid == tgid && key.exec_id == exec_id && key.start == start {
+        if key.tgid == tgid && key.exec_id == exec_id && key.start == start && state == told {
             return;
         }
-        if ANNOUNCED.get_ptr(&actor.process).is_some() {
+        // SAFETY: read at once; an entry that makes room meanwhile is another's, whose state is hardly the same.
+        if ANNOUNCED.get_ptr(&actor.process).is_some_and(|told| unsafe { *told } == state) {
             // SAFETY: as above.
-            unsafe { *last = actor.process };
+            unsafe { *last = Announced { process: key, state } };
             return;
         }
-        describe_current(hook as u64);
+        describe_current(hook as u64, state);
     }
 
     /// # Safety
     /// `record` must point to a reserved record.
     #[inline(always)]
     unsafe fn namespaces(self, record: *mut Process) {
-        let proxy: u64 = peek(self.0 + offset!(task_nsproxy));
-        let mount: u64 = peek(proxy + offset!(nsproxy_mount));
-        let network: u64 = peek(proxy + offset!(nsproxy_network));
+        let (mount, network) = self.own_namespaces();
         // The pid of the process, not of the thread: its leader's. A pid's own namespace is its deepest.
         let leader: u64 = peek(self.0 + offset!(task_leader));
         let pid: u64 = peek(leader + offset!(task_pid));
@@ -184,32 +207,32 @@ impl Task {
         let pid_namespace: u64 = peek(own + offset!(upid_namespace));
         // SAFETY: by this function's contract.
         unsafe {
-            (*record).mount_namespace = peek(mount + offset!(mount_namespace_inum));
-            (*record).network_namespace = peek(network + offset!(network_namespace_inum));
+            (*record).mount_namespace = mount;
+            (*record).network_namespace = network;
             (*record).pid_namespace = peek(pid_namespace + offset!(pid_namespace_inum));
             (*record).pid_in_namespace = peek(own + offset!(upid_nr));
         }
     }
 }
 
-/// Describes the process that the program runs in, unless another processor does.
+/// Describes the process that the program runs in. `state` is its [`Task::state`]. Where two processors do so at once, userspace is
+/// told twice.
 ///
 /// A global function of BPF, see `kernel::scalar`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn describe_current(hook: u64) -> u64 {
+extern "C" fn describe_current(hook: u64, state: u64) -> u64 {
     let task = Task::current();
     let mm = task.memory();
     if mm == 0 {
         return 0;
     }
-    let actor = task.opener();
+    let actor = task.actor();
     let Some(mut entry) = emit::reserve_or_count::<Process>(hook as usize, failure::PROCESS) else {
         return 0;
     };
     // Reserved before it is entered: whoever finds the entry reserves its own record behind this one.
-    let seen = 1;
-    if ANNOUNCED.insert(&actor.process, seen, u64::from(BPF_NOEXIST)).is_err() {
+    if ANNOUNCED.insert(&actor.process, state, 0).is_err() {
         entry.discard(0);
         return 0;
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use scenarios::actor::Part;
 use scenarios::cli::{self, Case, Verdict};
 use scenarios::run::{Setup, play};
 use scenarios::soak::{self, Plan};
@@ -28,6 +29,9 @@ enum Task {
     List,
     /// Have the service run under a steady load for a long time, as root, and print what it takes.
     Soak(Soak),
+    /// Play a process that other programs cannot be made to play.
+    #[command(hide = true, subcommand)]
+    Act(Part),
     /// Connect and wait for the server to close: what a short-lived client of the soak does.
     #[command(hide = true)]
     Visit { socket: String },
@@ -110,6 +114,7 @@ fn main() -> anyhow::Result<ExitCode> {
                 Plan { traced: Duration::from_mins(minutes), untraced: Duration::from_mins(untraced), rate };
             soak::soak(&setup, plan).map(|()| ExitCode::SUCCESS)
         }
+        Task::Act(part) => part.play(),
         Task::Visit { socket } => soak::visit(&socket).map(|()| ExitCode::SUCCESS),
     }
 }

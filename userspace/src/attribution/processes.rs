@@ -241,6 +241,20 @@ mod tests {
     }
 
     #[test]
+    fn the_first_thread_has_the_name_of_its_process() {
+        let mut processes = Processes::default();
+        let Record::Process(described) = process(7, Some("/bin/client")) else { unreachable!() };
+        let comm = described.comm;
+        processes.insert(described);
+        let renamed = Comm(*b"renamed\0\0\0\0\0\0\0\0\0");
+        // It may end right after it took another name, and cannot be described again.
+        let first = Actor { comm: renamed, ..actor(7, None) };
+        assert_eq!(processes.identify(first).comm(), renamed);
+        assert_eq!(processes.identify(Actor { tid: 8, ..first }).comm(), comm);
+        assert_eq!(processes.identify(Actor { comm: renamed, ..actor(9, None) }).comm(), renamed);
+    }
+
+    #[test]
     fn who_is_met_again_is_shared() {
         let mut processes = Processes::default();
         let Record::Process(described) = process(7, Some("/bin/client")) else { unreachable!() };

@@ -207,7 +207,8 @@ impl Target {
         }
         let typed = Path::new(OsStr::from_bytes(address.bytes));
         let whole = match (typed.is_absolute(), address.directory) {
-            (true, _) => Some(absolute(Path::new("/"), typed)),
+            (true, None) => Some(absolute(Path::new("/"), typed)),
+            (true, Some(root)) => Some(absolute(root, typed.strip_prefix("/").unwrap_or(typed))),
             (false, Some(directory)) => Some(absolute(directory, typed)),
             (false, None) => None,
         };
@@ -233,7 +234,8 @@ impl Target {
 pub struct Address<'a> {
     /// `sun_path` as given.
     pub bytes: &'a [u8],
-    /// The client's working directory, where it could be read.
+    /// Of a relative path the client's working directory, where it could be read; of an absolute one the client's root directory,
+    /// where that is another than ours.
     pub directory: Option<&'a Path>,
     /// The client is in the mount namespace that paths are meant in.
     pub same_namespace: bool,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{Actor, Process};
+use crate::event::{Actor, Comm, Process};
 
 /// The name of a program or of a group, by its number in the session, for as long as something there has that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,4 +19,13 @@ pub struct Who {
     pub group: ProgramId,
     /// The process; None if the kernel could not describe it.
     pub process: Option<Arc<Process>>,
+}
+
+impl Who {
+    /// The name of the process, which is its first thread's; if that thread did it, as it was then.
+    #[must_use]
+    pub fn comm(&self) -> Comm {
+        let described = self.process.as_ref().filter(|_| self.actor.tid != self.actor.id.pid);
+        described.map_or(self.actor.comm, |process| process.comm)
+    }
 }

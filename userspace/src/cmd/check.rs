@@ -9,6 +9,7 @@ use super::output::Output;
 use crate::{
     cli::Check,
     failure::Failure,
+    namespaces::OwnNamespaces,
     probe::{
         attach::{Probe, Sizes},
         facts::Machine,
@@ -29,6 +30,7 @@ struct Findings {
     missing_capabilities: Vec<String>,
     lockdown: Option<String>,
     locked_memory_limit: Option<u64>,
+    own_namespaces: Option<Vec<&'static str>>,
     hooks: Vec<HookStatus>,
     recursion_misses: Vec<(&'static str, Option<u64>)>,
     conclusion: String,
@@ -55,7 +57,7 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
     };
     let conclusion = match &failure {
         Some(failure) => failure.to_string(),
-        None => conclude(&hooks),
+        None => conclude(&hooks, machine.namespaces),
     };
     let findings = Findings {
         kernel: format!("{} ({})", machine.release, machine.version),
@@ -70,6 +72,7 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
         missing_capabilities: machine.missing.iter().map(ToString::to_string).collect(),
         lockdown: machine.lockdown.clone(),
         locked_memory_limit: machine.locked_memory,
+        own_namespaces: (!machine.namespaces.is_unknown).then(|| machine.namespaces.kinds()),
         hooks,
         recursion_misses: misses,
         conclusion,
@@ -84,13 +87,14 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
     failure.map_or(Ok(()), Err)
 }
 
-fn conclude(hooks: &[HookStatus]) -> String {
-    let missing: Vec<_> = hooks.iter().filter(|hook| hook.status != Outcome::Attached).collect();
-    if missing.is_empty() {
+fn conclude(hooks: &[HookStatus], namespaces: OwnNamespaces) -> String {
+    let missing = hooks.iter().filter(|hook| hook.status != Outcome::Attached);
+    let without = missing.map(|hook| hook.hook.without());
+    let gaps: Vec<_> = without.chain(namespaces.unseen_processes()).chain(namespaces.remarks()).collect();
+    if gaps.is_empty() {
         return "Everything can be traced on this machine.".to_owned();
     }
-    let without = missing.iter().map(|hook| hook.hook.without()).collect::<Vec<_>>().join("; ");
-    format!("Connections can be traced on this machine, with gaps: {without}.")
+    format!("Connections can be traced on this machine, with gaps: {}.", gaps.join("; "))
 }
 
 fn render(findings: &Findings, conclude: bool) -> String {
@@ -109,6 +113,12 @@ fn render(findings: &Findings, conclude: bool) -> String {
     let limit =
         findings.locked_memory_limit.map_or_else(|| "none".to_owned(), |bytes| format!("{bytes} bytes"));
     fact("locked memory limit", &limit);
+    let own = match findings.own_namespaces.as_deref() {
+        Some([]) => "the host's".to_owned(),
+        Some(own) => format!("not the host's: {}", own.join(", ")),
+        None => "cannot be found out".to_owned(),
+    };
+    fact("namespaces", &own);
     if !findings.hooks.is_empty() {
         let _ = writeln!(out, "\n{}", hooks(&findings.hooks));
     }

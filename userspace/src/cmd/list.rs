@@ -17,6 +17,7 @@ use crate::{
     diag::{self, Found},
     event::Record,
     failure::Failure,
+    namespaces::OwnNamespaces,
     privilege,
     probe::{
         attach::{Probe, Sizes},
@@ -24,6 +25,7 @@ use crate::{
         plan::{Choice, Hook},
         ring::Ring,
     },
+    proc,
     report::{
         Loss,
         count::{counted, times},
@@ -76,7 +78,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
 fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Failure> {
     let mut session = Session::new(selection, settings(arguments));
     let mut source = Source::new(0);
-    let Found { records, gaps } = diag::look().map_err(|error| {
+    let Found { records, mut gaps } = diag::look().map_err(|error| {
         Failure::Kernel(format!(
             "the kernel does not list unix sockets ({error}); load its module unix_diag (modprobe unix_diag)"
         ))
@@ -94,7 +96,11 @@ fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Fa
     // There is no further round that could tell more.
     session.feed(Record::RoundEnds);
     session.feed(Record::RoundEnds);
-    Ok(Listing::new(&session, gaps))
+    // What counts here is whose processes /proc shows: it may be the host's in a pid namespace, too.
+    let sees_all = proc::shows_host();
+    gaps.extend((!sees_all).then(|| OwnNamespaces::UNSEEN.to_owned()));
+    gaps.extend(OwnNamespaces::inspect().remarks().into_iter().map(str::to_owned));
+    Ok(Listing::new(&session, gaps, sees_all))
 }
 
 fn settings(arguments: &List) -> Settings {
@@ -154,7 +160,9 @@ impl Look {
         if self.undecoded > 0 {
             gaps.push(format!("{} could not be decoded", counted(self.undecoded, "record")));
         }
-        Ok(Listing::new(&self.session, gaps))
+        let namespaces = self.probe.namespaces;
+        gaps.extend(namespaces.unseen_processes().into_iter().chain(namespaces.remarks()).map(str::to_owned));
+        Ok(Listing::new(&self.session, gaps, namespaces.sees_every_process()))
     }
 
     fn drain(&mut self) {

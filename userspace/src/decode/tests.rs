@@ -92,6 +92,19 @@ fn listeners_have_the_name_that_they_were_bound_to() {
 }
 
 #[test]
+fn a_program_never_sees_that_its_call_is_to_be_restarted() {
+    // ERESTARTSYS and its kin, and errors beside them.
+    for (raw, expected) in [(512, 4), (513, 4), (514, 4), (516, 4), (4, 4), (11, 11), (111, 111), (515, 515)]
+    {
+        let mut record = abi::Attempt::new_zeroed();
+        record.header = header::<abi::Attempt>(kind::ATTEMPT);
+        record.errno = raw;
+        let Ok(Record::Event(event)) = decode(record.as_bytes()) else { panic!("it is an event") };
+        assert!(matches!(event.what, What::Attempt { errno, .. } if errno == expected), "{raw}: {event:?}");
+    }
+}
+
+#[test]
 fn attempts_keep_the_address_as_given() {
     let mut raw = abi::Attempt::new_zeroed();
     raw.header = header::<abi::Attempt>(kind::ATTEMPT);

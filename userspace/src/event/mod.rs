@@ -20,7 +20,7 @@ pub struct ProcessId {
     pub exec_id: u32,
 }
 
-/// What is known of a process, as the kernel had it when the process was first met.
+/// What is known of a process, as the kernel had it when the process was first met or when it had changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     /// Which process.
@@ -92,7 +92,7 @@ pub struct Actor {
     pub id: ProcessId,
     /// The thread.
     pub tid: u32,
-    /// User id in the initial user namespace, where it was taken: at a connect.
+    /// User id in the initial user namespace, where it was taken.
     pub uid: Option<u32>,
     /// Group id, likewise.
     pub gid: Option<u32>,
@@ -252,7 +252,8 @@ pub enum What {
         address: Vec<u8>,
         /// The listener's accept queue.
         queue: Option<Queue>,
-        /// The client's working directory, read by the source where a relative address needs it.
+        /// The client's working directory, read by the source where a relative address needs it; for an absolute address the
+        /// client's root directory if that is another than ours (chroot).
         directory: Option<PathBuf>,
         /// The path that is meant, where it is settled already: in a recording.
         place: Option<Vec<u8>>,
@@ -281,6 +282,21 @@ impl What {
             | Self::Release { listener, .. }
             | Self::ListenerClosed { listener, .. } => Some(listener),
         }
+    }
+}
+
+/// An error number as the program saw it. The kernel has numbers of its own for "restart the system call"
+/// (include/linux/errno.h): where a signal is handled the program sees `EINTR` instead; otherwise the kernel restarts the call, or
+/// the signal ends the program.
+#[must_use]
+pub const fn as_program_saw(errno: i32) -> i32 {
+    /// `ERESTARTSYS`, `ERESTARTNOINTR`, `ERESTARTNOHAND`, `ERESTART_RESTARTBLOCK`
+    const RESTARTS: [i32; 4] = [512, 513, 514, 516];
+    let [system, no_interrupt, no_handler, block] = RESTARTS;
+    if errno == system || errno == no_interrupt || errno == no_handler || errno == block {
+        libc::EINTR
+    } else {
+        errno
     }
 }
 

@@ -65,10 +65,7 @@ fn process<T: HasParty>() -> Vec<Column<T>> {
         }),
         column("program", Text, |row| cell::<T>(row, |it| Cell::text(Some(it.program)))),
         column("comm", Text, |row| {
-            cell::<T>(row, |it| {
-                let comm = it.process().map_or(it.who.actor.comm, |process| process.comm);
-                Cell::text(it.is_met().then(|| comm.to_string()))
-            })
+            cell::<T>(row, |it| Cell::text(it.is_met().then(|| it.who.comm().to_string())))
         }),
         column("argv", Texts, |row| {
             cell::<T>(row, |it| {

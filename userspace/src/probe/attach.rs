@@ -26,7 +26,7 @@ use super::{
     status::{HookStatus, Outcome},
     verify,
 };
-use crate::failure::Failure;
+use crate::{clock, failure::Failure, namespaces::OwnNamespaces};
 
 /// The object file with all programs.
 const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe-ebpf"));
@@ -87,6 +87,8 @@ pub struct Probe {
     pub control: Control,
     pub(super) rounds: Rounds,
     pub(super) counters: PerCpuArray<MapData, Shared<Counters>>,
+    /// Which namespaces of ours are not the host's.
+    pub namespaces: OwnNamespaces,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
@@ -95,9 +97,19 @@ pub struct Probe {
 /// # Errors
 /// If privileges or type information are missing.
 fn preflight(machine: &Machine) -> Result<&btf::Btf, Failure> {
+    if machine.namespaces.user {
+        return Err(Failure::Kernel(OwnNamespaces::USER.to_owned()));
+    }
     if !machine.missing.is_empty() {
         let missing = machine.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
         return Err(Failure::Privilege { missing });
+    }
+    if clock::ahead().is_none() {
+        return Err(Failure::Kernel(
+            "this process is in a time namespace whose distance from the host's time is not known (/proc/self/timens_offsets), so \
+             no age would be right; run sockleak in the host's time namespace"
+                .to_owned(),
+        ));
     }
     match &machine.btf {
         Ok(types) => Ok(types),
@@ -189,6 +201,7 @@ impl Probe {
             attached,
             pins,
             verifies,
+            namespaces: machine.namespaces,
         })
     }
 

@@ -8,6 +8,7 @@ use super::{
     btf::{Btf, BtfError},
     plan::{Facts, Hook, Preemption},
 };
+use crate::namespaces::OwnNamespaces;
 
 /// Where the kernel shows its type information.
 pub const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
@@ -35,6 +36,8 @@ pub struct Machine {
     pub mount_namespace: u32,
     /// This boot's identity.
     pub boot_id: String,
+    /// Which namespaces of ours are not the host's.
+    pub namespaces: OwnNamespaces,
 }
 
 /// Why there is no BTF.
@@ -81,6 +84,7 @@ impl Machine {
             mount_namespace: own_mount_namespace(),
             boot_id: read("/proc/sys/kernel/random/boot_id")
                 .map_or_else(String::new, |id| id.trim().to_owned()),
+            namespaces: OwnNamespaces::inspect(),
         }
     }
 

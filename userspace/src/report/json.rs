@@ -126,8 +126,7 @@ fn who(put: &mut impl FnMut(&str, Value) -> Option<Value>, who: &Who) {
     put("pid", json!(Some(actor.id.pid).filter(|&pid| pid != 0)));
     put("tid", json!(is_met.then_some(actor.tid)));
     put("start_ns", json!(is_met.then_some(actor.id.start)));
-    let comm = process.map_or(actor.comm, |process| process.comm);
-    put("comm", json!(is_met.then(|| comm.to_string())));
+    put("comm", json!(is_met.then(|| who.comm().to_string())));
     put("thread_comm", json!(is_met.then(|| actor.comm.to_string())));
     put("uid", json!(actor.uid.or_else(|| process.map(|process| process.uid))));
     put("gid", json!(actor.gid.or_else(|| process.map(|process| process.gid))));

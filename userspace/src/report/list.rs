@@ -36,8 +36,8 @@ pub struct ListedSocket {
     pub limit: Option<Limit>,
     /// The accept queue.
     pub queue: Option<Queue>,
-    /// Who holds the listening socket.
-    pub listeners: Vec<Holding>,
+    /// Who holds the listening socket; None if that is not known.
+    pub listeners: Option<Vec<Holding>>,
     /// The connections.
     pub connections: Vec<ListedConnection>,
 }
@@ -53,10 +53,10 @@ pub struct ListedConnection {
     pub client_inode: u64,
     /// Inode of the server's, if it was accepted.
     pub server_inode: Option<u64>,
-    /// Who holds the client end.
-    pub client: Vec<Holding>,
-    /// Who holds the server end.
-    pub server: Vec<Holding>,
+    /// Who holds the client end; None if that is not known.
+    pub client: Option<Vec<Holding>>,
+    /// Who holds the server end; None if that is not known.
+    pub server: Option<Vec<Holding>>,
 }
 
 /// A descriptor and whose it is.
@@ -82,21 +82,31 @@ pub struct Holding {
 }
 
 impl Listing {
-    /// Draws it up, after a complete round.
+    /// Draws it up, after a complete round. `sees_all`: the round saw every process of the host. Otherwise a socket that it found
+    /// nobody to hold may be held.
     #[must_use]
-    pub fn new(session: &Session, incomplete_because: Vec<String>) -> Self {
+    pub fn new(session: &Session, incomplete_because: Vec<String>, sees_all: bool) -> Self {
         let mut sockets: Vec<ListedSocket> = session.sockets().iter().map(ListedSocket::new).collect();
         for (socket, holder) in session.listener_holders() {
-            sockets[socket.0].listeners.push(Holding::new(session, holder));
+            let listeners = &mut sockets[socket.0].listeners;
+            listeners.get_or_insert_default().push(Holding::new(session, holder));
         }
         let mut open: Vec<(SocketId, &Connection)> = session.open().collect();
         open.sort_by_key(|(_, connection)| connection.id);
         for (socket, connection) in open {
-            sockets[socket.0].connections.push(ListedConnection::new(session, connection));
+            sockets[socket.0].connections.push(ListedConnection::new(session, connection, sees_all));
         }
         for socket in &mut sockets {
-            socket.listeners.sort_by_key(|holding| (holding.pid, holding.fd));
-            let first = |connection: &ListedConnection| connection.client.first().map(|it| (it.pid, it.fd));
+            if sees_all {
+                socket.listeners.get_or_insert_default();
+            }
+            socket
+                .listeners
+                .iter_mut()
+                .for_each(|them| them.sort_by_key(|holding| (holding.pid, holding.fd)));
+            let first = |connection: &ListedConnection| {
+                connection.client.as_ref().and_then(|them| them.first()).map(|it| (it.pid, it.fd))
+            };
             socket.connections.sort_by_key(|connection| (first(connection), connection.client_inode));
         }
         Self { sockets, incomplete_because }
@@ -110,19 +120,20 @@ impl ListedSocket {
             slots_used: socket.slots,
             limit: socket.limit,
             queue: socket.queue,
-            listeners: Vec::new(),
+            listeners: None,
             connections: Vec::new(),
         }
     }
 }
 
 impl ListedConnection {
-    fn new(session: &Session, connection: &Connection) -> Self {
+    fn new(session: &Session, connection: &Connection, sees_all: bool) -> Self {
         let holdings = |end| {
             let holders = session.holders(connection.id, end).unwrap_or_default();
             let mut holdings: Vec<_> = holders.iter().map(|holder| Holding::new(session, holder)).collect();
             holdings.sort_by_key(|holding| (holding.pid, holding.fd));
-            holdings
+            let is_known = sees_all || !holdings.is_empty() || !connection.end(end).is_open();
+            is_known.then_some(holdings)
         };
         Self {
             state: connection.state(),
@@ -190,10 +201,12 @@ pub fn render(listing: &Listing, width: usize) -> String {
 /// `PATH: server PROGRAM PID; 4 of 10 slots in use; 2 of 11 places in the accept queue`
 fn headline(socket: &ListedSocket) -> String {
     let mut text = terminal(&socket.path).into_owned();
+    let listeners = socket.listeners.as_deref();
     let mut servers: Vec<String> =
-        socket.listeners.iter().map(|it| format!("{} {}", terminal(&it.program), it.pid)).collect();
+        listeners.into_iter().flatten().map(|it| format!("{} {}", terminal(&it.program), it.pid)).collect();
     servers.dedup();
     let _ = match servers.as_slice() {
+        [] if listeners.is_none() => write!(text, ": it is not known who listens"),
         [] => write!(text, ": nobody listens any more"),
         servers => write!(text, ": {} listens", servers.join(", ")),
     };
@@ -220,7 +233,7 @@ fn connections(socket: &ListedSocket) -> Grid {
         ("FD", Kind::Number),
     ]);
     for connection in &socket.connections {
-        let server = connection.server.first();
+        let server = connection.server.as_ref().and_then(|them| them.first());
         let server_name = match (server, connection.state) {
             (Some(it), _) => Cell {
                 long: format!("{} {}", it.program, it.pid),
@@ -228,12 +241,16 @@ fn connections(socket: &ListedSocket) -> Grid {
             },
             (None, State::Queued | State::Abandoned) => "not accepted".into(),
             (None, State::ServerClosed) => "released".into(),
+            (None, _) if connection.server.is_none() => "not known".into(),
             (None, _) => "in nobody's table".into(),
         };
         let server_fd = server.map_or_else(|| "-".to_owned(), |it| it.fd.to_string());
         let state = connection.state.name();
-        if connection.client.is_empty() {
+        let clients = connection.client.as_deref();
+        if clients.is_none_or(<[_]>::is_empty) {
             let gone = match (connection.state, connection.opener_pid) {
+                (_, Some(pid)) if clients.is_none() => format!("(holder not known; opened by {pid})"),
+                (_, None) if clients.is_none() => "(holder not known)".to_owned(),
                 (State::ClientClosed | State::Abandoned, Some(pid)) => format!("(client left; it was {pid})"),
                 (State::ClientClosed | State::Abandoned, None) => "(client left)".to_owned(),
                 (_, Some(pid)) => format!("(in flight; opened by {pid})"),
@@ -245,7 +262,7 @@ fn connections(socket: &ListedSocket) -> Grid {
                 .rows
                 .push(row.into_iter().chain([server_name.clone(), server_fd.as_str().into()]).collect());
         }
-        for (index, client) in connection.client.iter().enumerate() {
+        for (index, client) in clients.into_iter().flatten().enumerate() {
             let user = client.user.clone().or_else(|| client.uid.map(|uid| uid.to_string()));
             // An end that several hold is one connection.
             let shared = if index > 0 { "same end" } else { state };

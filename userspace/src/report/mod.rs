@@ -28,6 +28,7 @@ pub use open::{EndReport, HeldBy, Open, OpenList, Opener, Party};
 
 use crate::{
     attribution::by::By,
+    event::as_program_saw,
     lifecycle::{Connection, EndState},
     session::{Session, Settings, SocketId, Tally},
 };
@@ -213,14 +214,10 @@ impl Program {
     }
 }
 
-/// The symbolic name of an error number, such as `EAGAIN`; `errno 999` for one without.
+/// The symbolic name of an error number, such as `EAGAIN`, as the program saw it; `errno 999` for one without.
 #[must_use]
 pub fn errno_name(errno: i32) -> String {
-    /// The kernel's own "restart the system call", which a process never sees; include/linux/errno.h.
-    const ERESTARTSYS: i32 = 512;
-    if errno == ERESTARTSYS {
-        return "ERESTARTSYS".to_owned();
-    }
+    let errno = as_program_saw(errno);
     match nix::errno::Errno::from_raw(errno) {
         nix::errno::Errno::UnknownErrno => format!("errno {errno}"),
         known => format!("{known:?}"),

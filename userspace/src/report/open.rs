@@ -209,7 +209,7 @@ impl<'s> Open<'s> {
                 start_ns: Some(opener.actor.id.start).filter(|&start| start != 0),
                 program: name(opener.program),
                 argv: process.map(|process| process.argv.as_slice()),
-                comm: process.map_or(opener.actor.comm, |process| process.comm),
+                comm: opener.comm(),
             },
             group: name(opener.group),
             client_inode: Some(connection.client_inode).filter(|&inode| inode != 0),

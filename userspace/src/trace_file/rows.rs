@@ -10,7 +10,7 @@ use super::{
 };
 use crate::event::{
     Actor, Carried, Comm, End, Event, Frame, Held, HeldSocket, Listener, Namespaces, Peer, Process,
-    ProcessId, Queue, Reason, Record, Stack, What,
+    ProcessId, Queue, Reason, Record, Stack, What, as_program_saw,
 };
 
 /// Why a row cannot be read.
@@ -304,7 +304,8 @@ fn attempt(cells: &mut Cells<'_>, rare: Rare) -> Result<What> {
     let listener = cells.optional_unsigned("listener")?;
     cells.skip(2);
     let queue = cells.optional_queue()?;
-    let errno = rare.errno.ok_or(RowError::Value("errno"))?;
+    // Earlier versions recorded the kernel's own numbers.
+    let errno = as_program_saw(rare.errno.ok_or(RowError::Value("errno"))?);
     let address = rare.address.ok_or(RowError::Value("address"))?;
     Ok(What::Attempt { listener, errno, address, queue, directory: None, place: rare.place })
 }

@@ -157,6 +157,10 @@ impl<A: Audience> Tracer<A> {
                 say(format_args!("hook {}: {reason}", hook.hook.name()));
             }
         }
+        let namespaces = self.probe.namespaces;
+        for remark in namespaces.unseen_processes().into_iter().chain(namespaces.remarks()) {
+            say(remark);
+        }
     }
 
     /// Waits until a good part of the ring is full; see [`Ring::filling`].
@@ -302,13 +306,15 @@ impl<A: Audience> Tracer<A> {
         gaps
     }
 
-    /// What is not seen for want of a hook.
+    /// What is not seen for want of a hook, or of the host's namespaces.
     #[must_use]
     pub fn unseen(&self) -> Vec<String> {
         let hooks = self.probe.hooks.iter().filter(|hook| hook.status != Outcome::Attached);
-        hooks
-            .map(|hook| format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()))
-            .collect()
+        let hooks = hooks
+            .map(|hook| format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()));
+        let namespaces = self.probe.namespaces;
+        let processes = namespaces.unseen_processes().filter(|_| self.probe.makes_rounds());
+        hooks.chain(processes.map(str::to_owned)).collect()
     }
 
     /// Records that could not be decoded.

@@ -1,12 +1,18 @@
 //! What only the live system knows: added to records before the stages that are free of I/O see them.
 
-use std::{fs, os::unix::fs::MetadataExt as _, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use nix::unistd::{Uid, User};
 use probe_ebpf::abi;
 
 use crate::{
     event::{Actor, Namespaces, Process, ProcessId, Record, What},
+    namespaces::OwnNamespaces,
     proc,
     recent::Recent,
     stacks::Resolver,
@@ -22,6 +28,7 @@ pub struct Source {
     cgroups: Recent<u64, Arc<str>>,
     stacks: Resolver,
     nameless: u64,
+    namespaces: OwnNamespaces,
 }
 
 impl Source {
@@ -29,17 +36,20 @@ impl Source {
     #[must_use]
     pub fn new(room: u64) -> Self {
         let (users, cgroups) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED));
-        Self { users, cgroups, stacks: Resolver::new(room), nameless: 0 }
+        let namespaces = OwnNamespaces::inspect();
+        Self { users, cgroups, stacks: Resolver::new(room), nameless: 0, namespaces }
     }
 
     /// Completes a record.
     pub fn complete(&mut self, record: &mut Record) {
         match record {
             Record::Event(event) => {
-                if let What::Attempt { listener: None, address, directory, .. } = &mut event.what
-                    && !matches!(address.first(), Some(b'/' | 0) | None)
-                {
-                    *directory = fs::read_link(format!("/proc/{}/cwd", event.actor.id.pid)).ok();
+                if let What::Attempt { listener: None, address, directory, .. } = &mut event.what {
+                    *directory = match address.first() {
+                        Some(0) | None => None,
+                        Some(b'/') => link(&event.actor.id, "root").filter(|root| root != Path::new("/")),
+                        Some(_) => link(&event.actor.id, "cwd"),
+                    };
                 }
             }
             Record::Process(process) => {
@@ -58,9 +68,11 @@ impl Source {
         }
     }
 
-    /// Prepares to name stacks.
+    /// Prepares to name stacks. What another pid namespace's /proc numbers would be other processes to the kernel side.
     pub fn look_for_interpreters(&mut self) {
-        self.stacks.look_around();
+        if proc::shows_host() {
+            self.stacks.look_around();
+        }
     }
 
     /// Interpreters for the kernel side to know, each with its key, that were found since this was asked last.
@@ -83,12 +95,15 @@ impl Source {
     /// Adds the names of user and control group. Both are asked for once: most processes share them.
     fn name(&mut self, process: &mut Process) {
         let uid = process.uid;
+        let is_unmapped = self.namespaces.user && uid == UNMAPPED;
         process.user = self.users.get(&uid).unwrap_or_else(|| {
-            let user = User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name.into());
+            let user = User::from_uid(Uid::from_raw(uid)).ok().flatten().filter(|_| !is_unmapped);
+            let user = user.map(|user| user.name.into());
             self.users.put(uid, user.clone());
             user
         });
-        if process.cgroup != 0 {
+        // In a control group namespace of its own, /proc tells another path, which would name no unit or a wrong one.
+        if process.cgroup != 0 && !self.namespaces.cgroup {
             process.cgroup_path = self.cgroups.get(&process.cgroup).or_else(|| {
                 // The process may be gone already; the next one of its group is asked then.
                 let path = control_group(process.id.pid, process.cgroup)?;
@@ -97,6 +112,15 @@ impl Source {
             });
         }
     }
+}
+
+/// What a user namespace shows in place of a user that it does not know (`/proc/sys/kernel/overflowuid`, unless somebody changed it).
+const UNMAPPED: u32 = 65_534;
+
+/// Where a process works, or has its root. Its number may be another's by now, or always have been in this pid namespace.
+fn link(&ProcessId { pid, start, .. }: &ProcessId, name: &str) -> Option<PathBuf> {
+    let directory = fs::read_link(format!("/proc/{pid}/{name}")).ok()?;
+    proc::is_same(pid, start).then_some(directory)
 }
 
 /// Path of a process's control group (v2 hierarchy), if the group is the one with this id.

@@ -7,8 +7,8 @@ use super::{
 
 /// The server's queue is full, and the client does not wait.
 const EAGAIN: i32 = 11;
-/// What ends a wait for room in the queue: a signal that the client handles, and one that it does not live to see.
-const INTERRUPTED: [i32; 2] = [4, 512];
+/// A signal ends a wait for room in the queue, and perhaps the client.
+const EINTR: i32 = 4;
 
 /// What a program suffered on a socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Crowding {
 impl Starvation {
     /// An attempt failed.
     pub(super) fn refused(&mut self, at: u64, errno: i32, crowding: &Crowding) {
-        if !(errno == EAGAIN || INTERRUPTED.contains(&errno)) || !crowding.by_others() {
+        if !matches!(errno, EAGAIN | EINTR) || !crowding.by_others() {
             return;
         }
         if crowding.is_full() {

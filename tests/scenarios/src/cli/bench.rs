@@ -259,6 +259,11 @@ impl Door {
         Ok(accept_from(self.listener.as_raw_fd())?)
     }
 
+    /// Refuses whoever comes from now on, and goes on listening.
+    pub(crate) fn shut_down(&self) -> anyhow::Result<()> {
+        Ok(nix::sys::socket::shutdown(self.listener.as_raw_fd(), nix::sys::socket::Shutdown::Both)?)
+    }
+
     /// The same under another name.
     pub(crate) fn renamed(self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self }

@@ -10,10 +10,12 @@ mod killed;
 pub(crate) mod limits;
 mod list;
 mod names;
+mod namespaces;
 mod output;
 mod pipes;
 mod recording;
 mod refusals;
+mod refused;
 mod reload;
 mod sandbox;
 pub(crate) mod service;
@@ -96,6 +98,12 @@ pub const ALL: &[Case] = &[
     case!("check", check::check),
     case!("list", list::list),
     Case { name: "list-sock-diag", run: list::by_sock_diag },
+    case!("pid-namespace", namespaces::pid_namespace),
+    case!("time-namespace", namespaces::time_namespace),
+    case!("other-namespaces", namespaces::other_namespaces),
+    case!("restless-process", namespaces::restless_process),
+    case!("interrupted-connect", refused::interrupted),
+    case!("shut-down-listener", refused::shut_down),
     case!("recording-replays", recording::replays),
     measuring_case!("recording-killed", killed::killed),
     case!("service-answers", service::answers),

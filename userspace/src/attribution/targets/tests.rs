@@ -103,6 +103,11 @@ fn failed_attempts_are_matched_by_address() {
     assert!(!selects("/run/a.sock", "/run/a.sock", None, false));
     assert!(selects("/run/a.sock", "../a.sock", Some("/run/x"), true));
     assert!(!selects("/run/a.sock", "../a.sock", None, true));
+    // With a root directory of its own (chroot) a client means another file.
+    assert!(!selects("/run/a.sock", "/run/a.sock", Some("/srv/jail"), true));
+    assert!(selects("/srv/jail/run/a.sock", "/run/a.sock", Some("/srv/jail"), true));
+    assert!(!selects("/srv/jail/run/*.sock", "/run/a.sock", None, true));
+    assert!(selects("/srv/jail/run/*.sock", "/run/a.sock", Some("/srv/jail"), true));
     assert!(!selects("/run/a.sock", "/elsewhere/a.sock", None, true));
     assert!(selects("a.sock", "/elsewhere/a.sock", None, false));
     assert!(selects("@a", "\0a", None, false));

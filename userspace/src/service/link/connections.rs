@@ -105,7 +105,7 @@ impl<'a> Facts<'a> {
             pid: opener.actor.id.pid,
             program: session.program(opener.program),
             group: session.program(opener.group),
-            comm: opener.process.as_deref().map_or(opener.actor.comm, |process| process.comm),
+            comm: opener.comm(),
         }
     }
 

@@ -136,7 +136,7 @@ impl Identity {
             tid: is_met.then_some(actor.tid),
             started_ms: is_met.then(|| clock.timestamp(actor.id.start).as_millisecond()),
             program: name(*program).to_owned(),
-            comm: is_met.then(|| process.map_or(actor.comm, |it| it.comm).to_string()),
+            comm: is_met.then(|| who.comm().to_string()),
             uid,
             gid: actor.gid.or_else(|| process.map(|it| it.gid)),
             // The name is that of the process's user; a thread may act as another.

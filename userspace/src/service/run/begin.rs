@@ -152,7 +152,9 @@ async fn resume(
     }
     tracer.announce();
     tracer.seed().await?;
-    for (connection, end) in tracer.session.lost() {
+    // What processes hold that the rounds do not see would be taken for released.
+    let lost = if tracer.probe.namespaces.sees_every_process() { tracer.session.lost() } else { Vec::new() };
+    for (connection, end) in lost {
         tracer.feed(Record::Gone { connection, end })?;
     }
     if is_kept {

@@ -106,7 +106,7 @@ pub(super) fn in_full(letters: Letters, end: &EndReport) -> String {
         return format!("released {} ago{by}: {reason}", letters.time(human(ago)));
     }
     match (end.state.as_str(), end.held_by.as_deref()) {
-        ("open", None) => "open; nobody has looked yet who holds it".to_owned(),
+        ("open", None) => "open; it is not known who holds it".to_owned(),
         ("open", Some([])) => "open; in the last look at all descriptors nobody had it".to_owned(),
         ("open", Some(holders)) => {
             let named = holders.iter().take(MOST_HOLDERS).map(|holder| {

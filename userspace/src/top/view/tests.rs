@@ -126,7 +126,7 @@ fn a_story_tells_everything() {
         "the client's end is open",
         "process       70",
         "command       /usr/bin/leaky -v",
-        "open; nobody has looked yet who holds it",
+        "open; it is not known who holds it",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }

@@ -1,0 +1,192 @@
+//! Run in namespaces of its own, sockleak says what it does not see there, and takes nothing that it does not see for gone.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+use nix::time::{ClockId, clock_gettime};
+use serde_json::{Value, json};
+
+use super::bench::{Bench, Door};
+
+/// Seconds by which the time namespace is ahead: `1 d 3 h`.
+const AHEAD: &str = "97200";
+
+/// `sockleak` as a program of another command.
+fn within(bench: &Bench<'_>, outer: &mut Command, arguments: &[&str]) -> anyhow::Result<Command> {
+    let inner = bench.sockleak();
+    let mut command = Command::new(outer.get_program());
+    command.args(outer.get_args()).arg(inner.get_program()).args(arguments);
+    command.env_remove("SOCKLEAK_LOG").env("RUST_BACKTRACE", "1");
+    Ok(command)
+}
+
+fn apart(arguments: &[&str]) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("who am I")?);
+    command.args(["act", "apart"]).args(arguments).arg("--");
+    Ok(command)
+}
+
+fn unshare(arguments: &[&str]) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(arguments);
+    command
+}
+
+/// A capture in a pid namespace, of connections that processes outside hold.
+pub(super) fn pid_namespace(bench: &Bench<'_>) -> anyhow::Result<()> {
+    const WHY: &str = "only the processes of this pid namespace";
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let before = door.connect()?;
+    let recording = bench.path("t.db");
+    let hooks = bench.hooks().to_owned();
+    let capture = ["capture", "--hooks", &hooks, "--json", "--count", "6", "--output", &recording, &path];
+    // /proc as it was, and one that knows this namespace alone, where numbers of processes mean others.
+    for (index, outer) in [&["-p", "-f"][..], &["-m", "-p", "-f", "--mount-proc"]].into_iter().enumerate() {
+        let mut running = bench.start(&mut within(bench, &mut unshare(outer), &capture)?)?;
+        running.child.wait_for_line(|line| line.contains("\"watching\""))?;
+        let held = door.connect()?;
+        door.pass()?;
+        let ended = running.end()?;
+        ended.expect(0)?;
+        ensure!(ended.err.contains(WHY), "it does not say so when it begins: {}", ended.err);
+        let report = ended.report()?;
+        ensure!(report["complete"] == false, "{report}");
+        ensure!(report["incomplete_because"].to_string().contains(WHY), "{report}");
+        let open = report["open"].as_array().context("nothing is open")?;
+        let kept = open.iter().find(|it| it["before_trace"] == false).context("the held one is missing")?;
+        for end in ["client_end", "server_end"] {
+            ensure!(kept[end]["state"] == "open", "{kept}");
+            ensure!(kept[end]["held_by"].is_null(), "somebody holds it, whom it cannot see: {kept}");
+        }
+        let replayed = bench.run(bench.sockleak().args(["report", "--json", &recording]))?;
+        replayed.expect(0)?;
+        ensure!(replayed.lines()?.last().is_some_and(|it| it["open"] == report["open"]), "{}", replayed.out);
+        fs::remove_file(&recording)?;
+        drop(held);
+
+        let listed = bench.run(&mut within(bench, &mut unshare(outer), &["list", "--json", &path])?)?;
+        listed.expect(0)?;
+        let listing = listed.lines()?.pop().context("it printed nothing")?;
+        ensure!(listing["incomplete_because"].to_string().contains(WHY), "{listing}");
+        let checked = bench.run(&mut within(bench, &mut unshare(outer), &["check", "--json"])?)?;
+        checked.expect(0)?;
+        let findings = checked.lines()?.pop().context("it printed nothing")?;
+        ensure!(findings["own_namespaces"] == json!(["pid"]), "{index}: {findings}");
+        ensure!(findings["conclusion"].as_str().is_some_and(|said| said.contains(WHY)), "{findings}");
+    }
+    drop(before);
+    Ok(())
+}
+
+/// Times and ages in a time namespace are the host's.
+pub(super) fn time_namespace(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let hooks = bench.hooks().to_owned();
+    let capture = ["capture", "--hooks", &hooks, "--json", "--count", "6", &path];
+    let began = boot_time()?;
+    let before = door.connect()?;
+    let mut running = bench.start(&mut within(bench, &mut apart(&["--ahead", AHEAD])?, &capture)?)?;
+    running.child.wait_for_line(|line| line.contains("\"watching\""))?;
+    let held = door.connect()?;
+    door.pass()?;
+    let ended = running.end()?;
+    ended.expect(0)?;
+    let over = boot_time()?;
+    let lines = ended.lines()?;
+    for line in &lines {
+        let Some(at) = line["boot_ns"].as_u64() else { continue };
+        ensure!((began..=over).contains(&at), "outside of {began} to {over}: {line}");
+    }
+    ensure!(lines.iter().filter(|line| line["boot_ns"].is_u64()).count() >= 6, "{}", ended.out);
+    let report = ended.report()?;
+    ensure!(report["complete"] == true, "{report}");
+    let open = report["open"].as_array().context("nothing is open")?;
+    ensure!(open.len() == 2, "two are held: {report}");
+    for connection in open {
+        ensure!(connection["age_ns"].as_u64().is_some_and(|age| age <= over - began), "{connection}");
+        // /proc tells when processes started by our own clock: the one from before the trace is described by it.
+        let is_found = connection["before_trace"] == true;
+        ensure!(
+            !is_found || connection["client_end"]["held_by"][0]["pid"] == std::process::id(),
+            "{connection}"
+        );
+        let program = connection["program"].as_str().unwrap_or_default();
+        ensure!(program.ends_with("/scenarios"), "{connection}");
+    }
+    drop((before, held));
+    let checked = bench.run(&mut within(bench, &mut apart(&["--ahead", AHEAD])?, &["check", "--json"])?)?;
+    checked.expect(0)?;
+    let findings = checked.lines()?.pop().context("it printed nothing")?;
+    ensure!(findings["own_namespaces"] == json!(["time"]), "{findings}");
+    Ok(())
+}
+
+/// In namespaces of control groups and of users: what cannot be told is not told, and said.
+pub(super) fn other_namespaces(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let path = bench.path("t.sock");
+    let checked = bench.run(&mut within(bench, &mut apart(&["--cgroup"])?, &["check", "--json"])?)?;
+    checked.expect(0)?;
+    let findings = checked.lines()?.pop().context("it printed nothing")?;
+    ensure!(findings["own_namespaces"] == json!(["cgroup"]), "{findings}");
+    ensure!(findings["conclusion"].as_str().is_some_and(|it| it.contains("not named")), "{findings}");
+
+    let refused = bench.run(&mut within(bench, &mut unshare(&["-U", "-r"]), &["capture", &path])?)?;
+    refused.expect_refusal(4, &["user namespace", "--userns=host"])?;
+    Ok(())
+}
+
+/// Nanoseconds since boot.
+fn boot_time() -> anyhow::Result<u64> {
+    let time = clock_gettime(ClockId::CLOCK_BOOTTIME)?;
+    Ok(time.tv_sec().cast_unsigned() * 1_000_000_000 + time.tv_nsec().cast_unsigned())
+}
+
+/// Each event tells who the process was then, not who it was when it was first met.
+pub(super) fn restless_process(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let mut capture = bench.trace(&[&path])?;
+    capture.child.wait_for_line(|line| line.contains("\"watching\""))?;
+    let mut actor = Command::new(std::env::current_exe()?);
+    actor.args(["act", "restless", &path]);
+    let ended = bench.run(&mut actor)?;
+    ended.expect(0)?;
+    let truth = ended.lines()?;
+    // The last of its events is the last that is seen: all others lie in front of it.
+    capture.child.wait_for_line(|line| line.contains("\"release\"") && line.contains("\"exit\""))?;
+    let traced = capture.end_by(nix::sys::signal::Signal::SIGINT)?;
+    traced.expect(0)?;
+    let pid = truth_pid(&traced.lines()?)?;
+    let lines = traced.lines()?;
+    let seen: Vec<&Value> =
+        lines.iter().filter(|line| line["pid"] == pid && line["boot_ns"].is_u64()).collect();
+    for (event, told) in seen.iter().zip(&truth) {
+        ensure!(event["type"] == told["type"], "{told}: {event}");
+        // A process that ends has left its namespaces by then: they are those that it had before.
+        let fields = ["uid", "comm", "mount_ns", "network_ns"];
+        for field in fields {
+            ensure!(event[field] == told["who"][field], "{field} of {told}: {event}");
+        }
+    }
+    ensure!(seen.len() == truth.len(), "{} events instead of {}", seen.len(), truth.len());
+    let report = traced.report()?;
+    let failed = report["programs"].as_array().into_iter().flatten().map(|it| it["failed"].to_string());
+    ensure!(
+        failed.clone().all(|it| it == "{}"),
+        "elsewhere something failed: {:?}",
+        failed.collect::<Vec<_>>()
+    );
+    drop(door);
+    ensure!(Path::new(&path).exists(), "it was gone");
+    Ok(())
+}
+
+/// The process that connected.
+fn truth_pid(lines: &[Value]) -> anyhow::Result<Value> {
+    let connect = lines.iter().find(|line| line["type"] == "connect").context("nobody connected")?;
+    Ok(connect["pid"].clone())
+}
