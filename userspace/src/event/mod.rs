@@ -290,14 +290,8 @@ impl What {
 /// the signal ends the program.
 #[must_use]
 pub const fn as_program_saw(errno: i32) -> i32 {
-    /// `ERESTARTSYS`, `ERESTARTNOINTR`, `ERESTARTNOHAND`, `ERESTART_RESTARTBLOCK`
-    const RESTARTS: [i32; 4] = [512, 513, 514, 516];
-    let [system, no_interrupt, no_handler, block] = RESTARTS;
-    if errno == system || errno == no_interrupt || errno == no_handler || errno == block {
-        libc::EINTR
-    } else {
-        errno
-    }
+    // ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND and ERESTART_RESTARTBLOCK.
+    if matches!(errno, 512 | 513 | 514 | 516) { libc::EINTR } else { errno }
 }
 
 /// Something that happened, when, and who did it.
