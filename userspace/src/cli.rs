@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{
     Args, Parser, Subcommand,
@@ -85,9 +85,10 @@ pub struct Capture {
     /// Sockets: a path, a glob, a bare file name (in any directory and container), or @abstract.
     ///
     /// A path need not exist yet. A path means the socket that it leads to from here, whatever the server called it when
-    /// it bound it; globs and bare names mean every socket of that name.
+    /// it bound it; globs and bare names mean every socket of that name. A glob that exists as a path means that path; a
+    /// backslash takes a wildcard literally: 'a\[1\].sock'. @name* means every abstract name that begins so.
     #[arg(required = true, value_name = "TARGET")]
-    pub targets: Vec<String>,
+    pub targets: Vec<OsString>,
     /// End after this time, for example 90s or 10m.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
@@ -233,7 +234,7 @@ pub struct Export {
 pub struct List {
     /// Sockets: a path, a glob, a bare file name (in any directory and container), or @abstract.
     #[arg(required = true, value_name = "TARGET")]
-    pub targets: Vec<String>,
+    pub targets: Vec<OsString>,
     /// Print one JSON object (described in docs/json.md).
     #[arg(long)]
     pub json: bool,

@@ -9,6 +9,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout};
 use crate::event::{
     Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue,
     RawStack, Reason, Record, What, as_program_saw,
+    name::{shown, without_padding},
 };
 
 /// `PF_EXITING`, include/linux/sched.h.
@@ -119,7 +120,7 @@ fn process(raw: &abi::Process) -> Process {
 
 /// A program's path for display and grouping: one whose front is missing says so.
 fn shown_path(path: &[u8], truncated: bool) -> String {
-    if truncated { format!("…{}", text(path)) } else { text(path) }
+    if truncated { format!("…{}", shown(path)) } else { shown(path) }
 }
 
 fn listener(raw: &abi::Listener) -> Listener {
@@ -143,9 +144,15 @@ fn listener(raw: &abi::Listener) -> Listener {
     }
 }
 
-/// An abstract name in the notation of ss and systemd: `@` for each NUL.
+/// An abstract name in the notation of ss and systemd: `@` for each NUL, but for those that pad it.
 pub(crate) fn abstract_name(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().map(|&byte| if byte == 0 { b'@' } else { byte }).collect()
+    let name = match bytes {
+        // The leading one is no padding, even if nothing but NUL bytes follows.
+        [0, rest @ ..] => 1 + without_padding(rest).len(),
+        _ => bytes.len(),
+    };
+    let shown = |(at, &byte): (usize, &u8)| if byte == 0 && at < name { b'@' } else { byte };
+    bytes.iter().enumerate().map(shown).collect()
 }
 
 /// The kernel's device number (12 bits major, 20 minor) as stat(2) gives it.

@@ -5,7 +5,7 @@ use super::{Queue, failure, hook};
 shared! {
     /// Key of the map of wanted names.
     pub struct Name {
-        /// Length of the whole name.
+        /// Length of the whole name; 0 for an abstract one, which NUL bytes may pad.
         pub len: u32,
         /// 1 for an abstract name (without the leading NUL), 0 for a file name.
         pub is_abstract: u32,
@@ -27,11 +27,11 @@ shared! {
         pub listeners_only: u32,
         /// 1 if the user stack of whoever connects is wanted.
         pub stacks: u32,
-        /// Padding.
-        pub reserved: u32,
+        /// 1 if every socket with an abstract name is wanted (a wildcard in it).
+        pub any_abstract: u32,
         /// Lengths of the wanted file names, one bit each: most sockets fail this without a hash.
         pub file_lengths: [u64; 4],
-        /// Lengths of the wanted abstract names.
+        /// Lengths that the wanted abstract names may have, padded or not.
         pub abstract_lengths: [u64; 4],
     } size 88
 }

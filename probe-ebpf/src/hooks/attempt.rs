@@ -291,7 +291,11 @@ unsafe fn is_wanted_name(config: &Config, record: *mut Attempt, len: u32) -> boo
             return false;
         }
         if read_volatile(bytes) == 0 {
-            let mut key = Name { len: len - 1, is_abstract: 1, prefix: [zero(); 2] };
+            if config.any_abstract != 0 {
+                return true;
+            }
+            // As in `Candidate::is_wanted`: NUL bytes may pad the name.
+            let mut key = Name { len: 0, is_abstract: 1, prefix: [zero(); 2] };
             sock::read_prefix(&mut key, bytes.add(1) as u64, len - 1);
             return sock::is_listed(&key);
         }

@@ -150,12 +150,15 @@ impl Sock {
                 is_abstract: 0,
             });
         }
-        if is_empty(&config.abstract_lengths) {
+        if config.any_abstract == 0 && is_empty(&config.abstract_lengths) {
             return None;
         }
         let address: u64 = peek(self.0 + offset!(unix_sock_addr));
         if address == 0 {
             return None;
+        }
+        if config.any_abstract != 0 {
+            return Some(Candidate { named: address, len: ANY_LENGTH, is_abstract: 1 });
         }
         let len = peek::<u32>(address + offset!(unix_address_len)).wrapping_sub(FAMILY_LEN + 1);
         has_length(&config.abstract_lengths, len).then_some(Candidate { named: address, len, is_abstract: 1 })
@@ -193,6 +196,8 @@ impl Candidate {
         }
         let mut key = Name { len, is_abstract, prefix: [zero(); 2] };
         if is_abstract != 0 {
+            // NUL bytes may pad it: what is compared is the front of the name.
+            key.len = 0;
             read_prefix(&mut key, named + offset!(unix_address_name) + u64::from(FAMILY_LEN + 1), len);
         } else {
             let (to, from) = (key.prefix.as_mut_ptr(), peek::<u64>(named + offset!(dentry_name)));
@@ -239,12 +244,15 @@ pub(crate) fn is_listed(key: &Name) -> bool {
     WANTED.get_ptr(key).is_some()
 }
 
+/// Lengths that the tables have bits for: those of all file names.
+const LENGTHS: u32 = 256;
+
 /// Is the bit of a length set? Longer names than the table has bits are never listed.
 #[inline(always)]
 fn has_length(lengths: &[u64; 4], len: u32) -> bool {
     // The verifier must see the index bounded; the compiler, which knows that it is, must not remove the mask.
     let word = core::hint::black_box(len >> 6) as usize & 3;
-    len < NAME_LEN as u32 && lengths[word] >> (len & 63) & 1 == 1
+    len < LENGTHS && lengths[word] >> (len & 63) & 1 == 1
 }
 
 #[inline(always)]
@@ -256,6 +264,8 @@ fn is_empty(lengths: &[u64; 4]) -> bool {
 #[inline(always)]
 fn read_name(address: u64, skip: u32, to: *mut u8) -> u32 {
     let len = peek::<u32>(address + offset!(unix_address_len)).wrapping_sub(FAMILY_LEN + skip);
+    // A path that fills `sun_path` has its NUL behind it.
+    let len = if len == NAME_LEN as u32 + 1 { NAME_LEN as u32 } else { len };
     // `black_box` keeps the compiler from proving the bound and leaving the comparison out: the verifier needs it.
     let len = core::hint::black_box(len) & 0x7f;
     if len > NAME_LEN as u32 {

@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
-use globset::{Glob, GlobMatcher};
+use globset::GlobMatcher;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::event::{Listener, Process};
+use super::pattern;
+use crate::event::{
+    Listener, Process,
+    name::{shown, shown_without_padding},
+};
 
 /// The number of slots of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,7 @@ impl Source {
 #[derive(Clone, Debug)]
 pub struct GivenLimit {
     text: String,
+    socket: String,
     pattern: GlobMatcher,
     slots: u64,
 }
@@ -67,8 +72,9 @@ impl GivenLimit {
         }
         let slots = slots.parse().ok().filter(|&slots| slots > 0);
         let slots = slots.ok_or_else(|| wrong("behind the = there is no number of 1 or more"))?;
-        let pattern = Glob::new(socket).map_err(|error| wrong(&error.to_string()))?.compile_matcher();
-        Ok(Self { text: text.to_owned(), pattern, slots })
+        let pattern = pattern::compile(socket, false).map_err(|error| wrong(&error.to_string()))?;
+        let socket = socket.to_owned();
+        Ok(Self { text: text.to_owned(), socket, pattern, slots })
     }
 
     /// As it was given.
@@ -80,8 +86,12 @@ impl GivenLimit {
     /// Does it speak of this socket?
     #[must_use]
     pub fn means(&self, path: &str) -> bool {
+        let path = shown_without_padding(path);
         let file = Path::new(path).file_name();
-        self.pattern.is_match(path) || file.is_some_and(|file| self.pattern.is_match(file))
+        [Some(path.as_ref()), file]
+            .into_iter()
+            .flatten()
+            .any(|it| *it == *self.socket || self.pattern.is_match(it))
     }
 
     /// As a limit.
@@ -103,7 +113,7 @@ pub fn assumed(listener: &Listener, server: &Process) -> Option<Limit> {
     }
     let options = server.argv.iter().zip(server.argv.iter().skip(1)).filter(|(option, _)| *option == "-S");
     let mut sockets = options.map(|(_, value)| value.split(',').next().unwrap_or_default());
-    let path = String::from_utf8_lossy(&listener.path);
+    let path = shown(&listener.path);
     let file = |path: &str| Path::new(path).file_name().map(std::ffi::OsStr::to_owned);
     // The command line may name the socket by another way to the same directory.
     sockets
@@ -155,6 +165,10 @@ mod tests {
             ("ma.sock=10", "/run/haproxy/stats.sock", false),
             ("/run/*.sock=3", "/run/x.sock", true),
             ("@name=5", "@name", true),
+            ("@name=5", "@name\\x00{103}", true),
+            ("/run/a[1].sock=5", "/run/a[1].sock", true),
+            ("/run/a\\[1\\].sock=5", "/run/a[1].sock", true),
+            ("/run/a\\[1\\].sock=5", "/run/a1.sock", false),
             ("a=b.sock=5", "/run/a=b.sock", true),
         ] {
             assert_eq!(GivenLimit::parse(text).is_ok_and(|limit| limit.means(path)), means, "{text} {path}");

@@ -4,6 +4,7 @@ pub mod by;
 pub mod container;
 pub mod limits;
 mod names;
+mod pattern;
 pub mod processes;
 pub mod selection;
 pub mod stacks;

@@ -18,10 +18,12 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Takes a first look. Paths are meant as they are in `view`.
+    /// Takes a first look. Paths are meant as they are in `view`. A glob that is the path of something that exists now means
+    /// that path.
     #[must_use]
     pub fn new(targets: Vec<Target>, view: View) -> Self {
-        let targets = targets.into_iter().map(|target| (target.clone(), target.look(&view))).collect();
+        let targets = targets.into_iter().map(|target| target.settled(&view));
+        let targets = targets.map(|target| (target.clone(), target.look(&view))).collect();
         Self { targets, view, recorded: None }
     }
 

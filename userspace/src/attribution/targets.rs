@@ -6,17 +6,28 @@
 //! system.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Component, Path, PathBuf},
 };
 
-use globset::{GlobBuilder, GlobMatcher};
-use probe_ebpf::abi::NAME_LEN;
+use globset::GlobMatcher;
+use probe_ebpf::abi::{COMPONENT_LEN, NAME_LEN};
 use thiserror::Error;
 
-use super::view::View;
-use crate::{decode::abstract_name, event::Listener};
+use super::{pattern, view::View};
+use crate::{
+    decode::abstract_name,
+    event::{
+        Listener,
+        name::{shown, without_padding},
+    },
+};
+
+/// Longest name of a file (`NAME_MAX`), in bytes.
+const LONGEST_FILE: usize = COMPONENT_LEN - 1;
+/// Longest abstract name without its leading NUL, in bytes.
+const LONGEST_ABSTRACT: usize = NAME_LEN - 1;
 
 /// Why a target cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -30,12 +41,15 @@ pub enum TargetError {
     /// Ends in `/`, `.` or `..`.
     #[error("the target '{0}' names a directory; name the socket in it, or '{0}*' for all of them")]
     Directory(String),
-    /// The name does not fit in `sun_path`.
-    #[error("the name in target '{0}' is longer than {max} bytes, which no unix socket's is", max = NAME_LEN - 1)]
-    TooLong(String),
+    /// No socket has a name as long: the target, and how many bytes a name of its kind has at most.
+    #[error("the name in target '{0}' is longer than {1} bytes, which no socket's name is")]
+    TooLong(String, usize),
     /// The glob does not parse.
-    #[error("the target '{0}' is no valid glob: {1}")]
+    #[error("the target '{0}' is no valid glob: {1}; put \\ before a character that is meant literally")]
     Glob(String, String),
+    /// The glob has bytes that are not UTF-8.
+    #[error("the glob '{0}' has bytes that are not UTF-8; put ? in place of each")]
+    GlobBytes(String),
 }
 
 /// A target as given, parsed.
@@ -49,10 +63,13 @@ pub struct Target {
 enum Kind {
     /// The name without the `@`.
     Abstract(Vec<u8>),
+    /// A pattern for abstract names without the `@`, and the pattern itself as a name.
+    AbstractGlob { matcher: GlobMatcher, literal: Vec<u8> },
     /// A file name, in any directory and any mount namespace.
     Bare(Vec<u8>),
-    /// A pattern for whole paths, or for file names if it has no slash.
-    Glob { matcher: GlobMatcher, file_name: Option<Vec<u8>>, whole_path: bool },
+    /// A pattern for whole paths, or for file names if it has no slash. `literal` is the path that it names if no character
+    /// is a wildcard.
+    Glob { matcher: GlobMatcher, file_name: Option<Vec<u8>>, whole_path: bool, literal: PathBuf },
     /// An absolute path.
     Path(PathBuf),
 }
@@ -62,10 +79,12 @@ enum Kind {
 pub enum Wanted {
     /// Sockets whose file has this name.
     File(Vec<u8>),
-    /// The socket with this abstract name.
+    /// Sockets with this abstract name, whether or not NUL bytes pad it.
     Abstract(Vec<u8>),
     /// Every socket with a file.
     AnyFile,
+    /// Every socket with an abstract name.
+    AnyAbstract,
 }
 
 /// What the file system says of a path target at the moment.
@@ -80,58 +99,57 @@ pub struct Sight {
 }
 
 impl Target {
-    /// Parses an argument. A relative path is taken from `directory`.
+    /// Parses an argument, whose bytes need not be UTF-8. A relative path is taken from `directory`.
     ///
     /// # Errors
     /// If it is empty, names no file, is too long, or is a glob that does not parse.
-    pub fn parse(given: &str, directory: &Path) -> Result<Self, TargetError> {
-        let too_long = |name: &[u8]| name.len() >= NAME_LEN;
-        let kind = if given.is_empty() {
-            return Err(TargetError::Empty);
-        } else if let Some(name) = given.strip_prefix('@') {
-            match name.as_bytes() {
-                [] => return Err(TargetError::EmptyAbstract),
-                name if too_long(name) => return Err(TargetError::TooLong(given.to_owned())),
-                name => Kind::Abstract(name.to_vec()),
+    pub fn parse(given: impl AsRef<OsStr>, directory: &Path) -> Result<Self, TargetError> {
+        let given = given.as_ref().as_bytes();
+        let is_glob = pattern::has_wildcard(given);
+        let kind = match given {
+            [] => return Err(TargetError::Empty),
+            [b'@'] => return Err(TargetError::EmptyAbstract),
+            [b'@', name @ ..] if is_glob => {
+                let matcher = compile(given, name, false)?;
+                Kind::AbstractGlob { matcher, literal: name.to_vec() }
             }
-        } else if given.contains(['*', '?', '[', '{']) {
-            Self::parse_glob(given, directory)?
-        } else {
-            let name = match Path::new(given).components().next_back() {
-                Some(Component::Normal(name)) if !given.ends_with('/') && !given.ends_with("/.") => {
-                    name.as_bytes()
+            [b'@', name @ ..] => match pattern::unescape(name) {
+                name if name.len() > LONGEST_ABSTRACT => {
+                    return Err(TargetError::TooLong(shown(given), LONGEST_ABSTRACT));
                 }
-                _ => return Err(TargetError::Directory(given.to_owned())),
-            };
-            if too_long(name) {
-                return Err(TargetError::TooLong(given.to_owned()));
-            }
-            if given.contains('/') {
-                Kind::Path(absolute(directory, given))
-            } else {
-                Kind::Bare(name.to_vec())
-            }
+                name => Kind::Abstract(name),
+            },
+            _ if is_glob => parse_glob(given, directory)?,
+            _ => literal_kind(&pattern::unescape(given), directory)?,
         };
-        Ok(Self { given: given.to_owned(), kind })
+        Ok(Self { given: shown(given), kind })
     }
 
-    fn parse_glob(given: &str, directory: &Path) -> Result<Kind, TargetError> {
-        let whole_path = given.contains('/');
-        let pattern = if whole_path {
-            absolute(directory, given).to_string_lossy().into_owned()
-        } else {
-            given.to_owned()
-        };
-        let glob = GlobBuilder::new(&pattern).literal_separator(true).build();
-        let glob = glob.map_err(|error| TargetError::Glob(given.to_owned(), error.kind().to_string()))?;
-        let last = pattern.rsplit('/').next().unwrap_or_default();
-        // A `}` without its `{`: the braces span the slash, so the last component is no name of its own.
-        let file_name =
-            (!last.contains(['*', '?', '[', ']', '{', '}', '\\'])).then(|| last.as_bytes().to_vec());
-        Ok(Kind::Glob { matcher: glob.compile_matcher(), file_name, whole_path })
+    /// Takes each character of an argument literally.
+    ///
+    /// # Errors
+    /// If it names no file, or is too long.
+    pub fn literal(given: impl AsRef<OsStr>, directory: &Path) -> Result<Self, TargetError> {
+        let given = given.as_ref().as_bytes();
+        Ok(Self { given: shown(given), kind: literal_kind(given, directory)? })
     }
 
-    /// The argument as the user gave it.
+    /// The same, but a glob that is the path of something that exists means that path.
+    #[must_use]
+    pub fn settled(self, view: &View) -> Self {
+        match &self.kind {
+            Kind::Glob { literal, whole_path, .. } if view.resolve(literal).is_ok() => {
+                let kind = match literal.file_name() {
+                    Some(name) if !whole_path => Kind::Bare(name.as_bytes().to_vec()),
+                    _ => Kind::Path(literal.clone()),
+                };
+                Self { kind, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// The argument as the user gave it; bytes that are not UTF-8 are escaped, see [`shown`].
     #[must_use]
     pub fn given(&self) -> &str {
         &self.given
@@ -162,6 +180,7 @@ impl Target {
             Kind::Bare(name) => vec![Wanted::File(name.clone())],
             Kind::Glob { file_name: Some(name), .. } => vec![Wanted::File(name.clone())],
             Kind::Glob { file_name: None, .. } => vec![Wanted::AnyFile],
+            Kind::AbstractGlob { .. } => vec![Wanted::AnyAbstract],
             Kind::Path(path) => {
                 let paths = [Some(path), sight.resolved.as_ref()];
                 let names = paths.into_iter().flatten().filter_map(|path| path.file_name());
@@ -175,8 +194,10 @@ impl Target {
     pub fn selects(&self, sight: &Sight, listener: &Listener, namespace: u32) -> bool {
         let path = Path::new(OsStr::from_bytes(&listener.path));
         match &self.kind {
-            Kind::Abstract(name) => listener.is_abstract && listener.bind_name.get(1..) == Some(name),
-            _ if listener.is_abstract => false,
+            _ if listener.is_abstract => {
+                listener.bind_name.get(1..).is_some_and(|name| self.matches_abstract(name))
+            }
+            Kind::Abstract(_) | Kind::AbstractGlob { .. } => false,
             Kind::Bare(name) => path.file_name().is_some_and(|file| file.as_bytes() == name),
             Kind::Glob { .. } => self.matches_glob(path),
             Kind::Path(target) => {
@@ -187,6 +208,19 @@ impl Target {
                 let here = sight.directory == Some((listener.device, listener.directory_inode));
                 here || (namespace != 0 && listener.mount_namespace == namespace && path == place)
             }
+        }
+    }
+
+    /// Does it mean this abstract name, which has no leading NUL? Many libraries bind the whole `sockaddr_un`, so that NUL bytes
+    /// pad the name.
+    fn matches_abstract(&self, name: &[u8]) -> bool {
+        let name = without_padding(name);
+        match &self.kind {
+            Kind::Abstract(target) => name == without_padding(target),
+            Kind::AbstractGlob { matcher, literal } => {
+                name == literal || matcher.is_match(Path::new(OsStr::from_bytes(name)))
+            }
+            _ => false,
         }
     }
 
@@ -202,8 +236,7 @@ impl Target {
     #[must_use]
     pub fn place_of(&self, sight: &Sight, address: &Address<'_>) -> Option<Vec<u8>> {
         if let [0, name @ ..] = address.bytes {
-            let is_target = matches!(&self.kind, Kind::Abstract(target) if target == name);
-            return is_target.then(|| abstract_name(address.bytes));
+            return self.matches_abstract(name).then(|| abstract_name(address.bytes));
         }
         let typed = Path::new(OsStr::from_bytes(address.bytes));
         let whole = match (typed.is_absolute(), address.directory) {
@@ -213,7 +246,7 @@ impl Target {
             (false, None) => None,
         };
         let is_meant = match &self.kind {
-            Kind::Abstract(_) => false,
+            Kind::Abstract(_) | Kind::AbstractGlob { .. } => false,
             Kind::Bare(name) => typed.file_name().is_some_and(|file| file.as_bytes() == name),
             Kind::Glob { whole_path: false, .. } => self.matches_glob(typed),
             Kind::Glob { .. } => whole.as_ref().is_some_and(|path| self.matches_glob(path)),
@@ -227,6 +260,44 @@ impl Target {
         let place = whole.map_or_else(|| address.bytes.to_vec(), |path| path.into_os_string().into_vec());
         is_meant.then_some(place)
     }
+}
+
+/// A path, or a bare file name.
+fn literal_kind(given: &[u8], directory: &Path) -> Result<Kind, TargetError> {
+    let path = Path::new(OsStr::from_bytes(given));
+    let name = match path.components().next_back() {
+        Some(Component::Normal(name)) if !given.ends_with(b"/") && !given.ends_with(b"/.") => name.as_bytes(),
+        _ => return Err(TargetError::Directory(shown(given))),
+    };
+    if name.len() > LONGEST_FILE {
+        return Err(TargetError::TooLong(shown(given), LONGEST_FILE));
+    }
+    let is_path = given.contains(&b'/');
+    Ok(if is_path { Kind::Path(absolute(directory, path)) } else { Kind::Bare(name.to_vec()) })
+}
+
+fn parse_glob(given: &[u8], directory: &Path) -> Result<Kind, TargetError> {
+    let literal = absolute(directory, Path::new(OsStr::from_bytes(given)));
+    let whole_path = given.contains(&b'/');
+    let pattern = if whole_path { absolute_pattern(given, directory) } else { given.to_vec() };
+    let matcher = compile(given, &pattern, true)?;
+    let last = pattern.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    // A `}` without its `{`: the braces span the slash, so the last component is no name of its own.
+    let is_name = !pattern::has_wildcard(last) && !last.iter().any(|byte| b"]}".contains(byte));
+    let file_name = is_name.then(|| pattern::unescape(last));
+    Ok(Kind::Glob { matcher, file_name, whole_path, literal })
+}
+
+/// The pattern for whole paths. In the directory that a relative one is taken from, no character is a wildcard.
+fn absolute_pattern(given: &[u8], directory: &Path) -> Vec<u8> {
+    let directory = OsString::from_vec(pattern::escape(directory.as_os_str().as_bytes()));
+    absolute(Path::new(&directory), Path::new(OsStr::from_bytes(given))).into_os_string().into_vec()
+}
+
+fn compile(given: &[u8], pattern: &[u8], separated: bool) -> Result<GlobMatcher, TargetError> {
+    let text = std::str::from_utf8(pattern).map_err(|_| TargetError::GlobBytes(shown(given)))?;
+    pattern::compile(text, separated)
+        .map_err(|error| TargetError::Glob(shown(given), error.kind().to_string()))
 }
 
 /// An address that a client tried.

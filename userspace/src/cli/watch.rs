@@ -1,6 +1,6 @@
 //! Arguments of the commands that show what goes on: `replay` and `top`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -48,7 +48,7 @@ pub struct Top {
     ///
     /// Without any, a service is asked.
     #[arg(value_name = "TARGET", conflicts_with_all = ["service", "replay"])]
-    pub targets: Vec<String>,
+    pub targets: Vec<OsString>,
     /// Ask the service there: http://HOST:PORT or unix:PATH [default: http://127.0.0.1:9436]
     #[arg(long, value_name = "URL", conflicts_with = "replay")]
     pub service: Option<Server>,

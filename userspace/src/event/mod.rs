@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 mod carried;
+pub mod name;
 mod stack;
 
 pub use carried::Carried;
@@ -105,7 +106,7 @@ pub struct Actor {
 pub struct Listener {
     /// Its number, unique while the host is up.
     pub id: u64,
-    /// Present path of its file in the mount namespace where it was bound, or `@name`.
+    /// Present path of its file in the mount namespace where it was bound, or `@name` with the NUL bytes that pad it.
     pub path: Vec<u8>,
     /// The front of `path` could not be read.
     pub path_truncated: bool,

@@ -74,5 +74,5 @@ impl Table for Attempts {
 
 /// An address as people write it.
 pub(super) fn name(address: &[u8]) -> String {
-    String::from_utf8_lossy(&abstract_name(address)).into_owned()
+    crate::event::name::shown(&abstract_name(address))
 }

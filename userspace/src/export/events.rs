@@ -81,7 +81,7 @@ impl Names {
                 None
             }
             Record::Listener(listener) => {
-                let path = String::from_utf8_lossy(&listener.path).into_owned();
+                let path = crate::event::name::shown(&listener.path);
                 self.paths.insert(listener.id, path);
                 None
             }

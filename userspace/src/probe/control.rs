@@ -7,7 +7,7 @@ use aya::{
     Ebpf,
     maps::{Array, HashMap, Map, MapData, PerCpuArray, PerCpuValues},
 };
-use probe_ebpf::abi::{Config, Name, PREFIX_LEN, Python};
+use probe_ebpf::abi::{Config, NAME_LEN, Name, PREFIX_LEN, Python};
 
 use super::shared::Shared;
 use crate::attribution::targets::Wanted;
@@ -67,7 +67,11 @@ impl Control {
             match wanted {
                 Wanted::AnyFile => config.any_file = 1,
                 Wanted::File(name) => set_length(&mut config.file_lengths, name.len()),
-                Wanted::Abstract(name) => set_length(&mut config.abstract_lengths, name.len()),
+                Wanted::AnyAbstract => config.any_abstract = 1,
+                // NUL bytes may pad it, up to the end of `sun_path`.
+                Wanted::Abstract(name) => {
+                    (name.len()..NAME_LEN).for_each(|len| set_length(&mut config.abstract_lengths, len));
+                }
             }
         }
         let keys: Vec<Name> = wanted.iter().filter_map(key).collect();
@@ -172,22 +176,22 @@ impl Control {
 }
 
 fn set_length(lengths: &mut [u64; 4], len: usize) {
-    // Names are at most 107 bytes long, see `Target::parse`.
+    // Names are at most 255 bytes long, see `Target::parse`.
     lengths[(len >> 6) & 3] |= 1 << (len & 63);
 }
 
 /// How the kernel side looks a name up, if it does.
 fn key(wanted: &Wanted) -> Option<Name> {
-    let (name, is_abstract) = match wanted {
-        Wanted::File(name) => (name, 0),
-        Wanted::Abstract(name) => (name, 1),
-        Wanted::AnyFile => return None,
+    // Names are at most 255 bytes long, see `Target::parse`. The length of an abstract one is not compared.
+    let (name, len, is_abstract) = match wanted {
+        Wanted::File(name) => (name, name.len() as u32, 0),
+        Wanted::Abstract(name) => (name, 0, 1),
+        Wanted::AnyFile | Wanted::AnyAbstract => return None,
     };
     let mut prefix = [0; 16];
-    let len = name.len().min(PREFIX_LEN);
-    prefix[..len].copy_from_slice(&name[..len]);
-    // Names are at most 107 bytes long, see `Target::parse`.
-    Some(Name { len: name.len() as u32, is_abstract, prefix: zerocopy::transmute!(prefix) })
+    let used = name.len().min(PREFIX_LEN);
+    prefix[..used].copy_from_slice(&name[..used]);
+    Some(Name { len, is_abstract, prefix: zerocopy::transmute!(prefix) })
 }
 
 const fn idle() -> Config {
@@ -197,7 +201,7 @@ const fn idle() -> Config {
         any_ignored: 0,
         listeners_only: 0,
         stacks: 0,
-        reserved: 0,
+        any_abstract: 0,
         file_lengths: [0; 4],
         abstract_lengths: [0; 4],
     }

@@ -213,5 +213,5 @@ fn known(number: u64) -> Option<u64> {
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    crate::event::name::shown(bytes)
 }

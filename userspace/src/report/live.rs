@@ -233,7 +233,7 @@ fn detail(seen: &Seen<'_>, out: &mut Vec<u8>) {
             let _ = write!(out, ", queue {} of {}", queue.length, queue.max.saturating_add(1));
         }
         What::Attempt { address, .. } => {
-            let address = String::from_utf8_lossy(&abstract_name(address)).into_owned();
+            let address = crate::event::name::shown(&abstract_name(address));
             if address != seen.socket.path {
                 let _ = write!(out, ", as {}", terminal(&address));
             }

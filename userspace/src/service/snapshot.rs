@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     attribution::limits::Limit,
     clock::Clock,
-    event::Queue,
+    event::{Queue, name::shown_without_padding},
     lifecycle::{Connection, State},
     probe::status::HookStatus,
     report::{
@@ -131,11 +131,13 @@ impl Snapshot {
     /// whoever likes can make as many such: they must not take the place of what is watched.
     #[must_use]
     pub fn is_only_tried(&self, socket: &SocketSnapshot) -> bool {
-        let is_open = |target: &String| {
-            !target.starts_with(['/', '@'])
-                || target.starts_with('/') && target.contains(['*', '?', '[', '{'])
-        };
-        socket.was_only_tried() && self.targets.iter().any(is_open) && !self.targets.contains(&socket.path)
+        let is_open =
+            |target: &String| !target.starts_with(['/', '@']) || target.contains(['*', '?', '[', '{']);
+        // Padded in any of a hundred ways, an abstract name is a name of its own each time.
+        let is_padded = shown_without_padding(&socket.path) != socket.path;
+        socket.was_only_tried()
+            && (is_padded || self.targets.iter().any(is_open))
+            && !self.targets.contains(&socket.path)
     }
 
     /// Takes it.

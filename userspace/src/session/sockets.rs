@@ -82,7 +82,7 @@ impl Session {
         if namespace == ANY_NAMESPACE && path != OTHERS && self.by_name.len() >= MOST_SOCKETS {
             return self.other_paths();
         }
-        let path_text = String::from_utf8_lossy(path).into_owned();
+        let path_text = crate::event::name::shown(path);
         let given = self.books.settings.given_limit(&path_text);
         let socket = Socket::new(path_text, given, self.books.settings.started);
         let id = self.books.add_socket(socket);

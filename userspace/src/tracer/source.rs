@@ -159,7 +159,7 @@ fn read_process(actor: &Actor) -> Option<Process> {
     // Read again: the number may have changed hands in between.
     proc::is_same(pid, start).then(|| Process {
         id: actor.id,
-        program: Some(program.to_string_lossy().into_owned()),
+        program: Some(crate::event::name::shown(program.as_os_str().as_encoded_bytes())),
         argv,
         argv_truncated: false,
         comm: actor.comm,

@@ -77,6 +77,7 @@ pub mod debian;
 pub const ALL: &[Case] = &[
     case!("waits-for-target", targets::waits_for_target),
     case!("several-targets", targets::several_targets),
+    case!("odd-names", names::odd_names),
     case!("sigint-reports", ends::sigint_reports),
     case!("sigterm-reports", ends::sigterm_reports),
     case!("signal-at-once", ends::signal_at_once),

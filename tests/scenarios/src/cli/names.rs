@@ -104,3 +104,81 @@ fn expect_names_in_json(ended: &Ended, paths: &[&str], missing: &str) -> anyhow:
     ensure!(ended.report()?["complete"] == true, "the report is incomplete");
     Ok(())
 }
+
+/// Names that are right and unusual: brackets, bytes that are not UTF-8, an address without a NUL, abstract names that are padded.
+/// Each target means its socket and no other, the recording says the same, and so does `list`.
+pub(super) fn odd_names(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let id = std::process::id();
+    let pad = |name: String| format!("{name}{}", "\0".repeat(108 - name.len()));
+    let base = bench.path("");
+    let full = format!("{base}{}", "f".repeat(108 - base.len()));
+    let bytes = [base.as_bytes(), b"b-\xff\xfe.sock"].concat();
+    let bytes = Path::new(OsStr::from_bytes(&bytes));
+    let (exact, padded) = (format!("@odd-{id}-plain"), format!("@odd-{id}-padded-and-long"));
+    // Padding: the address has the family and 108 bytes.
+    let padding = |name: &str| format!("{name}\\x00{{{}}}", 108 - name.len());
+    let (glob_one, glob_two) = (format!("@glob-{id}-1"), format!("@glob-{id}-2"));
+    let expected = [
+        (bench.path("a[1].sock"), bench.path("a[1].sock")),
+        (bench.path("c[2].sock"), bench.path("c[2].sock")),
+        (full.clone(), full.clone()),
+        (exact.clone(), exact.clone()),
+        (pad(padded.clone()), padding(&padded)),
+        (glob_one.clone(), glob_one.clone()),
+        (pad(glob_two.clone()), padding(&glob_two)),
+    ];
+    let mut doors = Vec::new();
+    for (name, _) in &expected {
+        doors.push(Door::open(name)?);
+    }
+    // What a glob, a prefix or a lost byte would mean, too.
+    for other in [
+        bench.path("a1.sock"),
+        bench.path("c2.sock"),
+        bench.path("b-\u{fffd}\u{fffd}.sock"),
+        format!("{padded}-other"),
+        pad(format!("{exact}r")),
+    ] {
+        doors.push(Door::open(&other)?);
+    }
+    let server = std::os::unix::net::UnixListener::bind(bytes)?;
+    let mut paths: Vec<String> = expected.iter().map(|(_, shown)| shown.clone()).collect();
+    paths.push(format!("{base}b-\\xff\\xfe.sock"));
+    paths.sort();
+
+    let (a, c) = (bench.path("a[1].sock"), bench.path(r"c\[2\].sock"));
+    let (globs, trace) = (format!("@glob-{id}-*"), bench.path("odd.db"));
+    let targets = [a.as_str(), &c, &full, &exact, &padded, &globs];
+    let mut command = bench.capture(&targets);
+    let mut capture = bench.start(command.arg(bytes).args(["--json", "--output", &trace]))?;
+    capture.child.wait_for_line(|line| line.contains("\"session\""))?;
+    for door in &doors {
+        door.pass()?;
+    }
+    drop((std::os::unix::net::UnixStream::connect(bytes)?, server.accept()?));
+    let ended = capture.end_by(Signal::SIGINT)?;
+    ended.expect(0)?;
+    ended.expect_no_complaint()?;
+    let connects = ended.lines()?.into_iter().filter(|line| line["type"] == "connect").count();
+    ensure!(connects == paths.len(), "{connects} lines 'connect' instead of {}", paths.len());
+    let report = ended.report()?;
+    ensure!(report["complete"] == true, "{report}");
+    expect_paths(&report["programs"], &paths)?;
+    let replayed = bench.run(bench.sockleak().args(["report", "--json", &trace]))?;
+    replayed.expect(0)?;
+    expect_paths(&replayed.report()?["programs"], &paths)?;
+
+    let listed = bench.run(bench.sockleak().args(["list", "--json"]).args(targets).arg(bytes))?;
+    listed.expect(0)?;
+    let listing = listed.lines()?.pop().context("it printed nothing")?;
+    expect_paths(&listing["sockets"], &paths)
+}
+
+/// These sockets, each once.
+fn expect_paths(rows: &serde_json::Value, paths: &[String]) -> anyhow::Result<()> {
+    let rows = rows.as_array().context("no rows")?;
+    let mut found: Vec<_> = rows.iter().filter_map(|row| row["path"].as_str()).collect();
+    found.sort_unstable();
+    ensure!(found == paths, "{found:?} instead of {paths:?}");
+    Ok(())
+}

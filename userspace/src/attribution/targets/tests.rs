@@ -1,4 +1,8 @@
-use super::*;
+use std::os::unix::net::UnixListener;
+
+use proptest::prelude::*;
+
+use super::{super::pattern::escape, *};
 
 const OURS: u32 = 10;
 
@@ -51,6 +55,25 @@ fn each_kind_of_target_selects_its_listeners() {
         ("@a", "@ab", false),
         ("a", "@a", false),
         ("*", "@a", false),
+        ("@a", "@a\0\0\0", true),
+        ("@a", "@ab\0\0\0", false),
+        ("@a*", "@abc", true),
+        ("@a*", "@a/b\0\0\0", true),
+        ("@?", "@a\0\0\0", true),
+        ("@?", "@ab", false),
+        ("@a*", "@b", false),
+        ("@a*", "/run/abc", false),
+        ("@a[1]", "@a1", true),
+        ("@a[1]", "@a[1]", true),
+        ("@a\\[1\\]", "@a[1]", true),
+        ("@a\\[1\\]", "@a1", false),
+        ("/run/a\\[1\\].sock", "/run/a[1].sock", true),
+        ("/run/a\\[1\\].sock", "/run/a1.sock", false),
+        ("a\\*", "/run/a*", true),
+        ("a\\*", "/run/ab", false),
+        ("/run/*/a\\[1\\].sock", "/run/x/a[1].sock", true),
+        ("/run/dev\\x2d1.sock", "/run/dev\\x2d1.sock", true),
+        ("/run/dev\\x2d*.sock", "/run/dev\\x2d1.sock", true),
     ] {
         assert_eq!(selects(given, path), expected, "{given} {path}");
     }
@@ -85,7 +108,10 @@ fn the_kernel_is_asked_for_as_little_as_possible() {
         ("/run/*/a.sock", Wanted::File(b"a.sock".to_vec())),
         ("/run/x/*.sock", Wanted::AnyFile),
         ("/run/{x/a,y/b}.sock", Wanted::AnyFile),
+        ("/run/*/a\\[1\\].sock", Wanted::File(b"a[1].sock".to_vec())),
+        ("/run/a\\[1\\].sock", Wanted::File(b"a[1].sock".to_vec())),
         ("@a", Wanted::Abstract(b"a".to_vec())),
+        ("@a*", Wanted::AnyAbstract),
         ("a.sock", Wanted::File(b"a.sock".to_vec())),
     ] {
         assert_eq!(target(given).wanted(&Sight::default()), [expected], "{given}");
@@ -111,6 +137,9 @@ fn failed_attempts_are_matched_by_address() {
     assert!(!selects("/run/a.sock", "/elsewhere/a.sock", None, true));
     assert!(selects("a.sock", "/elsewhere/a.sock", None, false));
     assert!(selects("@a", "\0a", None, false));
+    assert!(selects("@a", "\0a\0\0", None, false));
+    assert!(selects("@a*", "\0ab", None, false));
+    assert!(!selects("@a*", "\0b", None, false));
     assert!(!selects("@a", "a", None, false));
     assert!(selects("/run/*.sock", "/run/a.sock", None, false));
 }
@@ -124,10 +153,62 @@ fn malformed_targets_are_named() {
         ("..", "directory"),
         ("/run/.", "directory"),
         ("/run/[", "no valid glob"),
-        (&"x".repeat(108), "longer than 107"),
+        (&"x".repeat(256), "longer than 255"),
         (&format!("@{}", "x".repeat(108)), "longer than 107"),
     ] {
         let error = Target::parse(given, Path::new("/")).err().map(|error| error.to_string());
         assert!(error.as_deref().is_some_and(|error| error.contains(part)), "{given}: {error:?}");
+    }
+}
+
+#[test]
+fn a_name_may_fill_its_address_and_need_not_be_utf8() {
+    let long = "x".repeat(108);
+    assert!(selects(&long, &format!("/run/{long}")));
+    let bytes = OsStr::from_bytes(b"/run/\xff.sock");
+    let target = Target::parse(bytes, Path::new("/")).expect("it is one");
+    assert_eq!(target.given(), "/run/\\xff.sock");
+    let found = Listener { path: bytes.as_bytes().to_vec(), ..listener("/run/a.sock") };
+    assert!(target.selects(&Sight::default(), &found, OURS));
+    let other = Listener { path: b"/run/\xfe.sock".to_vec(), ..found };
+    assert!(!target.selects(&Sight::default(), &other, OURS));
+    let glob = Target::parse(OsStr::from_bytes(b"/run/\xff*"), Path::new("/"));
+    assert!(glob.is_err_and(|error| error.to_string().contains("put ? in place of each")));
+}
+
+#[test]
+fn a_glob_that_exists_is_a_path() {
+    let directory = tempfile::tempdir().expect("a directory can be created");
+    let base = directory.path().canonicalize().expect("it exists");
+    let _one = UnixListener::bind(base.join("a[1].sock")).expect("it can be bound");
+    let there = |given: &str| {
+        let target = Target::parse(given, &base).expect("it is one");
+        target.settled(&View::own(OURS)).wanted(&Sight::default())
+    };
+    for given in ["a[1].sock".to_owned(), base.join("a[1].sock").to_string_lossy().into_owned()] {
+        assert_eq!(there(&given), [Wanted::File(b"a[1].sock".to_vec())], "{given}");
+    }
+    assert_eq!(there("a[2].sock"), [Wanted::AnyFile]);
+}
+
+proptest! {
+    #[test]
+    fn a_literal_escape_means_one_path_and_no_other(
+        name in proptest::collection::vec(
+            prop_oneof![prop::sample::select(b"*?[]{}\\!ab".to_vec()), 1_u8..],
+            1..40,
+        ),
+        other in proptest::collection::vec(prop::sample::select(b"*?[]{}\\!ab".to_vec()), 1..40),
+    ) {
+        prop_assume!(!name.contains(&b'/') && name != b"." && name != b"..");
+        let path = [b"/run/", name.as_slice()].concat();
+        let escaped = escape(&path);
+        let target = Target::parse(OsStr::from_bytes(&escaped), Path::new("/")).expect("it is one");
+        let wanted = target.wanted(&Sight::default());
+        prop_assert_eq!(wanted, [Wanted::File(name.clone())]);
+        let at = |path: Vec<u8>| Listener { path, ..listener("/run/a.sock") };
+        prop_assert!(target.selects(&Sight::default(), &at(path), OURS));
+        let elsewhere = [b"/run/", other.as_slice()].concat();
+        prop_assert_eq!(target.selects(&Sight::default(), &at(elsewhere), OURS), name == other);
     }
 }

@@ -1,6 +1,6 @@
 //! `sockleak capture`: from attaching to the report.
 
-use std::{env, future, path::Path, time::Duration};
+use std::{env, ffi::OsString, future, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -17,7 +17,11 @@ use conclusion::ReportFile;
 use teller::Teller;
 
 use crate::{
-    attribution::{selection::Selection, targets::Target, view::View},
+    attribution::{
+        selection::Selection,
+        targets::{Target, TargetError},
+        view::View,
+    },
     cli::Capture,
     clock::{self, Clock, nanoseconds},
     failure::Failure,
@@ -54,8 +58,17 @@ pub fn run(arguments: &Capture) -> Result<(), Failure> {
     })
 }
 
-pub(super) fn parse_targets(given: &[String], directory: &Path) -> Result<Vec<Target>, Failure> {
-    given.iter().map(|target| Target::parse(target, directory).map_err(Failure::Target)).collect()
+pub(super) fn parse_targets(given: &[OsString], directory: &Path) -> Result<Vec<Target>, Failure> {
+    let parse = |target: &OsString| match Target::parse(target, directory) {
+        // What exists is meant literally, also where it would be no glob.
+        Err(TargetError::Glob(..) | TargetError::GlobBytes(_))
+            if directory.join(target).symlink_metadata().is_ok() =>
+        {
+            Target::literal(target, directory)
+        }
+        parsed => parsed,
+    };
+    given.iter().map(|target| parse(target).map_err(Failure::Target)).collect()
 }
 
 /// The signals that end a capture with its report.

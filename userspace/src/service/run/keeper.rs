@@ -65,7 +65,7 @@ impl Audience for Keeper {
     }
 
     fn listener(&mut self, listener: &Listener) {
-        tracing::debug!("listener {} has number {}", String::from_utf8_lossy(&listener.path), listener.id);
+        tracing::debug!("listener {} has number {}", crate::event::name::shown(&listener.path), listener.id);
     }
 
     fn seen(&mut self, seen: &Seen<'_>) {
