@@ -115,11 +115,10 @@ impl Session {
         let mut counted = Vec::new();
         let (mut old, mut new) = (Vec::new(), Vec::new());
         for connection in open.iter().filter(|connection| connection.origin != Origin::Seen) {
-            let pending = self.found.iter().find(|pending| pending.id == connection.id);
-            let place = match pending {
+            let place = match self.found.is_old(connection.id) {
                 None => &mut counted,
                 // The next round counts it in any case.
-                Some(pending) if pending.is_old && connection.opener.process.is_none() => &mut old,
+                Some(true) if connection.opener.process.is_none() => &mut old,
                 Some(_) => &mut new,
             };
             place.extend(sightings(connection).into_iter().map(Record::Held));

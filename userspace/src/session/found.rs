@@ -7,19 +7,12 @@ use probe_ebpf::abi::PROCESSOR_BITS;
 use super::{
     FoundConnection, Holder, Notice, Session, SocketId,
     books::{Unknown, Weight},
+    pending::Pending,
 };
 use crate::{
     event::{End, Held, HeldSocket, Peer},
     lifecycle::{Change, Connection, Found, LiveEnds, Moment, other},
 };
-
-/// A connection that a round has found, and that is not counted yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pending {
-    pub(super) id: u64,
-    /// It was found in an earlier round.
-    pub(super) is_old: bool,
-}
 
 impl Session {
     /// A descriptor that a round found.
@@ -67,7 +60,7 @@ impl Session {
             self.holders.add((id, end), Holder { who: holder, fd: held.fd });
         }
         if is_new {
-            self.found.push(Pending { id, is_old: false });
+            self.found.push(id, false);
             return Some(Notice::Found(id));
         }
         if self.is_pending(id) {
@@ -88,7 +81,9 @@ impl Session {
         self.enter_found();
         self.latest = until;
         self.books.moment = until;
-        self.blind = (self.blind.0 + 1, self.blind.1 + until.saturating_sub(since));
+        // Both numbers are a recording's, which may be a stranger's.
+        let (times, length) = self.blind;
+        self.blind = (times.saturating_add(1), length.saturating_add(until.saturating_sub(since)));
         let Self { table, books, .. } = self;
         let mut before = Weight::default();
         table.lose_sight(|connection, moment| {
@@ -141,26 +136,29 @@ impl Session {
 
     /// Is it a connection that a round has found, and that is not counted yet?
     pub(super) fn is_pending(&self, id: u64) -> bool {
-        self.found.iter().any(|pending| pending.id == id)
+        self.found.is_old(id).is_some()
     }
 
     /// At the end of a round: counts the connections that it has found. One whose opener is unknown waits for the next round:
     /// his descriptor may have come by before the other end was entered.
     pub(super) fn enter_known(&mut self) {
-        let is_known = |pending: &Pending| {
-            let connection = self.table.get(pending.id);
-            pending.is_old || connection.is_none_or(|it| it.opener.process.is_some())
-        };
-        let (known, unknown): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.found).into_iter().partition(is_known);
-        self.found = known;
+        let found = std::mem::take(&mut self.found);
+        let mut unknown = Pending::default();
+        for (id, is_old) in found.iter() {
+            let connection = self.table.get(id);
+            if is_old || connection.is_none_or(|it| it.opener.process.is_some()) {
+                self.found.push(id, is_old);
+            } else {
+                unknown.push(id, true);
+            }
+        }
         self.enter_found();
-        self.found = unknown.into_iter().map(|pending| Pending { is_old: true, ..pending }).collect();
+        self.found = unknown;
     }
 
     /// Counts the connections that rounds have found, with what is known of them.
     pub(super) fn enter_found(&mut self) {
-        for Pending { id, .. } in std::mem::take(&mut self.found) {
+        for (id, _) in std::mem::take(&mut self.found).iter() {
             let listener = self.table.get(id).map(|connection| connection.listener);
             let socket = listener.and_then(|listener| Some(self.books.followed(listener)?.socket));
             if let Some(socket) = socket {

@@ -4,7 +4,7 @@
 //! differs.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -13,6 +13,7 @@ mod carry;
 mod found;
 mod holders;
 mod notice;
+mod pending;
 mod room;
 mod settings;
 mod sockets;
@@ -41,8 +42,8 @@ use crate::{
     lifecycle::{Connection, Table},
 };
 use books::{Books, Unknown, Weight};
-use found::Pending;
 use holders::Holders;
+use pending::Pending;
 use room::Many;
 use sockets::ANY_NAMESPACE;
 
@@ -63,13 +64,14 @@ pub struct Session {
     /// What the user asked for.
     pub selection: Selection,
     processes: Processes,
-    by_name: HashMap<(Vec<u8>, u32), SocketId>,
+    /// In the order of the paths: those of one path lie side by side.
+    by_name: BTreeMap<(Vec<u8>, u32), SocketId>,
     table: Table,
     books: Books,
     holders: Holders,
     stacks: Stacks,
     /// Connections that a round has found, and that are not counted yet.
-    found: Vec<Pending>,
+    found: Pending,
     /// Time of the last record that has one.
     latest: u64,
     misfits: u64,
@@ -96,12 +98,12 @@ impl Session {
         Self {
             selection,
             processes: Processes::new(settings.by),
-            by_name: HashMap::new(),
+            by_name: BTreeMap::new(),
             table: Table::default(),
             books: Books::new(settings),
             holders: Holders::default(),
             stacks: Stacks::default(),
-            found: Vec::new(),
+            found: Pending::default(),
             latest: 0,
             misfits: 0,
             unseen: 0,

@@ -68,7 +68,8 @@ impl Session {
     /// that is there or comes first.
     pub(super) fn socket(&mut self, path: &[u8], namespace: u32) -> SocketId {
         let fits = |its: u32| its == namespace || its == ANY_NAMESPACE || namespace == ANY_NAMESPACE;
-        let known = self.by_name.iter().filter(|((known, its), _)| known == path && fits(*its));
+        let of_path = self.by_name.range((path.to_vec(), 0)..=(path.to_vec(), u32::MAX));
+        let known = of_path.filter(|((_, its), _)| fits(*its));
         let known = known.min_by_key(|(_, id)| **id);
         if let Some((key, &id)) = known {
             let key = key.clone();
