@@ -15,6 +15,7 @@ pub mod event;
 pub mod export;
 pub mod failure;
 pub mod lifecycle;
+mod output_path;
 pub mod privilege;
 pub mod probe;
 pub mod proc;
