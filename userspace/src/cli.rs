@@ -102,7 +102,7 @@ pub struct Capture {
     #[arg(long, short)]
     pub quiet: bool,
     /// Record everything in this file, which `sockleak report` reads.
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(recording))]
     pub output: Option<PathBuf>,
     /// Write the report to this file too, in the form that its name ends with: .txt, .json, .csv, .md or .html.
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(report_file))]
@@ -171,16 +171,16 @@ pub struct Report {
     /// A file with the service's token, which shows command lines.
     #[arg(long, value_name = "FILE", requires = "service", conflicts_with_all = ["traces", "store"])]
     pub token_file: Option<PathBuf>,
-    /// Form of the report.
-    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
-    pub format: Format,
+    /// Form of the report [default: as the name of --output ends (.txt, .json, .csv, .md or .html), else text]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub format: Option<Format>,
     /// Short for --format json.
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
     /// Which table, with --format csv [default: programs]
     #[arg(long, value_enum, value_name = "TABLE")]
     pub table: Option<CsvTable>,
-    /// Write the report to this file, whole or not at all.
+    /// Write the report to this file, whole or not at all; `-` is standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Judge with this leak age instead of the recorded one.
@@ -218,13 +218,14 @@ pub struct Export {
     /// A recording of `sockleak capture --output`, finished or not.
     #[arg(value_name = "TRACE")]
     pub trace: PathBuf,
-    /// How rows are written (described in docs/export.md).
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: export::Format,
+    /// How rows are written, described in docs/export.md [default: as the name of --output ends (.csv, .jsonl or .parquet),
+    /// else csv]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<export::Format>,
     /// What a row stands for.
     #[arg(long, value_enum, default_value_t, value_name = "ROWS")]
     pub what: export::What,
-    /// Write to this file, which is replaced when everything is written, instead of standard output.
+    /// Write to this file, which is replaced when everything is written; `-` is standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
@@ -295,6 +296,15 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn report_file(path: PathBuf) -> Result<ReportFile, &'static str> {
     let format = Format::of_file(&path).ok_or("its name must end with .txt, .json, .csv, .md or .html")?;
     Ok(ReportFile { path, format })
+}
+
+fn recording(path: PathBuf) -> Result<PathBuf, &'static str> {
+    if path.as_os_str() == "-" {
+        return Err(
+            "a recording is a database, which needs a file; write for example trace.db, or ./- for a file of that name",
+        );
+    }
+    Ok(path)
 }
 
 fn ring_size(text: &str) -> Result<u32, String> {

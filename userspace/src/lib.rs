@@ -16,6 +16,7 @@ pub mod export;
 pub mod failure;
 pub mod lifecycle;
 pub mod namespaces;
+mod output_path;
 pub mod privilege;
 pub mod probe;
 pub mod proc;

@@ -1,7 +1,7 @@
 //! Where the output of a command goes: standard output, a file that is there when it is complete, or a device or pipe.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, BufWriter, Write},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -9,10 +9,16 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use crate::failure::Failure;
+use super::output::Stdout;
+use crate::{
+    failure::Failure,
+    output_path::{self, Place},
+};
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 256 << 10;
+/// What the name of a file begins with that is not complete yet.
+const UNFINISHED: &str = ".sockleak-";
 
 /// Where it goes.
 #[derive(Debug)]
@@ -24,8 +30,8 @@ pub(super) struct Destination {
 
 #[derive(Debug)]
 enum Out {
-    Stdout(BufWriter<io::Stdout>),
-    /// What is no file: it is written to, never replaced.
+    Stdout(BufWriter<Stdout>),
+    /// What is no file, or was opened by whoever started sockleak: it is written to, never replaced.
     Stream(BufWriter<File>),
     /// Beside the file that it will become.
     File {
@@ -35,13 +41,13 @@ enum Out {
 }
 
 impl Destination {
-    /// Makes ready to write; `sources` are what is read, and never written over.
+    /// Makes ready to write, to standard output if no path is given or `-`; `sources` are what is read, and never written over.
     ///
     /// # Errors
     /// If it cannot be written to.
     pub(super) fn open(path: Option<&Path>, sources: &[PathBuf]) -> Result<Self, Failure> {
-        let Some(path) = path else {
-            return Ok(Self { out: Out::Stdout(BufWriter::with_capacity(BUFFER, io::stdout())), path: None });
+        let Some(path) = path.filter(|path| !is_stdout(path)) else {
+            return Ok(Self { out: stdout(), path: None });
         };
         if sources.iter().any(|source| is_same(path, source)) {
             let path = path.display();
@@ -53,14 +59,22 @@ impl Destination {
         Ok(Self { out, path: Some(path.to_owned()) })
     }
 
-    /// Has all of a document written.
+    /// Has all of a document written. That the reader of standard output leaves is no error.
     ///
     /// # Errors
     /// If that fails: a file is as it was then.
     pub(super) fn put(mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        let is_stdout = matches!(self.out, Out::Stdout(_));
         let written = write(self.writer());
-        written.map_err(|error| self.name(Failure::Output(error)))?;
-        self.finish()
+        let written = written.map_err(|error| self.name(Failure::Output(error)));
+        match written.and_then(|()| self.finish()) {
+            Err(Failure::Output(cause) | Failure::OutputFile { cause, .. })
+                if is_stdout && cause.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// What to write to.
@@ -98,21 +112,36 @@ impl Destination {
     }
 }
 
+/// Does it stand for standard output, by convention?
+pub(super) fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn stdout() -> Out {
+    Out::Stdout(BufWriter::with_capacity(BUFFER, Stdout))
+}
+
 fn open(path: &Path) -> io::Result<Out> {
     // Where a link leads to is replaced, not the link.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if fs::metadata(&target).is_ok_and(|there| !there.is_file()) {
-        let stream = OpenOptions::new().write(true).open(&target)?;
+    let target = match output_path::resolve(path)? {
+        Place::Descriptor(libc::STDOUT_FILENO) => return Ok(stdout()),
+        Place::Descriptor(descriptor) => {
+            let stream = output_path::duplicate(descriptor)?.into();
+            return Ok(Out::Stream(BufWriter::with_capacity(BUFFER, stream)));
+        }
+        Place::Name(target) => target,
+    };
+    let there = fs::symlink_metadata(&target).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
+        let stream = output_path::open(&target, None)?;
         return Ok(Out::Stream(BufWriter::with_capacity(BUFFER, stream)));
     }
-    let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = target.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-    let mut prefix = std::ffi::OsString::from(".");
-    prefix.push(name);
-    prefix.push(".");
-    // Only its owner may read it, unless others could before: command lines are in it.
-    let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
-    if let Ok(there) = fs::metadata(&target) {
+    output_path::refuse_planted(&target, there.as_ref())?;
+    output_path::refuse_database(&target)?;
+    let folder = target.parent().ok_or(io::ErrorKind::IsADirectory)?;
+    // Only its owner may read it, unless it was his before, and others could: command lines are in it.
+    let file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+    if let Some(there) = there.filter(|there| there.uid() == nix::unistd::geteuid().as_raw()) {
         file.as_file().set_permissions(there.permissions())?;
     }
     Ok(Out::File { out: BufWriter::with_capacity(BUFFER, file), target })
@@ -180,6 +209,31 @@ mod tests {
         let said = replace(directory.path(), b"x").expect_err("it is a directory").to_string();
         assert!(said.contains(&*directory.path().to_string_lossy()), "{said}");
         assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn a_long_name_and_a_dangling_link_are_written_to() {
+        let directory = tempfile::tempdir().expect("a directory can be created");
+        let (long, link) = (directory.path().join("x".repeat(255)), directory.path().join("link"));
+        replace(&long, b"one").expect("a name may have 255 bytes");
+        std::os::unix::fs::symlink("later.txt", &link).expect("it can be linked to");
+        replace(&link, b"two").expect("it is written");
+        assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+        assert_eq!(fs::read(directory.path().join("later.txt")).expect("it is there"), b"two");
+        assert_eq!(mode(&directory.path().join("later.txt")), 0o600);
+    }
+
+    #[test]
+    fn a_recording_and_what_belongs_to_it_stay() {
+        let directory = tempfile::tempdir().expect("a directory can be created");
+        let (recording, log) = (directory.path().join("k.db"), directory.path().join("k.db-wal"));
+        fs::write(&recording, b"SQLite format 3\0").expect("it is mine");
+        fs::write(&log, b"pages").expect("it is mine");
+        for path in [&recording, &log] {
+            let said = replace(path, b"x").expect_err("it is a recording's").to_string();
+            assert!(said.contains("recording"), "{said}");
+        }
+        assert_eq!(fs::read(&log).expect("it is there"), b"pages");
     }
 
     #[test]

@@ -2,11 +2,15 @@
 
 use std::io::{self, IsTerminal as _};
 
-use super::{destination::Destination, report::note_end};
+use super::{
+    destination::{Destination, is_stdout},
+    report::note_end,
+};
 use crate::{
     cli,
     export::{Format, Style, export},
     failure::Failure,
+    report::document,
     trace_file::Trace,
 };
 
@@ -15,8 +19,9 @@ use crate::{
 /// # Errors
 /// If the trace cannot be read, or the output cannot be written. A reader that left is no error.
 pub fn run(arguments: &cli::Export) -> Result<(), Failure> {
-    let &cli::Export { format, what, .. } = arguments;
-    let is_terminal = arguments.output.is_none() && io::stdout().is_terminal();
+    let (format, what) = (form(arguments)?, arguments.what);
+    let to_file = arguments.output.as_deref().is_some_and(|path| !is_stdout(path));
+    let is_terminal = !to_file && io::stdout().is_terminal();
     if is_terminal && format == Format::Parquet {
         let message = "Parquet is not for a terminal; name a file with --output, or pipe it somewhere";
         return Err(Failure::Usage(message.to_owned()));
@@ -34,5 +39,24 @@ pub fn run(arguments: &cli::Export) -> Result<(), Failure> {
             Ok(())
         }
         outcome => outcome,
+    }
+}
+
+/// The format that was asked for, else the one that the file's name ends with.
+fn form(arguments: &cli::Export) -> Result<Format, Failure> {
+    match (arguments.format, arguments.output.as_deref()) {
+        (Some(format), _) => Ok(format),
+        (None, None) => Ok(Format::default()),
+        (None, Some(path)) => match Format::of_file(path) {
+            None if document::Format::of_file(path)
+                .is_some_and(|format| format != document::Format::Text) =>
+            {
+                Err(Failure::Usage(format!(
+                    "{} ends like a file of sockleak report; end it with .csv, .jsonl or .parquet, or add --format",
+                    path.display()
+                )))
+            }
+            format => Ok(format.unwrap_or_default()),
+        },
     }
 }

@@ -3,14 +3,50 @@
 use std::{
     io::{self, Write},
     os::fd::AsFd as _,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::{failure::Failure, report::text};
+use crate::{
+    failure::Failure,
+    report::{escape, text},
+};
 
 /// Written when this much has gathered, and at the end of each batch.
 const CHUNK: usize = 64 << 10;
+
+/// Nobody gave this process a standard output: `>&-`. Rust's runtime opens `/dev/null` in its place before main begins, which
+/// would take everything, so this is found out before.
+static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+// SAFETY: the section holds pointers to functions that the C runtime calls before main. This one needs nothing that main sets up.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = note_closed;
+
+extern "C" fn note_closed() {
+    // SAFETY: it takes no memory, and only asks about the descriptor.
+    let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
+    WAS_CLOSED.store(flags < 0, Ordering::Relaxed);
+}
+
+/// Standard output, which fails if it was closed from the start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if WAS_CLOSED.load(Ordering::Relaxed) {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
+        io::stdout().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
 
 /// Columns of the terminal that standard output is; None if it is none.
 pub(super) fn terminal_width() -> Option<usize> {
@@ -31,7 +67,7 @@ impl Output {
     /// Appends a JSON value as a line.
     pub(super) fn json(&mut self, value: &serde_json::Value) {
         // Writing to a vector does not fail.
-        let _ = serde_json::to_writer(&mut self.buffer, value);
+        let _ = escape::json(&mut self.buffer, value);
         self.buffer.push(b'\n');
     }
 
@@ -61,7 +97,7 @@ impl Output {
             self.buffer.clear();
             return Ok(());
         }
-        let mut out = io::stdout().lock();
+        let mut out = Stdout;
         let written = out.write_all(&self.buffer).and_then(|()| out.flush());
         self.buffer.clear();
         match written {

@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    destination::Destination,
-    output::{Output, terminal_width},
+    destination::{Destination, is_stdout},
+    output::terminal_width,
 };
 use crate::{
     attribution::{limits::GivenLimit, selection::Selection},
@@ -19,6 +19,7 @@ use crate::{
     clock::{Clock, nanoseconds},
     console::say,
     event::Record,
+    export,
     failure::Failure,
     report::{
         Frame, Report,
@@ -36,7 +37,7 @@ use crate::{
 /// # Errors
 /// If a trace cannot be read, the report not be written, or a verdict is found that `--fail-on` names.
 pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
-    let format = if arguments.json { Format::Json } else { arguments.format };
+    let format = form(arguments)?;
     if arguments.table.is_some() && format != Format::Csv {
         return Err(Failure::Usage("--table is for --format csv; leave it out, or add that".to_owned()));
     }
@@ -60,9 +61,28 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
     outcome
 }
 
+/// The form that was asked for, else the one that the file's name ends with.
+fn form(arguments: &cli::Report) -> Result<Format, Failure> {
+    if arguments.json {
+        return Ok(Format::Json);
+    }
+    match (arguments.format, arguments.output.as_deref()) {
+        (Some(format), _) => Ok(format),
+        (None, None) => Ok(Format::default()),
+        (None, Some(path)) => match Format::of_file(path) {
+            None if export::Format::of_file(path).is_some() => Err(Failure::Usage(format!(
+                "{} ends like a file of sockleak export; end it with .txt, .json, .csv, .md or .html, or add --format",
+                path.display()
+            ))),
+            format => Ok(format.unwrap_or_default()),
+        },
+    }
+}
+
 /// Columns of text.
 fn width(arguments: &cli::Report) -> usize {
-    terminal_width().filter(|_| arguments.output.is_none()).unwrap_or(text::WIDTH)
+    let to_file = arguments.output.as_deref().is_some_and(|path| !is_stdout(path));
+    terminal_width().filter(|_| !to_file).unwrap_or(text::WIDTH)
 }
 
 /// Has the document written where the user wants it; `sources` are what was read.
@@ -71,12 +91,7 @@ fn put(
     sources: &[PathBuf],
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    if let Some(path) = &arguments.output {
-        return Destination::open(Some(path), sources)?.put(write);
-    }
-    let mut out = Output::default();
-    write(&mut out.sink()).map_err(Failure::Output)?;
-    out.flush()
+    Destination::open(arguments.output.as_deref(), sources)?.put(write)
 }
 
 /// What a trace led to.

@@ -12,7 +12,10 @@ mod jsonl;
 mod parquet;
 mod party;
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 pub use column::{Cell, Column, Field, Kind, Table};
 
@@ -40,6 +43,19 @@ pub enum Format {
     Jsonl,
     /// Apache Parquet, with typed columns.
     Parquet,
+}
+
+impl Format {
+    /// The format that a file's name ends with: `.csv`, `.jsonl` or `.parquet`. None if it ends with no such.
+    #[must_use]
+    pub fn of_file(path: &Path) -> Option<Self> {
+        Some(match path.extension()?.to_str()? {
+            "csv" => Self::Csv,
+            "jsonl" => Self::Jsonl,
+            "parquet" => Self::Parquet,
+            _ => return None,
+        })
+    }
 }
 
 /// How rows are shown.

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Loss, Open, OpenList, Report, errno_name};
+use super::{Loss, Open, OpenList, Report, errno_name, escape::HarmlessJson};
 use crate::{
     attribution::who::Who,
     clock::Clock,
@@ -177,7 +177,7 @@ pub fn report(
         put("host", host.into());
         put("file", file.into());
     }
-    let mut line = serde_json::Serializer::new(&mut *out);
+    let mut line = serde_json::Serializer::with_formatter(&mut *out, HarmlessJson);
     let mut object = line.serialize_map(None)?;
     for (name, value) in &fields {
         if name == OPEN {

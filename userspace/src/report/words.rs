@@ -25,7 +25,9 @@ pub(super) fn headline(report: &Report, quote: Quote) -> String {
 pub(super) fn all_is_well(report: &Report) -> Option<String> {
     let is_well = report.findings.iter().all(|finding| finding.verdict == Verdict::Healthy);
     let age = human(report.leak_age_ns);
-    is_well.then(|| format!("HEALTHY: no end has been kept for {age} or longer, and nobody was starved."))
+    is_well.then(|| {
+        format!("HEALTHY: no end that is still open was kept for {age} or longer, and nobody was starved.")
+    })
 }
 
 /// What a reader has to know about what is shown, a sentence each.

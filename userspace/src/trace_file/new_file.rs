@@ -11,6 +11,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, named_params};
 
 use super::{Header, Progress, TraceError, code::unsigned, schema};
+use crate::output_path::{self, BESIDE_DATABASES, Place};
 
 /// How long somebody else may lock the file, say to add an index, before the recording is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +24,11 @@ pub(crate) fn create_file(path: &Path, mode: u32) -> Result<Connection, TraceErr
     let name = path.file_name().ok_or_else(|| TraceError::Directory(path.to_owned()))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     // SQLite takes a path with any link in it for one that may lead elsewhere.
-    let full = parent.unwrap_or(Path::new(".")).canonicalize().map_err(unwritable)?.join(name);
+    let full = match output_path::resolve(parent.unwrap_or(Path::new("."))).map_err(unwritable)? {
+        Place::Name(parent) => parent.join(name),
+        Place::Descriptor(_) => return Err(TraceError::unwritable(path, &"it is no directory")),
+    };
+    refuse_planted_log(&full)?;
     match OpenOptions::new().write(true).create_new(true).mode(mode).open(&full) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => take_empty(path, &full)?,
@@ -32,6 +37,20 @@ pub(crate) fn create_file(path: &Path, mode: u32) -> Result<Connection, TraceErr
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     Connection::open_with_flags(&full, flags).map_err(|error| TraceError::writing(path, &error))
+}
+
+/// SQLite would take the log that somebody else has put beside the file.
+fn refuse_planted_log(full: &Path) -> Result<(), TraceError> {
+    for suffix in BESIDE_DATABASES {
+        let mut beside = full.to_owned().into_os_string();
+        beside.push(suffix);
+        let beside = Path::new(&beside);
+        let Ok(there) = fs::symlink_metadata(beside) else { continue };
+        if !there.is_file() || there.uid() != nix::unistd::geteuid().as_raw() {
+            return Err(TraceError::Exists(beside.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 fn take_empty(path: &Path, full: &Path) -> Result<(), TraceError> {

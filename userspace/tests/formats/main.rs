@@ -5,6 +5,7 @@ mod document;
 mod groups;
 mod html;
 mod markdown;
+mod output;
 mod scene;
 mod schema;
 mod store;

@@ -81,7 +81,7 @@ fn no_name_becomes_markup() {
 fn where_nothing_happened_it_is_said() {
     let text = markdown(&scene::quiet(), &[]);
     assert!(text.contains("\n\nNo program connected, or tried to.\n"), "{text}");
-    assert!(text.contains("HEALTHY: no end has been kept for 1 min 0 s or longer"), "{text}");
+    assert!(text.contains("HEALTHY: no end that is still open was kept for 1 min 0 s or longer"), "{text}");
     let units = markdown(&scene::quiet(), &["--by", "unit"]);
     assert!(units.contains("No unit connected, or tried to."), "{units}");
 }

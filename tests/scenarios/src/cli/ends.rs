@@ -35,7 +35,7 @@ fn signal_reports(bench: &Bench<'_>, signal: Signal) -> anyhow::Result<()> {
         &format!("s on {path}: 2 connections opened, 1 of them not closed at both ends"),
         "\nNot closed\n",
         "/scenarios",
-        "\nHEALTHY: no end has been kept for 1 min",
+        "\nHEALTHY: no end that is still open was kept for 1 min",
     ])?;
     let pid = std::process::id().to_string();
     let lines = ended.out.lines().filter(|line| line.split_whitespace().nth(2) == Some(&pid));

@@ -1,9 +1,8 @@
 //! The end of a capture: its report, on standard output and in the file that `--report` names.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, BufWriter, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +17,7 @@ use super::{
 use crate::{
     cli::{self, Capture},
     failure::Failure,
+    output_path::{self, Place},
     report::{
         Frame, Report,
         document::{self, CsvTable, Format, Section},
@@ -38,6 +38,8 @@ pub(super) struct ReportFile {
     file: File,
     path: PathBuf,
     format: Format,
+    /// It was opened by whoever started the capture, who may have written to it before.
+    is_given: bool,
 }
 
 impl ReportFile {
@@ -47,21 +49,29 @@ impl ReportFile {
     /// If it cannot be written to, or is the recording.
     pub(super) fn open(arguments: &Capture) -> Result<Option<Self>, Failure> {
         let Some(cli::ReportFile { path, format }) = &arguments.report else { return Ok(None) };
-        // Only its owner may read it: command lines are in it.
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        let file = file.map_err(|cause| Failure::OutputFile { path: path.clone(), cause })?;
+        let open = || -> io::Result<(File, bool)> {
+            match output_path::resolve(path)? {
+                Place::Descriptor(descriptor) => Ok((output_path::duplicate(descriptor)?.into(), true)),
+                Place::Name(target) => {
+                    output_path::refuse_database(&target)?;
+                    // Only its owner may read it: command lines are in it.
+                    Ok((output_path::open(&target, Some(0o600))?, false))
+                }
+            }
+        };
         if arguments.output.as_deref().is_some_and(|recording| is_same(path, recording)) {
             let path = path.display();
             return Err(Failure::Usage(format!("{path} is the recording; name another file for the report")));
         }
-        Ok(Some(Self { file, path: path.clone(), format: *format }))
+        let (file, is_given) = open().map_err(|cause| Failure::OutputFile { path: path.clone(), cause })?;
+        Ok(Some(Self { file, path: path.clone(), format: *format, is_given }))
     }
 
     fn write(self, section: Section<'_>) -> Result<(), Failure> {
-        let Self { file, path, format } = self;
+        let Self { file, path, format, is_given } = self;
         let written = || -> io::Result<()> {
             // A device or a pipe has no length.
-            if file.metadata()?.is_file() {
+            if !is_given && file.metadata()?.is_file() {
                 file.set_len(0)?;
             }
             let mut out = BufWriter::new(&file);

@@ -9,7 +9,7 @@ use crate::{
     cli,
     clock::nanoseconds,
     failure::Failure,
-    report::document::Format,
+    report::{document::Format, escape},
     service::link::{Answer, question::ReportFilter},
     top::source::{Server, Service},
     verdict::Verdict,
@@ -28,7 +28,9 @@ pub(super) fn run(server: &Server, format: Format, arguments: &cli::Report) -> R
         with_argv: true,
     };
     let Answer { body, verdicts, .. } = ask(server, arguments, filter)?;
-    put(arguments, &[], |out| out.write_all(&body))?;
+    // Whoever answers there need not be a service: the port is anybody's while none runs.
+    let document = escape::document(&body, format == Format::Json);
+    put(arguments, &[], |out| out.write_all(document.as_bytes()))?;
     if arguments.fail_on.is_empty() {
         return Ok(());
     }

@@ -71,10 +71,9 @@ pub struct Condition {
 pub fn conditions(settings: &AlertSettings, facts: &Facts) -> Vec<Condition> {
     let mut all = BTreeMap::new();
     for socket in &facts.sockets {
-        [slots(settings, socket), forecast(settings, socket)]
-            .into_iter()
-            .flatten()
-            .for_each(|it| add(&mut all, it));
+        let forecast =
+            forecast(settings, socket).map(|it| Condition { uncertain: doubts(facts, socket), ..it });
+        [slots(settings, socket), forecast].into_iter().flatten().for_each(|it| add(&mut all, it));
     }
     let holds = facts.findings.iter().filter(|finding| !finding.is_over);
     for finding in holds.filter(|finding| settings.findings.contains(&finding.verdict)) {
@@ -85,6 +84,20 @@ pub fn conditions(settings: &AlertSettings, facts: &Facts) -> Vec<Condition> {
         add(&mut all, degraded(&facts.degraded));
     }
     all.into_values().collect()
+}
+
+/// Why the leaks on a socket may be none, each reason once: its forecast rests on them.
+fn doubts(facts: &Facts, socket: &SocketFacts) -> Vec<String> {
+    let is_leak =
+        |it: &&FindingFacts| !it.is_over && matches!(it.verdict, Verdict::ClientLeak | Verdict::ServerLeak);
+    let leaks = facts.findings.iter().filter(|it| it.socket == socket.path).filter(is_leak);
+    let mut doubts: Vec<String> = Vec::new();
+    for doubt in leaks.flat_map(|leak| &leak.uncertain) {
+        if !doubts.contains(doubt) {
+            doubts.push(doubt.clone());
+        }
+    }
+    doubts
 }
 
 /// Several sockets may have one path, in as many containers: the worst of them counts.

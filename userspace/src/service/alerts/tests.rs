@@ -99,6 +99,27 @@ fn slots_count_from_a_share_of_the_limit_on() {
 }
 
 #[test]
+fn a_forecast_has_the_doubts_of_the_leaks_it_rests_on() {
+    let doubted = |verdict, doubt: &str, is_over| FindingFacts {
+        uncertain: vec![doubt.to_owned()],
+        is_over,
+        ..found(verdict, 3)
+    };
+    let findings = vec![
+        doubted(Verdict::ClientLeak, "a", false),
+        doubted(Verdict::ServerLeak, "a", false),
+        doubted(Verdict::ClientLeak, "over", true),
+        doubted(Verdict::Pool, "no leak", false),
+        FindingFacts { socket: "/run/b.sock".to_owned(), ..doubted(Verdict::ClientLeak, "elsewhere", false) },
+    ];
+    let facts =
+        Facts { sockets: vec![socket("/run/a.sock", 4, Some(10), Some(60))], findings, ..Facts::default() };
+    let said = conditions(&settings(), &facts);
+    let forecast = said.iter().find(|it| it.key.kind == Kind::Forecast).expect("it is full in a minute");
+    assert_eq!(forecast.uncertain, ["a"]);
+}
+
+#[test]
 fn forecasts_count_within_a_time() {
     let hour = Some(Duration::from_hours(1));
     for (seconds, forecast, expected) in [

@@ -15,6 +15,7 @@ use crate::{
     probe::status::HookStatus,
     report::{
         document::{self, Format, Section},
+        escape,
         findings::FindingReport,
         stacks::StackReport,
     },
@@ -178,8 +179,9 @@ impl Answer {
     /// Something in JSON.
     #[must_use]
     pub fn json(value: &impl Serialize) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(body) => Self::new(JSON, body),
+        let mut body = Vec::new();
+        match escape::json(&mut body, value) {
+            Ok(()) => Self::new(JSON, body),
             Err(error) => Self::error(500, &format!("the answer cannot be written: {error}")),
         }
     }

@@ -222,7 +222,7 @@ impl Answers for Service {
 
     fn section(&mut self, format: Format) -> Section<'_> {
         let origin = (self.host.clone(), "sockleak serve".to_owned());
-        Section::new(&self.tracer.session, self.tracer.frame(), self.clock.clone(), origin, format)
+        Section::new(&self.tracer.session, self.frame(), self.clock.clone(), origin, format)
     }
 }
 

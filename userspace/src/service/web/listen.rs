@@ -130,7 +130,7 @@ impl Listener {
                 listener.set_nonblocking(true)?;
                 Ok(Self::Tcp(TcpListener::from_std(listener)?))
             }
-            family => Err(io::Error::other(format!("nobody can listen on a socket of family {family:?}"))),
+            _ => Err(io::Error::other("the descriptor is neither a unix socket nor one of TCP")),
         }
     }
 

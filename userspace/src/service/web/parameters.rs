@@ -266,6 +266,9 @@ mod tests {
             assert!(refusal.contains(says), "{query}: {refusal}");
         }
         assert!(refused(Parameters::new("x", &[])).contains("known: none"));
+        let view =
+            Parameters::new("path=/s&range=2h", &["path", "range"]).and_then(|it| it.socket(now, false));
+        assert!(refused(view).starts_with("there is no range \"2h\"; known: 15m, 1h"));
         let verdict = Parameters::new("verdict=leak", &["verdict"]).and_then(|it| it.findings());
         assert!(refused(verdict).contains("client-leak"));
     }

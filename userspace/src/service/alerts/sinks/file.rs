@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{Notification, SinkCounts};
+use crate::{output_path::refuse_planted, report::escape};
 
 /// The file is put aside before it grows past this, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -37,8 +38,9 @@ impl FileSink {
     /// # Errors
     /// If that fails.
     pub(super) fn append(&mut self, notification: &Notification) -> io::Result<()> {
+        let mut line = Vec::new();
         let outcome =
-            serde_json::to_vec(notification).map_err(io::Error::from).and_then(|line| self.write(line));
+            escape::json(&mut line, notification).map_err(io::Error::from).and_then(|()| self.write(line));
         let count = if outcome.is_ok() { &mut self.delivered } else { &mut self.refused };
         *count += 1;
         outcome
@@ -81,6 +83,7 @@ impl FileSink {
         if !facts.is_file() {
             return Err(io::Error::other("it is no file"));
         }
+        refuse_planted(&self.path, Some(&facts))?;
         Ok((file, facts.len()))
     }
 }

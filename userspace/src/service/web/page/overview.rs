@@ -95,7 +95,7 @@ fn told(snapshot: &Snapshot) -> impl Iterator<Item = (usize, &FindingReport)> {
 
 fn well(snapshot: &Snapshot) -> Markup {
     let age = crate::clock::human(snapshot.leak_age_ns);
-    healthy(&format!("No end has been kept for {age} or longer, and nobody was starved."))
+    healthy(&format!("No end that is still open was kept for {age} or longer, and nobody was starved."))
 }
 
 fn table(rows: &[&Row<'_>]) -> Markup {

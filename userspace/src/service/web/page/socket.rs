@@ -95,7 +95,7 @@ fn findings(snapshot: &Snapshot, view: &SocketView) -> Markup {
             h2 id="findings" { "Findings" }
             @if told.is_empty() {
                 @let age = human(snapshot.leak_age_ns);
-                (healthy(&format!("No end has been kept for {age} or longer, and nobody was starved.")))
+                (healthy(&format!("No end that is still open was kept for {age} or longer, and nobody was starved.")))
             }
             @for (index, finding) in told.iter().take(FINDINGS) {
                 (card(finding, &snapshot.stacks, snapshot.leak_age_ns, true, &|it| finding_figure(*index, finding, it)))

@@ -67,7 +67,7 @@ impl SocketView {
         };
         let range = *found.ok_or_else(|| {
             let names: Vec<_> = RANGES.iter().map(|range| range.name).collect();
-            format!("there is no range {range:?}; known: {}", names.join(", "))
+            format!("there is no range {:?}; known: {}", range.unwrap_or_default(), names.join(", "))
         })?;
         let series = range.series(&path, now);
         Ok(Self { path, range, offset, series, now, with_argv })
