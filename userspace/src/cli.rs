@@ -66,6 +66,20 @@ pub enum Command {
     /// Answer HTTP for `sockleak serve`, which starts it.
     #[command(hide = true)]
     Web(Web),
+    /// Read other programs' files for stacks, for the sockleak that starts it.
+    #[command(hide = true)]
+    Stacks(Stacks),
+}
+
+/// Arguments of `stacks`.
+#[derive(Debug, Args)]
+pub struct Stacks {
+    /// Descriptor of the link to the tracer.
+    #[arg(long, value_name = "FD")]
+    pub link: i32,
+    /// Bytes of memory that files may take.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(..=1 << 40))]
+    pub room: u64,
 }
 
 /// Arguments of `web`.

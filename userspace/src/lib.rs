@@ -5,6 +5,7 @@
 //! What lies between the ring buffer, or a [`trace_file`], and the output is free of I/O.
 
 pub mod attribution;
+pub mod child;
 pub mod cli;
 pub mod clock;
 pub mod cmd;

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => cmd::check::run(&arguments),
         Command::Serve(arguments) => cmd::serve::run(&arguments),
         Command::Detach => cmd::serve::detach(),
+        Command::Stacks(arguments) => cmd::stacks::run(&arguments),
         Command::Web(arguments) => cmd::web::run(&arguments),
     };
     match result {

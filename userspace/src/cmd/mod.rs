@@ -9,5 +9,6 @@ mod output;
 pub mod replay;
 pub mod report;
 pub mod serve;
+pub mod stacks;
 pub mod top;
 pub mod web;

@@ -1,24 +1,18 @@
 //! `sockleak web`: the process that answers HTTP for the service.
 
-use std::{
-    collections::BTreeSet,
-    os::{
-        fd::{FromRawFd as _, OwnedFd, RawFd},
-        unix::net::UnixStream,
-    },
-};
+use std::{collections::BTreeSet, os::unix::net::UnixStream};
 
 use anyhow::Context as _;
-use nix::{
-    libc,
-    sys::socket::{GetSockOpt as _, sockopt::SockType},
-};
 
 use crate::{
+    child::{self, Limits},
     cli::Web,
     failure::Failure,
     service::web::{self, listen::Listener},
 };
+
+/// Its limits.
+const LIMITS: Limits = Limits { descriptors: 1024, memory: None, processor: None };
 
 /// Runs it until the tracer closes the link.
 ///
@@ -31,8 +25,11 @@ pub fn run(arguments: &Web) -> Result<(), Failure> {
     if distinct.len() < descriptors.len() {
         return Err(by_hand());
     }
-    web::confine(&descriptors).map_err(Failure::Usage)?;
-    let mut sockets = descriptors.into_iter().map(socket).collect::<Result<Vec<_>, _>>()?;
+    child::confine("web", &descriptors, LIMITS).map_err(Failure::Usage)?;
+    let mut sockets = descriptors
+        .into_iter()
+        .map(|descriptor| child::inherited(descriptor).ok_or_else(by_hand))
+        .collect::<Result<Vec<_>, _>>()?;
     let link = UnixStream::from(sockets.remove(0));
     link.set_nonblocking(true).context("the link cannot be used")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -44,19 +41,6 @@ pub fn run(arguments: &Web) -> Result<(), Failure> {
             .context("the web process ends")
     })?;
     Ok(())
-}
-
-/// A descriptor that was inherited.
-fn socket(descriptor: RawFd) -> Result<OwnedFd, Failure> {
-    // SAFETY: it is only asked whether it is open.
-    let is_open = descriptor > 2 && unsafe { libc::fcntl(descriptor, libc::F_GETFD) } >= 0;
-    if !is_open {
-        return Err(by_hand());
-    }
-    // SAFETY: it is open, and nothing else in this process owns it: it was inherited, and no number is named twice.
-    let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
-    SockType.get(&descriptor).map_err(|_| by_hand())?;
-    Ok(descriptor)
 }
 
 fn by_hand() -> Failure {

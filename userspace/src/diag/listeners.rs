@@ -10,6 +10,9 @@ use std::{
 use super::{holders::Holder, message::Socket};
 use crate::{decode::abstract_name, event::Listener};
 
+/// Entries of a directory that are looked at: whoever owns it can put any number into it.
+const MOST_ENTRIES: usize = 65_536;
+
 /// Describes a listener; None for one without a name.
 pub(super) fn describe(number: u64, socket: &Socket, holders: &[Holder]) -> Option<Listener> {
     let mut listener = Listener {
@@ -69,7 +72,7 @@ fn place(pid: u32, socket: &Socket, inode: u64, device: u32) -> Option<Place> {
     let called = given.file_name()?;
     let (file, device) = match is_file(&seen.join(called)) {
         Some(device) => (called.to_owned(), device),
-        None => fs::read_dir(&seen).ok()?.flatten().find_map(|entry| {
+        None => fs::read_dir(&seen).ok()?.flatten().take(MOST_ENTRIES).find_map(|entry| {
             let is_candidate = std::os::unix::fs::DirEntryExt::ino(&entry) as u32 == inode as u32;
             is_candidate.then(|| Some((entry.file_name(), is_file(&entry.path())?)))?
         })?,

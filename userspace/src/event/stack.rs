@@ -66,4 +66,7 @@ pub struct Frame {
     pub offset: Option<u64>,
     /// The compiler put it into the function that follows.
     pub inlined: bool,
+    /// Why it has no name, where the module is not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unnamed: Option<Arc<str>>,
 }

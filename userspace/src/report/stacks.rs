@@ -136,10 +136,16 @@ fn place(frame: &Frame) -> String {
         (None, _, Some(module)) => {
             let build = frame.build_id.as_deref().filter(|_| frame.function.is_none());
             let build = build.map_or_else(String::new, |id| format!(" (build id {})", terminal(id)));
-            format!("{}+{:#x}{build}", terminal(module), frame.offset.unwrap_or_default())
+            let why = why(frame);
+            format!("{}+{:#x}{build}{why}", terminal(module), frame.offset.unwrap_or_default())
         }
-        (None, _, None) => format!("{:#x}", frame.offset.unwrap_or_default()),
+        (None, _, None) => format!("{:#x}{}", frame.offset.unwrap_or_default(), why(frame)),
     }
+}
+
+/// Why there is no name, where that is known.
+fn why(frame: &Frame) -> String {
+    frame.unnamed.as_deref().map_or_else(String::new, |why| format!(" (not read: {})", terminal(why)))
 }
 
 #[cfg(test)]
@@ -156,6 +162,7 @@ mod tests {
             build_id: Some("abcd".into()),
             offset: Some(0x10),
             inlined: false,
+            unnamed: None,
         };
         let mut text = String::new();
         let frames = [
@@ -163,6 +170,7 @@ mod tests {
             Frame { inlined: true, ..frame(Some("open\u{1b}[2J"), Some("a.c"), Some("/bin/a")) },
             frame(None, None, Some("/bin/a")),
             frame(None, None, None),
+            Frame { unnamed: Some("it is too large\u{1b}".into()), ..frame(None, None, Some("/bin/b")) },
         ];
         lines(&frames, &mut text);
         let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
@@ -171,6 +179,7 @@ mod tests {
         assert!(!text.contains('\u{1b}'), "{text}");
         assert_eq!(lines[2], ["?", "/bin/a+0x10", "(build", "id", "abcd)"]);
         assert_eq!(lines[3], ["?", "0x10"]);
+        assert!(text.contains("/bin/b+0x10 (build id abcd) (not read: it is too large"), "{text}");
     }
 
     #[test]

@@ -1,176 +1,120 @@
-//! Executables and libraries of other processes, copied before they are read: whoever owns one may cut it short at any
-//! moment, and reading what is no longer there would end this process.
+//! Executables and libraries of other processes: opened here, where the rights are, and read elsewhere.
 
 use std::{
-    fmt::Write as _,
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io,
     os::{
         fd::AsRawFd as _,
         unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     },
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
-use framehop::ExplicitModuleSectionInfo;
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use object::{
-    Endianness, Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol as _, ReadCache, ReadRef,
-    elf::{PF_X, PT_LOAD},
-    read::elf::{ElfFile64, ProgramHeader as _},
-};
-use probe_ebpf::abi;
 use rustc_hash::FxHashMap;
 
-use super::{maps::Mapping, python::Layout};
+use super::{maps::Mapping, message::FileFacts};
 
-/// Files that are kept.
-const MOST: usize = 256;
+/// Files that are remembered.
+const MOST: usize = 1024;
+/// And among them those that are read.
+const MOST_READ: usize = 256;
 
-/// A segment that is loaded.
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    address: u64,
-    offset: u64,
-    len: u64,
-}
-
-/// A Python interpreter in a file.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Interpreter {
-    pub(super) layout: &'static Layout,
-    /// Address of `_PyRuntime` by the file's tables.
-    runtime: u64,
-    /// And from where the code begins.
-    from_code: u64,
-}
+/// Device, inode and time of the last change: another content has another one.
+pub(super) type Identity = (u64, u64, i64);
 
 /// An executable or a library.
 #[derive(Debug)]
-pub(super) struct ElfFile {
+pub(super) struct Known {
     /// Its path, as its process has it.
     pub(super) path: Arc<str>,
-    /// Build id in hexadecimal.
-    pub(super) build_id: Option<Arc<str>>,
-    /// If it has a Python interpreter that is known: where.
-    pub(super) python: Option<Interpreter>,
-    inode: u64,
-    copy: File,
-    segments: Vec<Segment>,
-    sections: ExplicitModuleSectionInfo<Arc<[u8]>>,
-}
-
-impl ElfFile {
-    /// A path under which this process can open it.
-    pub(super) fn open_path(&self) -> PathBuf {
-        format!("/proc/self/fd/{}", self.copy.as_raw_fd()).into()
-    }
-
-    /// What to subtract from an address in a mapping for the address that the file's tables have.
-    pub(super) fn bias(&self, mapping: &Mapping) -> Option<u64> {
-        let segment = self.segments.iter().find(|segment| {
-            (segment.offset & !0xfff..segment.offset + segment.len).contains(&mapping.offset)
-        })?;
-        let address = segment.address.wrapping_sub(segment.offset).wrapping_add(mapping.offset);
-        Some(mapping.range.start.wrapping_sub(address))
-    }
-
-    /// What the kernel side has to know of the interpreter in it, under which key: of an executable for all its processes, of a
-    /// library for the one that has it at `bias`.
-    pub(super) fn interpreter(&self, pid: u32, bias: u64, is_executable: bool) -> Option<(u64, abi::Python)> {
-        let Interpreter { layout, runtime, from_code } = self.python?;
-        Some(if is_executable {
-            (self.inode, layout.with_runtime(from_code))
-        } else {
-            (abi::interpreter_process(pid), layout.with_runtime(runtime.wrapping_add(bias)))
-        })
-    }
-
-    /// What unwinding needs.
-    pub(super) fn sections(&self) -> ExplicitModuleSectionInfo<Arc<[u8]>> {
-        self.sections.clone()
-    }
+    /// None if it could not be opened.
+    pub(super) identity: Option<Identity>,
+    /// What the other process says of it, or why it is not read.
+    pub(super) facts: Result<FileFacts, Arc<str>>,
 }
 
 /// All of them, by number.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Files {
-    by_identity: FxHashMap<(u64, u64, i64), Option<usize>>,
-    files: Vec<ElfFile>,
-    /// Bytes that were copied.
-    copied: u64,
-    /// Bytes that may be: whoever connects chooses what is copied.
-    room: u64,
-    /// One found no room.
-    pub(super) is_full: bool,
+    by_identity: FxHashMap<Identity, usize>,
+    by_path: FxHashMap<(u64, Arc<str>), usize>,
+    files: Vec<Known>,
+    read: usize,
 }
 
 impl Files {
-    /// None yet. All copies together take so many bytes at most; files of more than half of that stay without names.
-    pub(super) fn new(room: u64) -> Self {
-        Self { by_identity: FxHashMap::default(), files: Vec::new(), copied: 0, room, is_full: false }
+    /// The number of a file that was opened.
+    pub(super) fn find(&self, identity: &Identity) -> Option<usize> {
+        self.by_identity.get(identity).copied()
     }
 
-    /// The number of a mapping's file; None if it cannot be read, or is not the one that was mapped.
-    pub(super) fn open(&mut self, pid: u32, mapping: &Mapping, is_executable: bool) -> Option<usize> {
-        let file = open(pid, mapping, is_executable).ok()?;
-        let metadata = file.metadata().ok()?;
-        let identity = (metadata.dev(), metadata.ino(), metadata.ctime_nsec() ^ metadata.ctime());
-        if let Some(&known) = self.by_identity.get(&identity) {
-            return known;
-        }
-        let largest = self.room / 2;
-        if metadata.len() > largest {
-            return None;
-        }
-        let copied = self.copied.saturating_add(metadata.len());
-        if self.by_identity.len() >= MOST || copied > self.room {
-            self.is_full = true;
-            return None;
-        }
-        self.copied = copied;
-        let parsed = copy(file, largest).ok().and_then(|copy| parse(&mapping.path, metadata.ino(), copy));
-        let number = parsed.map(|parsed| {
-            self.files.push(parsed);
-            self.files.len() - 1
-        });
-        self.by_identity.insert(identity, number);
-        number
+    /// The number of one that could not be opened.
+    pub(super) fn find_closed(&self, mapping: &Mapping) -> Option<usize> {
+        self.by_path.get(&(mapping.inode, Arc::clone(&mapping.path))).copied()
     }
 
-    /// The interpreter in an executable of this machine.
-    pub(super) fn installed_interpreter(&mut self, path: &Path) -> Option<(u64, abi::Python)> {
-        let file = File::open(path).ok()?;
-        let inode = file.metadata().ok()?.ino();
-        let parsed = parse(&path.to_string_lossy(), inode, copy(file, self.room / 2).ok()?)?;
-        parsed.interpreter(0, 0, true)
+    /// The number that the next one gets; None if there is no room.
+    pub(super) fn next(&self) -> Option<usize> {
+        (self.files.len() < MOST).then_some(self.files.len())
+    }
+
+    /// May another one be read?
+    pub(super) const fn has_room(&self) -> bool {
+        self.read < MOST_READ
+    }
+
+    /// Remembers what became of one.
+    pub(super) fn insert(
+        &mut self,
+        mapping: &Mapping,
+        identity: Option<Identity>,
+        facts: Result<FileFacts, Arc<str>>,
+    ) -> Option<usize> {
+        let number = self.next()?;
+        match identity {
+            Some(identity) => self.by_identity.insert(identity, number),
+            None => self.by_path.insert((mapping.inode, Arc::clone(&mapping.path)), number),
+        };
+        self.read += usize::from(facts.is_ok());
+        let path = mapping.path.trim_end_matches(" (deleted)").into();
+        self.files.push(Known { path, identity, facts });
+        Some(number)
     }
 
     /// A file by its number.
-    pub(super) fn get(&self, number: usize) -> Option<&ElfFile> {
+    pub(super) fn get(&self, number: usize) -> Option<&Known> {
         self.files.get(number)
     }
 }
 
-/// Opens what a process has mapped. A path is the process's own choice: it must lead to a regular file, and to the one that
-/// the mapping is of.
-fn open(pid: u32, mapping: &Mapping, is_executable: bool) -> io::Result<File> {
+/// Opens what a process has mapped: it must be the file that the mapping is of.
+pub(super) fn open(pid: u32, mapping: &Mapping, is_executable: bool) -> io::Result<(File, Identity)> {
     let path = if is_executable {
         // Leads to the file itself, replaced or not.
         format!("/proc/{pid}/exe")
     } else {
         format!("/proc/{pid}/root{}", mapping.path)
     };
-    let is_regular = fs::metadata(&path)?.is_file();
-    if !is_regular {
+    let (file, identity) = open_regular(Path::new(&path))?;
+    // An overlay file system may show another inode in the map.
+    let is_mapped = is_executable || identity.1 == mapping.inode || is_overlay(&file);
+    if is_mapped { Ok((file, identity)) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+/// Opens a regular file. A path is the process's own choice: what it leads to is found out before it is opened, for to open a
+/// device may do something, and to open a FIFO may wait.
+pub(super) fn open_regular(path: &Path) -> io::Result<(File, Identity)> {
+    let place = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
+    let metadata = place.metadata()?;
+    if !metadata.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(&path)?;
-    let metadata = file.metadata()?;
-    // An overlay file system may show another inode in the map.
-    let is_mapped = is_executable || metadata.ino() == mapping.inode || is_overlay(&file);
-    if metadata.is_file() && is_mapped { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(format!("/proc/self/fd/{}", place.as_raw_fd()))?;
+    Ok((file, (metadata.dev(), metadata.ino(), metadata.ctime_nsec() ^ metadata.ctime())))
 }
 
 fn is_overlay(file: &File) -> bool {
@@ -178,70 +122,19 @@ fn is_overlay(file: &File) -> bool {
         .is_ok_and(|info| info.filesystem_type() == nix::sys::statfs::OVERLAYFS_SUPER_MAGIC)
 }
 
-/// A copy in memory that nobody else can change, of so many bytes at most.
-fn copy(mut file: File, most: u64) -> io::Result<File> {
-    let mut copy = File::from(memfd_create("module", MFdFlags::MFD_CLOEXEC)?);
-    let copied = io::copy(&mut io::Read::take(&mut file, most), &mut copy)?;
-    if copied == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_regular_files_is_opened() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let (fifo, file) = (directory.path().join("fifo"), directory.path().join("file"));
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO can be made");
+        std::fs::write(&file, "x").expect("it can be written");
+        for path in [&fifo, directory.path(), Path::new("/dev/null"), Path::new("/nowhere")] {
+            assert!(open_regular(path).is_err(), "{}", path.display());
+        }
+        assert!(open_regular(&file).is_ok());
     }
-    Ok(copy)
-}
-
-fn parse(path: &str, inode: u64, copy: File) -> Option<ElfFile> {
-    let cache = ReadCache::new(copy.try_clone().ok()?);
-    let elf: ElfFile64<'_, Endianness, _> = ElfFile64::parse(&cache).ok()?;
-    let segments = elf
-        .segments()
-        .map(|segment| {
-            let (offset, len) = segment.file_range();
-            Segment { address: segment.address(), offset, len }
-        })
-        .collect();
-    let range = |name| {
-        let section = elf.section_by_name(name)?;
-        Some(section.address()..section.address().checked_add(section.size())?)
-    };
-    let data = |name| Some(elf.section_by_name(name)?.uncompressed_data().ok()?.into());
-    let sections = ExplicitModuleSectionInfo {
-        base_svma: 0,
-        text_svma: range(".text"),
-        eh_frame_svma: range(".eh_frame"),
-        eh_frame: data(".eh_frame"),
-        eh_frame_hdr_svma: range(".eh_frame_hdr"),
-        eh_frame_hdr: data(".eh_frame_hdr"),
-        debug_frame: data(".debug_frame"),
-        got_svma: range(".got"),
-        ..ExplicitModuleSectionInfo::default()
-    };
-    let build_id = elf.build_id().ok().flatten().map(|bytes| hexadecimal(bytes).into());
-    let python = interpreter(&elf);
-    let path = path.trim_end_matches(" (deleted)").into();
-    Some(ElfFile { path, build_id, python, inode, copy, segments, sections })
-}
-
-/// The Python interpreter in a file, if there is one of a version that is known.
-fn interpreter<'data, R: ReadRef<'data>>(elf: &ElfFile64<'data, Endianness, R>) -> Option<Interpreter> {
-    let address = |name: &str| {
-        let symbol = elf.dynamic_symbols().find(|symbol| symbol.name() == Ok(name))?;
-        (symbol.address() != 0).then(|| symbol.address())
-    };
-    let (runtime, version) = (address("_PyRuntime")?, address("Py_Version")?);
-    let version = elf.sections().find_map(|section| section.data_range(version, 8).ok().flatten())?;
-    let layout = Layout::of(u64::from_le_bytes(version.try_into().ok()?))?;
-    let endian = elf.endian();
-    let code = elf
-        .elf_program_headers()
-        .iter()
-        .filter(|header| header.p_type(endian) == PT_LOAD && header.p_flags(endian) & PF_X == PF_X);
-    let code = code.map(|header| header.p_vaddr(endian)).min()?;
-    Some(Interpreter { layout, runtime, from_code: runtime.wrapping_sub(code) })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

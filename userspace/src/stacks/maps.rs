@@ -1,6 +1,16 @@
 //! `/proc/PID/maps`: what code a process has where.
 
-use std::{fs, ops::Range};
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader, Read as _},
+    ops::Range,
+    sync::Arc,
+};
+
+/// Pieces of code of a process that are looked at, and bytes of its map that are read: a process has as many as it likes, each
+/// with a path of 4 KiB.
+const MOST: usize = 2048;
+const MOST_BYTES: u64 = 4 << 20;
 
 /// A piece of code in a process's memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,14 +22,18 @@ pub(super) struct Mapping {
     /// Inode of the file.
     pub(super) inode: u64,
     /// Path of the file, as the process has it. A replaced one ends with ` (deleted)`.
-    pub(super) path: String,
+    pub(super) path: Arc<str>,
 }
 
 /// The mappings of a process that hold a file's code; None if it is gone or not to be looked at.
 pub(super) fn read(pid: u32) -> Option<Vec<Mapping>> {
-    let text = fs::read(format!("/proc/{pid}/maps")).ok()?;
-    let text = String::from_utf8_lossy(&text);
-    let mappings: Vec<_> = text.lines().filter_map(parse).collect();
+    let mut lines = BufReader::new(File::open(format!("/proc/{pid}/maps")).ok()?.take(MOST_BYTES));
+    let mut mappings = Vec::new();
+    let mut line = Vec::new();
+    while mappings.len() < MOST && lines.read_until(b'\n', &mut line).is_ok_and(|len| len > 0) {
+        mappings.extend(parse(String::from_utf8_lossy(&line).trim_end_matches('\n')));
+        line.clear();
+    }
     // That of a process that is exiting is empty.
     (!mappings.is_empty()).then_some(mappings)
 }
@@ -41,7 +55,7 @@ fn parse(line: &str) -> Option<Mapping> {
         range: number(start)?..number(end)?,
         offset: number(offset)?,
         inode: inode.parse().ok()?,
-        path: path.to_owned(),
+        path: path.into(),
     })
 }
 
@@ -56,7 +70,7 @@ mod tests {
             range: 0x7f10_a000..0x7f10_c000,
             offset: 0x2000,
             inode: 5506,
-            path: "/opt/a b/x (deleted)".to_owned(),
+            path: "/opt/a b/x (deleted)".into(),
         };
         assert_eq!(parse(line), Some(expected));
         for other in [

@@ -1,70 +1,111 @@
-//! Stacks as bytes become lists of functions: unwound by the programs' own tables, named by their symbols. Reads other
-//! processes' memory maps and files, so this is part of the source: what comes out goes into the recording.
+//! Stacks as bytes become lists of functions: unwound by the programs' own tables, named by their symbols. Looks at other
+//! processes' memory maps and opens their files, so this is part of the source: what comes out goes into the recording.
+//!
+//! What is in those files and in the memory of those processes is read by a [process of its own](worker).
 
 mod file;
-mod lines;
 mod maps;
+mod message;
+mod plain;
+mod process;
 mod python;
 mod space;
-mod symbols;
+pub mod worker;
 
 use std::{
+    fs::{self, File},
+    io,
     num::NonZeroUsize,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use framehop::{FrameAddress, Unwinder as _, x86_64};
 use lru::LruCache;
+use probe_ebpf::abi;
 use rustc_hash::FxBuildHasher;
 
-use crate::event::{Frame, ProcessId, RawStack, Stack};
-use file::Files;
-use probe_ebpf::abi;
-use python::Scripts;
+use crate::{
+    event::{Frame, ProcessId, RawStack, Stack},
+    proc,
+};
+use file::{Files, Identity};
+use maps::Mapping;
+use message::{Ask, FileFacts, Name, Python, Registers, Script, Told};
+use process::{Process, Trouble};
+use python::Layout;
 use space::{Interpreters, Space};
-use symbols::Symbols;
 
 /// Processes whose memory maps are remembered.
 const PROCESSES: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 /// Stacks whose functions are remembered.
 const KNOWN: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+/// What cannot be read, as far as it is remembered.
+const SUSPECTS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 /// What is known is thrown away when there is no room for another file, but not more often than this: where what is needed at a
 /// time does not fit, the rest stays without names.
 const RENEWED: Duration = Duration::from_mins(10);
 /// Functions of a stack that are kept.
 const DEEPEST: usize = 64;
+/// Time that a stack may take.
+const PER_STACK: Duration = Duration::from_secs(5);
+/// Once something has ended the process so often it is not read again: the first time it may have been something else.
+const STRIKES: u8 = 2;
+/// A process that ended after so long may have ended of what it read before.
+const OLD: Duration = Duration::from_secs(10);
+/// How often a stack is begun again because the process had gone.
+const ATTEMPTS: usize = 4;
 
 /// Where a function's instruction lies: number of the file, and the offset in it. Without a file, the address.
 type Place = (Option<usize>, u64);
 
+/// What ended the process that read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Suspect {
+    File(Identity),
+    Process(ProcessId),
+}
+
+/// Why an attempt came to nothing.
+enum Failed {
+    /// The other process had gone; what was known of it is forgotten.
+    Again,
+    /// Nothing can be read, for this reason.
+    Off(Arc<str>),
+}
+
 /// Unwinds stacks and names their functions.
 pub struct Resolver {
-    spaces: LruCache<ProcessId, Space, FxBuildHasher>,
-    files: Files,
-    symbols: Symbols,
-    scripts: Scripts,
+    process: Option<Process>,
+    /// Why there is none.
+    missing: Arc<str>,
+    state: State,
+    /// How often each ended the process, and why it is not read.
+    suspects: LruCache<Suspect, (u8, Arc<str>), FxBuildHasher>,
     /// Found since they were asked for last.
     interpreters: Interpreters,
-    rules: x86_64::CacheX86_64,
-    known: LruCache<Vec<Place>, Arc<[Frame]>, FxBuildHasher>,
     room: u64,
+}
+
+/// What is known of files, in step with what the other process has.
+struct State {
+    spaces: LruCache<ProcessId, Space, FxBuildHasher>,
+    files: Files,
+    known: LruCache<Vec<Place>, Arc<[Frame]>, FxBuildHasher>,
+    next_space: u64,
+    /// A file found no room.
+    is_full: bool,
     begun: Instant,
 }
 
-impl Resolver {
-    /// Knows nothing yet. Files of other programs take so many bytes of memory at most.
-    #[must_use]
-    pub fn new(room: u64) -> Self {
+impl Default for State {
+    fn default() -> Self {
         Self {
             spaces: LruCache::with_hasher(PROCESSES, FxBuildHasher),
-            files: Files::new(room),
-            symbols: Symbols::default(),
-            scripts: Scripts::default(),
-            interpreters: Interpreters::new(),
-            rules: x86_64::CacheX86_64::new(),
+            files: Files::default(),
             known: LruCache::with_hasher(KNOWN, FxBuildHasher),
-            room,
+            next_space: 0,
+            is_full: false,
             begun: Instant::now(),
         }
     }
@@ -72,63 +113,152 @@ impl Resolver {
 
 impl std::fmt::Debug for Resolver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Resolver").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Resolver").field("files", &self.state.files).finish_non_exhaustive()
     }
 }
 
 impl Resolver {
+    /// Knows nothing yet, and reads nothing until it is [prepared](Self::prepare). Files of other programs take so many bytes of
+    /// memory at most.
+    #[must_use]
+    pub fn new(room: u64) -> Self {
+        Self {
+            process: None,
+            missing: "no process was made ready to read it".into(),
+            state: State::default(),
+            suspects: LruCache::with_hasher(SUSPECTS, FxBuildHasher),
+            interpreters: Interpreters::new(),
+            room,
+        }
+    }
+
+    /// Gets ready to start the process that reads files: `program` is sockleak itself, as a rule `/proc/self/exe`. To be called
+    /// while the privileges to change the user are there; a thread keeps them.
+    ///
+    /// # Errors
+    /// If that cannot be: then functions have no names.
+    pub fn prepare(&mut self, program: PathBuf) -> io::Result<()> {
+        let process = Process::new(program, self.room);
+        self.process = Some(process.inspect_err(|error| self.missing = error.to_string().into())?);
+        Ok(())
+    }
+
     /// Names the functions of a stack; None if the process was gone before its memory map could be read.
     pub fn resolve(&mut self, raw: &RawStack) -> Option<Stack> {
-        if self.files.is_full && self.begun.elapsed() >= RENEWED {
-            // Numbers of files are in everything else.
-            *self = Self { interpreters: std::mem::take(&mut self.interpreters), ..Self::new(self.room) };
+        if self.state.is_full && self.state.begun.elapsed() >= RENEWED {
+            self.forget();
         }
-        let mut is_fresh = false;
-        if !self.spaces.contains(&raw.process) {
-            is_fresh = true;
-            self.read(raw.process)?;
+        let deadline = Instant::now() + PER_STACK;
+        let mut reason = Arc::clone(&self.missing);
+        for _ in 0..ATTEMPTS {
+            match self.attempt(raw, deadline) {
+                Ok(frames) => return frames.map(|frames| Stack { connection: raw.connection, frames }),
+                Err(Failed::Again) => reason = "the process that reads programs ended".into(),
+                Err(Failed::Off(why)) => {
+                    reason = why;
+                    break;
+                }
+            }
         }
-        let mut places = self.places(raw)?;
-        // It may have loaded a library since.
-        if !is_fresh && places.iter().any(|(file, _)| file.is_none()) && self.read(raw.process).is_some() {
-            places = self.places(raw)?;
-        }
-        let frames = self.frames(places);
-        let frames = self.script(raw, &frames).unwrap_or(frames);
+        let frames = plain::frames(raw, &reason)?;
         Some(Stack { connection: raw.connection, frames })
     }
 
-    fn frames(&mut self, places: Vec<Place>) -> Arc<[Frame]> {
-        if let Some(frames) = self.known.get(&places) {
-            return Arc::clone(frames);
+    fn attempt(&mut self, raw: &RawStack, deadline: Instant) -> Result<Option<Arc<[Frame]>>, Failed> {
+        let mut is_fresh = false;
+        if !self.state.spaces.contains(&raw.process) {
+            is_fresh = true;
+            if self.read(raw.process, deadline)?.is_none() {
+                return Ok(None);
+            }
         }
-        let frames: Vec<Frame> = places.iter().flat_map(|&place| self.name(place)).take(DEEPEST).collect();
+        let mut places = self.places(raw, deadline)?;
+        // It may have loaded a library since.
+        let is_lost = |places: &[Place]| places.iter().any(|(file, _)| file.is_none());
+        if !is_fresh && is_lost(&places) && self.read(raw.process, deadline)?.is_some() {
+            places = self.places(raw, deadline)?;
+        }
+        let frames = self.frames(places, deadline)?;
+        Ok(Some(self.script(raw, &frames, deadline)?.unwrap_or(frames)))
+    }
+
+    fn frames(&mut self, places: Vec<Place>, deadline: Instant) -> Result<Arc<[Frame]>, Failed> {
+        if let Some(frames) = self.state.known.get(&places) {
+            return Ok(Arc::clone(frames));
+        }
+        let mut frames = Vec::new();
+        for &place in &places {
+            frames.extend(self.name(place, deadline)?);
+        }
+        frames.truncate(DEEPEST);
         let frames: Arc<[Frame]> = frames.into();
-        self.known.put(places, Arc::clone(&frames));
-        frames
+        self.state.known.put(places, Arc::clone(&frames));
+        Ok(frames)
+    }
+
+    fn name(&mut self, (file, offset): Place, deadline: Instant) -> Result<Vec<Frame>, Failed> {
+        let nameless = Frame { offset: Some(offset), ..Frame::default() };
+        let Some((number, known)) = file.and_then(|file| Some((file, self.state.files.get(file)?))) else {
+            return Ok(vec![nameless]);
+        };
+        let module = Some(Arc::clone(&known.path));
+        let facts = match (&known.facts, known.identity) {
+            (Ok(facts), Some(identity)) => (facts.build_id.as_deref().map(Arc::from), identity),
+            (Err(why), _) => return Ok(vec![Frame { module, unnamed: Some(Arc::clone(why)), ..nameless }]),
+            (Ok(_), None) => return Ok(vec![Frame { module, ..nameless }]),
+        };
+        let nameless = Frame { module, build_id: facts.0, ..nameless };
+        let ask = Ask::Name(message::Place { file: number as u64, offset });
+        let told = self.ask(Suspect::File(facts.1), ask, None, deadline)?;
+        Ok(match told {
+            Told::Names(named) if !named.names.is_empty() => {
+                named.names.into_iter().map(|name| named_frame(name, &nameless)).collect()
+            }
+            _ => vec![nameless],
+        })
     }
 
     /// Of a script: its functions in place of the interpreter's. None if there are none, or none that can be read.
-    fn script(&mut self, raw: &RawStack, frames: &[Frame]) -> Option<Arc<[Frame]>> {
-        let file = self.files.get(self.spaces.get(&raw.process)?.python?)?;
-        let layout = file.python?.layout;
-        let script = self.scripts.name(layout, &file.path, raw.process, &raw.script);
-        if script.is_empty() {
-            return None;
+    fn script(
+        &mut self,
+        raw: &RawStack,
+        frames: &[Frame],
+        deadline: Instant,
+    ) -> Result<Option<Arc<[Frame]>>, Failed> {
+        let Some(space) = self.state.spaces.get(&raw.process) else { return Ok(None) };
+        let Some((module, python)) = space.python.clone().filter(|_| !raw.script.is_empty()) else {
+            return Ok(None);
+        };
+        // Opened here, where the rights are. To read it may wait: a page may be any file's.
+        let Ok(memory) = File::open(format!("/proc/{}/mem", raw.process.pid)) else { return Ok(None) };
+        let addresses = raw.script.iter().flatten().copied().collect();
+        let ask = Ask::Script(Script { space: space.number, version: python.version, addresses });
+        let told = self.ask(Suspect::Process(raw.process), ask, Some(&memory), deadline)?;
+        let Told::Names(named) = told else { return Ok(None) };
+        if named.names.is_empty() {
+            return Ok(None);
         }
-        let called = frames.iter().take_while(|frame| frame.module.as_ref() != Some(&file.path));
-        Some(called.cloned().chain(script).take(DEEPEST).collect())
+        let own = Frame { module: Some(Arc::clone(&module)), ..Frame::default() };
+        let script = named.names.into_iter().map(|name| named_frame(name, &own));
+        let called = frames.iter().take_while(|frame| frame.module.as_ref() != Some(&module));
+        Ok(Some(called.cloned().chain(script).take(DEEPEST).collect()))
     }
 
     /// Looks for Python interpreters among the running processes and where they are installed, so that the first connect of a
     /// script is told too.
     pub fn look_around(&mut self) {
         for path in python::installed() {
-            self.interpreters.extend(self.files.installed_interpreter(&path));
+            let Ok((file, identity)) = file::open_regular(&path) else { continue };
+            let mapping =
+                Mapping { range: 0..0, offset: 0, inode: identity.1, path: path.to_string_lossy().into() };
+            let number = self.enter(&mapping, &file, identity, Instant::now() + PER_STACK);
+            let known = number.ok().flatten().and_then(|number| self.state.files.get(number));
+            let python = known.and_then(|known| known.facts.as_ref().ok()?.python);
+            self.interpreters.extend(python.and_then(|python| interpreter(python, identity.1, None)));
         }
         for process in python::running() {
             // One that is gone needs nothing.
-            let _ = self.read(process);
+            let _ = self.read(process, Instant::now() + PER_STACK);
         }
     }
 
@@ -137,34 +267,180 @@ impl Resolver {
         std::mem::take(&mut self.interpreters)
     }
 
-    fn read(&mut self, process: ProcessId) -> Option<()> {
-        let space = Space::read(process, &mut self.files, &mut self.interpreters)?;
-        self.spaces.put(process, space);
-        Some(())
+    /// Reads where a process has what; None if it is gone.
+    fn read(&mut self, process: ProcessId, deadline: Instant) -> Result<Option<()>, Failed> {
+        let ProcessId { pid, start, .. } = process;
+        if let Some(why) = self.barred(Suspect::Process(process)) {
+            return Err(Failed::Off(why));
+        }
+        let Some(mappings) = maps::read(pid) else { return Ok(None) };
+        let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        // The number may have changed hands before.
+        if !proc::is_same(pid, start) {
+            return Ok(None);
+        }
+        let mut opened = Vec::with_capacity(mappings.len());
+        for mapping in mappings {
+            let is_executable = Path::new(&*mapping.path) == executable;
+            let file =
+                match file::open(pid, &mapping, is_executable) {
+                    Ok((file, identity)) => self.enter(&mapping, &file, identity, deadline)?,
+                    Err(_) => self.state.files.find_closed(&mapping).or_else(|| {
+                        self.state.files.insert(&mapping, None, Err("it cannot be opened".into()))
+                    }),
+                };
+            opened.push((mapping, file));
+        }
+        let executable = opened.iter().find(|(mapping, _)| Path::new(&*mapping.path) == executable);
+        let executable = executable.and_then(|(_, file)| *file);
+        self.state.next_space += 1;
+        let mut space = Space::new(self.state.next_space, opened);
+        let ask = Ask::Space(space.modules(&self.state.files));
+        let told = self.ask(Suspect::Process(process), ask, None, deadline)?;
+        let Told::Space(pythons) = told else { return Ok(None) };
+        for found in pythons.found.iter().take(DEEPEST) {
+            let Some(known) = self.state.files.get(found.file as usize) else { continue };
+            let (Ok(FileFacts { python: Some(python), .. }), Some(identity)) = (&known.facts, known.identity)
+            else {
+                continue;
+            };
+            space.python = Some((Arc::clone(&known.path), *python));
+            let library = (executable != Some(found.file as usize)).then_some((pid, found.bias));
+            self.interpreters.extend(interpreter(*python, identity.1, library));
+        }
+        self.state.spaces.put(process, space);
+        Ok(Some(()))
+    }
+
+    /// The number of a file, which is read if it is new; None if there is no room for it.
+    fn enter(
+        &mut self,
+        mapping: &Mapping,
+        file: &File,
+        identity: Identity,
+        deadline: Instant,
+    ) -> Result<Option<usize>, Failed> {
+        if let Some(known) = self.state.files.find(&identity) {
+            return Ok(Some(known));
+        }
+        let Some(number) = self.state.files.next() else {
+            self.state.is_full = true;
+            return Ok(None);
+        };
+        let facts = if let Some(why) = self.barred(Suspect::File(identity)) {
+            Err(why)
+        } else if self.state.files.has_room() {
+            let ask = Ask::File(message::Number { number: number as u64 });
+            match self.ask(Suspect::File(identity), ask, Some(file), deadline)? {
+                Told::File(facts) => Ok(facts),
+                Told::Refused(why) => Err(clipped(&why)),
+                _ => self.full(),
+            }
+        } else {
+            self.full()
+        };
+        Ok(self.state.files.insert(mapping, Some(identity), facts))
+    }
+
+    fn full<T>(&mut self) -> Result<T, Arc<str>> {
+        self.state.is_full = true;
+        Err("there is no room for it among the files that are read".into())
     }
 
     /// The instructions that a stack leads through, the innermost first.
-    fn places(&mut self, raw: &RawStack) -> Option<Vec<Place>> {
-        let space = self.spaces.get(&raw.process)?;
-        let mut read = |address| raw.word(address).ok_or(());
-        let registers = x86_64::UnwindRegsX86_64::new(raw.ip, raw.sp, raw.bp);
-        let mut frames = space.unwinder.iter_frames(raw.ip, registers, &mut self.rules, &mut read);
-        let mut places = Vec::new();
-        // An error ends what can be told: the stack goes on beyond what was copied, or has no tables.
-        while let Ok(Some(frame)) = frames.next() {
-            let frame: FrameAddress = frame;
-            places.push(space.place(frame.address_for_lookup()));
-            if places.len() >= DEEPEST {
-                break;
-            }
-        }
-        Some(places)
+    fn places(&mut self, raw: &RawStack, deadline: Instant) -> Result<Vec<Place>, Failed> {
+        let number = self.state.spaces.get(&raw.process).map_or(0, |space| space.number);
+        let RawStack { ip, sp, bp, base, .. } = *raw;
+        let ask = Ask::Unwind(Registers { space: number, ip, sp, bp, base, bytes: raw.bytes.to_vec() });
+        let told = self.ask(Suspect::Process(raw.process), ask, None, deadline)?;
+        let Told::Places(found) = told else {
+            // The other process has forgotten where this one has what.
+            self.state.spaces.pop(&raw.process);
+            return Err(Failed::Again);
+        };
+        let Some(space) = self.state.spaces.peek(&raw.process) else { return Ok(Vec::new()) };
+        Ok(found.addresses.iter().take(DEEPEST).map(|&address| space.place(address)).collect())
     }
 
-    fn name(&mut self, (file, offset): Place) -> Vec<Frame> {
-        match file.and_then(|file| self.files.get(file)) {
-            Some(file) => self.symbols.name(file, offset),
-            None => vec![Frame { offset: Some(offset), ..Frame::default() }],
+    /// Asks the other process. What ends it is held against it.
+    fn ask(
+        &mut self,
+        suspect: Suspect,
+        ask: Ask,
+        descriptor: Option<&File>,
+        deadline: Instant,
+    ) -> Result<Told, Failed> {
+        let Some(process) = &mut self.process else { return Err(Failed::Off(Arc::clone(&self.missing))) };
+        match process.ask(ask, descriptor, deadline) {
+            Ok((told, false)) => Ok(told),
+            Ok((_, true)) => Err(self.strike(suspect, 1, "to read it takes too much memory")),
+            Err(Trouble::Died) => {
+                Err(self.strike(suspect, 1, "the process that reads programs ended over it"))
+            }
+            Err(Trouble::Late) => Err(self.strike(suspect, STRIKES, "to read it takes too long")),
+            Err(Trouble::Off(why)) => Err(Failed::Off(why.into())),
         }
     }
+
+    fn strike(&mut self, suspect: Suspect, count: u8, why: &str) -> Failed {
+        // What an old process ended of may have come together from many; a new one is asked the same again.
+        let is_old = self.state.begun.elapsed() > OLD && count < STRIKES;
+        let count = if is_old { 0 } else { count };
+        let before = self.suspects.peek(&suspect).map_or(0, |(count, _)| *count);
+        let after = before.saturating_add(count);
+        self.suspects.put(suspect, (after, why.into()));
+        if before < STRIKES && after >= STRIKES {
+            let what = match suspect {
+                Suspect::Process(process) => format!("of process {}", process.pid),
+                Suspect::File((device, inode, _)) => {
+                    format!("of a file (inode {inode} of device {device:#x})")
+                }
+            };
+            tracing::warn!("stacks {what} are told as addresses: {why}");
+        }
+        self.forget();
+        Failed::Again
+    }
+
+    /// Why something is not read, if it is not.
+    fn barred(&mut self, suspect: Suspect) -> Option<Arc<str>> {
+        self.suspects.get(&suspect).filter(|(count, _)| *count >= STRIKES).map(|(_, why)| Arc::clone(why))
+    }
+
+    /// Forgets what is known of files, and has the other process forget it.
+    fn forget(&mut self) {
+        self.state = State::default();
+        if let Some(process) = &mut self.process {
+            process.end();
+        }
+    }
+}
+
+/// What the kernel side has to know of an interpreter, and under which key: of an executable for all its processes, of a library
+/// for the process that has it at that bias.
+fn interpreter(python: Python, inode: u64, library: Option<(u32, u64)>) -> Option<(u64, abi::Python)> {
+    let layout = Layout::of(python.version)?;
+    Some(match library {
+        None => (inode, layout.with_runtime(python.from_code)),
+        Some((pid, bias)) => {
+            (abi::interpreter_process(pid), layout.with_runtime(python.runtime.wrapping_add(bias)))
+        }
+    })
+}
+
+fn named_frame(name: Name, nameless: &Frame) -> Frame {
+    Frame {
+        function: Some(name.function.into()),
+        file: name.file.map(Into::into),
+        line: name.line,
+        offset: nameless.offset.filter(|_| name.line.is_none()),
+        inlined: name.inlined,
+        ..nameless.clone()
+    }
+}
+
+/// A reason as the other process has it, which could say anything.
+fn clipped(why: &str) -> Arc<str> {
+    const LONGEST: usize = 200;
+    why.chars().take(LONGEST).collect::<String>().into()
 }

@@ -1,22 +1,11 @@
-//! Functions that a Python interpreter runs: named from the code objects in its memory.
+//! Python interpreters: how versions keep what they run, and where there are some.
 
-use std::{
-    fs::{self, File},
-    num::NonZeroUsize,
-    os::unix::fs::FileExt as _,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{fs, path::PathBuf};
 
-use lru::LruCache;
 use probe_ebpf::abi;
-use rustc_hash::FxBuildHasher;
 
-use super::{lines, maps};
-use crate::{
-    event::{Frame, ProcessId},
-    proc,
-};
+use super::maps;
+use crate::{event::ProcessId, proc};
 
 /// Where a version of `CPython` keeps things. From its headers, and compared with a running interpreter.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,14 +14,14 @@ pub(super) struct Layout {
     /// For the kernel side, which needs an address too.
     walk: abi::Python,
     /// Members of `PyCodeObject`.
-    file: u64,
-    name: u64,
-    first_line: u64,
-    line_table: u64,
-    instructions: u64,
+    pub(super) file: u64,
+    pub(super) name: u64,
+    pub(super) first_line: u64,
+    pub(super) line_table: u64,
+    pub(super) instructions: u64,
     /// Where a `str` of ASCII has its text, and any other one.
-    ascii: u64,
-    compact: u64,
+    pub(super) ascii: u64,
+    pub(super) compact: u64,
 }
 
 /// The versions that can be told. The code object is one of the things that every version changes.
@@ -71,122 +60,6 @@ impl Layout {
     pub(super) const fn with_runtime(&self, runtime: u64) -> abi::Python {
         abi::Python { runtime, ..self.walk }
     }
-}
-
-/// A function.
-#[derive(Debug)]
-struct Code {
-    name: Arc<str>,
-    file: Arc<str>,
-    first_line: u32,
-    line_table: Box<[u8]>,
-    instructions: u64,
-}
-
-/// Functions that are remembered.
-const KNOWN: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
-
-/// Names what interpreters run.
-#[derive(Debug)]
-pub(super) struct Scripts {
-    known: LruCache<(ProcessId, u64), Option<Arc<Code>>, FxBuildHasher>,
-}
-
-impl Default for Scripts {
-    fn default() -> Self {
-        Self { known: LruCache::with_hasher(KNOWN, FxBuildHasher) }
-    }
-}
-
-impl Scripts {
-    /// The functions of a stack, the innermost first. What cannot be read is left out: the interpreter has frames of its own
-    /// without code.
-    pub(super) fn name(
-        &mut self,
-        layout: &Layout,
-        module: &Arc<str>,
-        process: ProcessId,
-        script: &[[u64; 2]],
-    ) -> Vec<Frame> {
-        let mut memory = None;
-        let mut code = |address| {
-            let memory = memory.get_or_insert_with(|| File::open(format!("/proc/{}/mem", process.pid)).ok());
-            read_code(memory.as_ref()?, layout, address).map(Arc::new)
-        };
-        let named = script.iter().filter_map(|&[address, instruction]| {
-            let known = self.known.get_or_insert((process, address), || code(address));
-            let code = known.as_deref()?;
-            let offset = instruction.checked_sub(code.instructions)?;
-            Some(Frame {
-                function: Some(Arc::clone(&code.name)),
-                file: Some(Arc::clone(&code.file)),
-                line: lines::line(&code.line_table, code.first_line, offset / 2),
-                module: Some(Arc::clone(module)),
-                ..Frame::default()
-            })
-        });
-        named.collect()
-    }
-}
-
-fn read_code(memory: &File, layout: &Layout, address: u64) -> Option<Code> {
-    let at = |offset| word(memory, address.checked_add(offset)?);
-    let line_table = at(layout.line_table)?;
-    Some(Code {
-        name: text(memory, layout, at(layout.name)?)?.into(),
-        file: text(memory, layout, at(layout.file)?)?.into(),
-        first_line: at(layout.first_line)? as u32,
-        line_table: bytes(memory, line_table)?,
-        instructions: address.checked_add(layout.instructions)?,
-    })
-}
-
-fn word(memory: &File, address: u64) -> Option<u64> {
-    let mut bytes = [0; 8];
-    memory.read_exact_at(&mut bytes, address).ok()?;
-    Some(u64::from_ne_bytes(bytes))
-}
-
-/// Of anything that has a length, that is at this offset.
-const LENGTH: u64 = 16;
-
-/// A `bytes` object.
-fn bytes(memory: &File, address: u64) -> Option<Box<[u8]>> {
-    /// Where its bytes are.
-    const DATA: u64 = 32;
-    const LONGEST: u64 = 1 << 20;
-    let len = word(memory, address.checked_add(LENGTH)?)?;
-    read(memory, address.checked_add(DATA)?, len, LONGEST)
-}
-
-fn read(memory: &File, address: u64, len: u64, longest: u64) -> Option<Box<[u8]>> {
-    if len > longest {
-        return None;
-    }
-    let mut bytes = vec![0; usize::try_from(len).ok()?];
-    memory.read_exact_at(&mut bytes, address).ok()?;
-    Some(bytes.into())
-}
-
-/// A `str` object, whose characters take 1, 2 or 4 bytes each.
-fn text(memory: &File, layout: &Layout, address: u64) -> Option<String> {
-    /// Where its kind is.
-    const STATE: u64 = 32;
-    const LONGEST: u64 = 4096;
-    let len = word(memory, address.checked_add(LENGTH)?)?.min(LONGEST);
-    let state = word(memory, address.checked_add(STATE)?)?;
-    let (size, is_compact, is_ascii) = (state >> 2 & 7, state >> 5 & 1 == 1, state >> 6 & 1 == 1);
-    if !is_compact || !matches!(size, 1 | 2 | 4) {
-        return None;
-    }
-    let data = address.checked_add(if is_ascii { layout.ascii } else { layout.compact })?;
-    let bytes = read(memory, data, len.checked_mul(size)?, 4 * LONGEST)?;
-    let characters = bytes.chunks_exact(size as usize).map(|bytes| {
-        let mut word = [0; 4];
-        word[..bytes.len()].copy_from_slice(bytes);
-        char::from_u32(u32::from_le_bytes(word)).unwrap_or(char::REPLACEMENT_CHARACTER)
-    });
-    Some(characters.collect())
 }
 
 /// Executables of Python where distributions and users put them.

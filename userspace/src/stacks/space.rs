@@ -1,60 +1,44 @@
 //! A process's address space, as far as stacks lead through it.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
-use framehop::{Module, Unwinder as _, x86_64::UnwinderX86_64};
 use probe_ebpf::abi;
 
 use super::{
     Place,
     file::Files,
-    maps::{self, Mapping},
+    maps::Mapping,
+    message::{Module, Modules, Python},
 };
-use crate::{event::ProcessId, proc};
 
 /// Python interpreters for the kernel side, each with its key.
 pub(super) type Interpreters = Vec<(u64, abi::Python)>;
 
-/// Where a process has which code, and how to unwind it.
+/// Where a process has which code.
 pub(super) struct Space {
-    pub(super) unwinder: UnwinderX86_64<Arc<[u8]>>,
+    /// By which the other process knows it.
+    pub(super) number: u64,
     /// In the order of their addresses, each with the number of its file.
     mappings: Vec<(Mapping, Option<usize>)>,
-    /// The file that has its Python interpreter.
-    pub(super) python: Option<usize>,
+    /// The path and the version of its Python interpreter.
+    pub(super) python: Option<(Arc<str>, Python)>,
 }
 
 impl Space {
-    /// Reads it; None if the process is gone.
-    pub(super) fn read(process: ProcessId, files: &mut Files, found: &mut Interpreters) -> Option<Self> {
-        let ProcessId { pid, start, .. } = process;
-        let mappings = maps::read(pid)?;
-        let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-        let executable = executable.to_string_lossy();
-        // The number may have changed hands before.
-        if !proc::is_same(pid, start) {
-            return None;
-        }
-        let mut unwinder = UnwinderX86_64::new();
-        let mut known = Vec::with_capacity(mappings.len());
-        let mut python = None;
-        for mapping in mappings {
-            let is_executable = mapping.path == executable;
-            let file = files.open(pid, &mapping, is_executable);
-            if let Some(opened) = file.and_then(|file| files.get(file))
-                && let Some(bias) = opened.bias(&mapping)
-            {
-                let name = String::new();
-                unwinder.add_module(Module::new(name, mapping.range.clone(), bias, opened.sections()));
-                if let Some((key, interpreter)) = opened.interpreter(pid, bias, is_executable) {
-                    python = file;
-                    found.push((key, interpreter));
-                }
-            }
-            known.push((mapping, file));
-        }
-        known.sort_by_key(|(mapping, _)| mapping.range.start);
-        Some(Self { unwinder, mappings: known, python })
+    pub(super) fn new(number: u64, mut mappings: Vec<(Mapping, Option<usize>)>) -> Self {
+        mappings.sort_by_key(|(mapping, _)| mapping.range.start);
+        Self { number, mappings, python: None }
+    }
+
+    /// What the other process has to know of it: files that are read.
+    pub(super) fn modules(&self, files: &Files) -> Modules {
+        let is_read = |file: &usize| files.get(*file).is_some_and(|known| known.facts.is_ok());
+        let modules = self.mappings.iter().filter_map(|(mapping, file)| {
+            let file = file.filter(is_read)? as u64;
+            let (start, end) = (mapping.range.start, mapping.range.end);
+            Some(Module { start, end, offset: mapping.offset, file })
+        });
+        Modules { space: self.number, modules: modules.collect() }
     }
 
     /// Which place in which file is at an address.
@@ -63,7 +47,7 @@ impl Space {
         let found = after.checked_sub(1).and_then(|index| self.mappings.get(index));
         match found {
             Some((mapping, Some(file))) if mapping.range.contains(&address) => {
-                (Some(*file), address - mapping.range.start + mapping.offset)
+                (Some(*file), (address - mapping.range.start).saturating_add(mapping.offset))
             }
             _ => (None, address),
         }

@@ -35,6 +35,8 @@ use source::Source;
 pub trait Audience {
     /// Bytes of memory that copies of other programs' files may take, by which stacks are named.
     const FILES: u64 = 1 << 30;
+    /// Stacks may be asked for later on, by [`Tracer::change_stacks`].
+    const MAY_TAKE_STACKS: bool = false;
 
     /// Has it heard enough? Then no further record is taken in.
     fn is_enough(&self) -> bool {
@@ -117,6 +119,10 @@ impl<A: Audience> Tracer<A> {
         audience: A,
     ) -> Result<Self, Failure> {
         let ring = probe.ring()?;
+        let mut source = Source::new(A::FILES);
+        if stacks != StackPolicy::Off || A::MAY_TAKE_STACKS {
+            source.prepare_stacks();
+        }
         privilege::drop_after_attach();
         if session.highest_number() > 0 && !probe.is_taken_over() {
             probe.control.number_from(session.highest_number())?;
@@ -124,7 +130,6 @@ impl<A: Audience> Tracer<A> {
         probe.control.look_for(session.selection.wanted())?;
         // As the first round wants it: there are no map operations then that could wait.
         probe.control.listeners_only(true)?;
-        let mut source = Source::new(A::FILES);
         if stacks != StackPolicy::Off {
             source.look_for_interpreters();
         }

@@ -1,7 +1,8 @@
 //! What only the live system knows: added to records before the stages that are free of I/O see them.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Read,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,6 +12,7 @@ use nix::unistd::{Uid, User};
 use probe_ebpf::abi;
 
 use crate::{
+    console::say,
     event::{Actor, Namespaces, Process, ProcessId, Record, What},
     namespaces::OwnNamespaces,
     proc,
@@ -65,6 +67,14 @@ impl Source {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Gets ready to read other programs' files, in a process of its own. To be called while all privileges are there. Where that
+    /// cannot be, it is said, and stacks are told as addresses.
+    pub fn prepare_stacks(&mut self) {
+        if let Err(error) = self.stacks.prepare("/proc/self/exe".into()) {
+            say(format_args!("stacks are told as addresses: {error}"));
         }
     }
 
@@ -153,15 +163,13 @@ fn read_process(actor: &Actor) -> Option<Process> {
     if actor.tid == pid && comm.trim_end_matches('\n') != actor.comm.to_string() {
         return None;
     }
-    let argv = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let argv = argv.strip_suffix(&[0]).unwrap_or(&argv);
-    let argv = if argv.is_empty() { Vec::new() } else { argv.split(|&byte| byte == 0).map(text).collect() };
+    let (argv, argv_truncated) = command_line(pid);
     // Read again: the number may have changed hands in between.
     proc::is_same(pid, start).then(|| Process {
         id: actor.id,
         program: Some(crate::event::name::shown(program.as_os_str().as_encoded_bytes())),
         argv,
-        argv_truncated: false,
+        argv_truncated,
         comm: actor.comm,
         uid: actor.uid.unwrap_or(owner.uid()),
         gid: actor.gid.unwrap_or(owner.gid()),
@@ -176,6 +184,26 @@ fn read_process(actor: &Actor) -> Option<Process> {
             pid: namespace(pid, "pid"),
         },
     })
+}
+
+/// A process's command line, and whether it goes on: as much as the kernel side takes. A process says itself where its command line
+/// is and how long, and may say that it is all of its memory.
+fn command_line(pid: u32) -> (Vec<String>, bool) {
+    let file = File::open(format!("/proc/{pid}/cmdline"));
+    file.map_or_else(|_| (Vec::new(), false), first_arguments)
+}
+
+fn first_arguments(file: impl Read) -> (Vec<String>, bool) {
+    let mut bytes = Vec::new();
+    // What cannot be read to its end is told as far as it was.
+    let _ = file.take(abi::ARGV_LEN as u64 + 1).read_to_end(&mut bytes);
+    let is_cut = bytes.len() > abi::ARGV_LEN;
+    bytes.truncate(abi::ARGV_LEN);
+    let argv = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
+    if argv.is_empty() {
+        return (Vec::new(), is_cut);
+    }
+    (argv.split(|&byte| byte == 0).map(text).collect(), is_cut)
 }
 
 /// Inode number of a namespace, from a link such as `mnt:[4026531840]`; 0 if it cannot be read.
@@ -194,4 +222,18 @@ fn innermost_pid(pid: u32) -> Option<u32> {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_lines_are_read_as_far_as_the_kernel_side_takes_them() {
+        assert_eq!(first_arguments(&b"a\0b c\0"[..]), (vec!["a".to_owned(), "b c".to_owned()], false));
+        assert_eq!(first_arguments(&b""[..]), (Vec::new(), false));
+        // One without an end.
+        let (argv, is_cut) = first_arguments(std::io::repeat(b'x'));
+        assert_eq!((argv, is_cut), (vec!["x".repeat(abi::ARGV_LEN)], true));
+    }
 }

@@ -119,6 +119,7 @@ pub const ALL: &[Case] = &[
     case!("stacks-go", stacks::go),
     case!("stacks-python", stacks::python),
     case!("stacks-auto", stacks::auto),
+    case!("stacks-hostile", stacks::hostile),
     case!("top-traces", top::traces),
     case!("forced-kind-warns", check::forced_kind_warns),
     case!("hostile-names", names::hostile_names),

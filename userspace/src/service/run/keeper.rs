@@ -55,6 +55,7 @@ impl Keeper {
 
 impl Audience for Keeper {
     const FILES: u64 = 192 << 20;
+    const MAY_TAKE_STACKS: bool = true;
 
     fn keeps(&self) -> bool {
         true

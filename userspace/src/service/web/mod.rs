@@ -2,7 +2,6 @@
 //!
 //! What comes in is bounded in size, number and time, so that no client can keep others from being served.
 
-mod confine;
 mod connection;
 mod events;
 mod guard;
@@ -13,7 +12,6 @@ pub mod process;
 mod response;
 mod room;
 mod routes;
-mod starter;
 
 use std::sync::Arc;
 
@@ -23,7 +21,6 @@ use tokio::{
     task::JoinSet,
 };
 
-pub use confine::confine;
 pub use page::{ASSETS, PAGES};
 pub use response::VERDICTS;
 pub use routes::ROUTES;

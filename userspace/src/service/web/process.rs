@@ -1,7 +1,14 @@
 //! The tracer's side of the web process: starts it, and starts it again when it has gone.
 
-use std::{collections::HashSet, io, os::fd::OwnedFd, path::PathBuf, time::Duration};
+use std::{
+    collections::HashSet,
+    io,
+    os::{fd::OwnedFd, unix::net},
+    path::PathBuf,
+    time::Duration,
+};
 
+use nix::sys::socket::SockType;
 use serde_json::Value;
 use tokio::{
     net::UnixStream,
@@ -9,8 +16,19 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::starter::{Started, Starter};
-use crate::service::link::{Answer, Asked, Link, Settings};
+use crate::{
+    child::{Job, Started, Starter},
+    service::link::{Answer, Asked, Link, Settings},
+};
+
+/// How it is started.
+const JOB: Job = Job {
+    name: "web",
+    link: SockType::Stream,
+    is_mute: false,
+    is_expendable: false,
+    remedy: "add one, or set [http] listen = \"off\"",
+};
 
 /// A web process that ran so long had no lasting trouble.
 const WELL: Duration = Duration::from_mins(1);
@@ -68,7 +86,7 @@ impl Web {
     /// If that thread cannot be started, or there is no user to run it as.
     pub fn new(program: PathBuf, listeners: Vec<OwnedFd>, settings: Settings) -> io::Result<Self> {
         Ok(Self {
-            starter: Starter::new(program)?,
+            starter: Starter::new(program, JOB)?,
             listeners,
             settings,
             stage: Stage::Waiting(Instant::now()),
@@ -85,7 +103,7 @@ impl Web {
             match &mut self.stage {
                 Stage::Waiting(until) => {
                     sleep_until(*until).await;
-                    self.stage = match self.starter.start(&self.listeners) {
+                    self.stage = match self.start() {
                         Ok(started) => Stage::Starting(started),
                         Err(error) => self.again(&error, Duration::ZERO),
                     };
@@ -112,9 +130,21 @@ impl Web {
         }
     }
 
+    fn start(&self) -> io::Result<oneshot::Receiver<io::Result<Started>>> {
+        let listeners = self.listeners.iter().map(|listener| Ok(("listen", listener.try_clone()?)));
+        let listeners = listeners.collect::<io::Result<_>>()?;
+        let (reply, started) = oneshot::channel();
+        self.starter.start(Vec::new(), listeners, |started| {
+            // Nobody waits for it when the service ends.
+            let _ = reply.send(started);
+        })?;
+        Ok(started)
+    }
+
     fn link(&mut self, started: Started) -> io::Result<Stage> {
-        started.link.set_nonblocking(true)?;
-        let stream = UnixStream::from_std(started.link)?;
+        let link = net::UnixStream::from(started.link);
+        link.set_nonblocking(true)?;
+        let stream = UnixStream::from_std(link)?;
         let link = Link::new(stream, &self.settings).map_err(io::Error::other)?;
         self.starts += 1;
         Ok(Stage::Running { link: Box::new(link), since: Instant::now(), pid: started.pid })

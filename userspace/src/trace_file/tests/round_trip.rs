@@ -159,6 +159,7 @@ fn frames() -> impl Strategy<Value = Frame> {
             module,
             offset,
             inlined,
+            unnamed: None,
         },
     )
 }

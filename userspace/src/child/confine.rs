@@ -1,4 +1,4 @@
-//! The web process gives up whatever it does not need, before it reads a byte from anybody.
+//! A process that sockleak started gives up whatever it does not need, before it reads a byte from anybody.
 
 use std::{io, os::fd::RawFd};
 
@@ -12,19 +12,25 @@ use nix::{
     unistd::geteuid,
 };
 
-/// Descriptors that the process may have.
-const MOST_DESCRIPTORS: u64 = 1024;
+/// What such a process may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Descriptors.
+    pub descriptors: u64,
+    /// Bytes of address space; None for any number.
+    pub memory: Option<u64>,
+    /// Seconds of processor time, in all; None for any number.
+    pub processor: Option<u64>,
+}
 
 /// Closes every descriptor but the standard ones and `keep`, gives up all capabilities and the way to new ones, and lets nobody
-/// read its memory: the token is there.
+/// read its memory, where a token or another program's data may be. `name` says in errors which process it is.
 ///
 /// # Errors
 /// A sentence, if something of that cannot be done, or if it runs as root.
-pub fn confine(keep: &[RawFd]) -> Result<(), String> {
+pub fn confine(name: &str, keep: &[RawFd], limits: Limits) -> Result<(), String> {
     if geteuid().is_root() {
-        return Err(
-            "the web process does not run as root; `sockleak serve` starts it as another user".to_owned()
-        );
+        return Err(format!("the {name} process does not run as root; sockleak starts it as another user"));
     }
     close_others(keep).map_err(|error| format!("descriptors cannot be closed: {error}"))?;
     let cleared = [CapSet::Ambient, CapSet::Effective, CapSet::Permitted, CapSet::Inheritable]
@@ -34,8 +40,17 @@ pub fn confine(keep: &[RawFd]) -> Result<(), String> {
     let limited = prctl::set_no_new_privs()
         .and_then(|()| prctl::set_dumpable(false))
         .and_then(|()| setrlimit(Resource::RLIMIT_CORE, 0, 0))
-        .and_then(|()| setrlimit(Resource::RLIMIT_NOFILE, MOST_DESCRIPTORS, MOST_DESCRIPTORS));
+        .and_then(|()| setrlimit(Resource::RLIMIT_NOFILE, limits.descriptors, limits.descriptors))
+        .and_then(|()| limits.memory.map_or(Ok(()), |most| setrlimit(Resource::RLIMIT_AS, most, most)))
+        .and_then(|()| limits.processor.map_or(Ok(()), |most| setrlimit(Resource::RLIMIT_CPU, most, most)));
     limited.map_err(|error| format!("privileges cannot be given up: {error}"))
+}
+
+/// Where memory is short the kernel takes this process first. It ends with the thread that started it, whatever it does.
+pub fn easily_killed() {
+    // What cannot be had is done without: limits and links hold all the same.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    let _ = prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
 }
 
 fn close_others(keep: &[RawFd]) -> io::Result<()> {

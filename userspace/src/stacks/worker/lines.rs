@@ -4,7 +4,7 @@
 pub(super) fn line(table: &[u8], first_line: u32, instruction: u64) -> Option<u32> {
     let mut bytes = table.iter().copied();
     let mut line = i64::from(first_line);
-    let mut end = 0;
+    let mut end = 0_u64;
     while let Some(entry) = bytes.next() {
         end += u64::from(entry & 7) + 1;
         let delta = match entry >> 3 & 15 {
@@ -27,7 +27,8 @@ pub(super) fn line(table: &[u8], first_line: u32, instruction: u64) -> Option<u3
             }
             _ => None,
         };
-        line += delta.unwrap_or_default();
+        // A table may be anybody's.
+        line = line.checked_add(delta.unwrap_or_default())?;
         if instruction < end {
             return delta.and_then(|_| u32::try_from(line).ok());
         }
@@ -78,6 +79,16 @@ mod tests {
             assert_eq!(line(&TABLE, 10, instruction as u64), Some(expected), "instruction {instruction}");
         }
         assert_eq!(line(&TABLE, 10, 40), None);
+    }
+
+    #[test]
+    fn lines_beyond_all_numbers_are_none() {
+        // Thirty-nine deltas of 2^58 and more.
+        let mut entry = vec![0x80 | 13 << 3];
+        entry.extend([0x7e; 9]);
+        entry.push(0x3f);
+        let table: Vec<u8> = entry.iter().copied().cycle().take(entry.len() * 39).collect();
+        assert_eq!(line(&table, u32::MAX, 38), None);
     }
 
     #[test]
