@@ -48,7 +48,7 @@ pub fn document(bytes: &[u8], is_json: bool) -> Cow<'_, str> {
             '\r' if characters.peek() == Some(&'\n') => out.push(c),
             c if !is_unsafe(c) => out.push(c),
             c if is_json => {
-                c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")))
+                c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
             }
             c => out.extend(c.escape_unicode()),
         }
@@ -118,9 +118,9 @@ pub fn markdown(text: &str) -> String {
                     && text.get(..at).is_some_and(|before| before.to_ascii_lowercase().ends_with("www"))
         };
         if MARKUP.contains(c) || is_link() {
-            out.push_str(&format!("&#{};", u32::from(c)))
+            out.push_str(&format!("&#{};", u32::from(c)));
         } else {
-            out.push(c)
+            out.push(c);
         }
     }
     out
