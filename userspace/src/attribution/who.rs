@@ -28,4 +28,30 @@ impl Who {
         let described = self.process.as_ref().filter(|_| self.actor.tid != self.actor.id.pid);
         described.map_or(self.actor.comm, |process| process.comm)
     }
+
+    /// Is this the process that it was `before`, and does it still run the program that it ran then? A process that executed its own
+    /// executable again is the same, as a server does that reloads itself.
+    ///
+    /// Of one that was known `before` by its number alone, no more than that is compared.
+    #[must_use]
+    pub fn is_still(&self, before: &Self) -> bool {
+        let (now, then) = (self.actor.id, before.actor.id);
+        if now.pid != then.pid || then.start == 0 {
+            return now.pid == then.pid;
+        }
+        now.start == then.start && (now.exec_id == then.exec_id || self.runs_program_of(before))
+    }
+
+    fn runs_program_of(&self, other: &Self) -> bool {
+        let executable = |who: &Self| who.process.as_ref().and_then(|process| process.program.clone());
+        match (executable(self), executable(other)) {
+            (Some(own), Some(others)) => without_mark(&own) == without_mark(&others),
+            _ => self.program == other.program,
+        }
+    }
+}
+
+/// /proc marks the path of an executable that was replaced, as an upgrade does.
+fn without_mark(path: &str) -> &str {
+    path.strip_suffix(" (deleted)").unwrap_or(path)
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     count::agreeing,
     errno_name,
+    keepers::keepers,
     stacks::{self, OpenedAt},
 };
 use crate::{
@@ -15,8 +16,8 @@ use crate::{
     lifecycle::{Connection, EndState, Origin, State},
     session::{Session, SocketId},
     verdict::{
-        self, Case, Doubt, Finding, HeldEnd, Observation, OpenConnection, Parties, Record, SocketFacts,
-        Verdict, judge,
+        self, Case, Doubt, Finding, HeldEnd, Keeper, Observation, OpenConnection, Parties, Record,
+        SocketFacts, Verdict, judge,
     },
 };
 
@@ -31,6 +32,9 @@ pub struct FindingReport {
     pub program: String,
     /// Connections that carry the verdict; of a starved program, attempts and connections.
     pub count: u64,
+    /// Of those, server ends that the program accepted and others hold: of `inherited` only.
+    #[serde(default)]
+    pub accepted: u64,
     /// The longest that one of them lasts, in nanoseconds.
     pub oldest_ns: Option<u64>,
     /// Connections that the program opened there, with those from before the trace.
@@ -156,9 +160,11 @@ fn roles(session: &Session) -> BTreeMap<(SocketId, ProgramId), Role<'_>> {
         opener.open.push(connection);
         let server = connection.accepted.as_ref().and_then(|accepted| accepted.by.as_ref());
         if let (State::ClientClosed, Some(server)) = (connection.state(), server) {
-            let role = roles.entry((socket, server.group)).or_default();
-            role.held.push(held(connection));
-            role.is_haproxy |= session.program(server.program).rsplit('/').next() == Some("haproxy");
+            for (who, keeper) in keepers(session, connection.id, server) {
+                let role = roles.entry((socket, who.group)).or_default();
+                role.held.push(HeldEnd { keeper, ..held(connection) });
+                role.is_haproxy |= session.program(who.program).rsplit('/').next() == Some("haproxy");
+            }
         }
     }
     // The table has no order, and a report must not depend on any.
@@ -171,12 +177,7 @@ fn roles(session: &Session) -> BTreeMap<(SocketId, ProgramId), Role<'_>> {
 
 fn open(session: &Session, connection: &Connection) -> OpenConnection {
     let holders = session.holders(connection.id, End::Client).unwrap_or_default();
-    let opener = connection.opener.actor.id;
-    let is_openers = |pid: u32, start: u64| {
-        // Of an opener that is known by its number alone, no more can be compared.
-        pid == opener.pid && (start == opener.start || opener.start == 0)
-    };
-    let others = holders.iter().map(|holder| holder.who.actor.id);
+    let is_openers = holders.iter().any(|holder| holder.who.is_still(&connection.opener));
     OpenConnection {
         opened: connection.opened,
         before_trace: connection.origin == Origin::BeforeTrace,
@@ -184,7 +185,7 @@ fn open(session: &Session, connection: &Connection) -> OpenConnection {
         client: end(&connection.client),
         server: end(&connection.server),
         queued: matches!(connection.state(), State::Queued | State::Abandoned),
-        inherited: !holders.is_empty() && !others.into_iter().any(|id| is_openers(id.pid, id.start)),
+        inherited: !holders.is_empty() && !is_openers,
     }
 }
 
@@ -194,7 +195,11 @@ fn held(connection: &Connection) -> HeldEnd {
         EndState::ReleasedUnseen { known } => known,
         EndState::Open | EndState::Unknown => None,
     };
-    HeldEnd { since: since.unwrap_or(connection.opened), before_trace: since.is_none() }
+    HeldEnd {
+        since: since.unwrap_or(connection.opened),
+        before_trace: since.is_none(),
+        keeper: Keeper::Itself,
+    }
 }
 
 const fn end(end: &EndState) -> verdict::End {
@@ -245,6 +250,7 @@ impl FindingReport {
             path: known.path.clone(),
             program: name.to_owned(),
             count: finding.count,
+            accepted: finding.accepted,
             oldest_ns: figures.oldest_ns,
             opened: figures.opened,
             closed: figures.closed,
@@ -307,6 +313,11 @@ fn doubt(doubt: &Doubt) -> String {
         Doubt::UnknownEnds(count) => {
             format!(
                 "of {count} of the program's connections it is not known whether an end is open, or since when it is not"
+            )
+        }
+        Doubt::KeeperUnknown(count) => {
+            format!(
+                "the program accepted {count} of the connections, but no descriptor scan shows who holds them now"
             )
         }
     }

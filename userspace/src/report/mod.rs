@@ -8,6 +8,7 @@ pub mod findings;
 mod grid;
 pub(crate) mod html;
 pub mod json;
+mod keepers;
 pub mod list;
 pub mod live;
 mod markdown;

@@ -96,10 +96,20 @@ pub(crate) fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) ->
             "{program} keeps its ends to {path} though the server has released its own: {connections}, the longest for \
              {oldest}."
         ),
-        Verdict::Inherited => format!(
-            "{program} opened {connections} to {path} that other processes hold now, and it does not: the oldest for \
-             {oldest}."
-        ),
+        Verdict::Inherited => {
+            let did = match (count.saturating_sub(finding.accepted), finding.accepted) {
+                (_, 0) => format!("opened {connections} to {path}"),
+                (0, _) => format!("accepted {connections} on {path}"),
+                (opened, accepted) => {
+                    format!(
+                        "opened {} to {path} and accepted {accepted} there",
+                        counted(opened, "connection")
+                    )
+                }
+            };
+            let left = if finding.accepted == count { ", though the client has left" } else { "" };
+            format!("{program} {did} that others hold now, and it does not{left}: the oldest for {oldest}.")
+        }
         Verdict::ExitOnly => format!(
             "{program} left {connections} to {path} to be closed at its exit, and closed none itself."
         ),

@@ -246,8 +246,10 @@ fn step(count: &mut u64, up: bool) {
 
 /// How a client end went, as its opener's habit shows in it.
 fn ending(opener: &Who, by: &Who, reason: Reason) -> Ending {
-    let (opener, by) = (opener.actor.id, by.actor.id);
-    if (opener.pid, opener.start) != (by.pid, by.start) {
+    let id = |who: &Who| (who.actor.id.pid, who.actor.id.start);
+    // What exec drops is the doing of the program that calls it, though another runs by then.
+    let is_opener = id(opener) == id(by) && (reason == Reason::Exec || by.is_still(opener));
+    if !is_opener {
         return Ending::ByAnother;
     }
     match reason {

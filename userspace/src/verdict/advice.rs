@@ -52,8 +52,9 @@ fn general(finding: &Finding) -> &'static str {
         }
         Verdict::Starved => starved(finding),
         Verdict::Inherited => {
-            "Another process has what this program opened: a child that inherited the descriptor, or one that was \
-             sent it. Unless that is meant, open with SOCK_CLOEXEC, and close in a child what it does not need."
+            "Another process has what this program opened or accepted: a child that inherited the descriptor, or one \
+             that was sent it; or the process executes another program now. Unless that is meant, open and accept with \
+             SOCK_CLOEXEC, and close in a child what it does not need."
         }
         Verdict::ExitOnly => {
             "The program leaves its connections to the kernel, which closes them when it exits. Harmless in a program \
@@ -108,8 +109,14 @@ mod tests {
     }
 
     fn told(verdict: Verdict, parties: Parties) -> String {
-        let finding =
-            Finding { verdict, count: 1, figures: Figures::default(), hardship: None, uncertain: Vec::new() };
+        let finding = Finding {
+            verdict,
+            count: 1,
+            accepted: 0,
+            figures: Figures::default(),
+            hardship: None,
+            uncertain: Vec::new(),
+        };
         advice(&finding, parties)
     }
 

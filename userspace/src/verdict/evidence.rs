@@ -245,6 +245,20 @@ pub struct HeldEnd {
     pub since: u64,
     /// It was released before the trace; `since` is when it was first seen.
     pub before_trace: bool,
+    /// Who holds it.
+    pub keeper: Keeper,
+}
+
+/// Who holds a server end, as the program in question sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keeper {
+    /// The program does.
+    #[default]
+    Itself,
+    /// The program accepted it; no descriptor scan tells who holds it now.
+    Presumed,
+    /// The program accepted it, and only others hold it now.
+    Another,
 }
 
 /// A program on a socket.

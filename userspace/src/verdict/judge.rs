@@ -2,7 +2,7 @@
 
 use super::{
     Doubt, Figures, Finding, Hardship, Verdict,
-    evidence::{Case, End, HeldEnd, Observation, OpenConnection, Settings, SocketFacts},
+    evidence::{Case, End, HeldEnd, Keeper, Observation, OpenConnection, Settings, SocketFacts},
     forecast,
     growth::{Crowd, Curve},
     history::History,
@@ -45,6 +45,8 @@ struct Bench<'a> {
     inherited: Vec<&'a OpenConnection>,
     /// Server ends whose client went long ago.
     held: Vec<&'a HeldEnd>,
+    /// Such server ends that the program accepted and others hold.
+    handed_over: Vec<&'a HeldEnd>,
     /// Over the whole observation, per nanosecond.
     rate: Option<f64>,
     /// That of a client's leak, over the time that shows it.
@@ -81,6 +83,10 @@ impl<'a> Bench<'a> {
             let began = if it.before_trace { observation.started } else { it.opened };
             began.saturating_add(leak_age)
         });
+        let old_held = |handed_over: bool| {
+            let held = case.held.iter().filter(|end| is_old(end.since));
+            held.filter(|end| (end.keeper == Keeper::Another) == handed_over).collect()
+        };
         let curve = Curve::new(&case.record.history, joins, leak_age);
         let crowd = if socket.is_full() && socket.is_held_by(case.program) {
             Crowd::Filled { last_accept: socket.last_accept }
@@ -93,7 +99,8 @@ impl<'a> Bench<'a> {
             is_short: curve.is_short(now),
             old: old_own,
             inherited: old().filter(|it| it.inherited).collect(),
-            held: case.held.iter().filter(|end| is_old(end.since)).collect(),
+            held: old_held(false),
+            handed_over: old_held(true),
             case,
             socket,
             observation,
@@ -119,12 +126,9 @@ impl<'a> Bench<'a> {
     }
 
     fn held(&self) -> Option<Finding> {
-        let bearers = self.held.iter().map(|end| Bearer {
-            since: end.since,
-            before_trace: end.before_trace,
-            opener_seen: true,
-        });
-        let mut finding = self.found(Verdict::ServerLeak, bearers)?;
+        let mut finding = self.found(Verdict::ServerLeak, self.held.iter().map(|end| released(end)))?;
+        let presumed = self.held.iter().filter(|end| end.keeper == Keeper::Presumed).count() as u64;
+        finding.uncertain.extend((presumed > 0).then_some(Doubt::KeeperUnknown(presumed)));
         // Those that were released in the end are not known here: this is the growth of what stayed.
         let none = History::new(self.observation.started);
         let first_seen = |end: &HeldEnd| if end.before_trace { none.started() } else { end.since };
@@ -151,7 +155,11 @@ impl<'a> Bench<'a> {
     }
 
     fn inherited(&self) -> Option<Finding> {
-        self.found(Verdict::Inherited, self.inherited.iter().map(|it| opened(it)))
+        let opened = self.inherited.iter().map(|it| opened(it));
+        let accepted = self.handed_over.iter().map(|end| released(end));
+        let mut finding = self.found(Verdict::Inherited, opened.chain(accepted))?;
+        finding.accepted = self.handed_over.len() as u64;
+        Some(finding)
     }
 
     fn starved(&self) -> Option<Finding> {
@@ -208,6 +216,7 @@ impl<'a> Bench<'a> {
         Finding {
             verdict,
             count: count(|_| true),
+            accepted: 0,
             figures: self.figures(oldest),
             hardship: None,
             uncertain: doubts.map(|(doubt, _)| doubt).collect(),
@@ -241,6 +250,10 @@ impl<'a> Bench<'a> {
 fn opened(connection: &OpenConnection) -> Bearer {
     let &OpenConnection { opened: since, before_trace, opener_seen, .. } = connection;
     Bearer { since, before_trace, opener_seen }
+}
+
+const fn released(end: &HeldEnd) -> Bearer {
+    Bearer { since: end.since, before_trace: end.before_trace, opener_seen: true }
 }
 
 /// Since when the server's end is released. Before the trace is as good as at its first sight.

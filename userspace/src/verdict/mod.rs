@@ -16,8 +16,8 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 pub use advice::{Parties, advice};
 pub use evidence::{
-    Case, ClientRelease, Crowding, End, Ending, Endings, HeldEnd, Holder, Observation, OpenConnection,
-    Record, Settings, SocketFacts,
+    Case, ClientRelease, Crowding, End, Ending, Endings, HeldEnd, Holder, Keeper, Observation,
+    OpenConnection, Record, Settings, SocketFacts,
 };
 pub use judge::judge;
 pub use lifetimes::Lifetimes;
@@ -33,7 +33,7 @@ pub enum Verdict {
     Pool,
     /// It never closes what it opens; the kernel does, at its exit.
     ExitOnly,
-    /// What it opened is held by another process, and not by itself any more.
+    /// What it opened or accepted is held by another process or program, and not by itself any more.
     Inherited,
     /// It gets no slot because others hold them: a victim.
     Starved,
@@ -113,6 +113,8 @@ pub enum Doubt {
     PerhapsFilling,
     /// Of so many of the program's connections it is not known whether an end is open, or since when it is not.
     UnknownEnds(u64),
+    /// Of so many of the server ends that the program accepted it is not known who holds them now.
+    KeeperUnknown(u64),
 }
 
 /// What was measured, beside a verdict. As a client, unless said otherwise.
@@ -166,6 +168,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// Connections (of a starved program: attempts and connections) that carry it.
     pub count: u64,
+    /// Of those, server ends that the program accepted and others hold. 0 unless the verdict is [`Verdict::Inherited`].
+    pub accepted: u64,
     /// What was measured.
     pub figures: Figures,
     /// Of a starved program only.

@@ -144,7 +144,9 @@ impl Scene {
     fn held(&self, now: u64) -> Vec<HeldEnd> {
         let held = self.lives.iter().filter(|life| life.server.is_none_or(|at| at > now));
         let since = held.filter_map(|life| life.client.map(|(at, _)| at)).filter(|&at| at <= now);
-        since.map(|at| HeldEnd { since: self.started + at, before_trace: false }).collect()
+        since
+            .map(|at| HeldEnd { since: self.started + at, before_trace: false, keeper: Keeper::Itself })
+            .collect()
     }
 
     /// The findings on every program, from an ordinary feed.

@@ -246,7 +246,7 @@ fn stale_ends_that_grow_are_leaked_but_take_no_slot() {
 #[test]
 fn a_server_that_holds_what_clients_left_leaks() {
     let mut desk = Desk::new();
-    desk.held.push(HeldEnd { since: START + HOUR, before_trace: false });
+    desk.held.push(HeldEnd { since: START + HOUR, before_trace: false, keeper: Keeper::Itself });
     assert_eq!(desk.verdicts(HOUR + AGE - 1), [Healthy]);
     let finding = desk.found(HOUR + AGE, ServerLeak);
     assert_eq!((finding.count, finding.figures.oldest_ns, finding.uncertain), (1, Some(AGE), vec![]));
@@ -254,7 +254,9 @@ fn a_server_that_holds_what_clients_left_leaks() {
     desk.held[0].before_trace = true;
     assert_eq!(desk.found(2 * HOUR, ServerLeak).uncertain, [Doubt::BeforeTrace(1)]);
     // One a minute, in slots of which there are 100.
-    desk.held = minutes(60).map(|at| HeldEnd { since: START + at, before_trace: false }).collect();
+    desk.held = minutes(60)
+        .map(|at| HeldEnd { since: START + at, before_trace: false, keeper: Keeper::Itself })
+        .collect();
     desk.facts = SocketFacts { limit: Some(100), used: 60, ..SocketFacts::default() };
     let figures = desk.found(HOUR, ServerLeak).figures;
     assert!(figures.growth_per_hour.is_some_and(|growth| (growth - 60.0).abs() < 2.0));
@@ -305,4 +307,23 @@ fn who_leaves_closing_to_the_kernel() {
     assert_eq!(desk.verdicts(HOUR), [ClientLeak]);
     desk.open = vec![OpenConnection { inherited: true, ..open(0) }];
     assert_eq!(desk.verdicts(HOUR), [Inherited]);
+}
+
+/// Who accepted an end is not accused of what others keep, and not for certain of what nobody was seen to keep.
+#[test]
+fn a_server_end_is_its_keepers() {
+    let end = |keeper| HeldEnd { since: START, before_trace: false, keeper };
+    let judged = |held: &[Keeper], now: u64| {
+        let mut desk = Desk::new();
+        desk.held = held.iter().map(|&keeper| end(keeper)).collect();
+        let findings = desk.findings(now);
+        findings.into_iter().map(|it| (it.verdict, it.count, it.accepted, it.uncertain)).collect::<Vec<_>>()
+    };
+    use Keeper::{Another, Itself, Presumed};
+    assert_eq!(judged(&[Itself; 2], HOUR), [(ServerLeak, 2, 0, vec![])]);
+    assert_eq!(judged(&[Another; 2], HOUR), [(Inherited, 2, 2, vec![])]);
+    assert_eq!(judged(&[Itself, Presumed], HOUR), [(ServerLeak, 2, 0, vec![Doubt::KeeperUnknown(1)])]);
+    let both = [(ServerLeak, 1, 0, vec![]), (Inherited, 1, 1, vec![])];
+    assert_eq!(judged(&[Another, Itself], HOUR), both);
+    assert_eq!(judged(&[Another], SECOND), [(Healthy, 0, 0, vec![])], "it is young");
 }

@@ -108,6 +108,7 @@ pub static ALL: &[Scenario] = &[
     verdict("verdict-slow-leak", verdicts::slow_leak),
     verdict("verdict-pool", verdicts::pool),
     verdict("verdict-server-leak", verdicts::server_leak),
+    verdict("verdict-server-leak-handed-over", verdicts::server_leak_handed_over),
     verdict("verdict-stale-client", verdicts::stale_client),
     verdict("verdict-inherited", verdicts::inherited),
     verdict("verdict-exit-only", verdicts::exit_only),

@@ -129,8 +129,8 @@ pub(super) fn stale_client(stage: &mut Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What one opened is another's: by fork, by a passed descriptor, by a program that a child became. Who becomes another
-/// program himself still has what he opened.
+/// What one opened is another's: by fork, by a passed descriptor, by a program that a child became, or
+/// that the process itself became. Who executes his own program again still has what he opened.
 pub(super) fn inherited(stage: &mut Stage) -> anyhow::Result<()> {
     let (server, door) = server(stage)?;
     let parent = stage.actor_named("parent")?;
@@ -154,8 +154,14 @@ pub(super) fn inherited(stage: &mut Stage) -> anyhow::Result<()> {
 
     let renewed = stage.actor_named("before-exec")?;
     let link = stage.pair(renewed, server, door)?;
-    stage.due("pool", renewed, door, 1);
+    stage.due("inherited", renewed, door, 1);
     become_another(stage, renewed, link.client, "after-exec")?;
+
+    let again = stage.actor_named("again")?;
+    let link = stage.pair(again, server, door)?;
+    stage.due("pool", again, door, 1);
+    let program = stage.program(again);
+    execute(stage, again, link.client, &program)?;
     sleep(LEAK_AGE);
     for (who, count) in [(parent, 2), (sender, 3), (launcher, 1)] {
         stage.due("inherited", who, door, count);
@@ -163,10 +169,46 @@ pub(super) fn inherited(stage: &mut Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Server ends change hands, and their clients leave: who holds them is accused, and who accepted them is not.
+pub(super) fn server_leak_handed_over(stage: &mut Stage) -> anyhow::Result<()> {
+    let (server, door) = server(stage)?;
+    let visitor = stage.actor_named("visitor")?;
+
+    // A handler for a connection, as inetd and systemd start them.
+    let program = stage.copy_program("handler")?.to_string_lossy().into_owned();
+    let mut handlers = Vec::new();
+    for _ in 0..2 {
+        let link = stage.pair(visitor, server, door)?;
+        let handler = stage.fork(server)?;
+        execute(stage, handler, link.server, &program)?;
+        stage.close_fd(server, link.server)?;
+        stage.close(visitor, link, End::Client)?;
+        handlers.push(handler);
+    }
+    // A worker that is sent the descriptor.
+    let worker = stage.actor_named("worker")?;
+    let (out, into) = channel(stage, server, worker)?;
+    for link in pairs(stage, visitor, server, door, 3)? {
+        stage.order(server, &Command::SendFd { over: out, fd: link.server })?;
+        receive(stage, worker, into)?;
+        stage.close_fd(server, link.server)?;
+        stage.close(visitor, link, End::Client)?;
+    }
+    sleep(LEAK_AGE);
+    stage.due("server-leak", handlers[0], door, 2);
+    stage.due("server-leak", worker, door, 3);
+    stage.due("inherited", server, door, 5);
+    Ok(())
+}
+
 fn become_another(stage: &mut Stage, who: Who, keeps: i32, name: &str) -> anyhow::Result<()> {
     let program = stage.copy_program(name)?;
+    execute(stage, who, keeps, &program.to_string_lossy())
+}
+
+fn execute(stage: &mut Stage, who: Who, keeps: i32, program: &str) -> anyhow::Result<()> {
     stage.order(who, &Command::KeepAcrossExec(keeps))?;
-    stage.exec(who, &program.to_string_lossy(), name)
+    stage.exec(who, program, "renewed")
 }
 
 /// One leaves closing to the kernel each time it runs; another does so too, but closed once.

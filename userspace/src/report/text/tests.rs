@@ -62,6 +62,8 @@ Not closed
 SERVER-LEAK: /usr/sbin/haproxy does not release its ends on /run/ma.sock: 1
   connection still open there though the client has left, the longest for 1 min
   9 s.
+  Uncertain: the program accepted 1 of the connections, but no descriptor scan
+  shows who holds them now.
   The clients of these connections have gone, and the server has not released
   its own ends. The fault is the server's, not the clients': look for a newer
   version of it. Until then, restarting it frees them. HAProxy is known to keep

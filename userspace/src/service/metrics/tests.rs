@@ -66,6 +66,7 @@ fn finding(path: &str, program: &str, verdict: Verdict) -> FindingReport {
         path: path.to_owned(),
         program: program.to_owned(),
         count: 4,
+        accepted: 0,
         oldest_ns: None,
         opened: 4,
         closed: 0,

@@ -23,7 +23,7 @@ fn the_worst_comes_first() {
     desk.open.push(OpenConnection { server: End::Released { at: Some(START) }, ..open(0) });
     desk.open.push(OpenConnection { inherited: true, ..open(0) });
     desk.open.push(OpenConnection { queued: true, ..open(0) });
-    desk.held.push(HeldEnd { since: START, before_trace: false });
+    desk.held.push(HeldEnd { since: START, before_trace: false, keeper: Keeper::Itself });
     assert_eq!(desk.verdicts(HOUR), [ClientLeak, ServerLeak, StaleClient, Starved, Inherited]);
 }
 
@@ -114,7 +114,7 @@ fn any_settings_and_times_are_judged() {
                 record.fail(at, 11, &Crowding { limit: Some(0), own: u64::MAX, ..Crowding::default() });
             }
             let open: Vec<_> = (0..20).map(|nth| open(nth * MINUTE)).collect();
-            let held = [HeldEnd { since: u64::MAX, before_trace: true }; 4];
+            let held = [HeldEnd { since: u64::MAX, before_trace: true, keeper: Keeper::Itself }; 4];
             let case = Case { program: US, record: &record, open: &open, held: &held };
             let facts = SocketFacts { limit: Some(0), used: u64::MAX, ..SocketFacts::default() };
             let observation = Observation { started, now, incomplete: true };
