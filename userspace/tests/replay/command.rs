@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::scene::{self, Scratch};
 
-fn sockleak(arguments: &[&str]) -> Command {
+pub(crate) fn sockleak(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sockleak"));
     command.args(arguments).stdin(Stdio::null()).env_remove("SOCKLEAK_LOG");
     command
