@@ -70,7 +70,7 @@ impl ElfFile {
     /// What to subtract from an address in a mapping for the address that the file's tables have.
     pub(super) fn bias(&self, mapping: &Mapping) -> Option<u64> {
         let segment = self.segments.iter().find(|segment| {
-            (segment.offset & !0xfff..segment.offset + segment.len).contains(&mapping.offset)
+            (segment.offset & !0xfff..segment.offset.saturating_add(segment.len)).contains(&mapping.offset)
         })?;
         let address = segment.address.wrapping_sub(segment.offset).wrapping_add(mapping.offset);
         Some(mapping.range.start.wrapping_sub(address))
