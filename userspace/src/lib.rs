@@ -21,6 +21,7 @@ pub mod proc;
 mod recent;
 pub mod replay;
 pub mod report;
+pub mod runtime;
 pub mod service;
 pub mod session;
 pub mod stacks;

@@ -218,3 +218,15 @@ fn what_cannot_be_played_is_refused() {
         assert_refused(&output, status, words);
     }
 }
+
+/// Tokio panics where it gets no descriptors.
+#[test]
+fn too_few_descriptors_are_told() {
+    let scratch = Scratch::new();
+    let file = recorded(&scratch);
+    let command = format!("ulimit -n 8; exec {} replay {file}", env!("CARGO_BIN_EXE_sockleak"));
+    let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("raise the limit with ulimit -n") && !stderr.contains("panicked"), "{stderr}");
+}
