@@ -14,6 +14,8 @@ pub mod diag;
 pub mod event;
 pub mod export;
 pub mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod lifecycle;
 pub mod privilege;
 pub mod probe;
