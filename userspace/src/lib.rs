@@ -15,6 +15,8 @@ pub mod diag;
 pub mod event;
 pub mod export;
 pub mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod lifecycle;
 pub mod namespaces;
 mod output_path;
@@ -24,6 +26,7 @@ pub mod proc;
 mod recent;
 pub mod replay;
 pub mod report;
+pub mod runtime;
 pub mod service;
 pub mod session;
 pub mod stacks;

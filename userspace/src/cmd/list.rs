@@ -44,7 +44,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     let targets = parse_targets(&arguments.targets, &directory)?;
     let machine = Machine::inspect();
     // The ring waits by way of the runtime.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = crate::runtime::start();
     let runtime = runtime.context("the runtime cannot be started")?;
     let listing = runtime.block_on(async {
         let selection = Selection::new(targets, View::own(machine.mount_namespace));

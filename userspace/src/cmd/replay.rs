@@ -38,7 +38,7 @@ pub fn run(arguments: &cli::Replay) -> Result<(), Failure> {
     let sockets = arguments.listen.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
     // Nothing that follows takes more than what is open now.
     privilege::become_nobody().map_err(|error| Failure::Other(anyhow::Error::msg(error)))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = crate::runtime::start();
     runtime.context("the runtime cannot be started")?.block_on(async {
         let listeners = sockets.into_iter().map(Listener::new).collect::<Result<Vec<_>, _>>();
         let listeners = listeners.context("a listener cannot be used")?;

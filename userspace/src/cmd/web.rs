@@ -32,7 +32,7 @@ pub fn run(arguments: &Web) -> Result<(), Failure> {
         .collect::<Result<Vec<_>, _>>()?;
     let link = UnixStream::from(sockets.remove(0));
     link.set_nonblocking(true).context("the link cannot be used")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = crate::runtime::start();
     runtime.context("the web process cannot start")?.block_on(async {
         let link = tokio::net::UnixStream::from_std(link).context("the link cannot be used")?;
         let listeners = sockets.into_iter().map(Listener::new).collect::<Result<_, _>>();

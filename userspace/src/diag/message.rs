@@ -95,10 +95,15 @@ pub(super) enum Answer {
 /// Takes the sockets out of a piece of the answer.
 pub(super) fn take(mut bytes: &[u8], network: u32, sockets: &mut Vec<Socket>) -> Answer {
     while let (Some(len), Some(kind)) = (word(bytes, 0), half(bytes, 4)) {
-        let Some(message) = bytes.get(HEADER..(len as usize).max(HEADER)) else { return Answer::Done };
+        // One that is shorter than its own header would be taken again and again.
+        let Some(message) = bytes.get(HEADER..len as usize) else { return Answer::Error(libc::EBADMSG) };
         match kind {
             DONE => return Answer::Done,
-            ERROR => return Answer::Error(word(message, 0).map_or(0, |error| -error.cast_signed())),
+            ERROR => {
+                return Answer::Error(
+                    word(message, 0).map_or(0, |error| error.cast_signed().saturating_neg()),
+                );
+            }
             SOCK_DIAG_BY_FAMILY => sockets.extend(parse(message, network)),
             _ => {}
         }
@@ -149,15 +154,15 @@ fn name(bytes: &[u8]) -> Vec<u8> {
 }
 
 const fn aligned(len: usize) -> usize {
-    (len + 3) & !3
+    len.saturating_add(3) & !3
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+    Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+    Some(u16::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 #[cfg(test)]
@@ -218,6 +223,18 @@ mod tests {
             take(&message(ERROR, &words(&[(-1_i32).cast_unsigned()])), 9, &mut sockets),
             Answer::Error(1)
         );
+    }
+
+    /// Each length leads on, or ends it.
+    #[test]
+    fn a_message_without_length_ends_the_answer() {
+        for len in [0_u32, 1, 15, 17, u32::MAX] {
+            let mut bytes = message(SOCK_DIAG_BY_FAMILY, &[]);
+            bytes[..4].copy_from_slice(&len.to_ne_bytes());
+            assert_eq!(take(&bytes, 1, &mut Vec::new()), Answer::Error(libc::EBADMSG), "{len}");
+        }
+        let refused = message(ERROR, &words(&[i32::MIN.cast_unsigned()]));
+        assert_eq!(take(&refused, 1, &mut Vec::new()), Answer::Error(i32::MAX));
     }
 
     proptest! {

@@ -116,3 +116,9 @@ impl Look<'_> {
         Record::Held(Held { at: self.at, holder: holder.actor, fd: holder.fd, inode, listener, socket })
     }
 }
+
+/// An answer of the kernel's, for [`crate::fuzz`].
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(data: &[u8]) {
+    let _ = message::take(data, 1, &mut Vec::new());
+}

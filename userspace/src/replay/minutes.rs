@@ -17,6 +17,8 @@ use crate::{
 const SECOND: u64 = 1_000_000_000;
 /// A recording is looked at so often, as long as that does not get closer than five seconds or further apart than a minute.
 const LOOKS: u64 = 5000;
+/// Of half a year and more, not more often than this: each look takes time, and so does each minute.
+const MOST_LOOKS: u64 = 250_000;
 /// Room is made after so many minutes.
 const PRUNE_EVERY: u32 = 24 * 60;
 
@@ -36,7 +38,8 @@ impl Minutes {
     /// # Errors
     /// If there is no memory.
     pub(super) fn new(from: u64, to: u64) -> Result<Self, StoreError> {
-        let step = (to.saturating_sub(from) / LOOKS).clamp(5 * SECOND, 60 * SECOND);
+        let length = to.saturating_sub(from);
+        let step = (length / LOOKS).clamp(5 * SECOND, 60 * SECOND).max(length / MOST_LOOKS);
         let history = History::in_memory()?;
         Ok(Self { rollup: Rollup::default(), history, next: from, step, kept: 0 })
     }
@@ -79,5 +82,24 @@ impl Minutes {
     /// A sentence, if that cannot be read.
     pub(super) fn series(&self, range: &SeriesRange) -> Result<Series, String> {
         minutes::series(&self.history, range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A century takes no more looks than half a year.
+    #[test]
+    fn looks_are_bounded() {
+        const DAY: u64 = 24 * 3600 * SECOND;
+        for (length, step) in [
+            (DAY / 24, 5 * SECOND),
+            (DAY, DAY / LOOKS),
+            (100 * DAY, 60 * SECOND),
+            (36_500 * DAY, 36_500 * DAY / MOST_LOOKS),
+        ] {
+            assert_eq!(Minutes::new(7, 7 + length).map(|minutes| minutes.step).ok(), Some(step), "{length}");
+        }
     }
 }

@@ -65,7 +65,7 @@ pub fn check() -> Result<(), Failure> {
 /// If nobody answers at the start, or the terminal cannot be used.
 pub fn run(watched: Watched, show: &Show) -> Result<(), Failure> {
     check()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = crate::runtime::start();
     let runtime = runtime.context("the runtime cannot be started")?;
     let outcome = runtime.block_on(async {
         let (source, ended) = connect(watched).await?;

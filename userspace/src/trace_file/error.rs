@@ -55,6 +55,14 @@ pub enum TraceError {
         /// What is wrong.
         cause: String,
     },
+    /// SQLite can read it, and it is nothing that sockleak writes.
+    #[error("{} is not as sockleak writes recordings ({cause}); name a file that sockleak recorded", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is different.
+        cause: String,
+    },
     /// It cannot be read for another reason.
     #[error("{} cannot be read ({cause}); make it readable and try again", path.display())]
     Unreadable {
@@ -86,6 +94,12 @@ impl TraceError {
         let path = path.to_owned();
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::NotATrace(path),
+            Some(ErrorCode::TooBig) => {
+                Self::foreign(&path, "it holds longer values than a recording of its size can")
+            }
+            Some(ErrorCode::OperationInterrupted) => {
+                Self::foreign(&path, "reading it takes more steps than a recording of its size does")
+            }
             Some(
                 ErrorCode::DatabaseBusy
                 | ErrorCode::SystemIoFailure
@@ -110,6 +124,15 @@ impl TraceError {
 
     pub(super) fn unwritable(path: &Path, cause: &impl ToString) -> Self {
         Self::Unwritable { path: path.to_owned(), cause: cause.to_string() }
+    }
+
+    pub(super) fn foreign(path: &Path, cause: &str) -> Self {
+        Self::Foreign { path: path.to_owned(), cause: cause.to_owned() }
+    }
+
+    /// Is it the file's contents that are at fault, or that it is no file? Then to read it again is in vain.
+    pub(crate) const fn is_of_the_file(&self) -> bool {
+        matches!(self, Self::NotATrace(_) | Self::Damaged { .. } | Self::Foreign { .. } | Self::Directory(_))
     }
 
     pub(super) fn damaged(path: &Path, cause: &impl ToString) -> Self {

@@ -4,6 +4,7 @@
 //! It is written by a thread of its own, in transactions: after a crash it holds whole batches, and others can read it while
 //! it grows. `schema.sql` describes the tables, which `sqlite3` can query, and the views `connection` and `attempt`.
 
+mod bounds;
 mod code;
 mod error;
 mod insert;
@@ -14,6 +15,7 @@ mod rows;
 mod scan;
 mod schema;
 pub(crate) mod segment;
+mod shape;
 mod writer;
 
 pub use error::TraceError;

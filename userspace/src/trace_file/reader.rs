@@ -14,12 +14,19 @@ use nix::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
-    Header, Progress, Segment, TraceError, replay,
-    rows::{Cells, RowError},
+    Header, Progress, Segment, TraceError,
+    bounds::Bounds,
+    replay,
+    rows::{Cells, LATEST, RowError},
     scan::Scan,
     schema::{self, Columns},
+    shape::{self, Shape},
 };
 use crate::event::Record;
+
+/// Records are written in batches, and each batch with the moment that it comes up to: no record is this much later than that, in
+/// nanoseconds.
+const SLACK: u64 = 3600 * 1_000_000_000;
 
 /// A trace that is read: what was in it when it was opened, even if it grows. While it is kept, the write-ahead log of one that
 /// grows cannot be emptied.
@@ -28,6 +35,7 @@ pub struct Trace {
     path: PathBuf,
     /// In a transaction that lasts as long as this.
     connection: Connection,
+    bounds: Bounds,
     columns: &'static Columns,
     header: Header,
     progress: Progress,
@@ -43,7 +51,7 @@ impl Trace {
     /// If it is none, is damaged or newer than this version, or cannot be read.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
         check(path)?;
-        let (connection, application) = begin(path)?;
+        let Opened { connection, bounds, application } = begin(path)?;
         if application != schema::APPLICATION_ID {
             return Err(TraceError::NotATrace(path.to_owned()));
         }
@@ -56,9 +64,24 @@ impl Trace {
         let columns = schema::columns(version);
         let columns = columns
             .ok_or_else(|| TraceError::damaged(path, &format!("there is no schema version {version}")))?;
+        match shape::fault(&connection, columns).map_err(|error| TraceError::reading(path, &error))? {
+            None => {}
+            Some(Shape::Lacks(cause)) => return Err(TraceError::damaged(path, &cause)),
+            Some(Shape::Differs(cause)) => return Err(TraceError::foreign(path, &cause)),
+        }
         let session = session(&connection, columns).map_err(|error| unread(path, "session", error));
         let Row { header, progress, is_ended, segment } = session?;
-        Ok(Self { path: path.to_owned(), connection, columns, header, progress, is_ended, segment, version })
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+            bounds,
+            columns,
+            header,
+            progress,
+            is_ended,
+            segment,
+            version,
+        })
     }
 
     /// What was known when it began.
@@ -102,6 +125,7 @@ impl Trace {
     /// # Errors
     /// If it is damaged.
     pub fn verify(&self) -> Result<(), TraceError> {
+        self.bounds.renew();
         let found = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
         match found {
             Ok(found) if found == "ok" => Ok(()),
@@ -115,7 +139,9 @@ impl Trace {
     /// # Errors
     /// If the trace is damaged or cannot be read any more. What was fed until then was right.
     pub fn replay(&self, feed: impl FnMut(Record) -> ControlFlow<()>) -> Result<(), TraceError> {
-        replay::replay(&self.connection, self.columns, feed)
+        self.bounds.renew();
+        let latest = self.progress.now.saturating_add(SLACK).min(LATEST);
+        replay::replay(&self.connection, self.columns, &self.bounds, latest, feed)
             .map_err(|error| unread(&self.path, "a record", error))
     }
 }
@@ -141,16 +167,31 @@ fn check(path: &Path) -> Result<(), TraceError> {
     if !metadata.is_file() {
         return Err(TraceError::NotATrace(path.to_owned()));
     }
+    // SQLite opens what is beside it, and would wait for the other side of a pipe.
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let beside = beside(path, suffix);
+        if fs::metadata(&beside).is_ok_and(|it| !it.is_file()) {
+            return Err(TraceError::foreign(path, &format!("{} is no file", beside.display())));
+        }
+    }
     faccessat(AT_FDCWD, path, AccessFlags::R_OK, AtFlags::AT_EACCESS)
         .map_err(|_| TraceError::Denied(path.to_owned()))
 }
 
-/// Opens the file and begins to read. Returns the application's id besides.
-fn begin(path: &Path) -> Result<(Connection, i64), TraceError> {
+/// A file that is read.
+struct Opened {
+    connection: Connection,
+    bounds: Bounds,
+    /// The application's id.
+    application: i64,
+}
+
+/// Opens the file and begins to read.
+fn begin(path: &Path) -> Result<Opened, TraceError> {
     let full = std::path::absolute(path);
     let full =
         full.map_err(|error| TraceError::Unreadable { path: path.to_owned(), cause: error.to_string() })?;
-    let error = match open(&full, OpenFlags::empty()) {
+    let error = match open(&full, &full, OpenFlags::empty()) {
         Ok(opened) => return Ok(opened),
         Err(error) => error,
     };
@@ -162,24 +203,33 @@ fn begin(path: &Path) -> Result<(Connection, i64), TraceError> {
     if has_log(&full) {
         return Err(TraceError::Unfinished(path.to_owned()));
     }
-    let opened = open(&immutable(&full), OpenFlags::SQLITE_OPEN_URI);
+    let opened = open(&immutable(&full), &full, OpenFlags::SQLITE_OPEN_URI);
     opened.map_err(|error| TraceError::reading(path, &error))
 }
 
-fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<(Connection, i64)> {
+/// `name` is what SQLite is to open: the file by its path, or by a URI.
+fn open(name: &Path, path: &Path, flags: OpenFlags) -> rusqlite::Result<Opened> {
     let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(name, flags)?;
     // The file may come from anywhere.
-    connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; BEGIN")?;
+    let bounds = Bounds::set(&mut connection, path)?;
+    connection.execute_batch(
+        "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; BEGIN",
+    )?;
     let application = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    Ok((connection, application))
+    Ok(Opened { connection, bounds, application })
 }
 
 /// Is there a write-ahead log beside it?
 fn has_log(path: &Path) -> bool {
-    let mut log = path.to_owned().into_os_string();
-    log.push("-wal");
-    fs::metadata(log).is_ok_and(|log| log.len() > 0)
+    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+/// A file that goes with another one.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.to_owned().into_os_string();
+    path.push(suffix);
+    path.into()
 }
 
 /// SQLite misses whole pages, and takes a part of one for a whole. With a log beside it, the file may be behind.
@@ -218,7 +268,7 @@ fn session(connection: &Connection, columns: &Columns) -> Result<Row, RowError> 
     if !row.advance()? {
         return Err(RowError::Value("row"));
     }
-    let mut cells = Cells::new(&row);
+    let mut cells = Cells::new(&row, LATEST);
     let header = Header {
         version: cells.text("version")?.to_owned(),
         host: cells.text("host")?.to_owned(),
@@ -229,14 +279,17 @@ fn session(connection: &Connection, columns: &Columns) -> Result<Row, RowError> 
         leak_age: cells.unsigned("leak_age")?,
         limits: cells.json("limits")?,
         hooks: cells.json("hooks")?,
-        started: cells.unsigned("started")?,
+        started: cells.time("started")?,
     };
-    let now = cells.unsigned("now")?;
+    let now = cells.time("now")?;
+    if now < header.started {
+        return Err(RowError::Value("now"));
+    }
     let is_ended = cells.flag("ended")?;
     let progress = Progress {
         now,
         losses: cells.json("losses")?,
-        skipped_runs: cells.unsigned("skipped_runs")?,
+        skipped_runs: cells.number("skipped_runs")?,
         gaps: cells.json("gaps")?,
     };
     let segment = match cells.optional_text("source")? {

@@ -34,11 +34,17 @@ type Result<T> = std::result::Result<T, RowError>;
 pub(super) struct Cells<'r> {
     row: &'r Scan<'r>,
     column: usize,
+    /// No time is later.
+    latest: u64,
 }
 
+/// No host has been up for longer: a century, in nanoseconds.
+pub(super) const LATEST: u64 = 100 * 365 * 24 * 3600 * 1_000_000_000;
+
 impl<'r> Cells<'r> {
-    pub(super) const fn new(row: &'r Scan<'r>) -> Self {
-        Self { row, column: 0 }
+    /// `latest` is the last moment that a time may be: nanoseconds since boot.
+    pub(super) const fn new(row: &'r Scan<'r>, latest: u64) -> Self {
+        Self { row, column: 0, latest }
     }
 
     pub(super) const fn skip(&mut self, count: usize) {
@@ -70,6 +76,17 @@ impl<'r> Cells<'r> {
     /// From two's complement.
     pub(super) fn unsigned(&mut self, name: &'static str) -> Result<u64> {
         self.number(name).map(i64::cast_unsigned)
+    }
+
+    fn optional_time(&mut self, name: &'static str) -> Result<Option<u64>> {
+        let time = self.optional(name)?;
+        let is_possible = time.is_none_or(|time| time <= self.latest);
+        is_possible.then_some(time).ok_or(RowError::Value(name))
+    }
+
+    /// Nanoseconds since boot.
+    pub(super) fn time(&mut self, name: &'static str) -> Result<u64> {
+        self.optional_time(name)?.ok_or(RowError::Value(name))
     }
 
     pub(super) fn flag(&mut self, name: &'static str) -> Result<bool> {
@@ -117,7 +134,7 @@ impl<'r> Cells<'r> {
     fn id(&mut self) -> Result<ProcessId> {
         Ok(ProcessId {
             pid: self.number("pid")?,
-            start: self.unsigned("start")?,
+            start: self.time("start")?,
             exec_id: self.number("exec_id")?,
         })
     }
@@ -150,7 +167,7 @@ impl<'r> Cells<'r> {
 }
 
 pub(super) fn process(row: &Scan<'_>) -> Result<Process> {
-    let mut cells = Cells::new(row);
+    let mut cells = Cells::new(row, LATEST);
     cells.skip(1);
     Ok(Process {
         id: cells.id()?,
@@ -174,7 +191,7 @@ pub(super) fn process(row: &Scan<'_>) -> Result<Process> {
 }
 
 pub(super) fn listener(row: &Scan<'_>) -> Result<Listener> {
-    let mut cells = Cells::new(row);
+    let mut cells = Cells::new(row, LATEST);
     cells.skip(1);
     Ok(Listener {
         id: cells.unsigned("listener")?,
@@ -203,16 +220,17 @@ pub(super) struct Rare {
 }
 
 /// A row of `event`. See [`Cells::actor`] for `name`; `rare` reads the columns that the row was not asked for, and `frames` are
-/// those of a stack, by its number.
+/// those of a stack, by its number. No record is later than `latest`.
 pub(super) fn event(
     row: &Scan<'_>,
+    latest: u64,
     name: impl FnOnce(&ProcessId) -> Result<Comm>,
     rare: impl FnOnce() -> Result<Rare>,
     frames: impl FnOnce(i64) -> Result<Arc<[Frame]>>,
 ) -> Result<Record> {
     /// Columns of when and who.
     const ACTOR: usize = 8;
-    let mut cells = Cells::new(row);
+    let mut cells = Cells::new(row, latest);
     cells.skip(1);
     let kind = cells.number("kind")?;
     match kind {
@@ -231,17 +249,22 @@ pub(super) fn event(
             return Ok(Record::Gone { connection, end: cells.end()? });
         }
         kind::UNWATCHED => {
-            let until = cells.unsigned("at")?;
+            let until = cells.time("at")?;
             // Who, and columns up to the status.
             cells.skip(15);
-            return Ok(Record::Unwatched { since: cells.unsigned("status")?, until });
+            let since = cells.time("status")?;
+            return if since <= until {
+                Ok(Record::Unwatched { since, until })
+            } else {
+                Err(RowError::Value("status"))
+            };
         }
         kind::CARRY_BEGINS => return Ok(Record::Carried(Carried::Begins)),
-        kind::CARRY_ENDS => return Ok(Record::Carried(Carried::Ends { at: cells.unsigned("at")? })),
+        kind::CARRY_ENDS => return Ok(Record::Carried(Carried::Ends { at: cells.time("at")? })),
         kind::CARRIED_LISTENER => return carried_listener(&mut cells).map(Record::Carried),
         _ => {}
     }
-    let at = cells.unsigned("at")?;
+    let at = cells.time("at")?;
     let actor = cells.actor(name)?;
     Ok(Record::Event(Event { at, actor, what: what(kind, &mut cells, rare)? }))
 }
@@ -289,13 +312,13 @@ fn what(kind: i64, cells: &mut Cells<'_>, rare: impl FnOnce() -> Result<Rare>) -
 
 /// From the column `at` on.
 fn carried_listener(cells: &mut Cells<'_>) -> Result<Carried> {
-    let last_accept = cells.optional_unsigned("at")?;
+    let last_accept = cells.optional_time("at")?;
     cells.skip(8);
     let listener = cells.unsigned("listener")?;
     cells.skip(2);
     let queue = cells.optional_queue()?;
     cells.skip(2);
-    let slots = cells.optional_unsigned("status")?;
+    let slots = cells.optional::<u32>("status")?.map(u64::from);
     Ok(Carried::Listener { listener, last_accept, queue, slots })
 }
 
@@ -310,11 +333,15 @@ fn attempt(cells: &mut Cells<'_>, rare: Rare) -> Result<What> {
     Ok(What::Attempt { listener, errno, address, queue, directory: None, place: rare.place })
 }
 
-/// A row of `held`. See [`Cells::actor`] for `name`.
-pub(super) fn held(row: &Scan<'_>, name: impl FnOnce(&ProcessId) -> Result<Comm>) -> Result<Held> {
-    let mut cells = Cells::new(row);
+/// A row of `held`. See [`Cells::actor`] for `name`, and [`event`] for `latest`.
+pub(super) fn held(
+    row: &Scan<'_>,
+    latest: u64,
+    name: impl FnOnce(&ProcessId) -> Result<Comm>,
+) -> Result<Held> {
+    let mut cells = Cells::new(row, latest);
     cells.skip(1);
-    let at = cells.unsigned("at")?;
+    let at = cells.time("at")?;
     let holder = cells.actor(name)?;
     let connection = cells.optional_unsigned("connection")?;
     let listener = cells.unsigned("listener")?;

@@ -4,6 +4,7 @@
 //! asked once for the value and then for what is in it.
 
 use std::{
+    cell::Cell,
     ffi::{CStr, c_int},
     marker::PhantomData,
     ptr::{self, NonNull},
@@ -19,6 +20,8 @@ pub(super) struct Scan<'c> {
     /// As many as rows have; none while it stands on no row.
     columns: usize,
     is_over: bool,
+    /// Bytes of texts and blobs since it was asked last.
+    taken: Cell<u64>,
     connection: PhantomData<&'c Connection>,
 }
 
@@ -43,9 +46,13 @@ impl<'c> Scan<'c> {
             )
         };
         match NonNull::new(statement) {
-            Some(statement) if code == ffi::SQLITE_OK => {
-                Ok(Self { statement, columns: 0, is_over: false, connection: PhantomData })
-            }
+            Some(statement) if code == ffi::SQLITE_OK => Ok(Self {
+                statement,
+                columns: 0,
+                is_over: false,
+                taken: Cell::new(0),
+                connection: PhantomData,
+            }),
             // SAFETY: the connection is open.
             _ => Err(unsafe { failure(connection.handle()) }),
         }
@@ -80,6 +87,15 @@ impl<'c> Scan<'c> {
         }
     }
 
+    /// Bytes of the texts and blobs that were asked for since the last call of this.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.take()
+    }
+
+    fn note(&self, bytes: &[u8]) {
+        self.taken.set(self.taken.get().saturating_add(bytes.len() as u64));
+    }
+
     /// A value of the row. Null if it stands on none, or a row has no such column.
     #[inline]
     pub(super) fn value(&self, column: usize) -> ValueRef<'_> {
@@ -96,12 +112,13 @@ impl<'c> Scan<'c> {
                 ffi::SQLITE_TEXT => {
                     // The length is that of the text, which is why that comes first.
                     let text = ffi::sqlite3_value_text(value);
-                    bytes(text, ffi::sqlite3_value_bytes(value)).map_or(ValueRef::Null, ValueRef::Text)
+                    let text = bytes(text, ffi::sqlite3_value_bytes(value));
+                    text.inspect(|text| self.note(text)).map_or(ValueRef::Null, ValueRef::Text)
                 }
                 ffi::SQLITE_BLOB => {
                     let blob = ffi::sqlite3_value_blob(value).cast();
                     let bytes = bytes(blob, ffi::sqlite3_value_bytes(value));
-                    ValueRef::Blob(bytes.unwrap_or_default())
+                    ValueRef::Blob(bytes.inspect(|blob| self.note(blob)).unwrap_or_default())
                 }
                 _ => ValueRef::Null,
             }

@@ -99,6 +99,10 @@ pub(crate) fn resume(path: &Path) -> Result<Connection, TraceError> {
 /// only who `may_write` can tell for sure, for that undoes them; for who only reads, it is one then.
 pub(crate) fn is_blank(path: &Path, may_write: bool) -> bool {
     const WAIT: Duration = Duration::from_secs(1);
+    // To open a pipe is to wait for its other side.
+    if !fs::symlink_metadata(path).is_ok_and(|it| it.is_file()) {
+        return false;
+    }
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let access = if may_write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
     let flags = flags | access;

@@ -57,7 +57,7 @@ impl<'a> Curve<'a> {
 
     /// Did the oldest of those that are open join so short a time ago that their number may still come to rest?
     pub(super) fn is_short(&self, now: u64) -> bool {
-        let shortest = self.leak_age.saturating_mul(SHORTEST_PART);
+        let shortest = self.leak_age.saturating_mul(SHORTEST_PART).max(1);
         self.joins.first().is_none_or(|&first| now.saturating_sub(first) < shortest)
     }
 
@@ -77,10 +77,12 @@ impl<'a> Curve<'a> {
             Crowd::Room | Crowd::Filled { .. } => now,
         };
         let whole = self.length(end)?;
-        let shortest = self.leak_age.saturating_mul(SHORTEST_PART);
+        let shortest = self.leak_age.saturating_mul(SHORTEST_PART).max(1);
         let parts = std::iter::successors(Some(whole / 2), |length| Some(length / 2));
         let parts = parts.take_while(|&length| length >= shortest);
-        std::iter::once(whole).chain(parts).find_map(|length| self.leak_within(end - length, end))
+        std::iter::once(whole)
+            .chain(parts)
+            .find_map(|length| self.leak_within(end.saturating_sub(length), end))
     }
 
     /// Was a connection accepted when the next one of this program was due?
@@ -100,7 +102,7 @@ impl<'a> Curve<'a> {
         }
         let points = self.points(from, to);
         let (first, last) = (points.first()?, points.last()?);
-        let (joined, left) = (last.joined - first.joined, last.left - first.left);
+        let (joined, left) = (last.joined.saturating_sub(first.joined), last.left.saturating_sub(first.left));
         // Where most of those that join make up for others that leave, a rise is a matter of load.
         if left.saturating_mul(2) > joined {
             return None;
@@ -109,7 +111,7 @@ impl<'a> Curve<'a> {
         let highest = points.iter().map(height).max()?;
         let peak = points.iter().find(|point| height(point) == highest)?;
         let rate = slope(&points, from)?;
-        let length = (to - from) as f64;
+        let length = to.saturating_sub(from) as f64;
         let usual = (self.leaving(to) * length).max(left as f64);
         let rises = rate > 0.0 && rate * length >= RISE + NOISE * usual.sqrt();
         if !rises || !goes_on(peak.at) {
@@ -124,10 +126,10 @@ impl<'a> Curve<'a> {
     /// periods to be a leak's.
     fn longest_pause(&self, joins: &[u64]) -> Option<u64> {
         let oldest = *joins.first()?;
-        let period = |join: u64| (join - oldest) / self.leak_age;
+        let period = |join: u64| join.saturating_sub(oldest) / self.leak_age.max(1);
         // From one period to the next: where they come in bursts, most gaps are none.
         let pairs = joins.windows(2).filter(|pair| period(pair[0]) < period(pair[1]));
-        let mut gaps: Vec<u64> = pairs.map(|pair| pair[1] - pair[0]).collect();
+        let mut gaps: Vec<u64> = pairs.map(|pair| pair[1].saturating_sub(pair[0])).collect();
         if gaps.len() + 1 < PERIODS {
             return None;
         }
@@ -140,7 +142,7 @@ impl<'a> Curve<'a> {
     /// may be less than usual.
     fn leaving(&self, to: u64) -> f64 {
         let left = self.history.points(to, to).last().map_or(0, |point| point.left);
-        left as f64 / (to - self.start()) as f64
+        left as f64 / to.saturating_sub(self.start()).max(1) as f64
     }
 
     fn points(&self, from: u64, to: u64) -> Vec<Point> {
@@ -156,7 +158,7 @@ impl<'a> Curve<'a> {
 
 /// How many are old.
 fn height(point: &Point) -> u64 {
-    point.joined - point.left
+    point.joined.saturating_sub(point.left)
 }
 
 /// Per nanosecond.

@@ -38,7 +38,7 @@ impl Run {
     }
 
     const fn length(&self) -> u64 {
-        self.last - self.first
+        self.last.saturating_sub(self.first)
     }
 }
 

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::scene::{self, Scratch};
 
-fn sockleak(arguments: &[&str]) -> Command {
+pub(crate) fn sockleak(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sockleak"));
     command.args(arguments).stdin(Stdio::null()).env_remove("SOCKLEAK_LOG");
     command
@@ -217,4 +217,16 @@ fn what_cannot_be_played_is_refused() {
         let output = sockleak(&["replay"]).args(arguments).output().unwrap();
         assert_refused(&output, status, words);
     }
+}
+
+/// Tokio panics where it gets no descriptors.
+#[test]
+fn too_few_descriptors_are_told() {
+    let scratch = Scratch::new();
+    let file = recorded(&scratch);
+    let command = format!("ulimit -n 8; exec {} replay {file}", env!("CARGO_BIN_EXE_sockleak"));
+    let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("raise the limit with ulimit -n") && !stderr.contains("panicked"), "{stderr}");
 }

@@ -5,3 +5,4 @@ mod player;
 #[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]
 #[path = "../formats/scene.rs"]
 mod scene;
+mod strangers;

@@ -205,6 +205,21 @@ async fn parameters_and_refusals_are_as_described() {
             assert_described(&document, path, &answer);
         }
     }
+    // What the document allows is not refused, at its bounds and together.
+    for query in [
+        "/api/v1/report?table=open",
+        "/api/v1/report?format=json&table=findings&width=1000",
+        "/api/v1/report?older_than=999999999w%20999999999w",
+        "/api/v1/connections?older_than=0s&offset=4294967295",
+        "/api/v1/series?socket=/s&from=2&to=2",
+        "/api/v1/series?socket=/s&from=253402300799999&to=0",
+        "/api/v1/series?socket=/s&from=0&to=253402300799999&points=1",
+    ] {
+        let answer = get(server.address, query).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+    }
+    let beyond = get(server.address, "/api/v1/connections/18446744073709551615").await;
+    assert_eq!(beyond.status, 404, "{}", beyond.text());
     let none = get(server.address, "/api/v1/series?socket=/none").await;
     assert_eq!((none.status, none.json()["error"].as_str().unwrap().contains("no history")), (503, true));
     let long = get(server.address, &format!("/api/v1/connections?socket=/{}", "x".repeat(5000))).await;

@@ -46,7 +46,7 @@ pub fn run(arguments: &Capture) -> Result<(), Failure> {
     let directory = env::current_dir().context("the working directory cannot be read")?;
     let targets = parse_targets(&arguments.targets, &directory)?;
     let machine = Machine::inspect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = crate::runtime::start();
     let runtime = runtime.context("the runtime cannot be started")?;
     runtime.block_on(async {
         // Before anything is said: whoever reads that tracing has begun may ask for its end at once.

@@ -43,7 +43,7 @@ pub(super) fn run(server: &Server, format: Format, arguments: &cli::Report) -> R
 
 fn ask(server: &Server, arguments: &cli::Report, filter: ReportFilter) -> Result<Answer, Failure> {
     let service = Service::new(server.clone(), arguments.token_file.clone()).map_err(Failure::Usage)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = crate::runtime::start();
     let runtime = runtime.context("the runtime cannot be started")?;
     let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, service.report(filter)).await });
     let answer = answer.map_err(|_| anyhow!("{server} does not answer within {} s", PATIENCE.as_secs()))?;

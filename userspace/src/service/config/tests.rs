@@ -261,6 +261,7 @@ const WRONG: &[(&str, usize, &str)] = &[
     ("[store]\nkeep = \"0d\"", 2, "is zero"),
     ("[store]\nmax_bytes = \"1 pound\"", 2, "that is no size; write for example \"16MiB\" or \"1GiB\""),
     ("[store]\nmax_bytes = \"1KiB\"", 2, "that is too little; write at least \"16.0 MiB\""),
+    ("[store]\nmax_bytes = \"99999999999999999TB\"", 2, "that is more than there can be; write for example"),
     ("[store]\nmax_bytes = 5", 2, "is 5; write a whole number from 16777216"),
     ("[store]\nmax_bytes = 1.5", 2, "is a float; write a size in quotes"),
     ("[http]\nlisten = \"localhost:9436\"", 2, "that is no address; write for example \"127.0.0.1:9436\""),

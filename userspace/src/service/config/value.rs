@@ -96,6 +96,10 @@ impl<'a> Value<'a> {
             return Err(self.mistyped(&format!("a size in quotes, {EXAMPLES}")));
         }
         self.read(|text| match text.parse::<ByteSize>() {
+            // What does not fit into a number comes as the largest.
+            Ok(ByteSize(bytes)) if bytes > i64::MAX as u64 => {
+                Err(format!("that is more than there can be; write {EXAMPLES}"))
+            }
             Ok(ByteSize(bytes)) if bytes >= least => Ok(bytes),
             Ok(_) => Err(format!("that is too little; write at least \"{}\"", ByteSize(least))),
             Err(_) => Err(format!("that is no size; write {EXAMPLES}")),

@@ -68,6 +68,7 @@ pub struct Asker {
     commands: mpsc::UnboundedSender<Command>,
     settings: watch::Receiver<Option<Arc<Settings>>>,
     events: [broadcast::Sender<EventText>; 2],
+    room: Arc<Semaphore>,
 }
 
 /// Events from now on, until it is dropped.
@@ -96,12 +97,13 @@ impl Asker {
         let (commands, received) = mpsc::unbounded_channel();
         let (tell, settings) = watch::channel(None);
         let events = [0, 1].map(|_| broadcast::Sender::new(MOST_EVENTS));
-        let asker = Self { commands, settings, events: events.clone() };
+        let room = Arc::new(Semaphore::new(MOST_KIB));
+        let asker = Self { commands, settings, events: events.clone(), room: Arc::clone(&room) };
         let (reader, writer) = tokio::io::split(io);
         let reader = FramedRead::new(reader, codec(MOST_TO_WEB));
         let half = Half {
             writer: FramedWrite::new(writer, codec(MOST_TO_TRACER)),
-            room: Arc::new(Semaphore::new(MOST_KIB)),
+            room,
             next: 1,
             pending: HashMap::new(),
             same: HashMap::new(),
@@ -125,6 +127,14 @@ impl Asker {
     /// If there will be no answer.
     pub async fn ask(&self, question: Question) -> Result<Arc<Answered>, AskError> {
         self.command(|reply| Command::Ask(question, reply)).await
+    }
+
+    /// Memory for so many bytes that are made of answers, from the same bounded room, until what this returns is dropped.
+    ///
+    /// # Errors
+    /// If there is not so much left.
+    pub fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, AskError> {
+        reserve(&self.room, bytes)
     }
 
     /// Subscribes to events. None of those that happen after it returns is missing, unless the tracer says so.
@@ -215,8 +225,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send> Half<IO> {
     }
 
     fn keep(&self, answer: Answer) -> Result<Arc<Answered>, AskError> {
-        let kib = u32::try_from(answer.body.len() / 1024 + 1).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).try_acquire_many_owned(kib).map_err(|_| AskError::Busy)?;
+        let room = reserve(&self.room, answer.body.len())?;
         Ok(Arc::new(Answered { answer, _room: room }))
     }
 
@@ -268,4 +277,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send> Half<IO> {
         }
         Ok(())
     }
+}
+
+/// Takes so many bytes of the room.
+fn reserve(room: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, AskError> {
+    let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX);
+    Arc::clone(room).try_acquire_many_owned(kib).map_err(|_| AskError::Busy)
 }

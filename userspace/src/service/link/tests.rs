@@ -245,3 +245,12 @@ async fn events_that_are_not_taken_up_are_dropped_and_counted() {
     }
     assert!((40..60).contains(&link.dropped()), "{}", link.dropped());
 }
+
+#[tokio::test]
+async fn memory_for_answers_is_bounded() {
+    let (_link, asker) = pair();
+    let most = asker.reserve(100 << 20);
+    assert_eq!(asker.reserve(40 << 20).err(), Some(AskError::Busy));
+    drop(most);
+    assert!(asker.reserve(40 << 20).is_ok());
+}

@@ -58,7 +58,8 @@ impl Figures {
     pub(super) fn new(snapshot: &Snapshot, own: Own, names: &mut Names) -> Self {
         let mut losses = BTreeMap::new();
         for loss in &snapshot.losses {
-            *losses.entry((loss.hook.to_string(), loss.what.to_string())).or_default() += loss.count;
+            let count: &mut u64 = losses.entry((loss.hook.to_string(), loss.what.to_string())).or_default();
+            *count = count.saturating_add(loss.count);
         }
         let mut hooks = BTreeMap::new();
         for status in &snapshot.hooks {
@@ -100,7 +101,10 @@ fn socket(name: &str, sockets: &[&SocketSnapshot], names: &mut Names) -> SocketF
         states: STATES.iter().map(|state| (state.name(), 0)).collect(),
         lifetimes: vec![0; LIFETIME_BOUNDS.len() + 1],
         // Of several, one without a limit can take any number of connections.
-        limit: sockets.iter().map(|socket| socket.limit.map(|Limit { slots, .. }| slots)).sum(),
+        limit: sockets
+            .iter()
+            .map(|socket| socket.limit.map(|Limit { slots, .. }| slots))
+            .try_fold(0, |sum: u64, slots| Some(sum.saturating_add(slots?))),
         ..SocketFigures::default()
     };
     let mut programs: BTreeMap<&str, Counts> = BTreeMap::new();
@@ -114,16 +118,17 @@ fn socket(name: &str, sockets: &[&SocketSnapshot], names: &mut Names) -> SocketF
     for program in sockets.iter().flat_map(|socket| &socket.programs) {
         let shown = if names.shows(name, &program.program) { &program.program } else { OTHER };
         let (open, old) = figures.held.entry(shown.to_owned()).or_default();
-        *open += program.open_client;
-        *old += program.old_client;
+        *open = open.saturating_add(program.open_client);
+        *old = old.saturating_add(program.old_client);
     }
     figures
 }
 
 impl SocketFigures {
     fn add(&mut self, socket: &SocketSnapshot) {
-        self.found += socket.programs.iter().map(|program| program.before_trace).sum::<u64>();
-        self.slots += socket.slots;
+        let found = socket.programs.iter().map(|program| program.before_trace);
+        self.found = found.fold(self.found, u64::saturating_add);
+        self.slots = self.slots.saturating_add(socket.slots);
         self.backlog = sum(self.backlog, socket.backlog.map(u64::from));
         if let Some(more) = socket.queue {
             let own = self.queue.get_or_insert(Queue { length: 0, max: 0 });
@@ -131,13 +136,14 @@ impl SocketFigures {
             own.max = own.max.saturating_add(more.max);
         }
         for (state, count) in &socket.states {
-            *self.states.entry(state.name()).or_default() += count;
+            let own: &mut u64 = self.states.entry(state.name()).or_default();
+            *own = own.saturating_add(*count);
         }
         self.oldest_ns = self.oldest_ns.max(socket.oldest_ns.unwrap_or(0));
         self.since_accept_ns = least(self.since_accept_ns, socket.since_accept_ns);
         self.seconds_until_full = least(self.seconds_until_full, socket.seconds_until_full);
         for (own, more) in self.lifetimes.iter_mut().zip(&socket.lifetimes) {
-            *own += more;
+            *own = own.saturating_add(*more);
         }
         self.lifetimes_seconds += socket.lifetimes_seconds;
     }
@@ -159,7 +165,8 @@ fn findings(snapshot: &Snapshot, names: &Names) -> BTreeMap<(String, String, &'s
     for (nth, finding) in unhealthy.enumerate() {
         let program = if nth < MOST_FINDINGS { &finding.program } else { OTHER };
         let key = (names.known_socket(&finding.path).to_owned(), program.to_owned(), finding.verdict.name());
-        *all.entry(key).or_default() += finding.count;
+        let count: &mut u64 = all.entry(key).or_default();
+        *count = count.saturating_add(finding.count);
     }
     all
 }

@@ -24,7 +24,6 @@ use hyper::{
 use prost::Message as _;
 use rustls::RootCertStore;
 use tokio::{
-    runtime,
     sync::{oneshot, watch},
     time::sleep,
 };
@@ -83,7 +82,7 @@ impl Exporter {
         let poster = Poster::new(&address(endpoint), roots, timing.attempt)?;
         let (latest, waiting) = watch::channel(None);
         let (stop, stopped) = oneshot::channel::<()>();
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = crate::runtime::start()?;
         let sender = Sender { poster, timing, waiting, teller: Teller::default() };
         thread::Builder::new().name("otlp".to_owned()).spawn(move || {
             privilege::keep_nothing();

@@ -48,7 +48,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// See [`Failure`].
 pub fn run(config: Config) -> Result<(), Failure> {
     let machine = Machine::inspect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = crate::runtime::start();
     let runtime = runtime.context("the runtime cannot be started")?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;

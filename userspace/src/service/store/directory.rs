@@ -180,6 +180,10 @@ pub(super) fn prune(directory: &Path, current: u64, bounds: &Bounds) {
     let mut total = old.iter().map(Entry::size).sum::<u64>() + present.max(bounds.segment);
     let room = bounds.bytes.saturating_sub(history::size(directory));
     for entry in old {
+        // What somebody put there is not deleted with all that is in it.
+        if entry.path.is_dir() {
+            continue;
+        }
         if total <= room && !entry.is_older(bounds.keep) {
             continue;
         }

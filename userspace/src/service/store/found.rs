@@ -28,7 +28,7 @@ impl Found {
             }
             match look(entry) {
                 Ok(found) => return Ok(found),
-                Err(error @ (TraceError::NotATrace(_) | TraceError::Damaged { .. })) => {
+                Err(error) if error.is_of_the_file() => {
                     set_aside(entry, &error)?;
                     return Ok(None);
                 }

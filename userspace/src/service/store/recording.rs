@@ -42,7 +42,7 @@ impl Recording {
                 // Deleted just now, or about to become one.
                 Err(TraceError::Missing(_)) => continue,
                 Err(TraceError::NotATrace(path)) if segment::is_blank(&path, false) => continue,
-                Err(error @ (TraceError::NotATrace(_) | TraceError::Damaged { .. })) => {
+                Err(error) if error.is_of_the_file() => {
                     found.damaged.push(error);
                     continue;
                 }

@@ -59,7 +59,10 @@ impl Store {
 
     /// Sets the file aside that an error is about, if it is damaged; else gives the error back: to read again would be in vain.
     pub(super) fn set_aside(&mut self, error: TraceError) -> Result<Replayed, StoreError> {
-        let (TraceError::Damaged { path, .. } | TraceError::NotATrace(path)) = &error else {
+        let (TraceError::Damaged { path, .. }
+        | TraceError::Foreign { path, .. }
+        | TraceError::NotATrace(path)) = &error
+        else {
             return Err(StoreError::reading(error));
         };
         let entries = directory::entries(&self.options.directory)?;

@@ -193,7 +193,10 @@ impl Client {
         let document = page::render(view, &sources, frame);
         let status = StatusCode::from_u16(sources.status()).unwrap_or(StatusCode::BAD_GATEWAY);
         match document {
-            Ok(document) => Ok(response::page(status, document)),
+            Ok(document) => {
+                let room = self.asker.reserve(document.len()).map_err(unavailable)?;
+                Ok(response::page(status, document, Some(Arc::new(room))))
+            }
             // What is looked for is not there.
             Err(sentence) if status.is_success() => Err(Refusal(StatusCode::NOT_FOUND, sentence)),
             Err(sentence) => Err(Refusal(status, sentence)),

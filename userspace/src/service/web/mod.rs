@@ -55,3 +55,16 @@ where
     drop(asker);
     half.await
 }
+
+/// The path and query of a request, for [`crate::fuzz`]; the first byte says who asks.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(data: &[u8]) {
+    let Some((&who, data)) = data.split_first() else { return };
+    let Ok(uri) = hyper::Uri::try_from(data) else { return };
+    let access = if who & 1 == 0 { guard::Access::Plain } else { guard::Access::Full };
+    let accept = (who & 2 == 0).then_some("text/html");
+    let wants = routes::Wants::of(uri.path(), accept);
+    let settings =
+        super::link::Settings { names_are_private: who & 4 == 0, ..super::link::Settings::default() };
+    let _ = routes::route(uri.path(), uri.query().unwrap_or_default(), wants, access, &settings);
+}

@@ -9,7 +9,7 @@ use super::{page::SocketView, response::Refusal};
 use crate::{
     clock,
     lifecycle::State,
-    report::{document::Format, text},
+    report::text,
     service::{
         link::question::{
             ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, ReportFilter, SeriesRange, Sort,
@@ -33,6 +33,8 @@ const WIDTHS: RangeInclusive<u16> = 40..=1000;
 const WIDTH_REMEDY: &str = "a number from 40 to 1000";
 /// How far back a series goes.
 const USUAL_MS: i64 = 3_600_000;
+/// From when to when it can be: until the year 9999. SQLite counts with these without running over.
+const TIMES: RangeInclusive<i64> = 0..=253_402_300_799_999;
 
 /// Parameters by name.
 #[derive(Debug)]
@@ -125,9 +127,6 @@ impl<'a> Parameters<'a> {
 
     pub(super) fn report(&self, with_argv: bool) -> Result<ReportFilter, Refusal> {
         let format = self.one_of("format")?;
-        if self.0.contains_key("table") && format != Format::Csv {
-            return Err(bad("table is for format=csv; leave it out, or add that"));
-        }
         let width = self.number("width", WIDTH_REMEDY)?.unwrap_or(USUAL_WIDTH);
         if !WIDTHS.contains(&width) {
             return Err(bad(&format!("width={width} cannot be used; write {WIDTH_REMEDY}")));
@@ -155,11 +154,14 @@ impl<'a> Parameters<'a> {
             return Err(bad("the parameter socket is missing; write socket=PATH"));
         };
         let remedy = "milliseconds since 1970";
-        let to_ms = self.number("to", remedy)?.unwrap_or_else(|| milliseconds(now));
-        let from_ms = self.number("from", remedy)?.unwrap_or_else(|| to_ms.saturating_sub(USUAL_MS));
-        if from_ms >= to_ms {
-            return Err(bad("from must be before to"));
-        }
+        let time = |name| match self.number(name, remedy)? {
+            Some(at) if !TIMES.contains(&at) => {
+                Err(bad(&format!("{name}={at} cannot be used; write {remedy}")))
+            }
+            at => Ok(at),
+        };
+        let to_ms = time("to")?.unwrap_or_else(|| milliseconds(now));
+        let from_ms = time("from")?.unwrap_or_else(|| to_ms.saturating_sub(USUAL_MS));
         Ok(SeriesRange { socket, from_ms, to_ms, points: self.limit("points", USUAL_POINTS, MOST_POINTS)? })
     }
 }
@@ -177,7 +179,7 @@ pub(super) fn bad(sentence: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::document::CsvTable;
+    use crate::report::document::{CsvTable, Format};
 
     fn refused<T>(result: Result<T, Refusal>) -> String {
         result.err().map(|Refusal(_, sentence)| sentence).unwrap_or_default()
@@ -231,12 +233,13 @@ mod tests {
             with_argv: false,
         };
         assert_eq!(report("").unwrap(), usual);
+        // Of other forms it says nothing.
+        assert_eq!(report("table=open").unwrap(), ReportFilter { table: CsvTable::Open, ..usual });
         let csv = ReportFilter { format: Format::Csv, table: CsvTable::Open, older_than_ns: 5, ..usual };
         assert_eq!(report("format=csv&table=open&older_than=5ns").unwrap(), csv);
         for (query, says) in [
             ("format=pdf", "no format \"pdf\"; known: text, json, csv, markdown, html"),
             ("format=csv&table=x", "no table \"x\"; known: programs, open, findings"),
-            ("table=open", "table is for format=csv"),
             ("width=0", "a number from 40 to 1000"),
             ("width=x", "a number from 40 to 1000"),
             ("older_than=soon", "90s or 10m"),
@@ -258,8 +261,9 @@ mod tests {
         assert_eq!(series("socket=/s&from=1&to=2&points=5").unwrap(), range);
         for (query, says) in [
             ("", "socket=PATH"),
-            ("socket=/s&from=2&to=2", "from must be before to"),
             ("socket=/s&from=now", "milliseconds since 1970"),
+            ("socket=/s&from=-1", "milliseconds since 1970"),
+            ("socket=/s&to=9223372036854775807", "milliseconds since 1970"),
             ("socket=/s&points=5000", "a number from 1 to 1000"),
         ] {
             let refusal = refused(series(query));

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{Either, Full};
+use http_body_util::Either;
 use hyper::{
     Response, StatusCode,
     body::{Body, Frame, SizeHint},
@@ -21,12 +21,19 @@ use crate::service::link::answer::{Answer, JSON};
 /// A body: whole, or events as they happen.
 pub(super) type Payload = Either<Whole, Events>;
 
-/// A body that is there already. Keeps what it lives in until it is sent.
+/// A body that is there already. It is handed over piece by piece, as the client takes it up: what hyper has been given it may
+/// copy, and nobody counts that. The rest counts as memory in use until it is sent.
 #[derive(Debug)]
 pub(super) struct Whole {
-    body: Full<Bytes>,
-    _keep: Option<Arc<dyn std::any::Any + Send + Sync>>,
+    body: Bytes,
+    keep: Option<Keep>,
 }
+
+/// The memory that a body takes, until it is dropped.
+pub(super) type Keep = Arc<dyn std::any::Any + Send + Sync>;
+
+/// Bytes of a body that are handed over at a time. hyper takes them until it has some 400 KiB that the client does not take up.
+const PIECE: usize = 32 << 10;
 
 impl Body for Whole {
     type Data = Bytes;
@@ -34,17 +41,26 @@ impl Body for Whole {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let length = self.body.len().min(PIECE);
+        if length == 0 {
+            return Poll::Ready(None);
+        }
+        // A copy: a part of the body would keep all of it.
+        let piece = Bytes::copy_from_slice(&self.body.split_to(length));
+        if self.body.is_empty() {
+            (self.body, self.keep) = (Bytes::new(), None);
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        SizeHint::with_exact(self.body.len() as u64)
     }
 }
 
@@ -82,7 +98,7 @@ impl Refusal {
     /// The same for a browser. `document` shows the sentence.
     pub(super) fn page(&self, document: String) -> Response<Payload> {
         let Self(status, _) = self;
-        self.with_headers(page(*status, document))
+        self.with_headers(page(*status, document, None))
     }
 
     fn with_headers(&self, mut response: Response<Payload>) -> Response<Payload> {
@@ -111,10 +127,10 @@ impl Refusal {
 }
 
 /// An answer of the tracer's, or one that is known here.
-pub(super) fn whole(answer: Answer, keep: Option<Arc<dyn std::any::Any + Send + Sync>>) -> Response<Payload> {
+pub(super) fn whole(answer: Answer, keep: Option<Keep>) -> Response<Payload> {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let content_type = HeaderValue::from_str(&answer.content_type);
-    let body = Whole { body: Full::new(answer.body), _keep: keep };
+    let body = Whole { body: answer.body, keep };
     let content_type = content_type.unwrap_or(HeaderValue::from_static(JSON));
     let is_html = content_type.as_bytes().starts_with(b"text/html");
     let mut response = response(status, content_type, Either::Left(body));
@@ -130,8 +146,8 @@ pub(super) fn whole(answer: Answer, keep: Option<Arc<dyn std::any::Any + Send + 
 }
 
 /// A page.
-pub(super) fn page(status: StatusCode, document: String) -> Response<Payload> {
-    let body = Whole { body: Full::new(document.into()), _keep: None };
+pub(super) fn page(status: StatusCode, document: String, keep: Option<Keep>) -> Response<Payload> {
+    let body = Whole { body: document.into(), keep };
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     let mut response = response(status, html, Either::Left(body));
     let policy = HeaderValue::from_static(PAGE_POLICY);
@@ -141,7 +157,7 @@ pub(super) fn page(status: StatusCode, document: String) -> Response<Payload> {
 
 /// To the page.
 pub(super) fn home() -> Response<Payload> {
-    let mut response = page(StatusCode::SEE_OTHER, String::new());
+    let mut response = page(StatusCode::SEE_OTHER, String::new(), None);
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/"));
     response
 }
@@ -161,4 +177,32 @@ fn response(status: StatusCode, content_type: HeaderValue, payload: Payload) -> 
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    /// A client that takes nothing up keeps the whole answer, and that counts as memory in use.
+    #[tokio::test]
+    async fn a_body_is_handed_over_in_pieces_and_counts_until_the_last() {
+        let content: Vec<u8> = (0..PIECE * 3 + 7).map(|nth| nth as u8).collect();
+        let memory: Keep = Arc::new(());
+        let mut body = Whole { body: content.clone().into(), keep: Some(Arc::clone(&memory)) };
+        assert_eq!(body.size_hint().exact(), Some(content.len() as u64));
+        let mut sent = Vec::new();
+        while let Some(Ok(frame)) = body.frame().await {
+            let piece = frame.into_data().unwrap();
+            assert!(piece.len() <= PIECE);
+            sent.extend(piece);
+            let is_sent = sent.len() == content.len();
+            assert_eq!(
+                (Arc::strong_count(&memory), body.is_end_stream()),
+                (if is_sent { 1 } else { 2 }, is_sent)
+            );
+        }
+        assert_eq!(sent, content);
+    }
 }

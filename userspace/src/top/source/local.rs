@@ -65,7 +65,7 @@ impl Local {
         let (ours, theirs) = StdUnixStream::pair().context("no sockets can be made")?;
         let (tell, ended) = oneshot::channel();
         let run = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = crate::runtime::start();
             runtime.context("the runtime cannot be started")?.block_on(async {
                 let stream = asynchronous(theirs).context("the link cannot be used")?;
                 let link = Link::new(stream, &Settings::default()).context("the link cannot be used")?;

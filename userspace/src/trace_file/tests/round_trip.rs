@@ -10,6 +10,13 @@ fn number() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), Just(u64::MAX), Just(1 << 63), Just((1 << 63) - 1), any::<u64>()]
 }
 
+/// A moment that a host can have been up for.
+const LATE: u64 = 1 << 61;
+
+fn time() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), Just(LATE), 0..LATE]
+}
+
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         vec(any::<u8>(), 0..20),
@@ -21,8 +28,8 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 
 /// Few, so that they come again.
 fn process_id() -> impl Strategy<Value = ProcessId> {
-    let few = (0..3_u32, prop_oneof![Just(0), Just(u64::MAX)], 0..2_u32);
-    let any = (any::<u32>(), number(), any::<u32>());
+    let few = (0..3_u32, prop_oneof![Just(0), Just(LATE)], 0..2_u32);
+    let any = (any::<u32>(), time(), any::<u32>());
     prop_oneof![3 => few, 1 => any].prop_map(|(pid, start, exec_id)| ProcessId { pid, start, exec_id })
 }
 
@@ -168,8 +175,8 @@ fn records() -> impl Strategy<Value = Record> {
     prop_oneof![
         2 => processes().prop_map(|process| Record::Process(process.into())).boxed(),
         1 => listeners().prop_map(|listener| Record::Listener(listener.into())).boxed(),
-        4 => (number(), actors(), whats()).prop_map(|(at, actor, what)| Record::Event(Event { at, actor, what })),
-        2 => (number(), actors(), any::<u32>(), number(), number(), held_sockets()).prop_map(
+        4 => (time(), actors(), whats()).prop_map(|(at, actor, what)| Record::Event(Event { at, actor, what })),
+        2 => (time(), actors(), any::<u32>(), number(), number(), held_sockets()).prop_map(
             |(at, holder, fd, inode, listener, socket)| {
                 Record::Held(Held { at, holder, fd, inode, listener, socket })
             }
@@ -177,7 +184,8 @@ fn records() -> impl Strategy<Value = Record> {
         1 => Just(Record::RoundBegins),
         1 => Just(Record::RoundEnds),
         1 => (number(), ends()).prop_map(|(connection, end)| Record::Gone { connection, end }),
-        1 => (number(), number()).prop_map(|(since, until)| Record::Unwatched { since, until }),
+        1 => (time(), time())
+            .prop_map(|(one, other)| Record::Unwatched { since: one.min(other), until: one.max(other) }),
         1 => (number(), vec(frames(), 0..3)).prop_map(|(connection, frames)| {
             Record::Stack(Stack { connection, frames: frames.into() })
         }),
@@ -198,7 +206,7 @@ proptest! {
             }
             writer.record(record.clone(), None);
         }
-        writer.finish(progress(10)).expect("it can be written");
+        writer.finish(progress(LATE)).expect("it can be written");
         prop_assert_eq!(replayed(&opened(&path)), records);
     }
 }
@@ -207,21 +215,21 @@ proptest! {
 fn what_surrounds_the_records_is_read() {
     let scratch = Scratch::new();
     let path = scratch.file("trace.db");
-    let header = Header { started: u64::MAX, leak_age: u64::MAX, boot_time: i64::MIN, ..header() };
+    let header = Header { started: LATE, leak_age: u64::MAX, boot_time: i64::MIN, ..header() };
     let writer = Writer::create(&path, &header, || {}).expect("it can be created");
     let progress = Progress {
-        now: u64::MAX,
+        now: LATE + 1,
         losses: vec![Loss {
             hook: "connect".into(),
             what: "events (ring buffer full)".into(),
             count: u64::MAX,
         }],
-        skipped_runs: u64::MAX,
+        skipped_runs: i64::MAX as u64,
         gaps: vec!["the \"accept\" hook is not attached: ä".to_owned()],
     };
     let trace = opened(&path);
     assert_eq!((trace.header(), trace.is_ended()), (&header, false));
-    assert_eq!(*trace.progress(), super::progress(u64::MAX));
+    assert_eq!(*trace.progress(), super::progress(LATE));
     drop(trace);
     writer.finish(progress.clone()).expect("it can be written");
     let trace = opened(&path);

@@ -12,12 +12,7 @@ fn carried() -> Vec<Record> {
         Record::Carried(Carried::Begins),
         described(40, Some("/bin/x")),
         listener(3, "/run/a.sock"),
-        Record::Carried(Carried::Listener {
-            listener: 3,
-            last_accept: Some(u64::MAX),
-            queue,
-            slots: Some(10),
-        }),
+        Record::Carried(Carried::Listener { listener: 3, last_accept: Some(4), queue, slots: Some(10) }),
         Record::Carried(Carried::Listener { listener: 3, last_accept: None, queue: None, slots: None }),
         event(5, 40, connected(9, 3)),
         Record::Carried(Carried::Ends { at: 5 }),
