@@ -6,8 +6,9 @@ use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
-    accept4, bind, connect, listen, recvmsg, sendmsg, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType,
+    SockaddrLike as _, UnixAddr, accept4, bind, connect, listen, recvmsg, sendmsg, setsockopt, socket,
+    sockopt,
 };
 use nix::sys::time::TimeVal;
 use serde::{Deserialize, Serialize};
@@ -54,8 +55,25 @@ pub enum Patience {
 fn address(text: &str) -> nix::Result<UnixAddr> {
     match text.strip_prefix('@') {
         Some(name) => UnixAddr::new_abstract(name.as_bytes()),
+        None if text.len() == FULL => full_address(text.as_bytes()),
         None => UnixAddr::new(text),
     }
+}
+
+/// Bytes of `sun_path`.
+const FULL: usize = 108;
+
+/// An address without a NUL at its end, which the kernel takes and nix does not make.
+fn full_address(path: &[u8]) -> nix::Result<UnixAddr> {
+    // SAFETY: the structure is plain bytes and numbers.
+    let mut raw: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    raw.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    for (to, &from) in raw.sun_path.iter_mut().zip(path) {
+        *to = from.cast_signed();
+    }
+    let length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    // SAFETY: the pointer refers to a whole address of that length and family.
+    unsafe { UnixAddr::from_raw((&raw const raw).cast(), Some(length)) }.ok_or(Errno::EINVAL)
 }
 
 /// Binds `name` (`@name` is abstract), renames the file if another name is given, and listens.

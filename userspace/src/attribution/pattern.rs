@@ -15,6 +15,11 @@ pub(super) fn has_wildcard(given: &[u8]) -> bool {
     tokens(given).any(|(is_escaped, byte)| !is_escaped && WILDCARDS.contains(&byte))
 }
 
+/// Is it a name of its own: without wildcards, and without the end of a bracket that began before?
+pub(super) fn is_name(given: &[u8]) -> bool {
+    !tokens(given).any(|(is_escaped, byte)| !is_escaped && b"*?[]{}".contains(&byte))
+}
+
 /// The name that a target without wildcards stands for.
 pub(super) fn unescape(given: &[u8]) -> Vec<u8> {
     tokens(given).map(|(_, byte)| byte).collect()

@@ -282,8 +282,7 @@ fn parse_glob(given: &[u8], directory: &Path) -> Result<Kind, TargetError> {
     let matcher = compile(given, &pattern, true)?;
     let last = pattern.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
     // A `}` without its `{`: the braces span the slash, so the last component is no name of its own.
-    let is_name = !pattern::has_wildcard(last) && !last.iter().any(|byte| b"]}".contains(byte));
-    let file_name = is_name.then(|| pattern::unescape(last));
+    let file_name = pattern::is_name(last).then(|| pattern::unescape(last));
     Ok(Kind::Glob { matcher, file_name, whole_path, literal })
 }
 
