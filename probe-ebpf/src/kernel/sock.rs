@@ -191,21 +191,28 @@ impl Candidate {
     #[inline(always)]
     pub(crate) fn is_wanted(self) -> bool {
         let Self { named, len, is_abstract } = self;
-        if len == ANY_LENGTH {
-            return true;
-        }
-        let mut key = Name { len, is_abstract, prefix: [zero(); 2] };
-        if is_abstract != 0 {
-            // NUL bytes may pad it: what is compared is the front of the name.
-            key.len = 0;
-            read_prefix(&mut key, named + offset!(unix_address_name) + u64::from(FAMILY_LEN + 1), len);
-        } else {
-            let (to, from) = (key.prefix.as_mut_ptr(), peek::<u64>(named + offset!(dentry_name)));
-            // SAFETY: writes at most one byte more than PREFIX_LEN, a NUL; the helper checks the source.
-            unsafe { bpf_probe_read_kernel_str(to.cast(), PREFIX_LEN as u32 + 1, from as *const _) };
-        }
-        is_listed(&key)
+        len == ANY_LENGTH || is_name_wanted(named, u64::from(len), u64::from(is_abstract)) != 0
     }
+}
+
+/// Is a name among the wanted ones? `named` and `is_abstract` are those of a [`Candidate`].
+///
+/// A global function of BPF, see `kernel::scalar`: inlined, its key would take the iterator beyond the 512 bytes of stack that the
+/// verifiers of Linux 5.10 and 6.1 grant to all functions on the way.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_name_wanted(named: u64, len: u64, is_abstract: u64) -> u64 {
+    let mut key = Name { len: len as u32, is_abstract: is_abstract as u32, prefix: [zero(); 2] };
+    if is_abstract != 0 {
+        // NUL bytes may pad it: what is compared is the front of the name.
+        key.len = 0;
+        read_prefix(&mut key, named + offset!(unix_address_name) + u64::from(FAMILY_LEN + 1), len as u32);
+    } else {
+        let (to, from) = (key.prefix.as_mut_ptr(), peek::<u64>(named + offset!(dentry_name)));
+        // SAFETY: writes at most one byte more than PREFIX_LEN, a NUL; the helper checks the source.
+        unsafe { bpf_probe_read_kernel_str(to.cast(), PREFIX_LEN as u32 + 1, from as *const _) };
+    }
+    u64::from(is_listed(&key))
 }
 
 /// The unix socket in a `struct file *`, if there is one of a kind that connects.
@@ -264,15 +271,14 @@ fn is_empty(lengths: &[u64; 4]) -> bool {
 #[inline(always)]
 fn read_name(address: u64, skip: u32, to: *mut u8) -> u32 {
     let len = peek::<u32>(address + offset!(unix_address_len)).wrapping_sub(FAMILY_LEN + skip);
-    // A path that fills `sun_path` has its NUL behind it.
-    let len = if len == NAME_LEN as u32 + 1 { NAME_LEN as u32 } else { len };
     // `black_box` keeps the compiler from proving the bound and leaving the comparison out: the verifier needs it.
     let len = core::hint::black_box(len) & 0x7f;
-    if len > NAME_LEN as u32 {
+    // A path that fills `sun_path` has its NUL behind it.
+    if len > NAME_LEN as u32 + 1 {
         return 0;
     }
     let from = address + offset!(unix_address_name) + u64::from(FAMILY_LEN + skip);
-    // SAFETY: `to` has room for NAME_LEN bytes, and `len` is at most that; the helper checks the source.
+    // SAFETY: `to` has room for NAME_LEN + 4 bytes, and `len` is at most that; the helper checks the source.
     unsafe { bpf_probe_read_kernel(to.cast(), len, from as *const _) };
     len
 }

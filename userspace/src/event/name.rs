@@ -83,7 +83,7 @@ mod tests {
             let (byte, length) = if is_like_escape(rest) {
                 (vec![u8::from_str_radix(&rest[2..4], 16).expect("digits")], 4)
             } else {
-                (rest[..c.len_utf8()].as_bytes().to_vec(), c.len_utf8())
+                (rest.as_bytes()[..c.len_utf8()].to_vec(), c.len_utf8())
             };
             out.extend(byte);
             rest = &rest[length..];

@@ -23,8 +23,11 @@ use crate::{
     trace_file::Trace,
 };
 
+/// What takes bytes from outside.
+pub type Target = fn(&[u8]);
+
 /// What is called by a name, which is that of its folder in the corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("config", config),
     ("decode", decoded),
     ("diag", diag::fuzz),
@@ -80,7 +83,7 @@ pub fn session(data: &[u8]) {
     let mut records = records::Records::new(data);
     let (settings, frame, boot_time) = records.surroundings();
     let mut session = Session::new(Selection::recorded(vec!["*".to_owned()]), settings);
-    while let Some(record) = records.next() {
+    for record in records.by_ref() {
         session.feed(record);
     }
     documents(&session, &frame, boot_time);

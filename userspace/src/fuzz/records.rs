@@ -58,7 +58,7 @@ impl<'a> Records<'a> {
             255 => LATEST,
             254 => 0,
             byte @ 200.. => self.at.saturating_sub(u64::from(byte) * SECOND),
-            byte @ 100.. => self.at.saturating_add(u64::from(byte - 99) * SECOND << (byte % 32)),
+            byte @ 100.. => self.at.saturating_add((u64::from(byte - 99) * SECOND) << (byte % 32)),
             byte => self.at.saturating_add(u64::from(byte) * SECOND),
         };
         self.at = self.at.min(LATEST);

@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(server(None), [one("/bin/inetd", ServerLeak, false)]);
         assert_eq!(server(Some(&[])), [one("/bin/inetd", ServerLeak, false)]);
         let (own, handler) = (held(SERVER, 1, End::Server), held(9, 2, End::Server));
-        assert_eq!(server(Some(&[own.clone()])), [one("/bin/inetd", ServerLeak, true)]);
+        assert_eq!(server(Some(std::slice::from_ref(&own))), [one("/bin/inetd", ServerLeak, true)]);
         assert_eq!(server(Some(&[handler.clone(), own])), [one("/bin/inetd", ServerLeak, true)]);
         let handed_over = [one("/bin/handler", ServerLeak, true), one("/bin/inetd", Inherited, true)];
         assert_eq!(server(Some(&[handler.clone(), handler])), handed_over);

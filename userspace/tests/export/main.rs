@@ -151,7 +151,7 @@ fn a_row_tells_the_whole_life() {
             u64::MAX,
             40,
             FORMULA,
-            "-name",
+            "a\u{fffd}b",
             ["=1", "", "a \"b\",\nc", "käse"]
         ])
     );

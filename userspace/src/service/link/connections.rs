@@ -221,7 +221,7 @@ mod tests {
             ("big", &[2]),
             ("70", &[1]),
             ("7", &[1]),
-            ("task", &[1, 2, 3, 4]),
+            ("thread", &[1, 2, 3, 4]),
             ("giraffe", &[]),
             // That is in their command lines.
             ("-v", &[]),
