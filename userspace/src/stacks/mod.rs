@@ -10,6 +10,7 @@ mod plain;
 mod process;
 mod python;
 mod space;
+mod suspects;
 pub mod worker;
 
 use std::{
@@ -32,9 +33,10 @@ use crate::{
 use file::{Files, Identity};
 use maps::Mapping;
 use message::{Ask, FileFacts, Name, Python, Registers, Script, Told};
-use process::{Process, Trouble};
+use process::Process;
 use python::Layout;
 use space::{Interpreters, Space};
+use suspects::Suspect;
 
 /// Processes whose memory maps are remembered.
 const PROCESSES: NonZeroUsize = NonZeroUsize::new(256).unwrap();
@@ -49,22 +51,11 @@ const RENEWED: Duration = Duration::from_mins(10);
 const DEEPEST: usize = 64;
 /// Time that a stack may take.
 const PER_STACK: Duration = Duration::from_secs(5);
-/// Once something has ended the process so often it is not read again: the first time it may have been something else.
-const STRIKES: u8 = 2;
-/// A process that ended after so long may have ended of what it read before.
-const OLD: Duration = Duration::from_secs(10);
 /// How often a stack is begun again because the process had gone.
 const ATTEMPTS: usize = 4;
 
 /// Where a function's instruction lies: number of the file, and the offset in it. Without a file, the address.
 type Place = (Option<usize>, u64);
-
-/// What ended the process that read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Suspect {
-    File(Identity),
-    Process(ProcessId),
-}
 
 /// Why an attempt came to nothing.
 enum Failed {
@@ -360,59 +351,6 @@ impl Resolver {
         };
         let Some(space) = self.state.spaces.peek(&raw.process) else { return Ok(Vec::new()) };
         Ok(found.addresses.iter().take(DEEPEST).map(|&address| space.place(address)).collect())
-    }
-
-    /// Asks the other process. What ends it is held against it.
-    fn ask(
-        &mut self,
-        suspect: Suspect,
-        ask: Ask,
-        descriptor: Option<&File>,
-        deadline: Instant,
-    ) -> Result<Told, Failed> {
-        let Some(process) = &mut self.process else { return Err(Failed::Off(Arc::clone(&self.missing))) };
-        match process.ask(ask, descriptor, deadline) {
-            Ok((told, false)) => Ok(told),
-            Ok((_, true)) => Err(self.strike(suspect, 1, "to read it takes too much memory")),
-            Err(Trouble::Died) => {
-                Err(self.strike(suspect, 1, "the process that reads programs ended over it"))
-            }
-            Err(Trouble::Late) => Err(self.strike(suspect, STRIKES, "to read it takes too long")),
-            Err(Trouble::Off(why)) => Err(Failed::Off(why.into())),
-        }
-    }
-
-    fn strike(&mut self, suspect: Suspect, count: u8, why: &str) -> Failed {
-        // What an old process ended of may have come together from many; a new one is asked the same again.
-        let is_old = self.state.begun.elapsed() > OLD && count < STRIKES;
-        let count = if is_old { 0 } else { count };
-        let before = self.suspects.peek(&suspect).map_or(0, |(count, _)| *count);
-        let after = before.saturating_add(count);
-        self.suspects.put(suspect, (after, why.into()));
-        if before < STRIKES && after >= STRIKES {
-            let what = match suspect {
-                Suspect::Process(process) => format!("of process {}", process.pid),
-                Suspect::File((device, inode, _)) => {
-                    format!("of a file (inode {inode} of device {device:#x})")
-                }
-            };
-            tracing::warn!("stacks {what} are told as addresses: {why}");
-        }
-        self.forget();
-        Failed::Again
-    }
-
-    /// Why something is not read, if it is not.
-    fn barred(&mut self, suspect: Suspect) -> Option<Arc<str>> {
-        self.suspects.get(&suspect).filter(|(count, _)| *count >= STRIKES).map(|(_, why)| Arc::clone(why))
-    }
-
-    /// Forgets what is known of files, and has the other process forget it.
-    fn forget(&mut self) {
-        self.state = State::default();
-        if let Some(process) = &mut self.process {
-            process.end();
-        }
     }
 }
 
