@@ -14,12 +14,12 @@ use super::bench::{Bench, Door};
 const AHEAD: &str = "97200";
 
 /// `sockleak` as a program of another command.
-fn within(bench: &Bench<'_>, outer: &mut Command, arguments: &[&str]) -> anyhow::Result<Command> {
+fn within(bench: &Bench<'_>, outer: &mut Command, arguments: &[&str]) -> Command {
     let inner = bench.sockleak();
     let mut command = Command::new(outer.get_program());
     command.args(outer.get_args()).arg(inner.get_program()).args(arguments);
     command.env_remove("SOCKLEAK_LOG").env("RUST_BACKTRACE", "1");
-    Ok(command)
+    command
 }
 
 fn apart(arguments: &[&str]) -> anyhow::Result<Command> {
@@ -45,7 +45,7 @@ pub(super) fn pid_namespace(bench: &Bench<'_>) -> anyhow::Result<()> {
     let capture = ["capture", "--hooks", &hooks, "--json", "--count", "6", "--output", &recording, &path];
     // /proc as it was, and one that knows this namespace alone, where numbers of processes mean others.
     for (index, outer) in [&["-p", "-f"][..], &["-m", "-p", "-f", "--mount-proc"]].into_iter().enumerate() {
-        let mut running = bench.start(&mut within(bench, &mut unshare(outer), &capture)?)?;
+        let mut running = bench.start(&mut within(bench, &mut unshare(outer), &capture))?;
         running.child.wait_for_line(|line| line.contains("\"watching\""))?;
         let held = door.connect()?;
         door.pass()?;
@@ -67,11 +67,11 @@ pub(super) fn pid_namespace(bench: &Bench<'_>) -> anyhow::Result<()> {
         fs::remove_file(&recording)?;
         drop(held);
 
-        let listed = bench.run(&mut within(bench, &mut unshare(outer), &["list", "--json", &path])?)?;
+        let listed = bench.run(&mut within(bench, &mut unshare(outer), &["list", "--json", &path]))?;
         listed.expect(0)?;
         let listing = listed.lines()?.pop().context("it printed nothing")?;
         ensure!(listing["incomplete_because"].to_string().contains(WHY), "{listing}");
-        let checked = bench.run(&mut within(bench, &mut unshare(outer), &["check", "--json"])?)?;
+        let checked = bench.run(&mut within(bench, &mut unshare(outer), &["check", "--json"]))?;
         checked.expect(0)?;
         let findings = checked.lines()?.pop().context("it printed nothing")?;
         ensure!(findings["own_namespaces"] == json!(["pid"]), "{index}: {findings}");
@@ -89,7 +89,7 @@ pub(super) fn time_namespace(bench: &Bench<'_>) -> anyhow::Result<()> {
     let capture = ["capture", "--hooks", &hooks, "--json", "--count", "6", &path];
     let began = boot_time()?;
     let before = door.connect()?;
-    let mut running = bench.start(&mut within(bench, &mut apart(&["--ahead", AHEAD])?, &capture)?)?;
+    let mut running = bench.start(&mut within(bench, &mut apart(&["--ahead", AHEAD])?, &capture))?;
     running.child.wait_for_line(|line| line.contains("\"watching\""))?;
     let held = door.connect()?;
     door.pass()?;
@@ -118,7 +118,7 @@ pub(super) fn time_namespace(bench: &Bench<'_>) -> anyhow::Result<()> {
         ensure!(program.ends_with("/scenarios"), "{connection}");
     }
     drop((before, held));
-    let checked = bench.run(&mut within(bench, &mut apart(&["--ahead", AHEAD])?, &["check", "--json"])?)?;
+    let checked = bench.run(&mut within(bench, &mut apart(&["--ahead", AHEAD])?, &["check", "--json"]))?;
     checked.expect(0)?;
     let findings = checked.lines()?.pop().context("it printed nothing")?;
     ensure!(findings["own_namespaces"] == json!(["time"]), "{findings}");
@@ -128,13 +128,13 @@ pub(super) fn time_namespace(bench: &Bench<'_>) -> anyhow::Result<()> {
 /// In namespaces of control groups and of users: what cannot be told is not told, and said.
 pub(super) fn other_namespaces(bench: &Bench<'_>) -> anyhow::Result<()> {
     let path = bench.path("t.sock");
-    let checked = bench.run(&mut within(bench, &mut apart(&["--cgroup"])?, &["check", "--json"])?)?;
+    let checked = bench.run(&mut within(bench, &mut apart(&["--cgroup"])?, &["check", "--json"]))?;
     checked.expect(0)?;
     let findings = checked.lines()?.pop().context("it printed nothing")?;
     ensure!(findings["own_namespaces"] == json!(["cgroup"]), "{findings}");
     ensure!(findings["conclusion"].as_str().is_some_and(|it| it.contains("not named")), "{findings}");
 
-    let refused = bench.run(&mut within(bench, &mut unshare(&["-U", "-r"]), &["capture", &path])?)?;
+    let refused = bench.run(&mut within(bench, &mut unshare(&["-U", "-r"]), &["capture", &path]))?;
     refused.expect_refusal(4, &["user namespace", "--userns=host"])?;
     Ok(())
 }
