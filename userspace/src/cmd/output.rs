@@ -7,6 +7,7 @@ use std::{
 };
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde::Serialize;
 
 use crate::{
     failure::Failure,
@@ -65,7 +66,7 @@ pub(super) struct Output {
 
 impl Output {
     /// Appends a JSON value as a line.
-    pub(super) fn json(&mut self, value: &serde_json::Value) {
+    pub(super) fn json<T: Serialize>(&mut self, value: &T) {
         // Writing to a vector does not fail.
         let _ = escape::json(&mut self.buffer, value);
         self.buffer.push(b'\n');

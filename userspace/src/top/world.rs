@@ -81,7 +81,7 @@ impl World {
 
     fn feed(&mut self, record: Record) -> Option<model::Event> {
         let event = match self.session.feed(record) {
-            Some(Notice::Seen(seen)) => Some(told(&json::event(&seen, &clock()))),
+            Some(Notice::Seen(seen)) => Some(told(&json::event_object(&seen, &clock()))),
             _ => None,
         };
         self.closed.note(&self.session);

@@ -112,7 +112,7 @@ impl Fake {
     pub(crate) fn feed(&mut self, record: Record) -> Option<Value> {
         let notice = self.session.feed(record);
         let told = match notice {
-            Some(Notice::Seen(seen)) => Some(json::event(&seen, &self.clock)),
+            Some(Notice::Seen(seen)) => Some(json::event_object(&seen, &self.clock)),
             _ => None,
         };
         self.closed.note(&self.session);

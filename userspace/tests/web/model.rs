@@ -96,7 +96,7 @@ fn clients_read_events() {
     let mut kinds = [0; 4];
     for record in scene.records() {
         if let Some(Notice::Seen(seen)) = session.feed(record) {
-            let told = json::event(&seen, &clock);
+            let told = json::event_object(&seen, &clock);
             let event: model::Event =
                 serde_json::from_value(told.clone()).unwrap_or_else(|error| panic!("{error}: {told}"));
             assert_same(&serde_json::to_value(&event).unwrap(), &told);

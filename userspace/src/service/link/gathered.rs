@@ -24,7 +24,7 @@ impl Gathered {
     /// Takes in what was seen.
     pub fn see(&mut self, seen: &Seen<'_>) {
         if self.is_heard {
-            self.events.push(json::event(seen, &self.clock));
+            self.events.push(json::event_object(seen, &self.clock));
         }
     }
 
