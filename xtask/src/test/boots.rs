@@ -22,9 +22,9 @@ const DEBIAN_MIB: u32 = 1536;
 /// More VMs at a time would want more memory than a test may take for itself.
 const MOST: usize = 4;
 
-/// Builds what runs inside, then runs every boot.
+/// Runs every boot, with the programs that are built for it.
 pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> Result<Vec<BootResult>> {
-    let guests = Guests::build(boots)?;
+    let guests = Guests::new(boots)?;
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let jobs = jobs.unwrap_or(processors.min(MOST)).clamp(1, boots.len());
     let next = Mutex::new(boots.iter().enumerate());

@@ -27,11 +27,14 @@ pub(super) struct Guests {
 }
 
 impl Guests {
-    /// Builds what runs inside.
-    pub(super) fn build(boots: &[Boot]) -> Result<Self> {
-        let is_debian = |boot: &Boot| boot.groups.contains(&DEBIAN);
+    /// Builds the programs that run inside.
+    pub(super) fn build_programs(boots: &[Boot]) -> Result<()> {
         let packed: &[&str] = if boots.iter().any(is_debian) { &package::PROGRAMS } else { &["sockleak"] };
-        build::release(&[packed, &["workload", "scenarios"]].concat())?;
+        build::release(&[packed, &["workload", "scenarios"]].concat())
+    }
+
+    /// Makes them, with programs that are built already.
+    pub(super) fn new(boots: &[Boot]) -> Result<Self> {
         let plain = boots.iter().any(|boot| !is_debian(boot)).then(plain).transpose()?;
         let debian = boots.iter().any(is_debian).then(whole_debian).transpose()?;
         Ok(Self { plain, debian })
@@ -39,7 +42,7 @@ impl Guests {
 
     /// The guest of a boot.
     pub(super) fn of(&self, boot: &Boot) -> Result<Guest> {
-        if boot.groups.contains(&DEBIAN) {
+        if is_debian(boot) {
             return self.debian.clone().context("no guest was made for this boot");
         }
         let mut guest = self.plain.clone().context("no guest was made for this boot")?;
@@ -49,6 +52,10 @@ impl Guests {
         }
         Ok(guest)
     }
+}
+
+fn is_debian(boot: &Boot) -> bool {
+    boot.groups.contains(&DEBIAN)
 }
 
 fn plain() -> Result<Guest> {

@@ -8,13 +8,14 @@ pub(crate) mod report;
 mod rules;
 mod units;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, thread, time::Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::browser;
 use crate::setup::{self, Wants};
 use crate::vm::kernels;
+use guests::Guests;
 use matrix::Hooks;
 
 /// Arguments of `cargo xtask test`.
@@ -59,10 +60,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let wants = Wants { build: true, guest, terminal, haproxy, debian, package: debian, ..Wants::default() };
     setup::ensure(Wants { kernels: &kernels, ..wants })?;
 
-    // A loop on one scenario is quick only without the rest.
-    let mut total = report::Counts::default();
-    if args.scenario.is_empty() && args.group.is_none() {
-        total = units::run()? + rules::check();
+    let started = Instant::now();
+    // The release takes one processor for minutes: it is built beside the tests that need none of it.
+    let (units, built) = thread::scope(|scope| {
+        let release = scope.spawn(|| if guest { Guests::build_programs(&wanted) } else { Ok(()) });
+        // A loop on one scenario is quick only without the rest.
+        let units = if terminal { units::run() } else { Ok(report::Counts::default()) };
+        (units, release.join().map_err(|_| anyhow!("the thread that builds panicked")).flatten())
+    });
+    built?;
+    let mut total = units?;
+    if terminal {
+        total = total + rules::check();
         if !args.unit_only {
             total = total + browser::test()?;
         }
@@ -78,6 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         );
         total = total + scenarios;
     }
+    println!("{} s from the first test to the last", started.elapsed().as_secs());
     println!("{} passed, {} failed", total.passed, total.failed);
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
