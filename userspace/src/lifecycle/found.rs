@@ -46,7 +46,7 @@ impl Found {
 
     /// Is it an accepted end whose client is gone? A connection of which the kernel side knows no end may be known by its
     /// client alone.
-    fn is_orphan(&self) -> bool {
+    pub(super) fn is_orphan(&self) -> bool {
         self.is_seed && self.end == End::Server && !matches!(self.peer, Peer::Open(_))
     }
 }
@@ -55,15 +55,14 @@ impl Table {
     /// Takes in what a round found. Returns what became of the connection, and whether it is new.
     ///
     /// # Errors
-    /// If an end is found that was released: an end never opens again. If it may belong to a connection that is known by another
-    /// number (see [`Table::number_of`]), and its client, which would tell, is gone.
+    /// If an end is found that was released: an end never opens again. If it is a stranger (see [`Table::is_stranger`]).
     pub fn find(&mut self, found: &Found) -> Result<(Change, bool), Anomaly> {
         let is_renumbered = self.renumber(found);
         let id = found.connection;
+        if self.is_stranger(found, false) {
+            return Err(Anomaly::Unknown);
+        }
         let Some(connection) = self.get_mut(id) else {
-            if found.is_orphan() && self.has_unfollowed() {
-                return Err(Anomaly::Unknown);
-            }
             self.insert(Connection::found(found));
             return Ok((Change::Live(id), true));
         };
@@ -76,6 +75,9 @@ impl Table {
         // One whose release would not be heard of is open now, and is looked for in every round.
         *connection.end_mut(found.end) = EndState::Open;
         connection.learn(found);
+        if is_renumbered || is_met_again {
+            connection.follow_both(found);
+        }
         let other = connection.end_mut(other(found.end));
         match (found.peer, &other) {
             (Peer::Released, EndState::Open | EndState::Unknown) => {
@@ -113,16 +115,21 @@ impl Connection {
             followed: [false; 2],
         };
         connection.learn(found);
+        connection.follow_both(found);
         connection
+    }
+
+    /// The kernel side enters the other end with one that it did not know: perhaps no descriptor leads to it. Of a connection that
+    /// it knew it does not: an end that found no room there is in no list, and its absence from it says nothing.
+    fn follow_both(&mut self, found: &Found) {
+        if found.peer != Peer::Released {
+            self.follow(other(found.end));
+        }
     }
 
     /// What a descriptor tells beyond the state of the ends.
     fn learn(&mut self, found: &Found) {
         self.follow(found.end);
-        if found.peer != Peer::Released {
-            // It is entered with this one: perhaps no descriptor leads to it.
-            self.follow(other(found.end));
-        }
         let peer_inode = if let Peer::Open(inode) = found.peer { inode } else { 0 };
         let (client_inode, server_inode) = match found.end {
             End::Client => (found.inode, peer_inode),

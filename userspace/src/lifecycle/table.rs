@@ -44,7 +44,7 @@ pub enum Moment {
 #[derive(Debug, Default)]
 pub struct Table {
     connections: FxHashMap<u64, Box<Connection>>,
-    /// Those of which the kernel side knows neither end under this number, by the inodes of both.
+    /// Those with an end that the kernel side does not know under this number, by the inodes of both.
     unfollowed: FxHashMap<u64, u64>,
 }
 
@@ -81,7 +81,8 @@ impl Table {
         }
         let state = |untracked| if untracked { EndState::Unknown } else { EndState::Open };
         let (client, server) = (state(client_untracked), state(server_untracked));
-        if client_untracked && server_untracked {
+        if client_untracked || server_untracked {
+            // If the other end is released, the next scan that finds this one gives it another number.
             self.unfollow(id, [client_inode, 0]);
         }
         self.insert(Connection {
@@ -203,6 +204,15 @@ impl Table {
         }
         let known = found.inodes().into_iter().find_map(|inode| self.unfollowed.get(&inode));
         known.copied().unwrap_or(found.connection)
+    }
+
+    /// Is it impossible to tell what a round found from a connection that is counted already? One is, of which an end found no
+    /// room, and whose client, which would tell, is gone; or any that no hook saw, once there are some that were `forgotten`.
+    #[must_use]
+    pub fn is_stranger(&self, found: &Found, forgotten: bool) -> bool {
+        found.is_seed
+            && !self.connections.contains_key(&self.number_of(found))
+            && (forgotten || found.is_orphan() && self.has_unfollowed())
     }
 
     /// From now on what a round found is known by the number that it has there; tells whether it had another.

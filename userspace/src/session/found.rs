@@ -10,7 +10,7 @@ use super::{
     pending::Pending,
 };
 use crate::{
-    event::{End, Held, HeldSocket, Peer},
+    event::{End, Held, HeldSocket, Peer, What},
     lifecycle::{Change, Connection, Found, LiveEnds, Moment, other},
 };
 
@@ -48,6 +48,10 @@ impl Session {
             holder: Arc::clone(&holder),
             opener,
         };
+        if self.table.is_stranger(&found, self.forgotten > 0) {
+            self.meet_stranger(id, peer);
+            return Some(Notice::Stranger);
+        }
         let known = self.table.get(self.table.number_of(&found));
         let (before, old) =
             (known.map(Weight::of).unwrap_or_default(), known.map(|connection| connection.opener.group));
@@ -74,6 +78,30 @@ impl Session {
             self.books.rename(socket, connection, old);
         }
         None
+    }
+
+    /// A connection was found that may be one of those that are counted as unknown. It stays so: it is not known when it was made, nor
+    /// by whom. That it is released later is no misfit.
+    fn meet_stranger(&mut self, id: u64, peer: Peer) {
+        /// Beyond that, their releases are misfits.
+        const MOST: usize = 65_536;
+
+        if self.strangers.len() < MOST {
+            self.strangers.entry(id).or_insert(if peer == Peer::Released { 1 } else { 2 });
+        }
+    }
+
+    /// Is an event about a connection that may be one of those that are counted as unknown?
+    pub(super) fn is_strangers(&mut self, what: &What) -> bool {
+        let Some(id) = what.connection() else { return false };
+        let Some(ends) = self.strangers.get_mut(&id) else { return false };
+        if matches!(what, What::Release { .. }) {
+            *ends -= 1;
+            if *ends == 0 {
+                self.strangers.remove(&id);
+            }
+        }
+        true
     }
 
     /// For a while nothing was watched: what is open still is for rounds to find.

@@ -28,6 +28,7 @@ pub use sockets::{Socket, SocketId};
 pub use timeline::{Stretch, Timeline};
 
 use probe_ebpf::abi::PROCESSOR_BITS;
+use rustc_hash::FxHashMap;
 
 use crate::{
     attribution::{
@@ -80,6 +81,8 @@ pub struct Session {
     unfollowed: VecDeque<u64>,
     /// Those of them that made room for others.
     forgotten: u64,
+    /// Found connections that may be one of these, each with how many of its ends will be released.
+    strangers: FxHashMap<u64, u8>,
     /// The highest number that a connection had, without the processor's.
     highest: u64,
     /// When nothing was watched, and for how long in all, in nanoseconds.
@@ -109,6 +112,7 @@ impl Session {
             unseen: 0,
             unfollowed: VecDeque::new(),
             forgotten: 0,
+            strangers: FxHashMap::default(),
             highest: 0,
             blind: (0, 0),
             last: None,
@@ -217,7 +221,7 @@ impl Session {
             before = self.table.get(id).map(Weight::of).unwrap_or_default();
         }
         let Ok(change) = self.table.apply(event.at, Arc::clone(&who), &event.what) else {
-            return Some(self.misfit());
+            return Some(if self.is_strangers(&event.what) { Notice::Stranger } else { self.misfit() });
         };
         if let Some((connection, stack)) = stack {
             self.table.tell_stack(connection, stack);

@@ -21,6 +21,8 @@ pub enum Notice<'a> {
     Found(u64),
     /// An event on a followed socket did not fit what came before.
     Misfit,
+    /// It is about a connection that cannot be told from one that is counted as unknown already: nothing came of it.
+    Stranger,
 }
 
 /// A connection whose start was not seen.

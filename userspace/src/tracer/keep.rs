@@ -41,9 +41,8 @@ pub fn host_name() -> String {
 /// Is this a record that the report depends on? `place` is the path that a failed attempt without a listener meant.
 pub(super) fn is_worth_keeping(kind: Kind, notice: Option<&Notice<'_>>) -> (bool, Option<Vec<u8>>) {
     match (notice, kind) {
-        (Some(Notice::Ignored(_)), _) | (None, Kind::Event | Kind::Held { is_followed: false }) => {
-            (false, None)
-        }
+        (Some(Notice::Ignored(_) | Notice::Stranger), _)
+        | (None, Kind::Event | Kind::Held { is_followed: false }) => (false, None),
         (Some(Notice::Seen(seen)), _) => {
             let is_placeless = matches!(seen.what, What::Attempt { listener: None, .. });
             (true, is_placeless.then(|| seen.socket.path.as_bytes().to_vec()))

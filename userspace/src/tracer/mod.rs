@@ -264,7 +264,7 @@ impl<A: Audience> Tracer<A> {
             self.audience.keep(copy, place.as_deref());
         }
         match notice {
-            None | Some(Notice::Misfit) => {}
+            None | Some(Notice::Misfit | Notice::Stranger) => {}
             Some(Notice::Found(connection)) => self.found.push(connection),
             Some(Notice::Ignored(listener)) => self.probe.control.ignore(listener),
             Some(Notice::Listener(listener)) => self.audience.listener(listener),

@@ -95,6 +95,47 @@ fn one_without_room_at_its_start_is_not_met_as_a_second_one() {
     }
 }
 
+/// A connection with an end that found no room on the kernel side, while the other did.
+fn half_followed(client_untracked: bool) -> Table {
+    let mut table = Table::default();
+    let mut start = connect(1);
+    if let What::Connect { client_untracked: client, server_untracked: server, .. } = &mut start {
+        (*client, *server) = (client_untracked, !client_untracked);
+    }
+    assert!(table.apply(5, who(3), &start).is_ok());
+    table
+}
+
+#[test]
+fn an_end_without_room_is_not_taken_for_released() {
+    for (end, peer) in [(End::Client, Peer::Open(201)), (End::Server, Peer::Open(101))] {
+        let mut table = half_followed(end == End::Server);
+        let row = Found { is_seed: false, ..found(1, end, peer) };
+        assert_eq!(table.find(&row), Ok((Change::Live(1), false)));
+        // The kernel side knows but this end: it had entered the other at the start, or never.
+        assert_eq!(table.gone_by(&[(1, end)].into(), AT), [], "{end:?}");
+        assert_eq!(state(&table, 1), Some(State::Open));
+    }
+}
+
+#[test]
+fn one_with_a_single_end_is_known_again_by_its_client() {
+    let mut table = half_followed(true);
+    assert!(table.apply(6, who(4), &release(1, End::Server)).is_ok());
+    let row = Found { inode: 101, ..found(9, End::Client, Peer::Released) };
+    assert_eq!(table.find(&row), Ok((Change::Live(9), false)));
+    let connection = table.get(9).expect("it has the scan's number");
+    assert_eq!(
+        (connection.origin, connection.opened, connection.state()),
+        (Origin::Seen, 5, State::ServerClosed)
+    );
+    // If the client that was followed is gone, nobody can tell whose server end this is.
+    let mut table = half_followed(false);
+    assert!(table.apply(6, who(3), &release(1, End::Client)).is_ok());
+    assert_eq!(table.find(&found(9, End::Server, Peer::Released)), Err(Anomaly::Unknown));
+    assert_eq!(table.iter().count(), 1);
+}
+
 #[test]
 fn lost_records_are_made_up_for() {
     let mut table = Table::default();

@@ -52,3 +52,36 @@ fn their_slots_are_given_back() {
     assert!(session.forgotten() > 0);
     assert_eq!(session.sockets()[0].slots, 0);
 }
+
+/// Once some were forgotten, a descriptor scan may find one of them, or one from before the trace: nobody can tell, and it is not
+/// counted a second time.
+#[test]
+fn one_that_was_forgotten_is_not_met_as_from_before_the_trace() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [process(7, Some("/bin/x")), process(8, Some("/bin/d")), listener(1, "/run/a.sock")]);
+    for id in 1..MANY {
+        feed(&mut session, [event(id, 7, without_room(id, true, true))]);
+    }
+    assert!(session.forgotten() > 0);
+    let open = session.open().count();
+    for (id, end, peer) in [
+        (MANY + 1, End::Client, Peer::Open(9)),
+        (MANY + 1, End::Server, Peer::Open(9)),
+        (MANY + 2, End::Client, Peer::Released),
+    ] {
+        feed(&mut session, [Record::RoundBegins]);
+        let notice = session.feed(held(id, 7, end, peer));
+        assert!(matches!(notice, Some(Notice::Stranger)), "{notice:?}");
+        feed(&mut session, [Record::RoundEnds]);
+    }
+    assert_eq!(session.open().count(), open);
+    // It is known to be none of ours when it goes; then its number means nothing any more.
+    for (id, end) in [(MANY + 1, End::Client), (MANY + 1, End::Server), (MANY + 2, End::Client)] {
+        let notice = session.feed(event(MANY, 7, release(id, 1, end)));
+        assert!(matches!(notice, Some(Notice::Stranger)), "{notice:?}");
+    }
+    assert!(matches!(session.feed(event(MANY, 7, release(MANY + 2, 1, End::Client))), Some(Notice::Misfit)));
+    let tallies: Vec<_> =
+        session.tallies().map(|(_, _, it)| (it.opened(), it.before_trace, it.record.closed())).collect();
+    assert_eq!(tallies, [(MANY - 1, 0, 0)]);
+}
