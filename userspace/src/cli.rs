@@ -291,12 +291,13 @@ pub struct Probe {
     /// Kinds of hook: the best for each, or only one kind.
     #[arg(long, value_enum, default_value_t, value_name = "KIND")]
     pub hooks: Choice,
-    /// Size of the buffer between kernel and sockleak, a power of two of at least 4096, for example 8388608.
-    #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = ring_size)]
-    pub ring_size: u32,
-    /// How many connections can be followed at a time, at least.
-    #[arg(long, value_name = "N", default_value_t = 32_768, value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
-    pub max_connections: u32,
+    /// Size of the buffer between kernel and sockleak, a power of two of at least 4096, for example 33554432 [default: by the host's
+    /// memory, from 8 to 64 MiB].
+    #[arg(long, value_name = "BYTES", value_parser = ring_size)]
+    pub ring_size: Option<u32>,
+    /// How many connections can be followed at a time, at least [default: by the host's memory, from 16384 to 131072].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
+    pub max_connections: Option<u32>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

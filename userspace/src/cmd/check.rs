@@ -11,9 +11,10 @@ use crate::{
     failure::Failure,
     namespaces::OwnNamespaces,
     probe::{
-        attach::{Probe, Sizes},
+        attach::Probe,
         facts::Machine,
         plan::{Hook, Preemption},
+        sizes::Sizes,
         status::{HookStatus, Outcome},
     },
     report::escape::terminal,
@@ -42,11 +43,7 @@ struct Findings {
 /// The conclusion, if it is that nothing can be traced here.
 pub fn run(arguments: &Check) -> Result<(), Failure> {
     let machine = Machine::inspect();
-    let sizes = Sizes {
-        ring: arguments.probe.ring_size,
-        connections: arguments.probe.max_connections,
-        is_look: false,
-    };
+    let sizes = Sizes::new(arguments.probe.ring_size, arguments.probe.max_connections);
     let probe = Probe::attach(&machine, arguments.probe.hooks, sizes, |_| true);
     let (hooks, misses, failure) = match probe {
         Ok(probe) => match probe.require(&machine, Hook::is_required) {

@@ -20,10 +20,11 @@ use crate::{
     namespaces::OwnNamespaces,
     privilege,
     probe::{
-        attach::{Probe, Sizes},
+        attach::Probe,
         facts::Machine,
         plan::{Choice, Hook},
         ring::Ring,
+        sizes::Sizes,
     },
     proc,
     report::{

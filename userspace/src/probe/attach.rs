@@ -23,6 +23,7 @@ use super::{
     ring::Ring,
     rounds::Rounds,
     shared::Shared,
+    sizes::Sizes,
     status::{HookStatus, Outcome},
     verify,
 };
@@ -52,24 +53,6 @@ const MAPS: [&str; 18] = [
     "SEED_NUMBER",
     "WANTED",
 ];
-
-/// Sizes that the user may set.
-#[derive(Clone, Copy, Debug)]
-pub struct Sizes {
-    /// Bytes of the ring buffer; a power of two.
-    pub ring: u32,
-    /// Connections that can be followed at a time.
-    pub connections: u32,
-    /// Only the iterator will run.
-    pub is_look: bool,
-}
-
-impl Sizes {
-    /// Two ends for each connection, and their listeners.
-    const fn ends(self) -> u32 {
-        self.connections.saturating_mul(2).saturating_add(1024)
-    }
-}
 
 /// The attached programs and their maps. Dropping it detaches everything.
 pub struct Probe {

@@ -14,5 +14,6 @@ pub mod plan;
 pub mod ring;
 pub mod rounds;
 mod shared;
+pub mod sizes;
 pub mod status;
 mod verify;

@@ -18,10 +18,11 @@ use crate::{
     failure::Failure,
     privilege,
     probe::{
-        attach::{Probe, Sizes},
+        attach::Probe,
         facts::Machine,
         plan::{Choice, Hook},
         ring::{Position, Ring},
+        sizes::Sizes,
         status::Outcome,
     },
     report::{Frame, Loss, count::counted, missing::Missing},

@@ -25,7 +25,7 @@ use crate::{
     cli::Capture,
     clock::{self, Clock, nanoseconds},
     failure::Failure,
-    probe::{attach::Sizes, facts::Machine},
+    probe::{facts::Machine, sizes::Sizes},
     session::{Session, Settings},
     tracer::{self, Tracer},
 };
@@ -104,11 +104,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     /// Attaches everything, then switches it on.
     fn start(arguments: &'a Capture, targets: Vec<Target>, machine: &Machine) -> Result<Self, Failure> {
-        let sizes = Sizes {
-            ring: arguments.probe.ring_size,
-            connections: arguments.probe.max_connections,
-            is_look: false,
-        };
+        let sizes = Sizes::new(arguments.probe.ring_size, arguments.probe.max_connections);
         let probe = tracer::attach(machine, arguments.probe.hooks, sizes)?;
         let selection = Selection::new(targets, View::own(machine.mount_namespace));
         let clock = Clock::read();

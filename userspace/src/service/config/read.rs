@@ -221,7 +221,7 @@ pub(super) fn otlp(section: Option<Section<'_>>) -> Result<Option<OtlpSettings>,
 pub(super) fn probe(section: Option<Section<'_>>) -> Result<Probe, ConfigError> {
     const LARGEST_RING: u64 = 1 << 30;
 
-    let mut settings = Probe { hooks: Choice::Auto, ring_size: 16 << 20, max_connections: 32_768 };
+    let mut settings = Probe { hooks: Choice::Auto, ring_size: None, max_connections: None };
     let Some(mut section) = section else { return Ok(settings) };
     if let Some(hooks) = section.take("hooks") {
         settings.hooks = hooks.choice()?;
@@ -234,11 +234,11 @@ pub(super) fn probe(section: Option<Section<'_>>) -> Result<Probe, ConfigError> 
             )));
         }
         // At most 2^30.
-        settings.ring_size = bytes as u32;
+        settings.ring_size = Some(bytes as u32);
     }
     if let Some(most) = section.take("max_connections") {
         // The bounds fit, and are those of the command line.
-        settings.max_connections = most.number(1..=4_194_304)? as u32;
+        settings.max_connections = Some(most.number(1..=4_194_304)? as u32);
     }
     Ok(settings)
 }

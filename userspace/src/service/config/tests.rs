@@ -27,7 +27,7 @@ fn a_target_is_enough() {
     assert_eq!(config.store, StoreSettings::default());
     assert_eq!(config.http, HttpSettings::default());
     assert_eq!(config.otlp, None);
-    assert_eq!((config.probe.hooks, config.probe.ring_size), (Choice::Auto, 16 << 20));
+    assert_eq!((config.probe.hooks, config.probe.ring_size), (Choice::Auto, None));
     assert!(config.limits(&View::own(0)).is_empty());
 }
 
@@ -122,8 +122,8 @@ fn everything_can_be_set() {
     assert_eq!(config.store.max_bytes, 20_000_000);
     let any = Listen::Tcp(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 80)));
     assert_eq!(config.http.listen, [any, Listen::Unix("/run/h.sock".into())]);
-    assert_eq!((config.probe.hooks, config.probe.ring_size), (Choice::Kprobe, 4096));
-    assert_eq!(config.probe.max_connections, 16);
+    assert_eq!((config.probe.hooks, config.probe.ring_size), (Choice::Kprobe, Some(4096)));
+    assert_eq!(config.probe.max_connections, Some(16));
     let otlp = config.otlp.as_ref().expect("it is configured");
     assert_eq!((otlp.endpoint.host(), otlp.interval.as_secs()), (Some("c.example"), 1));
     assert_eq!(otlp.token.as_ref().map(|it| it.path.as_path()), Some(Path::new("/o")));

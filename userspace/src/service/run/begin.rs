@@ -13,11 +13,12 @@ use crate::{
     failure::Failure,
     privilege,
     probe::{
-        attach::{Probe, Sizes},
+        attach::Probe,
         facts::Machine,
         pins::{Pins, PinsError, Root},
         plan::Hook,
         ring::Position,
+        sizes::Sizes,
     },
     report::missing::Missing,
     service::{
@@ -77,7 +78,7 @@ impl Service {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
         }
         let tracer =
-            resume(probe, before, config.stacks, Keeper::new(store, clock.clone(), config.probe.ring_size))
+            resume(probe, before, config.stacks, Keeper::new(store, clock.clone(), sizes(&config).ring))
                 .await?;
         let minutes = Minutes::open(&config.store, config.by);
         let sending = Sending::begin(config.otlp.as_ref()).context("figures cannot be sent to [otlp]")?;
@@ -177,11 +178,14 @@ fn lock() -> Result<Option<Root>, Failure> {
     }
 }
 
+fn sizes(config: &Config) -> Sizes {
+    Sizes::new(config.probe.ring_size, config.probe.max_connections)
+}
+
 /// Takes over what the process before attached, if the store goes up to where that process was; attaches anew otherwise.
 fn attach(config: &Config, machine: &Machine, root: Option<&Root>, store: &Store) -> Result<Probe, Failure> {
     let choice = config.probe.hooks;
-    let sizes =
-        Sizes { ring: config.probe.ring_size, connections: config.probe.max_connections, is_look: false };
+    let sizes = sizes(config);
     let Some(root) = root else { return tracer::attach(machine, choice, sizes) };
     let identity = Probe::identity(machine, choice, sizes)?;
     let last = store.last().and_then(|segment| segment.source.strip_prefix(machine.boot_id.as_str()));

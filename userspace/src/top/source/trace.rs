@@ -14,7 +14,7 @@ use crate::{
     console::say,
     event::{Listener, Record},
     failure::Failure,
-    probe::{attach::Sizes, facts::Machine},
+    probe::{facts::Machine, sizes::Sizes},
     report::{
         Loss,
         document::{Format, Section},
@@ -76,7 +76,7 @@ impl Watch {
     pub(super) fn begin(tracing: Tracing) -> Result<Self, Failure> {
         let machine = Machine::inspect();
         let cli::Probe { hooks, ring_size, max_connections } = tracing.probe;
-        let sizes = Sizes { ring: ring_size, connections: max_connections, is_look: false };
+        let sizes = Sizes::new(ring_size, max_connections);
         let probe = tracer::attach(&machine, hooks, sizes)?;
         let selection = Selection::new(tracing.targets, View::own(machine.mount_namespace));
         let Tracing { leak_age, limits, by, stacks, .. } = tracing;
