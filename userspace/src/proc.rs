@@ -1,6 +1,9 @@
 //! Other processes, by /proc.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{clock, namespaces::OwnNamespaces};
 
@@ -14,6 +17,20 @@ pub fn shows_host() -> bool {
         Ok(namespace) => namespace.ino() == 0xEFFF_FFFC,
         Err(_) => OwnNamespaces::inspect().sees_every_process(),
     }
+}
+
+/// Where /proc tells what a process has: its executable, memory, descriptors, directories. That is its own folder, or that of one of
+/// its threads if the first one has ended: with that one, the kernel no longer shows what all of them share.
+#[must_use]
+pub fn folder(pid: u32) -> PathBuf {
+    let own = PathBuf::from(format!("/proc/{pid}"));
+    // A kernel thread has none either, and one that is exiting.
+    let has_executable = |folder: &Path| fs::read_link(folder.join("exe")).is_ok();
+    if has_executable(&own) {
+        return own;
+    }
+    let threads = fs::read_dir(own.join("task")).into_iter().flatten().flatten();
+    threads.map(|thread| thread.path()).find(|thread| has_executable(thread)).unwrap_or(own)
 }
 
 /// Is it the process that started then (nanoseconds since boot)? /proc has its start in clock ticks.
@@ -47,4 +64,17 @@ pub fn stat_field(pid: u32, field: usize) -> Option<u64> {
     // The second field is the name in parentheses, which may hold anything.
     let (_, rest) = stat.rsplit_once(") ")?;
     rest.split(' ').nth(field - 3)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_a_folder_of_its_own() {
+        let own = std::process::id();
+        assert_eq!(folder(own), Path::new(&format!("/proc/{own}")));
+        // Nobody has this number.
+        assert_eq!(folder(u32::MAX), Path::new("/proc/4294967295"));
+    }
 }

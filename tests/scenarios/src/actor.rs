@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
@@ -39,6 +40,11 @@ pub enum Part {
         /// Where to.
         socket: PathBuf,
     },
+    /// Go on in another thread when the first one has ended.
+    Leaderless {
+        /// Where to.
+        socket: PathBuf,
+    },
     /// Wait in a full queue until a signal interrupts it.
     Interrupted {
         /// Where.
@@ -55,6 +61,7 @@ impl Part {
         match self {
             Self::Apart { ahead, cgroup, command } => return apart(ahead, cgroup, &command),
             Self::Restless { socket } => restless(&socket)?,
+            Self::Leaderless { socket } => leaderless(&socket)?,
             Self::Interrupted { socket } => interrupted(&socket)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -129,6 +136,30 @@ fn tell(step: &str, events: &[&str]) -> anyhow::Result<()> {
         println!("{}", json!({"step": step, "type": event, "who": who}));
     }
     Ok(())
+}
+
+/// Two connections from before the first thread's end, and one after it, when it is told to.
+fn leaderless(socket: &Path) -> anyhow::Result<()> {
+    let name = socket.to_str().context("no text")?.to_owned();
+    let go_on = move || -> anyhow::Result<()> {
+        let connect = || connect_to(&name, Kind::Stream, Patience::None);
+        let held = [connect()?, connect()?];
+        while !fs::read_to_string("/proc/self/stat")?.contains(") Z ") {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        println!("ready");
+        std::io::stdin().read_line(&mut String::new())?;
+        let last = connect()?;
+        println!("connected");
+        std::io::stdin().read_line(&mut String::new())?;
+        drop((held, last));
+        Ok(())
+    };
+    // What goes wrong there is missed by whoever waits for its lines.
+    std::thread::spawn(move || go_on().inspect_err(|error| eprintln!("{error:#}")));
+    // SAFETY: it ends this thread and nothing else, as pthread_exit in C's main does.
+    unsafe { nix::libc::syscall(nix::libc::SYS_exit, 0) };
+    anyhow::bail!("the first thread goes on")
 }
 
 extern "C" fn note(_: i32) {}

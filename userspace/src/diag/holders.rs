@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs,
     os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use super::dump::Namespace;
@@ -40,12 +40,13 @@ pub(super) fn read() -> (Vec<Namespace>, Holders) {
     let mut holders = Holders::default();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
-        let file = PathBuf::from(format!("/proc/{pid}/ns/net"));
+        let folder = proc::folder(pid);
+        let file = folder.join("ns/net");
         if let Some(number) = number(&file) {
             namespaces.entry(number).or_insert(file);
         }
         // One that ends meanwhile holds nothing.
-        let _ = descriptors(pid, &mut holders);
+        let _ = descriptors(pid, &folder, &mut holders);
     }
     let first = number(own);
     namespaces.remove(&first.unwrap_or_default());
@@ -57,9 +58,9 @@ pub(super) fn number(file: &Path) -> Option<u32> {
     fs::metadata(file).ok()?.ino().try_into().ok()
 }
 
-fn descriptors(pid: u32, holders: &mut Holders) -> Option<()> {
+fn descriptors(pid: u32, folder: &Path, holders: &mut Holders) -> Option<()> {
     let mut actor = None;
-    for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
+    for entry in fs::read_dir(folder.join("fd")).ok()?.flatten() {
         let Ok(target) = fs::read_link(entry.path()) else { continue };
         let Some(inode) = target.to_str().and_then(inode) else { continue };
         let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };

@@ -4,11 +4,11 @@ use std::{
     ffi::OsStr,
     fs,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use super::{holders::Holder, message::Socket};
-use crate::{decode::abstract_name, event::Listener};
+use crate::{decode::abstract_name, event::Listener, proc};
 
 /// Entries of a directory that are looked at: whoever owns it can put any number into it.
 const MOST_ENTRIES: usize = 65_536;
@@ -55,14 +55,12 @@ struct Place {
 }
 
 fn place(pid: u32, socket: &Socket, inode: u64, device: u32) -> Option<Place> {
+    let folder = proc::folder(pid);
     let name = Path::new(OsStr::from_bytes(&socket.name));
-    let given = if name.is_absolute() {
-        name.to_owned()
-    } else {
-        fs::read_link(format!("/proc/{pid}/cwd")).ok()?.join(name)
-    };
+    let given =
+        if name.is_absolute() { name.to_owned() } else { fs::read_link(folder.join("cwd")).ok()?.join(name) };
     let directory = given.parent()?;
-    let seen = PathBuf::from(format!("/proc/{pid}/root{}", directory.display()));
+    let seen = folder.join("root").join(directory.strip_prefix("/").unwrap_or(directory));
     let is_file = |path: &Path| {
         let metadata = fs::symlink_metadata(path).ok()?;
         // sock_diag has the low half of the inode's number.
@@ -81,7 +79,7 @@ fn place(pid: u32, socket: &Socket, inode: u64, device: u32) -> Option<Place> {
         path: directory.join(file).into_os_string().into_encoded_bytes(),
         device,
         directory_inode: fs::metadata(&seen).ok()?.ino(),
-        mount_namespace: fs::metadata(format!("/proc/{pid}/ns/mnt")).ok()?.ino() as u32,
+        mount_namespace: fs::metadata(folder.join("ns/mnt")).ok()?.ino() as u32,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::{attribution::who::Who, event::End};
@@ -14,6 +14,14 @@ pub struct Holder {
     pub who: Arc<Who>,
     /// The descriptor.
     pub fd: u32,
+}
+
+impl Holder {
+    /// Once the first thread of a process has ended, the kernel shows the table that its threads share once for each of them.
+    fn is_same(&self, other: &Self) -> bool {
+        let process = |it: &Self| (it.who.actor.id.pid, it.who.actor.id.start);
+        self.fd == other.fd && process(self) == process(other)
+    }
 }
 
 /// The last complete round, and the one under way.
@@ -28,6 +36,8 @@ struct Round {
     /// Nearly all have one.
     ends: FxHashMap<(u64, End), SmallVec<[Holder; 1]>>,
     listeners: Vec<(u64, Holder)>,
+    /// Listener, pid and descriptor of each of these.
+    named: FxHashSet<(u64, u32, u32)>,
 }
 
 impl Holders {
@@ -41,13 +51,18 @@ impl Holders {
 
     pub(super) fn add(&mut self, end: (u64, End), holder: Holder) {
         if let Some(round) = &mut self.gathering {
-            round.ends.entry(end).or_default().push(holder);
+            let holders = round.ends.entry(end).or_default();
+            if !holders.iter().any(|known| known.is_same(&holder)) {
+                holders.push(holder);
+            }
         }
     }
 
     pub(super) fn add_listener(&mut self, listener: u64, holder: Holder) {
         if let Some(round) = &mut self.gathering {
-            round.listeners.push((listener, holder));
+            if round.named.insert((listener, holder.who.actor.id.pid, holder.fd)) {
+                round.listeners.push((listener, holder));
+            }
         }
     }
 

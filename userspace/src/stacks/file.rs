@@ -14,6 +14,7 @@ use std::{
 use rustc_hash::FxHashMap;
 
 use super::{maps::Mapping, message::FileFacts};
+use crate::proc;
 
 /// Files that are remembered.
 const MOST: usize = 1024;
@@ -90,13 +91,14 @@ impl Files {
 
 /// Opens what a process has mapped: it must be the file that the mapping is of.
 pub(super) fn open(pid: u32, mapping: &Mapping, is_executable: bool) -> io::Result<(File, Identity)> {
+    let folder = proc::folder(pid);
     let path = if is_executable {
         // Leads to the file itself, replaced or not.
-        format!("/proc/{pid}/exe")
+        folder.join("exe")
     } else {
-        format!("/proc/{pid}/root{}", mapping.path)
+        folder.join("root").join(mapping.path.trim_start_matches('/'))
     };
-    let (file, identity) = open_regular(Path::new(&path))?;
+    let (file, identity) = open_regular(&path)?;
     // An overlay file system may show another inode in the map.
     let is_mapped = is_executable || identity.1 == mapping.inode || is_overlay(&file);
     if is_mapped { Ok((file, identity)) } else { Err(io::ErrorKind::InvalidInput.into()) }

@@ -7,6 +7,8 @@ use std::{
     sync::Arc,
 };
 
+use crate::proc;
+
 /// Pieces of code of a process that are looked at, and bytes of its map that are read: a process has as many as it likes, each
 /// with a path of 4 KiB.
 const MOST: usize = 2048;
@@ -27,7 +29,7 @@ pub(super) struct Mapping {
 
 /// The mappings of a process that hold a file's code; None if it is gone or not to be looked at.
 pub(super) fn read(pid: u32) -> Option<Vec<Mapping>> {
-    let mut lines = BufReader::new(File::open(format!("/proc/{pid}/maps")).ok()?.take(MOST_BYTES));
+    let mut lines = BufReader::new(File::open(proc::folder(pid).join("maps")).ok()?.take(MOST_BYTES));
     let mut mappings = Vec::new();
     let mut line = Vec::new();
     while mappings.len() < MOST && lines.read_until(b'\n', &mut line).is_ok_and(|len| len > 0) {

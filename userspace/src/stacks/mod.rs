@@ -221,7 +221,7 @@ impl Resolver {
             return Ok(None);
         };
         // Opened here, where the rights are. To read it may wait: a page may be any file's.
-        let Ok(memory) = File::open(format!("/proc/{}/mem", raw.process.pid)) else { return Ok(None) };
+        let Ok(memory) = File::open(proc::folder(raw.process.pid).join("mem")) else { return Ok(None) };
         let addresses = raw.script.iter().flatten().copied().collect();
         let ask = Ask::Script(Script { space: space.number, version: python.version, addresses });
         let told = self.ask(Suspect::Process(raw.process), ask, Some(&memory), deadline)?;
@@ -265,7 +265,7 @@ impl Resolver {
             return Err(Failed::Off(why));
         }
         let Some(mappings) = maps::read(pid) else { return Ok(None) };
-        let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        let executable = fs::read_link(proc::folder(pid).join("exe")).unwrap_or_default();
         // The number may have changed hands before.
         if !proc::is_same(pid, start) {
             return Ok(None);

@@ -49,8 +49,8 @@ impl Source {
                 if let What::Attempt { listener: None, address, directory, .. } = &mut event.what {
                     *directory = match address.first() {
                         Some(0) | None => None,
-                        Some(b'/') => link(&event.actor.id, "root").filter(|root| root != Path::new("/")),
-                        Some(_) => link(&event.actor.id, "cwd"),
+                        Some(b'/') => link(&event.actor, "root").filter(|root| root != Path::new("/")),
+                        Some(_) => link(&event.actor, "cwd"),
                     };
                 }
             }
@@ -127,9 +127,12 @@ impl Source {
 /// What a user namespace shows in place of a user that it does not know (`/proc/sys/kernel/overflowuid`, unless somebody changed it).
 const UNMAPPED: u32 = 65_534;
 
-/// Where a process works, or has its root. Its number may be another's by now, or always have been in this pid namespace.
-fn link(&ProcessId { pid, start, .. }: &ProcessId, name: &str) -> Option<PathBuf> {
-    let directory = fs::read_link(format!("/proc/{pid}/{name}")).ok()?;
+/// Where a thread works, or has its root; if it is gone, where its process does. Its number may be another's by now, or always have
+/// been in this pid namespace.
+fn link(actor: &Actor, name: &str) -> Option<PathBuf> {
+    let ProcessId { pid, start, .. } = actor.id;
+    let of_thread = fs::read_link(format!("/proc/{pid}/task/{}/{name}", actor.tid));
+    let directory = of_thread.or_else(|_| fs::read_link(proc::folder(pid).join(name))).ok()?;
     proc::is_same(pid, start).then_some(directory)
 }
 
@@ -143,7 +146,7 @@ fn control_group(pid: u32, id: u64) -> Option<Arc<str>> {
 fn read_control_group(pid: u32) -> Option<(Arc<str>, u64)> {
     const MOUNTED: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
-    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let groups = fs::read_to_string(proc::folder(pid).join("cgroup")).ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
     let id = MOUNTED.iter().find_map(|root| fs::metadata(format!("{root}{path}")).ok())?.ino();
     Some((path.into(), id))
@@ -156,14 +159,15 @@ fn read_process(actor: &Actor) -> Option<Process> {
     if !proc::is_same(pid, start) {
         return None;
     }
-    let owner = fs::metadata(format!("/proc/{pid}")).ok()?;
+    let folder = proc::folder(pid);
+    let owner = fs::metadata(&folder).ok()?;
     // Gone for a process that is exiting, and in the way of a later exec with another name.
-    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let program = fs::read_link(folder.join("exe")).ok()?;
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     if actor.tid == pid && comm.trim_end_matches('\n') != actor.comm.to_string() {
         return None;
     }
-    let (argv, argv_truncated) = command_line(pid);
+    let (argv, argv_truncated) = command_line(&folder);
     // Read again: the number may have changed hands in between.
     proc::is_same(pid, start).then(|| Process {
         id: actor.id,
@@ -179,17 +183,17 @@ fn read_process(actor: &Actor) -> Option<Process> {
         user: None,
         pid_in_namespace: innermost_pid(pid).unwrap_or(0),
         namespaces: Namespaces {
-            mount: namespace(pid, "mnt"),
-            network: namespace(pid, "net"),
-            pid: namespace(pid, "pid"),
+            mount: namespace(&folder, "mnt"),
+            network: namespace(&folder, "net"),
+            pid: namespace(&folder, "pid"),
         },
     })
 }
 
 /// A process's command line, and whether it goes on: as much as the kernel side takes. A process says itself where its command line
 /// is and how long, and may say that it is all of its memory.
-fn command_line(pid: u32) -> (Vec<String>, bool) {
-    let file = File::open(format!("/proc/{pid}/cmdline"));
+fn command_line(folder: &Path) -> (Vec<String>, bool) {
+    let file = File::open(folder.join("cmdline"));
     file.map_or_else(|_| (Vec::new(), false), first_arguments)
 }
 
@@ -207,8 +211,8 @@ fn first_arguments(file: impl Read) -> (Vec<String>, bool) {
 }
 
 /// Inode number of a namespace, from a link such as `mnt:[4026531840]`; 0 if it cannot be read.
-fn namespace(pid: u32, name: &str) -> u32 {
-    let link = fs::read_link(format!("/proc/{pid}/ns/{name}")).unwrap_or_default();
+fn namespace(folder: &Path, name: &str) -> u32 {
+    let link = fs::read_link(folder.join("ns").join(name)).unwrap_or_default();
     let link = link.to_string_lossy();
     link.trim_end_matches(']').rsplit('[').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }

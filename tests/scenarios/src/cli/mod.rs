@@ -103,6 +103,7 @@ pub const ALL: &[Case] = &[
     case!("time-namespace", namespaces::time_namespace),
     case!("other-namespaces", namespaces::other_namespaces),
     case!("restless-process", namespaces::restless_process),
+    case!("first-thread-gone", namespaces::leaderless),
     case!("interrupted-connect", refused::interrupted),
     case!("shut-down-listener", refused::shut_down),
     case!("recording-replays", recording::replays),
@@ -126,6 +127,7 @@ pub const ALL: &[Case] = &[
     case!("small-ring", limits::small_ring),
     case!("service-many-descriptors", limits::many_descriptors),
     case!("max-connections", limits::max_connections),
+    case!("full-map", limits::full_map),
     // The last one: what it does lasts until the next boot.
     Case { name: "lockdown", run: refusals::lockdown },
 ];

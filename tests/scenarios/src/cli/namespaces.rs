@@ -185,6 +185,42 @@ pub(super) fn restless_process(bench: &Bench<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A process whose first thread has ended is one process still, and each of its descriptors is one.
+pub(super) fn leaderless(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let path = bench.path("t.sock");
+    let door = Door::open(&path)?;
+    let program = std::env::current_exe()?;
+    let mut actor = Command::new(&program);
+    let mut actor = bench.start(actor.args(["act", "leaderless", &path]))?;
+    let before = [door.accept()?, door.accept()?];
+    actor.child.wait_for_line(|line| line == "ready")?;
+    let listed = bench.run(bench.sockleak().args(["list", "--json", &path]))?;
+    listed.expect(0)?;
+    let mut capture = bench.trace(&[&path])?;
+    capture.child.wait_for_line(|line| line.contains("\"watching\""))?;
+    actor.child.say("go")?;
+    let last = door.accept()?;
+    actor.child.wait_for_line(|line| line == "connected")?;
+    let traced = capture.end_by(nix::sys::signal::Signal::SIGINT)?;
+    traced.expect(0)?;
+    let report = traced.report()?;
+    let rows: Vec<_> = report["programs"].as_array().into_iter().flatten().collect();
+    let [row] = rows[..] else { anyhow::bail!("not one row: {rows:?}") };
+    let program = program.to_str().context("no text")?;
+    ensure!((&row["program"], &row["opened"]) == (&json!(program), &json!(3)), "{row}");
+    for open in report["open"].as_array().context("nothing is open")? {
+        ensure!(open["program"] == program && open["argv"][2] == "leaderless", "{open}");
+        for end in ["client_end", "server_end"] {
+            let holders = open[end]["held_by"].as_array().context("nobody was looked for")?;
+            ensure!(holders.len() == 1 && holders[0]["program"] == program, "{end} of {open}");
+        }
+    }
+    actor.child.say("enough")?;
+    actor.end()?.expect(0)?;
+    drop((before, last));
+    Ok(())
+}
+
 /// The process that connected.
 fn truth_pid(lines: &[Value]) -> anyhow::Result<Value> {
     let connect = lines.iter().find(|line| line["type"] == "connect").context("nobody connected")?;
