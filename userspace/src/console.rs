@@ -25,7 +25,7 @@ pub fn say(message: impl fmt::Display) {
 /// Prints a line, or keeps it.
 fn put(line: String) -> io::Result<()> {
     match kept().as_mut() {
-        None => io::stderr().write_all(format!("{line}\n").as_bytes()),
+        None => io::stderr().write_all(format!("{}\n", fitted(line)).as_bytes()),
         Some(lines) => {
             lines.push(line);
             let surplus = lines.len().saturating_sub(MOST);
@@ -33,6 +33,21 @@ fn put(line: String) -> io::Result<()> {
             Ok(())
         }
     }
+}
+
+/// In lines of a terminal's width, if standard error is one: it would break them in the middle of a word.
+fn fitted(line: String) -> String {
+    let Some((terminal_size::Width(columns), _)) = terminal_size::terminal_size_of(io::stderr()) else {
+        return line;
+    };
+    wrapped(&line, columns.into())
+}
+
+fn wrapped(line: &str, columns: usize) -> String {
+    let options = textwrap::Options::new(columns.max(20))
+        .subsequent_indent("  ")
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(line, options)
 }
 
 /// Keeps messages from now on, until what is returned is dropped: then they are printed.
@@ -100,6 +115,17 @@ mod tests {
     use tracing::Level;
 
     use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let line = "sockleak: 127.0.0.1:9180 does not answer: Connection refused (os error 111); is the service running?";
+        let told = wrapped(line, 72);
+        assert_eq!(
+            told,
+            "sockleak: 127.0.0.1:9180 does not answer: Connection refused (os error\n  111); is the service running?"
+        );
+        assert_eq!(wrapped(line, 500), line);
+    }
 
     /// As [`Log`], but for where it goes.
     #[derive(Clone, Default)]

@@ -26,9 +26,12 @@ pub fn render(report: &Report, width: usize) -> String {
     for path in tables::paths(report) {
         let _ = write!(out, "\n{}\n{}", terminal(path), tables::programs(report, path).text(width));
     }
-    if !report.open.is_empty() {
-        let (table, hidden) = tables::open(report.open.iter());
-        let _ = write!(out, "\nNot closed\n{}", table.text(width));
+    let with_open: Vec<&str> =
+        tables::paths(report).into_iter().filter(|path| report.open.count_on(path) > 0).collect();
+    for path in &with_open {
+        let (table, hidden) = tables::open(report.open.on(path));
+        let which = if with_open.len() > 1 { format!(" on {}", terminal(path)) } else { String::new() };
+        let _ = write!(out, "\nNot closed{which}\n{}", table.text(width));
         more(hidden).into_iter().for_each(|sentence| prose(&sentence, "", &mut out));
     }
     if let Some(sentence) = younger(report) {

@@ -77,8 +77,7 @@ impl Poller {
             match source::ask::<Health>(&*self.source, Question::Ready).await {
                 Err(Trouble::Refused(503, _)) => {
                     if times % QUIET == QUIET - 1 {
-                        let sentence = "It is starting: what was there before is not known yet.";
-                        self.tell(Heard::Note(sentence.to_owned())).await?;
+                        self.tell(Heard::Starting).await?;
                     }
                     sleep(LOOK_EVERY).await;
                 }

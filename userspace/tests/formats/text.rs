@@ -70,11 +70,15 @@ PROGRAM                   OPENED  CLOSED  CLIENT  SERVER       OLDEST  FAILED
 …icates/bin/cert-renewer       8       0       8       8  56 min 40 s  -
 ",
         "
-  51 min 40 s  203  …bin/cert-renewer  open           open [10363]  haproxy 107
-                    --watch /etc…
+Not closed on /run/haproxy/ma.sock
+        AGE  PID  PROGRAM               STATE          CLIENT END    SERVER END
+56 min 40 s  203  …es/bin/cert-renewer  open           open [10362]  haproxy 107
+                  --watch /etc…
 ",
         "
+Not closed on /run/app/<b>|app.sock
           AGE  PID  PROGRAM            STATE          CLIENT END    SERVER END
+> 59 min 59 s  204  …metrics-exporter  open           open [9000]   haproxy 107
 ",
     ] {
         assert!(text.contains(lines), "{lines} is not in:\n{text}");

@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) trouble: Option<(Duration, String)>,
     /// What was said last beside, and when.
     note: Option<(Duration, String)>,
+    /// Whoever is asked has just begun, and does not know yet what was there before.
+    pub(super) is_starting: bool,
     /// Events are wanted: they have been looked at once.
     listens: bool,
     /// Time since the start.
@@ -106,6 +108,8 @@ pub(super) enum Heard {
     Trouble(String),
     /// Something to be said.
     Note(String),
+    /// There is no answer yet, since whoever is asked has just begun.
+    Starting,
 }
 
 /// What can happen.
@@ -131,6 +135,7 @@ impl State {
             source,
             trouble: None,
             note: None,
+            is_starting: false,
             listens: false,
             now: Duration::ZERO,
             theme,
@@ -199,6 +204,7 @@ impl State {
         match heard {
             Heard::Snapshot(snapshot) => {
                 self.trouble = None;
+                self.is_starting = false;
                 if !self.frozen || self.data.snapshot.is_none() {
                     self.data.take_snapshot(*snapshot);
                 }
@@ -215,10 +221,12 @@ impl State {
             Heard::Listening => self.data.begin_to_hear(),
             Heard::Deaf(because) => self.data.go_deaf(because),
             Heard::Trouble(sentence) => {
+                self.is_starting = false;
                 let since = self.trouble.take().map_or(self.now, |(since, _)| since);
                 self.trouble = Some((since, sentence));
             }
             Heard::Note(sentence) => self.note = Some((self.now, sentence)),
+            Heard::Starting => self.is_starting = true,
         }
     }
 

@@ -120,6 +120,10 @@ fn said(state: &State) -> (String, Style) {
     if let (Some(Pane::Events), Hearing::Deaf { because, .. }) = (state.pane(), &state.data.hearing) {
         return (format!("! No events come: {because}"), theme.bad());
     }
+    if state.is_starting {
+        let sentence = "It is starting: what was there before is not known yet.";
+        return (sentence.to_owned(), theme.doubtful());
+    }
     if let Some(note) = state.note() {
         return (note.to_owned(), theme.doubtful());
     }
