@@ -11,7 +11,7 @@ use crate::setup::{self, Wants};
 use crate::{build, paths, process};
 
 /// What has to be built for it.
-pub(crate) const PROGRAMS: [&str; 2] = ["sockleak", "manual"];
+const PROGRAMS: [&str; 2] = ["sockleak", "manual"];
 /// Shells that have to be able to read the package's scripts, if they are here.
 const SHELLS: [&str; 2] = ["sh", "dash"];
 /// Files without which it is not whole; of manual pages and documents there are more.

@@ -80,11 +80,13 @@ pub(crate) struct Programs {
 impl Programs {
     pub(crate) fn build() -> Result<Self> {
         eprintln!("browser: building");
-        build::release(&["sockleak"])?;
-        let example = "build --release --quiet --package sockleak --example serve-scene";
-        process::run(process::command("cargo", example.split(' ')).current_dir(paths::repo()))?;
-        let release = paths::release();
-        Ok(Self { sockleak: release.join("sockleak"), serve: release.join("examples/serve-scene") })
+        // Cargo chooses the features of dependencies for what is built at a time: with what the VMs and the tests are built with, it
+        // is the same build, and not another one of minutes.
+        build::release(&crate::test::PROGRAMS)?;
+        let examples = "build --quiet --workspace --exclude probe-ebpf --examples";
+        process::run(process::command("cargo", examples.split(' ')).current_dir(paths::repo()))?;
+        let serve = paths::target().join("debug/examples/serve-scene");
+        Ok(Self { sockleak: paths::release().join("sockleak"), serve })
     }
 
     /// A leak, recorded.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::matrix::{Boot, DEBIAN, HAPROXY};
 use super::package::both;
 use crate::vm::{Guest, debian, haproxy};
-use crate::{build, package, paths};
+use crate::{build, paths};
 
 /// Where tests/scenarios looks for what is put there for the package's cases.
 const FOLDER: &str = "/srv/sockleak";
@@ -17,6 +17,10 @@ const FILES: [&str; 3] = [
     "docs/prometheus/sockleak.rules.yml",
     "tests/workload/debian/receiver.py",
 ];
+
+/// The programs that run inside, and those of the package. Always all of them: cargo chooses the features of dependencies for what is
+/// built at a time, and another choice would be another build of minutes.
+pub(crate) const PROGRAMS: [&str; 4] = ["sockleak", "manual", "workload", "scenarios"];
 
 /// The guests that the boots need.
 pub(super) struct Guests {
@@ -28,9 +32,8 @@ pub(super) struct Guests {
 
 impl Guests {
     /// Builds the programs that run inside.
-    pub(super) fn build_programs(boots: &[Boot]) -> Result<()> {
-        let packed: &[&str] = if boots.iter().any(is_debian) { &package::PROGRAMS } else { &["sockleak"] };
-        build::release(&[packed, &["workload", "scenarios"]].concat())
+    pub(super) fn build_programs() -> Result<()> {
+        build::release(&PROGRAMS)
     }
 
     /// Makes them, with programs that are built already.

@@ -16,6 +16,7 @@ use crate::browser;
 use crate::setup::{self, Wants};
 use crate::vm::kernels;
 use guests::Guests;
+pub(crate) use guests::PROGRAMS;
 use matrix::Hooks;
 
 /// Arguments of `cargo xtask test`.
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     // The release takes one processor for minutes: it is built beside the tests that need none of it.
     let (units, built) = thread::scope(|scope| {
-        let release = scope.spawn(|| if guest { Guests::build_programs(&wanted) } else { Ok(()) });
+        let release = scope.spawn(|| if guest { Guests::build_programs() } else { Ok(()) });
         // A loop on one scenario is quick only without the rest.
         let units = if terminal { units::run() } else { Ok(report::Counts::default()) };
         (units, release.join().map_err(|_| anyhow!("the thread that builds panicked")).flatten())
