@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use crate::{clock, namespaces::OwnNamespaces};
@@ -37,15 +38,32 @@ pub fn folder(pid: u32) -> PathBuf {
 #[must_use]
 pub fn is_same(pid: u32, start: u64) -> bool {
     let Some((per_tick, ticks)) = per_tick().zip(stat_field(pid, START)) else { return false };
-    // /proc has it as our own time namespace does.
-    let Some(ahead) = clock::ahead() else { return false };
+    let Some(ahead) = shown_ahead() else { return false };
     start.saturating_add_signed(ahead).checked_div(per_tick) == Some(ticks)
 }
 
 /// When a process started, to a clock tick: nanoseconds since boot.
 #[must_use]
 pub fn start(pid: u32) -> Option<u64> {
-    stat_field(pid, START)?.checked_mul(per_tick()?).map(clock::to_host)
+    let shown = stat_field(pid, START)?.checked_mul(per_tick()?)?;
+    Some(shown.saturating_add_signed(shown_ahead().unwrap_or(0).saturating_neg()))
+}
+
+/// By how much the starts of processes in /proc are ahead of the host's time since boot, in nanoseconds; None if that is not known.
+/// In a time namespace Linux 6.1 shows them as that namespace has it, and 5.10 as the host does.
+fn shown_ahead() -> Option<i64> {
+    static IS_HOSTS: LazyLock<bool> = LazyLock::new(|| {
+        let shown = stat_field(std::process::id(), START).zip(per_tick());
+        let Some(shown) = shown.and_then(|(ticks, per_tick)| ticks.checked_mul(per_tick)) else {
+            return false;
+        };
+        // This process has begun a short time ago, by whichever clock that is.
+        let host = clock::now();
+        let own = host.saturating_add_signed(clock::ahead().unwrap_or(0));
+        host.abs_diff(shown) < own.abs_diff(shown)
+    });
+    let ahead = clock::ahead()?;
+    Some(if ahead != 0 && *IS_HOSTS { 0 } else { ahead })
 }
 
 /// Nanoseconds of a clock tick.

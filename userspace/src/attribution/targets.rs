@@ -109,16 +109,13 @@ impl Target {
         let kind = match given {
             [] => return Err(TargetError::Empty),
             [b'@'] => return Err(TargetError::EmptyAbstract),
-            [b'@', name @ ..] if is_glob => {
-                let matcher = compile(given, name, false)?;
-                Kind::AbstractGlob { matcher, literal: name.to_vec() }
-            }
-            [b'@', name @ ..] => match pattern::unescape(name) {
-                name if name.len() > LONGEST_ABSTRACT => {
-                    return Err(TargetError::TooLong(shown(given), LONGEST_ABSTRACT));
-                }
-                name => Kind::Abstract(name),
+            [b'@', name @ ..] if is_glob => match compile(given, name, false) {
+                Ok(matcher) => Kind::AbstractGlob { matcher, literal: name.to_vec() },
+                // No pattern: so it is a name, in which any byte may be.
+                Err(TargetError::Glob(..)) => literal_abstract(given, name.to_vec())?,
+                Err(error) => return Err(error),
             },
+            [b'@', name @ ..] => literal_abstract(given, pattern::unescape(name))?,
             _ if is_glob => parse_glob(given, directory)?,
             _ => literal_kind(&pattern::unescape(given), directory)?,
         };
@@ -291,6 +288,13 @@ fn parse_glob(given: &[u8], directory: &Path) -> Result<Kind, TargetError> {
 fn absolute_pattern(given: &[u8], directory: &Path) -> Vec<u8> {
     let directory = OsString::from_vec(pattern::escape(directory.as_os_str().as_bytes()));
     absolute(Path::new(&directory), Path::new(OsStr::from_bytes(given))).into_os_string().into_vec()
+}
+
+fn literal_abstract(given: &[u8], name: Vec<u8>) -> Result<Kind, TargetError> {
+    if name.len() > LONGEST_ABSTRACT {
+        return Err(TargetError::TooLong(shown(given), LONGEST_ABSTRACT));
+    }
+    Ok(Kind::Abstract(name))
 }
 
 fn compile(given: &[u8], pattern: &[u8], separated: bool) -> Result<GlobMatcher, TargetError> {
