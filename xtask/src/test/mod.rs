@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Run only the boots with this choice of hooks
     #[arg(long, value_enum)]
     hooks: Option<Hooks>,
+    /// Every boot: the command line's cases on all four kernels, not on the oldest and the newest alone
+    #[arg(long)]
+    all: bool,
     /// No VMs
     #[arg(long)]
     unit_only: bool,
@@ -47,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let wanted = if args.unit_only {
         Vec::new()
     } else {
-        matrix::boots(&args.kernel, args.hooks, args.group.as_deref())?
+        matrix::boots(&args.kernel, args.hooks, args.group.as_deref(), args.all)?
     };
     let kernels: Vec<&str> = kernels::SERIES
         .iter()
