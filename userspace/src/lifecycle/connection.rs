@@ -146,6 +146,16 @@ impl Connection {
         self.followed[end as usize] = true;
     }
 
+    /// Does the kernel side not know an end that may be open, under this number?
+    #[must_use]
+    pub const fn is_untracked(&self, end: End) -> bool {
+        match self.end(end) {
+            EndState::Unknown => true,
+            EndState::Open => !self.is_followed(end),
+            EndState::Released { .. } | EndState::ReleasedUnseen { .. } => false,
+        }
+    }
+
     pub(super) const fn end_mut(&mut self, end: End) -> &mut EndState {
         match end {
             End::Client => &mut self.client,

@@ -109,7 +109,7 @@ impl Table {
         }
         connection.accepted = Some(accepted);
         connection.follow(End::Server);
-        Ok(Change::Live(id))
+        self.settle(id)
     }
 
     fn release(
@@ -129,10 +129,7 @@ impl Table {
             Reason::Unseen => EndState::ReleasedUnseen { known: Some(at) },
             _ => EndState::Released { at, by, reason },
         };
-        if !connection.is_closed() {
-            return Ok(Change::Live(id));
-        }
-        self.forget(id).map(Change::Closed).ok_or(Anomaly::Unknown)
+        self.settle(id)
     }
 
     /// Marks an end as released of which no record said so, which is known since then.
@@ -149,13 +146,29 @@ impl Table {
         self.settle(id)
     }
 
-    /// Forgets a connection that is closed.
+    /// After a change: forgets a connection that is closed. One whose ends are all followed by now is found by its number alone.
     pub(super) fn settle(&mut self, id: u64) -> Result<Change, Anomaly> {
         let connection = self.connections.get(&id).ok_or(Anomaly::Unknown)?;
         if connection.is_closed() {
             return self.forget(id).map(Change::Closed).ok_or(Anomaly::Unknown);
         }
+        if self.has_unfollowed()
+            && ![End::Client, End::Server].iter().any(|&end| connection.is_untracked(end))
+        {
+            let inodes = inodes(connection);
+            self.follow(id, inodes);
+        }
         Ok(Change::Live(id))
+    }
+
+    /// The kernel side knows both ends under this number.
+    fn follow(&mut self, id: u64, inodes: [u64; 2]) {
+        for inode in inodes {
+            // A number that was free meanwhile may be another's.
+            if self.unfollowed.get(&inode) == Some(&id) {
+                self.unfollowed.remove(&inode);
+            }
+        }
     }
 
     fn unfollow(&mut self, id: u64, inodes: [u64; 2]) {
@@ -168,8 +181,7 @@ impl Table {
     pub fn lose_sight(&mut self, mut changed: impl FnMut(&Connection, Moment)) {
         let mut unfollowed = Vec::new();
         for connection in self.connections.values_mut() {
-            let server_inode = connection.accepted.as_ref().map_or(0, |accepted| accepted.inode);
-            unfollowed.push((connection.id, [connection.client_inode, server_inode]));
+            unfollowed.push((connection.id, inodes(connection)));
             changed(connection, Moment::Before);
             for end in [End::Client, End::Server] {
                 if connection.end(end).is_open() {
@@ -232,10 +244,7 @@ impl Table {
     pub fn forget(&mut self, id: u64) -> Option<Box<Connection>> {
         let connection = self.connections.remove(&id)?;
         if self.has_unfollowed() {
-            let server_inode = connection.accepted.as_ref().map_or(0, |accepted| accepted.inode);
-            for inode in [connection.client_inode, server_inode] {
-                self.unfollowed.remove(&inode);
-            }
+            self.follow(id, inodes(&connection));
         }
         Some(connection)
     }
@@ -269,6 +278,11 @@ impl Table {
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
         self.connections.values().map(Box::as_ref)
     }
+}
+
+/// Those of both ends; 0 where one is not known.
+fn inodes(connection: &Connection) -> [u64; 2] {
+    [connection.client_inode, connection.accepted.as_ref().map_or(0, |accepted| accepted.inode)]
 }
 
 #[cfg(test)]

@@ -198,18 +198,13 @@ fn event(at: u64, actor: Actor, what: What) -> Record {
 
 /// The start of a connection. How full the queue was then is not kept.
 fn start(connection: &Connection, max: u32) -> What {
-    let untracked = |end| match connection.end(end) {
-        EndState::Unknown => true,
-        EndState::Open => !connection.is_followed(end),
-        EndState::Released { .. } | EndState::ReleasedUnseen { .. } => false,
-    };
     What::Connect {
         connection: connection.id,
         listener: connection.listener,
         client_inode: connection.client_inode,
         queue: Queue { length: 0, max },
-        client_untracked: untracked(End::Client),
-        server_untracked: untracked(End::Server),
+        client_untracked: connection.is_untracked(End::Client),
+        server_untracked: connection.is_untracked(End::Server),
     }
 }
 

@@ -64,6 +64,8 @@ impl Session {
             self.holders.add((id, end), Holder { who: holder, fd: held.fd });
         }
         if is_new {
+            // It may have been a stranger as long as one was there that it could be.
+            self.strangers.remove(&id);
             self.found.push(id, false);
             return Some(Notice::Found(id));
         }
