@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     connection::{Accepted, Connection, EndState, Origin},
@@ -46,6 +46,8 @@ pub struct Table {
     connections: FxHashMap<u64, Box<Connection>>,
     /// Those with an end that the kernel side does not know under this number, by the inodes of both.
     unfollowed: FxHashMap<u64, u64>,
+    /// Those of them of which an accepted end without a client may be.
+    adrift: FxHashSet<u64>,
 }
 
 impl Table {
@@ -98,7 +100,7 @@ impl Table {
             stack: None,
             followed: [!client_untracked, !server_untracked],
         });
-        Ok(())
+        self.settle(id).map(drop)
     }
 
     fn accept(&mut self, id: u64, accepted: Accepted) -> Result<Change, Anomaly> {
@@ -152,11 +154,16 @@ impl Table {
         if connection.is_closed() {
             return self.forget(id).map(Change::Closed).ok_or(Anomaly::Unknown);
         }
-        if self.has_unfollowed()
-            && ![End::Client, End::Server].iter().any(|&end| connection.is_untracked(end))
-        {
-            let inodes = inodes(connection);
-            self.follow(id, inodes);
+        if self.has_unfollowed() {
+            if may_be_orphan(connection) {
+                self.adrift.insert(id);
+            } else {
+                self.adrift.remove(&id);
+            }
+            if ![End::Client, End::Server].iter().any(|&end| connection.is_untracked(end)) {
+                let inodes = inodes(connection);
+                self.follow(id, inodes);
+            }
         }
         Ok(Change::Live(id))
     }
@@ -190,6 +197,7 @@ impl Table {
             }
             connection.followed = [false; 2];
             changed(connection, Moment::After);
+            self.adrift.insert(connection.id);
         }
         for (id, inodes) in unfollowed {
             self.unfollow(id, inodes);
@@ -218,13 +226,14 @@ impl Table {
         known.copied().unwrap_or(found.connection)
     }
 
-    /// Is it impossible to tell what a round found from a connection that is counted already? One is, of which an end found no
-    /// room, and whose client, which would tell, is gone; or any that no hook saw, once there are some that were `forgotten`.
+    /// Is it impossible to tell what a round found from a connection that is counted already? An accepted end is, whose client, which
+    /// would tell, is gone, while there is a connection whose accepted end found no room, and whose client may be gone; and anything
+    /// that no hook saw, once there are some that were `forgotten`.
     #[must_use]
     pub fn is_stranger(&self, found: &Found, forgotten: bool) -> bool {
         found.is_seed
             && !self.connections.contains_key(&self.number_of(found))
-            && (forgotten || found.is_orphan() && self.has_unfollowed())
+            && (forgotten || found.is_orphan() && !self.adrift.is_empty())
     }
 
     /// From now on what a round found is known by the number that it has there; tells whether it had another.
@@ -244,6 +253,7 @@ impl Table {
     pub fn forget(&mut self, id: u64) -> Option<Box<Connection>> {
         let connection = self.connections.remove(&id)?;
         if self.has_unfollowed() {
+            self.adrift.remove(&id);
             self.follow(id, inodes(&connection));
         }
         Some(connection)
@@ -278,6 +288,12 @@ impl Table {
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
         self.connections.values().map(Box::as_ref)
     }
+}
+
+/// May an accepted end without a client be of this one? Not if its client is followed, and open.
+fn may_be_orphan(connection: &Connection) -> bool {
+    let is_client_there = connection.client.is_open() && connection.is_followed(End::Client);
+    connection.is_untracked(End::Server) && !is_client_there
 }
 
 /// Those of both ends; 0 where one is not known.

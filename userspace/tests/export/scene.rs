@@ -68,7 +68,7 @@ pub(crate) fn connect(connection: u64) -> What {
     What::Connect {
         connection,
         listener: 3,
-        client_inode: u64::MAX,
+        client_inode: if connection == 1 { u64::MAX } else { 8000 + connection },
         queue: Queue { length: 0, max: 128 },
         client_untracked: false,
         server_untracked: connection == 5,

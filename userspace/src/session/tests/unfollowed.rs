@@ -85,3 +85,30 @@ fn one_that_was_forgotten_is_not_met_as_from_before_the_trace() {
         session.tallies().map(|(_, _, it)| (it.opened(), it.before_trace, it.record.closed())).collect();
     assert_eq!(tallies, [(MANY - 1, 0, 0)]);
 }
+
+/// An accepted end whose client is gone may be of a connection whose ends found no room, as long as nobody has found that one.
+#[test]
+fn an_orphan_is_counted_once_it_can_be_of_nobody_else() {
+    let mut session = session(&["a.sock"]);
+    feed(&mut session, [process(7, Some("/bin/x")), process(8, Some("/bin/d")), listener(1, "/run/a.sock")]);
+    let before_trace = |session: &Session| session.tallies().map(|(_, _, it)| it.before_trace).sum::<u64>();
+    let scan = |session: &mut Session, found: Vec<Record>| {
+        feed(
+            session,
+            std::iter::once(Record::RoundBegins).chain(found).chain([Record::RoundEnds, Record::RoundEnds]),
+        );
+    };
+    let orphan = |id| held(id, 8, End::Server, Peer::Released);
+    // The client of the one without room is followed, and open.
+    feed(&mut session, [event(1, 7, without_room(1, false, true))]);
+    scan(&mut session, vec![orphan(101)]);
+    assert_eq!(before_trace(&session), 1);
+    feed(&mut session, [event(2, 7, without_room(2, true, true))]);
+    scan(&mut session, vec![orphan(102)]);
+    assert_eq!(before_trace(&session), 1, "it may be of the second");
+    // A scan finds that at its client, under a number of the kernel side's.
+    let Record::Held(client) = held(202, 7, End::Client, Peer::Open(5002)) else { unreachable!("it is one") };
+    scan(&mut session, vec![Record::Held(Held { inode: 1002, ..client }), orphan(102)]);
+    assert_eq!(before_trace(&session), 2);
+    assert_eq!(session.open().count(), 4);
+}
