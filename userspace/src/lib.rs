@@ -12,6 +12,7 @@ pub mod cmd;
 pub mod console;
 pub mod decode;
 pub mod diag;
+mod elide;
 pub mod event;
 pub mod export;
 pub mod failure;

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -45,6 +46,11 @@ pub enum Part {
         /// Where to.
         socket: PathBuf,
     },
+    /// Serve a socket of a path in a mount namespace of its own, where another is served in the first one.
+    Twin {
+        /// Where.
+        socket: PathBuf,
+    },
     /// Wait in a full queue until a signal interrupts it.
     Interrupted {
         /// Where.
@@ -62,6 +68,7 @@ impl Part {
             Self::Apart { ahead, cgroup, command } => return apart(ahead, cgroup, &command),
             Self::Restless { socket } => restless(&socket)?,
             Self::Leaderless { socket } => leaderless(&socket)?,
+            Self::Twin { socket } => twin(&socket)?,
             Self::Interrupted { socket } => interrupted(&socket)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -103,14 +110,11 @@ fn restless(socket: &Path) -> anyhow::Result<()> {
     visit("in another network namespace")?;
     let (first, last) = (connect()?, connect()?);
     tell("before it moves", &["connect", "connect"])?;
-    unshare(CloneFlags::CLONE_NEWNS).context("no mount namespace")?;
-    let none = None::<&str>;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).context("not private")?;
+    leave_mount_namespace()?;
     drop(first);
     tell("in another mount namespace", &["release"])?;
     // What the target's path leads to from here is another file, which is not there.
-    let folder = socket.parent().context("no folder")?;
-    mount(Some("none"), folder, Some("tmpfs"), MsFlags::empty(), none).context("no tmpfs")?;
+    hide(socket.parent().context("no folder")?)?;
     for _ in 0..3 {
         ensure!(connect().map(drop) == Err(Errno::ENOENT), "something is there");
     }
@@ -119,6 +123,32 @@ fn restless(socket: &Path) -> anyhow::Result<()> {
     // The end of the process releases the last one.
     tell("as another user, at its end", &["release"])?;
     std::mem::forget(last);
+    Ok(())
+}
+
+fn leave_mount_namespace() -> anyhow::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS).context("no mount namespace")?;
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).context("not private")
+}
+
+/// Puts an empty folder in the place of another.
+fn hide(folder: &Path) -> anyhow::Result<()> {
+    mount(Some("none"), folder, Some("tmpfs"), MsFlags::empty(), None::<&str>).context("no tmpfs")
+}
+
+/// One connection, held at both ends until it is told to end.
+fn twin(socket: &Path) -> anyhow::Result<()> {
+    leave_mount_namespace()?;
+    hide(socket.parent().context("no folder")?)?;
+    let listener = UnixListener::bind(socket).context("no socket")?;
+    println!("{}", json!({"step": "listening"}));
+    std::io::stdin().read_line(&mut String::new())?;
+    let client = UnixStream::connect(socket).context("no connection")?;
+    let server = listener.accept().context("none to accept")?;
+    println!("{}", json!({"mount_ns": fs::metadata("/proc/self/ns/mnt")?.ino()}));
+    std::io::stdin().read_line(&mut String::new())?;
+    drop((client, server));
     Ok(())
 }
 

@@ -16,9 +16,24 @@ pub(crate) const fn agreeing(count: u64, one: &'static str, many: &'static str) 
     if count == 1 { one } else { many }
 }
 
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn enumerated(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [only] => only.clone(),
+        [front @ .., last] => format!("{} and {last}", front.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_of_several_is_joined_by_and() {
+        let parts = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!([0, 1, 2, 3].map(|count| enumerated(&parts[..count])), ["", "a", "a and b", "a, b and c"]);
+    }
 
     #[test]
     fn one_is_no_plural() {

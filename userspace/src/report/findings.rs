@@ -247,7 +247,7 @@ impl FindingReport {
         let figures = finding.figures;
         Self {
             verdict: finding.verdict,
-            path: known.path.clone(),
+            path: known.name.clone(),
             program: name.to_owned(),
             count: finding.count,
             accepted: finding.accepted,

@@ -1,11 +1,10 @@
 //! Tables as data: what is in them, before it is known how they are shown.
 
-use std::collections::BTreeSet;
-
 use comfy_table::{CellAlignment, Table, presets};
 use textwrap::core::display_width;
 
 use super::escape::{self, terminal};
+use crate::elide;
 
 /// A table. Its texts are as they came from outside; whoever shows them makes them safe.
 #[derive(Clone, Debug, Default)]
@@ -99,21 +98,45 @@ impl Grid {
     }
 
     /// The widths when the table must not be wider than `width`: prose gives way first, and then the widest column.
+    ///
+    /// Names keep their last parts as long as others have anything to give.
     fn shrunk(&self, rows: &[Vec<String>], width: usize) -> Vec<usize> {
         let longest_word = |heading: &str| heading.split(' ').map(display_width).max().unwrap_or_default();
         let mut widths = self.widths(rows, longest_word);
-        while total(&widths) > width {
-            let giving = self.columns.iter().zip(&mut widths).filter(|(column, width)| {
-                !matches!(column.kind, Kind::Number | Kind::Word) && **width > NARROWEST
-            });
-            let Some((_, widest)) =
-                giving.max_by_key(|(column, width)| (column.kind == Kind::Prose, **width))
-            else {
-                break;
-            };
-            *widest -= 1;
+        let last_parts = self.last_parts(rows);
+        for least in [last_parts, vec![NARROWEST; widths.len()]] {
+            while total(&widths) > width {
+                let columns = self.columns.iter().zip(&mut widths).zip(&least);
+                let giving = columns.filter(|((column, width), least)| {
+                    !matches!(column.kind, Kind::Number | Kind::Word) && **width > **least
+                });
+                let Some(((_, widest), _)) =
+                    giving.max_by_key(|((column, width), _)| (column.kind == Kind::Prose, **width))
+                else {
+                    break;
+                };
+                *widest -= 1;
+            }
         }
         widths
+    }
+
+    /// How wide each column has to be for the file names in it, behind an ellipsis.
+    fn last_parts(&self, rows: &[Vec<String>]) -> Vec<usize> {
+        /// A file name that is longer is cut.
+        const MOST: usize = 24;
+
+        let wide = |(index, column): (usize, &Column)| {
+            let cells = rows.iter().filter_map(|row| row.get(index).map(String::as_str));
+            let paths: Vec<&str> = match column.kind {
+                Kind::Name => cells.collect(),
+                Kind::Command => cells.filter_map(|cell| cell.split(' ').next()).collect(),
+                Kind::Number | Kind::Word | Kind::Prose => return NARROWEST,
+            };
+            let parts = paths.into_iter().filter_map(|path| path.rsplit('/').next());
+            parts.map(|part| display_width(part) + 2).max().unwrap_or(0).clamp(NARROWEST, MOST)
+        };
+        self.columns.iter().enumerate().map(wide).collect()
     }
 
     fn draw(&self, widths: &[usize], rows: Vec<Vec<String>>) -> String {
@@ -173,29 +196,14 @@ pub(super) fn lower(heading: &str) -> String {
     letters.next().into_iter().chain(letters.flat_map(char::to_lowercase)).collect()
 }
 
-/// Cuts names in front. If two would look the same then, they all go over several lines instead.
+/// Cuts names. If two would look the same then, they all go over several lines instead.
 fn fit_names(cells: &mut [&mut String], width: usize) {
-    let whole: BTreeSet<&str> = cells.iter().map(|cell| cell.as_str()).collect();
-    let cut: BTreeSet<String> = whole.iter().map(|name| cut_in_front(name, width)).collect();
-    let is_told_apart = cut.len() == whole.len();
-    for cell in cells {
-        **cell = if is_told_apart { cut_in_front(cell, width) } else { broken(cell, width) };
+    let names: Vec<&str> = cells.iter().map(|cell| cell.as_str()).collect();
+    let fitting = elide::apart(&names, width, "…");
+    let fitting = fitting.unwrap_or_else(|| names.iter().map(|name| broken(name, width)).collect());
+    for (cell, text) in cells.iter_mut().zip(fitting) {
+        **cell = text;
     }
-}
-
-/// The end of a text, behind an ellipsis.
-fn cut_in_front(text: &str, width: usize) -> String {
-    if display_width(text) <= width {
-        return text.to_owned();
-    }
-    let mut kept = text.len();
-    for (at, _) in text.char_indices().rev() {
-        if display_width(&text[at..]) >= width {
-            break;
-        }
-        kept = at;
-    }
-    format!("…{}", &text[kept..])
 }
 
 /// A text in lines of a width, broken wherever they end. A further line begins with an ellipsis: nobody's name begins one.
@@ -217,7 +225,7 @@ fn broken(text: &str, width: usize) -> String {
 
 /// Words in lines of a width; a word that is longer is cut in front.
 fn wrapped(text: &str, width: usize) -> String {
-    let words: Vec<String> = text.split(' ').map(|word| cut_in_front(word, width)).collect();
+    let words: Vec<String> = text.split(' ').map(|word| elide::end(word, width, "…")).collect();
     let options = textwrap::Options::new(width)
         .break_words(false)
         .word_separator(textwrap::WordSeparator::AsciiSpace)
@@ -269,9 +277,16 @@ AGE NOW  PROGRAM     END
     #[test]
     fn names_that_end_alike_are_told_apart() {
         let grid = grid(&[["1", "/opt/one/lib/bin/python3", "-"], ["2", "/opt/two/lib/bin/python3", "-"]]);
-        assert!(grid.text(30).contains("  1  …one/lib/bin/python3  -"));
-        let text = grid.text(24);
-        assert!(text.contains("/opt/one/lib/") && text.contains("/opt/two/lib/"), "{text}");
+        assert!(grid.text(30).contains("  1  /opt/one…bin/python3  -"), "{}", grid.text(30));
+        assert!(grid.text(24).contains("  1  /opt/one…thon3  -"), "{}", grid.text(24));
+    }
+
+    #[test]
+    fn names_that_differ_too_far_apart_go_over_several_lines() {
+        let paths =
+            ["/a-long-way/one/bin/python3", "/b-long-way/one/bin/python3", "/b-long-way/two/bin/python3"];
+        let text = grid(&paths.map(|path| ["1", path, "-"])).text(24);
+        assert!(text.contains("/a-long-way/") && text.contains("/b-long-way/"), "{text}");
         assert!(text.lines().all(|line| display_width(line) <= 24), "{text}");
     }
 
@@ -286,7 +301,7 @@ AGE NOW  PROGRAM     END
 
     #[test]
     fn wide_letters_count_twice() {
-        assert_eq!(cut_in_front("漢字漢字", 5), "…漢字");
+        assert_eq!(elide::end("漢字漢字", 5, "…"), "…漢字");
         assert_eq!(broken("漢字漢字", 5), "漢字\n…漢字");
     }
 

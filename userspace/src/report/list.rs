@@ -1,10 +1,14 @@
 //! Who holds which end right now: what `sockleak list` shows.
 
-use std::fmt::Write as _;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use serde::Serialize;
 
 use super::{
+    count::{agreeing, enumerated},
     escape::terminal,
     grid::{Cell, Grid, Kind},
     tables::file_name,
@@ -68,6 +72,8 @@ pub struct Holding {
     pub pid_in_namespace: Option<u32>,
     /// The program.
     pub program: String,
+    /// The process's name, where known: its first thread's.
+    pub comm: Option<String>,
     /// The command line, where known.
     pub argv: Option<Vec<String>>,
     /// User id.
@@ -116,7 +122,7 @@ impl Listing {
 impl ListedSocket {
     fn new(socket: &crate::session::Socket) -> Self {
         Self {
-            path: socket.path.clone(),
+            path: socket.name.clone(),
             slots_used: socket.slots,
             limit: socket.limit,
             queue: socket.queue,
@@ -155,6 +161,7 @@ impl Holding {
             pid: actor.id.pid,
             pid_in_namespace: process.map(|it| it.pid_in_namespace).filter(|&pid| pid != 0),
             program: session.program(*program).to_owned(),
+            comm: process.map(|it| it.comm.to_string()),
             argv: process.map(|it| it.argv.clone()),
             uid: process.map(|it| it.uid),
             user: process.and_then(|it| it.user.as_deref()).map(str::to_owned),
@@ -166,6 +173,25 @@ impl Holding {
         }
     }
 
+    /// The name by which people know it, where its executable has another: Debian's redis-server is a link to redis-check-rdb,
+    /// and busybox is many programs.
+    fn alias(&self) -> Option<&str> {
+        let called = file_name(self.argv.as_deref()?.first()?).trim_start_matches('-');
+        let own = file_name(&self.program);
+        let is_version = own.starts_with(called) || called.starts_with(own);
+        // A process can call itself what it likes: both names agree where it was started by that one.
+        let is_comm = !called.is_empty() && self.comm.as_deref().is_some_and(|comm| is_cut_to(comm, called));
+        (is_comm && !is_version).then_some(called)
+    }
+
+    /// The executable, and the name it was started by if that is another.
+    fn shown_program(&self) -> String {
+        match self.alias() {
+            Some(alias) => format!("{} ({alias})", self.program),
+            None => self.program.clone(),
+        }
+    }
+
     /// Where it belongs, as short as it can be told: container, else unit.
     fn place(&self) -> String {
         match (&self.membership.container, &self.membership.unit) {
@@ -174,6 +200,11 @@ impl Holding {
             (None, None) => "-".to_owned(),
         }
     }
+}
+
+/// Is it a name as the kernel keeps it, which has room for 15 bytes?
+fn is_cut_to(comm: &str, name: &str) -> bool {
+    name.as_bytes().get(..15).map_or(comm == name, |front| comm.as_bytes() == front)
 }
 
 /// Renders a listing as text, in so many columns where that can be.
@@ -198,17 +229,37 @@ pub fn render(listing: &Listing, width: usize) -> String {
     out
 }
 
-/// `PATH: server PROGRAM PID; 4 of 10 slots in use; 2 of 11 places in the accept queue`
+/// Who holds a listening socket, at most so many processes of each program by number: `PROGRAM PID, PID and PROGRAM PID listen`.
+fn who_listens(listeners: &[Holding]) -> String {
+    const MOST: usize = 3;
+
+    let mut pids: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    let mut programs: Vec<(&str, &Holding)> = Vec::new();
+    for it in listeners {
+        let of_program = pids.entry(&it.program).or_default();
+        if of_program.is_empty() {
+            programs.push((&it.program, it));
+        }
+        of_program.insert(it.pid);
+    }
+    let named = programs.iter().map(|&(program, first)| {
+        let numbers: Vec<String> = pids[program].iter().take(MOST).map(u32::to_string).collect();
+        let more = pids[program].len() - numbers.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{} {}{more}", terminal(&first.shown_program()), numbers.join(", "))
+    });
+    let named: Vec<String> = named.collect();
+    let processes: usize = pids.values().map(BTreeSet::len).sum();
+    format!("{} {}", enumerated(&named), agreeing(processes as u64, "listens", "listen"))
+}
+
+/// `PATH: PROGRAM PID listens; 4 of 10 slots in use; 2 of 11 places in the accept queue`
 fn headline(socket: &ListedSocket) -> String {
     let mut text = terminal(&socket.path).into_owned();
-    let listeners = socket.listeners.as_deref();
-    let mut servers: Vec<String> =
-        listeners.into_iter().flatten().map(|it| format!("{} {}", terminal(&it.program), it.pid)).collect();
-    servers.dedup();
-    let _ = match servers.as_slice() {
-        [] if listeners.is_none() => write!(text, ": it is not known who listens"),
-        [] => write!(text, ": nobody listens any more"),
-        servers => write!(text, ": {} listens", servers.join(", ")),
+    let _ = match socket.listeners.as_deref() {
+        None => write!(text, ": it is not known who listens"),
+        Some([]) => write!(text, ": nobody listens any more"),
+        Some(listeners) => write!(text, ": {}", who_listens(listeners)),
     };
     let _ = match socket.limit {
         Some(limit) => write!(text, "; {} of {} slots in use", socket.slots_used, limit.slots),
@@ -236,8 +287,8 @@ fn connections(socket: &ListedSocket) -> Grid {
         let server = connection.server.as_ref().and_then(|them| them.first());
         let server_name = match (server, connection.state) {
             (Some(it), _) => Cell {
-                long: format!("{} {}", it.program, it.pid),
-                short: Some(format!("{} {}", file_name(&it.program), it.pid)),
+                long: format!("{} {}", it.shown_program(), it.pid),
+                short: Some(format!("{} {}", it.alias().unwrap_or_else(|| file_name(&it.program)), it.pid)),
             },
             (None, State::Queued | State::Abandoned) => "not accepted".into(),
             (None, State::ServerClosed) => "released".into(),
@@ -270,7 +321,7 @@ fn connections(socket: &ListedSocket) -> Grid {
                 client.pid.to_string().into(),
                 client.fd.to_string().into(),
                 user.unwrap_or_else(|| "-".to_owned()).into(),
-                client.program.as_str().into(),
+                client.shown_program().into(),
                 client.place().into(),
                 shared.into(),
                 server_name.clone(),
@@ -280,3 +331,6 @@ fn connections(socket: &ListedSocket) -> Grid {
     }
     table
 }
+
+#[cfg(test)]
+mod tests;

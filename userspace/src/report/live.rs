@@ -52,7 +52,7 @@ impl Lines {
         pad(out, start, EVENT_WIDTH);
         remembered(&mut self.sockets, seen.socket_id.0, out, |out| {
             out.extend_from_slice(b"  ");
-            out.extend_from_slice(terminal(&seen.socket.path).as_bytes());
+            out.extend_from_slice(terminal(&seen.socket.name).as_bytes());
             out.extend_from_slice(b" (");
         });
         number(seen.open, out);
@@ -76,7 +76,7 @@ impl Lines {
         out.extend_from_slice(connection.state().name().as_bytes());
         pad(out, start, EVENT_WIDTH);
         out.extend_from_slice(b"  ");
-        out.extend_from_slice(terminal(&found.socket.path).as_bytes());
+        out.extend_from_slice(terminal(&found.socket.name).as_bytes());
         out.extend_from_slice(b" (");
         number(found.open, out);
         out.extend_from_slice(b" open)\n");

@@ -137,7 +137,7 @@ impl<'s> Report<'s> {
         let &Settings { started, leak_age, by, .. } = session.settings();
         let mut rows: BTreeMap<(SocketId, &str), Program> = BTreeMap::new();
         for (socket, program, tally) in session.tallies() {
-            let path = &session.sockets()[socket.0].path;
+            let path = &session.sockets()[socket.0].name;
             let name = session.program(program);
             rows.insert((socket, name), Program::new(path, name, tally));
         }

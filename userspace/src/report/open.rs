@@ -60,7 +60,7 @@ impl<'s> OpenList<'s> {
     }
 
     fn is_at(&self, socket: SocketId, path: &str) -> bool {
-        self.session.sockets()[socket.0].path == path
+        self.session.sockets()[socket.0].name == path
     }
 
     /// How many there are.
@@ -183,7 +183,7 @@ pub struct HeldBy<'s> {
 
 impl<'s> Open<'s> {
     pub(crate) fn new(session: &'s Session, socket: SocketId, connection: &'s Connection, now: u64) -> Self {
-        let mut open = Self::named(&session.sockets()[socket.0].path, connection, now, |program| {
+        let mut open = Self::named(&session.sockets()[socket.0].name, connection, now, |program| {
             session.program(program)
         });
         open.client_end.held_by = held_by(session, connection, End::Client);

@@ -78,7 +78,7 @@ fn picture(session: &Session, id: SocketId, now: u64) -> Picture {
     let server = left(&used, &groups);
     let mut groups = together(&used, groups);
     groups.extend(server);
-    Picture { path: socket.path.clone(), limit: socket.limit, used, groups, lifetimes, ages }
+    Picture { path: socket.name.clone(), limit: socket.limit, used, groups, lifetimes, ages }
 }
 
 /// Slots that no group has.

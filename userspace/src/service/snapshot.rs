@@ -173,9 +173,9 @@ pub(crate) fn sockets(session: &Session, now: u64, findings: &[FindingReport]) -
         .sockets()
         .iter()
         .map(|socket| {
-            let own = findings.iter().filter(|finding| finding.path == socket.path);
+            let own = findings.iter().filter(|finding| finding.path == socket.name);
             SocketSnapshot {
-                path: socket.path.clone(),
+                path: socket.name.clone(),
                 slots: socket.slots,
                 limit: socket.limit,
                 backlog: socket.backlog,

@@ -271,7 +271,7 @@ impl Session {
             What::Accept { listener, .. } => {
                 let last = &mut self.books.sockets[socket.0].last_accept;
                 *last = (*last).max(Some(event.at));
-                self.learn_limit(*listener, who);
+                self.learn_from(*listener, who);
             }
             What::Attempt { errno, queue, .. } => {
                 let crowding = self.books.crowding(socket, who.group, *queue);
@@ -286,15 +286,16 @@ impl Session {
         }
     }
 
-    /// The number of slots, if it can be told from who serves a listener.
-    fn learn_limit(&mut self, listener: u64, server: &Who) {
+    /// What can be told of a socket from who serves a listener of it: the number of slots, and where it is served.
+    fn learn_from(&mut self, listener: u64, server: &Who) {
         let (Some(followed), Some(process)) = (self.books.followed(listener), &server.process) else {
             return;
         };
-        let socket = followed.socket.0;
-        if self.books.sockets[socket].limit.is_none() {
-            self.books.sockets[socket].limit = limits::assumed(&followed.listener, process);
+        let (socket, listener) = (followed.socket, Arc::clone(&followed.listener));
+        if self.books.sockets[socket.0].limit.is_none() {
+            self.books.sockets[socket.0].limit = limits::assumed(&listener, process);
         }
+        self.learn_place(socket, &listener.path, process);
     }
 
     /// Weighs a connection that is still in the table.

@@ -9,6 +9,7 @@ use crate::{
     lifecycle::{LiveEnds, State},
 };
 
+mod naming;
 mod unfollowed;
 mod unwatched;
 

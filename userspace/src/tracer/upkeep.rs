@@ -61,7 +61,7 @@ impl<A: Audience> Tracer<A> {
             socket.limit.is_some_and(|limit| socket.slots.saturating_mul(2) >= limit.slots)
         };
         if let Some(socket) = self.session.sockets().iter().find(is_half_used) {
-            let (path, slots) = (terminal(&socket.path), counted(socket.slots, "slot"));
+            let (path, slots) = (terminal(&socket.name), counted(socket.slots, "slot"));
             let are = agreeing(socket.slots, "is", "are");
             say(format_args!("{slots} of {path} {are} in use: stacks are taken from now on"));
             self.probe.control.take_stacks(true)?;

@@ -102,6 +102,7 @@ pub const ALL: &[Case] = &[
     case!("pid-namespace", namespaces::pid_namespace),
     case!("time-namespace", namespaces::time_namespace),
     case!("other-namespaces", namespaces::other_namespaces),
+    case!("equal-paths", namespaces::equal_paths),
     case!("restless-process", namespaces::restless_process),
     case!("first-thread-gone", namespaces::leaderless),
     case!("interrupted-connect", refused::interrupted),

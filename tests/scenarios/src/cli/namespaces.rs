@@ -1,6 +1,8 @@
 //! Run in namespaces of its own, sockleak says what it does not see there, and takes nothing that it does not see for gone.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -219,6 +221,49 @@ pub(super) fn leaderless(bench: &Bench<'_>) -> anyhow::Result<()> {
     actor.child.say("enough")?;
     actor.end()?.expect(0)?;
     drop((before, last));
+    Ok(())
+}
+
+/// Two sockets of one path, each in a mount namespace: every row and finding says which one it is about.
+pub(super) fn equal_paths(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let path = bench.path("equal.sock");
+    let door = Door::open(&path)?;
+    let mut twin = Command::new(std::env::current_exe()?);
+    let mut twin = bench.start(twin.args(["act", "twin", &path]))?;
+    twin.child.wait_for_line(|line| line.contains("listening"))?;
+    let mut capture = bench.trace(&["equal.sock"])?;
+    capture.child.wait_for_line(|line| line.contains("\"watching\""))?;
+    let held = [door.connect()?, door.connect()?];
+    door.pass()?;
+    twin.child.say("go")?;
+    twin.child.wait_for_line(|line| line.contains("mount_ns"))?;
+    let listed = bench.run(bench.sockleak().args(["list", "equal.sock"]))?;
+    capture.child.wait_for_line(|line| line.contains("\"accept\"") && line.contains("twin"))?;
+    let traced = capture.end_by(nix::sys::signal::Signal::SIGINT)?;
+    traced.expect(0)?;
+    twin.child.say("enough")?;
+    let ended = twin.end()?;
+    ended.expect(0)?;
+    let told = ended.lines()?.pop().context("the twin told nothing")?;
+    let namespaces = [fs::metadata("/proc/self/ns/mnt")?.ino().into(), told["mount_ns"].clone()];
+    let [ours, its] = namespaces.map(|namespace| format!("{path} (mount namespace {namespace})"));
+    listed.expect_output(&[&format!("{ours}: "), &format!("{its}: ")])?;
+    let report = traced.report()?;
+    let opened = |name: &str| {
+        let rows = report["programs"].as_array().into_iter().flatten().filter(|row| row["path"] == name);
+        rows.filter_map(|row| row["opened"].as_u64()).sum::<u64>()
+    };
+    ensure!((opened(&ours), opened(&its)) == (2, 1), "{report}");
+    for (name, count) in [(&ours, 2), (&its, 1)] {
+        let open = report["open"].as_array().into_iter().flatten().filter(|it| it["path"] == **name).count();
+        ensure!(open == count, "{open} of {count} open on {name}: {report}");
+    }
+    // An event tells the path as it is, and its listener.
+    let connects = traced.lines()?.into_iter().filter(|line| line["type"] == "connect");
+    let listeners: BTreeSet<String> =
+        connects.filter(|line| line["path"] == path).map(|line| line["listener"].to_string()).collect();
+    ensure!(listeners.len() == 2, "{listeners:?}: {}", traced.out);
+    drop(held);
     Ok(())
 }
 

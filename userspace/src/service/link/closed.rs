@@ -35,7 +35,7 @@ impl Closed {
         if self.connections.len() == MOST {
             self.connections.pop_front();
         }
-        self.connections.push_back(Kept::new(session, &session.sockets()[socket.0].path, connection));
+        self.connections.push_back(Kept::new(session, &session.sockets()[socket.0].name, connection));
     }
 
     /// Those that are kept; the one that was closed last comes first.

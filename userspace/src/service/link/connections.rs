@@ -101,7 +101,7 @@ impl<'a> Facts<'a> {
             id: connection.id,
             age: connection.age(now),
             state: connection.state(),
-            path: &session.sockets()[socket.0].path,
+            path: &session.sockets()[socket.0].name,
             pid: opener.actor.id.pid,
             program: session.program(opener.program),
             group: session.program(opener.group),

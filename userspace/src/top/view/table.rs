@@ -7,10 +7,13 @@ use super::{
     columns::{Column, lay_out},
     columns_of, detail,
 };
-use crate::top::{
-    state::{Hearing, Listing, Order, Pane, State, What},
-    text::{Keep, width},
-    theme::Theme,
+use crate::{
+    elide,
+    top::{
+        state::{Hearing, Listing, Order, Pane, State, What},
+        text::{Keep, width},
+        theme::Theme,
+    },
 };
 
 /// Draws it.
@@ -61,28 +64,43 @@ fn draw_rows(
         let said = state.theme.letters().fit(&nothing(state, pane, listing), area.width.into(), Keep::Front);
         buffer.set_stringn(area.x, area.y, said, area.width.into(), state.theme.faint());
     }
-    for (y, number) in (area.y..area.bottom()).zip(page.top..listing.total) {
-        let is_here = number == page.cursor;
-        match listing.row(number) {
-            Some(item) => {
-                let cells = cells(item, state, pane);
+    let numbers = (area.y..area.bottom()).zip(page.top..listing.total);
+    let mut rows: Vec<(u16, usize, Option<Vec<Cell>>)> = numbers
+        .map(|(y, number)| (y, number, listing.row(number).map(|item| cells(item, state, pane))))
+        .collect();
+    for &(index, _, room) in places.iter().filter(|(index, ..)| columns[*index].keep == Keep::End) {
+        let column = rows.iter_mut().filter_map(|(.., cells)| cells.as_mut()?.get_mut(index));
+        tell_apart(state.theme, column.map(|cell| &mut cell.text).collect(), room.into());
+    }
+    for (y, number, cells) in rows {
+        match cells {
+            Some(cells) => {
                 for &(index, x, room) in places {
                     put(state.theme, &cells[index], &columns[index], (area.x + x, y, room), buffer);
                 }
             }
             None => {
-                buffer.set_stringn(
-                    area.x,
-                    y,
-                    state.theme.letters().ellipsis(),
-                    area.width.into(),
-                    Style::new(),
-                );
+                let ellipsis = state.theme.letters().ellipsis();
+                buffer.set_stringn(area.x, y, ellipsis, area.width.into(), Style::new());
             }
         }
-        if is_here {
+        if number == page.cursor {
             buffer.set_style(Rect { y, height: 1, ..area }, state.theme.cursor());
         }
+    }
+}
+
+/// Cuts the names of a column that are on the screen so that they differ, if that can be.
+fn tell_apart(theme: Theme, mut names: Vec<&mut String>, room: usize) {
+    /// Of a longer one only the end is looked at.
+    const MOST: usize = 256;
+
+    let letters = theme.letters();
+    let safe: Vec<String> = names.iter().map(|name| letters.fit(name, MOST, Keep::End)).collect();
+    let all: Vec<&str> = safe.iter().map(String::as_str).collect();
+    let Some(fitting) = elide::apart(&all, room, letters.ellipsis()) else { return };
+    for (name, text) in names.iter_mut().zip(fitting) {
+        **name = text;
     }
 }
 

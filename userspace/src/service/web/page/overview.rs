@@ -11,6 +11,7 @@ use super::{
     tables::finding_figure,
 };
 use crate::{
+    elide,
     report::html::{
         findings::{card, severity},
         healthy,
@@ -63,27 +64,36 @@ pub(super) fn page(snapshot: &Snapshot, offset: usize, frame: &Frame<'_>) -> Mar
     layout::document(&format!("{} · sockleak", snapshot.host), frame, &main)
 }
 
-/// A socket, where it is in the answer, and its worst finding.
+/// A socket, where it is in the answer, and its worst finding with as much of its program's path as tells it from others.
 struct Row<'a> {
     index: usize,
     socket: &'a SocketSnapshot,
-    worst: Option<&'a FindingReport>,
+    worst: Option<(&'a FindingReport, &'a str)>,
 }
 
 /// The fullest and worst first.
-fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
-    let mut worst: HashMap<&str, &FindingReport> = HashMap::new();
+fn rows<'a>(snapshot: &'a Snapshot) -> Vec<Row<'a>> {
+    let mut worst: HashMap<&str, &'a FindingReport> = HashMap::new();
     for (_, finding) in told(snapshot) {
         worst.entry(&finding.path).or_insert(finding);
     }
+    let names = elide::file_names(worst.values().map(|finding| finding.program.as_str()));
+    let named = |finding: &&'a FindingReport| {
+        (*finding, names.get(finding.program.as_str()).copied().unwrap_or_default())
+    };
     let rows = snapshot.sockets.iter().enumerate();
     let mut rows: Vec<_> = rows
-        .map(|(index, socket)| Row { index, socket, worst: worst.get(socket.path.as_str()).copied() })
+        .map(|(index, socket)| Row { index, socket, worst: worst.get(socket.path.as_str()).map(named) })
         .collect();
     rows.sort_by_key(|row| {
         let share =
             row.socket.limit.map_or(0, |limit| row.socket.slots.saturating_mul(1000) / limit.slots.max(1));
-        (Reverse(row.worst.map(|it| it.verdict)), Reverse(share), Reverse(row.socket.slots), &row.socket.path)
+        (
+            Reverse(row.worst.map(|(it, _)| it.verdict)),
+            Reverse(share),
+            Reverse(row.socket.slots),
+            &row.socket.path,
+        )
     });
     rows
 }
@@ -136,10 +146,10 @@ fn row(row: &Row<'_>) -> Markup {
             td class="number" data-label="Failed" { (number(&at("programs/*/failed/*"), failed)) }
             td data-label="Finding" {
                 @match worst {
-                    Some(finding) => {
+                    Some((finding, program)) => {
                         @let (severity, sign) = severity(finding.verdict);
                         span class={ "verdict " (severity) } { (sign) " " (finding.verdict.name()) }
-                        " " (name(crate::report::tables::file_name(&finding.program)))
+                        " " (name(program))
                     }
                     None => { span class="verdict good" { "✓ healthy" } }
                 }
