@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use workload::unix::inode;
@@ -56,6 +56,30 @@ pub(super) fn small_ring(bench: &Bench<'_>) -> anyhow::Result<()> {
     ensure!(lost("release") > 0, "no release was lost: {report}");
     // No lost release may look like a leak, and no lost connect may hide one.
     expect_open(&report, &held)
+}
+
+/// A storm by eight threads while nothing is read: the ring holds all of it by default.
+pub(super) fn storm(bench: &Bench<'_>) -> anyhow::Result<()> {
+    const THREADS: u64 = 8;
+    const EACH: u64 = 5_000;
+    let path = bench.path("t.sock");
+    let door = Door::with_backlog(&path, 128)?;
+    let mut capture = bench.trace(&[&path])?;
+    capture.child.wait_for_line(|line| line.contains("\"watching\""))?;
+    capture.child.signal(Signal::SIGSTOP)?;
+    let visit = || (0..EACH).try_for_each(|_| door.pass());
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(visit)).collect();
+        threads.into_iter().try_for_each(|it| it.join().map_err(|_| anyhow!("a thread panicked"))?)
+    })?;
+    capture.child.signal(Signal::SIGCONT)?;
+    let ended = capture.end_by(Signal::SIGINT)?;
+    ended.expect(0)?;
+    let report = ended.report()?;
+    ensure!(report["complete"] == true, "{}", report["incomplete_because"]);
+    let (opened, closed) = (total(&report, "opened")?, total(&report, "closed")?);
+    ensure!((opened, closed) == (THREADS * EACH, THREADS * EACH), "{opened} opened, {closed} closed");
+    Ok(())
 }
 
 /// A service that begins where there are more descriptors than its ring has room for: what it has stored makes room for the rest

@@ -125,6 +125,7 @@ pub const ALL: &[Case] = &[
     case!("top-traces", top::traces),
     case!("forced-kind-warns", check::forced_kind_warns),
     case!("hostile-names", names::hostile_names),
+    case!("storm", limits::storm),
     case!("small-ring", limits::small_ring),
     case!("service-many-descriptors", limits::many_descriptors),
     case!("max-connections", limits::max_connections),

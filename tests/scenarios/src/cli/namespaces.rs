@@ -234,7 +234,6 @@ pub(super) fn equal_paths(bench: &Bench<'_>) -> anyhow::Result<()> {
     let mut capture = bench.trace(&["equal.sock"])?;
     capture.child.wait_for_line(|line| line.contains("\"watching\""))?;
     let held = [door.connect()?, door.connect()?];
-    door.pass()?;
     twin.child.say("go")?;
     twin.child.wait_for_line(|line| line.contains("mount_ns"))?;
     let listed = bench.run(bench.sockleak().args(["list", "equal.sock"]))?;
