@@ -64,8 +64,7 @@ pub(super) fn storm(bench: &Bench<'_>) -> anyhow::Result<()> {
     const EACH: u64 = 5_000;
     let path = bench.path("t.sock");
     let door = Door::with_backlog(&path, 128)?;
-    let mut capture = bench.trace(&[&path])?;
-    capture.child.wait_for_line(|line| line.contains("\"watching\""))?;
+    let capture = bench.trace(&["--quiet", &path])?;
     capture.child.signal(Signal::SIGSTOP)?;
     let visit = || (0..EACH).try_for_each(|_| door.pass());
     std::thread::scope(|scope| {
