@@ -59,10 +59,10 @@ impl Holders {
     }
 
     pub(super) fn add_listener(&mut self, listener: u64, holder: Holder) {
-        if let Some(round) = &mut self.gathering {
-            if round.named.insert((listener, holder.who.actor.id.pid, holder.fd)) {
-                round.listeners.push((listener, holder));
-            }
+        if let Some(round) = &mut self.gathering
+            && round.named.insert((listener, holder.who.actor.id.pid, holder.fd))
+        {
+            round.listeners.push((listener, holder));
         }
     }
 

@@ -45,7 +45,7 @@ fn several_listen() {
     let systemd = |pid| holding(pid, "/usr/lib/systemd/systemd", "systemd", &["/sbin/init"]);
     let worker = |pid| holding(pid, "/usr/sbin/php-fpm8.2", "php-fpm8.2", &["php-fpm: pool www"]);
     let database = holding(226, "/usr/sbin/mariadbd", "mariadbd", &["/usr/sbin/mariadbd"]);
-    assert_eq!(who_listens(&[database.clone()]), "/usr/sbin/mariadbd 226 listens");
+    assert_eq!(who_listens(std::slice::from_ref(&database)), "/usr/sbin/mariadbd 226 listens");
     assert_eq!(
         who_listens(&[systemd(1), database]),
         "/usr/lib/systemd/systemd 1 and /usr/sbin/mariadbd 226 listen"
