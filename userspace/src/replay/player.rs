@@ -31,7 +31,7 @@ use crate::{
             question::{ConnectionFilter, SeriesRange},
             story::Story,
         },
-        metrics::{Metrics, Own},
+        metrics::{Exposition, Metrics, Own},
         snapshot::{Snapshot, Surroundings},
     },
     session::{Notice, Session, Settings},
@@ -247,9 +247,9 @@ impl Player {
 }
 
 impl Answers for Player {
-    fn metrics(&mut self) -> String {
+    fn metrics(&mut self, form: Exposition) -> String {
         let snapshot = self.snapshot();
-        self.metrics.encode(&snapshot, &Own::read())
+        self.metrics.encode(&snapshot, &Own::read(), form)
     }
 
     fn health(&mut self) -> Health {

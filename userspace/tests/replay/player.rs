@@ -6,10 +6,13 @@ use sockleak::{
     attribution::by::By,
     failure::Failure,
     replay::{Choices, Next, Player, Recorded, Speed, Stage},
-    service::link::{
-        Answers as _,
-        answer::HealthStatus,
-        question::{ConnectionFilter, SeriesRange},
+    service::{
+        link::{
+            Answers as _,
+            answer::HealthStatus,
+            question::{ConnectionFilter, SeriesRange},
+        },
+        metrics::Exposition,
     },
 };
 
@@ -145,7 +148,7 @@ fn the_end_is_the_report() {
             for step in 1..=steps {
                 play(&mut player, 3600.0 / f64::from(steps) * f64::from(step));
                 player.snapshot();
-                player.metrics();
+                player.metrics(Exposition::default());
             }
             assert_eq!(player.stage(), Stage::Over);
             assert_eq!(line(&player.report()), expected, "{speed}");

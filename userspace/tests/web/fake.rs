@@ -25,7 +25,7 @@ use sockleak::{
             question::{ConnectionFilter, SeriesRange},
             story::Story,
         },
-        metrics::{Metrics, Own},
+        metrics::{Exposition, Metrics, Own},
         minutes,
         snapshot::{Snapshot, Surroundings},
         store::history::{History, Point, ProgramPoint, Rollup},
@@ -131,13 +131,13 @@ impl Fake {
 }
 
 impl Answers for Fake {
-    fn metrics(&mut self) -> String {
+    fn metrics(&mut self, form: Exposition) -> String {
         let mut snapshot = self.snapshot();
         for socket in &mut snapshot.sockets {
             // Scenes have no rounds that would find a queue.
             socket.queue.get_or_insert(Queue { length: 0, max: 10 });
         }
-        self.metrics.encode(&snapshot, &Own { store_bytes: Some(1), ..Own::read() })
+        self.metrics.encode(&snapshot, &Own { store_bytes: Some(1), ..Own::read() }, form)
     }
 
     fn health(&mut self) -> Health {

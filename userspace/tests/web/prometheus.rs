@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{client::get, scene, server::Server};
+use crate::{
+    client::{Answer, ask, get},
+    scene,
+    server::Server,
+};
 
 const RULES: &str = include_str!("../../../docs/prometheus/sockleak.rules.yml");
 const RULES_TEST: &str = include_str!("../../../docs/prometheus/sockleak.rules.test.yml");
@@ -17,12 +21,53 @@ fn names(text: &str) -> BTreeSet<&str> {
     words.filter(|word| word.starts_with("sockleak_")).collect()
 }
 
+/// Names and labels of the samples in a scrape.
+fn series(scrape: &Answer) -> BTreeSet<String> {
+    let text = scrape.text();
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    samples.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect()
+}
+
 /// Names of the samples that are exported.
 async fn exported() -> BTreeSet<String> {
     let server = Server::of(&scene::incomplete());
-    let text = get(server.address, "/metrics").await.text();
-    let samples = text.lines().filter(|line| !line.starts_with('#'));
-    samples.map(|line| line.split(['{', ' ']).next().unwrap().to_owned()).collect()
+    let series = series(&get(server.address, "/metrics").await);
+    series.iter().map(|series| series.split('{').next().unwrap().to_owned()).collect()
+}
+
+/// A client gets the form that it accepts; which that is makes no series another.
+#[tokio::test]
+async fn a_scrape_is_in_the_form_that_is_accepted() {
+    const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+    const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    const PROMETHEUS: &str = "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;\
+                              q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+    let server = Server::of(&scene::incomplete());
+    let expected = series(&get(server.address, "/metrics").await);
+    for (accept, content_type) in [
+        (&[][..], TEXT),
+        (&[("Accept", "*/*")], TEXT),
+        (&[("Accept", "text/plain;version=0.0.4;q=0.5,*/*;q=0.1")], TEXT),
+        (&[("Accept", PROMETHEUS)], OPENMETRICS),
+        (&[("Accept", "text/plain;q=0.1"), ("Accept", "application/openmetrics-text")], OPENMETRICS),
+        (
+            &[("Accept", "application/openmetrics-text; version=0.0.1,text/plain;q=0.5")],
+            "application/openmetrics-text; version=0.0.1; charset=utf-8",
+        ),
+    ] {
+        let answer = ask(server.address, "GET", "/metrics", accept).await;
+        assert_eq!(answer.status, 200, "{accept:?}");
+        assert_eq!(answer.headers["content-type"], content_type, "{accept:?}");
+        assert_eq!(answer.headers["vary"], "accept", "{accept:?}");
+        assert_eq!(answer.text().ends_with("\n# EOF\n"), content_type != TEXT, "{accept:?}");
+        assert_eq!(answer.text().contains("\n# UNIT "), content_type != TEXT, "{accept:?}");
+        assert_eq!(series(&answer), expected, "{accept:?}");
+        let head = ask(server.address, "HEAD", "/metrics", accept).await;
+        assert_eq!(head.headers["content-type"], content_type, "{accept:?}");
+    }
+    // The root has something for browsers and for others; nothing else depends on what is accepted.
+    assert_eq!(get(server.address, "/").await.headers["vary"], "accept");
+    assert!(!get(server.address, "/healthz").await.headers.contains_key("vary"));
 }
 
 #[tokio::test]

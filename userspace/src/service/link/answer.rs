@@ -20,7 +20,7 @@ use crate::{
         stacks::StackReport,
     },
     service::{
-        metrics,
+        metrics::Exposition,
         snapshot::{Snapshot, SocketSnapshot},
         store::history::{Point, ProgramPoint},
     },
@@ -45,8 +45,8 @@ pub struct Answer {
 
 /// Who knows the answers. Each is worked out when it is asked for, and should take milliseconds at most.
 pub trait Answers {
-    /// The metrics, as [`metrics::Metrics::encode`] writes them.
-    fn metrics(&mut self) -> String;
+    /// The metrics, as [`Metrics::encode`](crate::service::metrics::Metrics::encode) writes them.
+    fn metrics(&mut self, form: Exposition) -> String;
     /// Whether everything works.
     fn health(&mut self) -> Health;
     /// What is known now.
@@ -198,7 +198,7 @@ impl Answer {
 #[must_use]
 pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
     match question {
-        Question::Metrics => Answer::new(metrics::CONTENT_TYPE, answers.metrics()),
+        &Question::Metrics(form) => Answer::new(form.content_type(), answers.metrics(form)),
         Question::Health => Answer::json(&answers.health()),
         Question::Ready => {
             let health = answers.health();

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::document::{CsvTable, Format};
+use crate::{
+    report::document::{CsvTable, Format},
+    service::metrics::Exposition,
+};
 
 /// Connections of one page at most.
 pub const MOST_CONNECTIONS: u32 = 1000;
@@ -13,8 +16,8 @@ pub const MOST_POINTS: u32 = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
-    /// Metrics for Prometheus.
-    Metrics,
+    /// Metrics for Prometheus, in a form.
+    Metrics(Exposition),
     /// Is it well?
     Health,
     /// The same; an answer that it is still starting is a failure.

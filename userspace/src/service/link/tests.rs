@@ -62,14 +62,14 @@ async fn what_is_no_question_ends_the_link() {
         frame(b"null"),
         frame(b"{\"id\":1}"),
         frame(b"{\"id\":1,\"question\":\"rm\"}"),
-        frame(b"{\"id\":-1,\"question\":\"metrics\"}"),
-        frame(b"{\"id\":1,\"question\":\"metrics\",\"more\":1}"),
+        frame(b"{\"id\":-1,\"question\":\"health\"}"),
+        frame(b"{\"id\":1,\"question\":\"health\",\"more\":1}"),
         frame(b"{\"id\":1,\"question\":{\"connections\":{\"limit\":4294967296}}}"),
         frame(b"\xff\xfe"),
         frame(&[b' '; MOST_TO_TRACER + 1]),
         u32::MAX.to_be_bytes().to_vec(),
         // Cut off in the middle.
-        frame(b"{\"id\":1,\"question\":\"metrics\"}")[..9].to_vec(),
+        frame(b"{\"id\":1,\"question\":\"health\"}")[..9].to_vec(),
     ] {
         let (mut link, mut web) = by_hand();
         web.write_all(&bad).await.unwrap();
@@ -103,7 +103,7 @@ async fn nothing_is_lost_when_waiting_is_given_up() {
 #[tokio::test]
 async fn answers_that_are_not_taken_up_stop_further_questions() {
     let (mut link, mut web) = by_hand();
-    let ask = frame(b"{\"id\":1,\"question\":\"metrics\"}");
+    let ask = frame(b"{\"id\":1,\"question\":\"health\"}");
     web.write_all(&ask.repeat(100)).await.unwrap();
     let large = Answer { body: vec![b'x'; 300 << 10].into(), ..text("") };
     let mut answered = 0;
@@ -146,7 +146,7 @@ async fn who_asks_the_same_at_a_time_shares_the_answer() {
     let crowd: Vec<_> = (0..200)
         .map(|nth| {
             let asker = asker.clone();
-            let question = if nth % 2 == 0 { Question::Metrics } else { Question::Sockets };
+            let question = if nth % 2 == 0 { Question::Health } else { Question::Sockets };
             tokio::spawn(async move { asker.ask(question).await.unwrap().answer.body.clone() })
         })
         .collect();
@@ -163,7 +163,7 @@ async fn who_asks_the_same_at_a_time_shares_the_answer() {
         asked
     });
     for (nth, it) in crowd.into_iter().enumerate() {
-        assert_eq!(it.await.unwrap(), if nth % 2 == 0 { "Metrics" } else { "Sockets" });
+        assert_eq!(it.await.unwrap(), if nth % 2 == 0 { "Health" } else { "Sockets" });
     }
     drop(asker);
     assert!(tracer.await.unwrap() <= 4);
@@ -189,7 +189,7 @@ async fn too_long_too_many_and_nobody_there() {
         refused.push(it.await.unwrap().unwrap_err());
     }
     assert!(refused.contains(&AskError::Busy) && refused.contains(&AskError::Gone), "{refused:?}");
-    assert_eq!(asker.ask(Question::Metrics).await.unwrap_err(), AskError::Gone);
+    assert_eq!(asker.ask(Question::Health).await.unwrap_err(), AskError::Gone);
     let known = asker.settings().await;
     assert!(known.is_none_or(|known| *known == settings()));
 }

@@ -142,6 +142,12 @@ fn single<'a, V>(value: V) -> iter::Once<(Labels<'a>, V)> {
 }
 
 impl Figures {
+    /// What never changes, beside the families: name, meaning, and labels.
+    pub(super) fn build(&self) -> (&'static str, &'static str, [Label<'_>; 2]) {
+        let labels = [("version", self.version.as_str()), ("kernel", self.kernel.as_str())];
+        ("build", "Version of sockleak, and the kernel that it traces.", labels)
+    }
+
     /// All of them; one may have no rows.
     pub(super) fn families(&self) -> impl Iterator<Item = Family<'_>> {
         self.programs().into_iter().chain(self.sockets()).chain(self.evidence()).chain(self.own())

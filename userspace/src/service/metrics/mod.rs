@@ -1,29 +1,29 @@
-//! Metrics: for Prometheus in the text format of OpenMetrics 1.0, for collectors in that of OTLP.
+//! Metrics: for Prometheus in its own text format and in that of OpenMetrics 1.0, for collectors in that of OTLP.
 //!
 //! In steps: `names` decides which sockets and programs have series of their own, `figures` adds up what they did, `families`
-//! says which figure is called what, `openmetrics` and `otlp` write it down. The number of series is bounded whatever happens
+//! says which figure is called what, `prometheus`, `openmetrics` and `otlp` write it down. The number of series is bounded whatever happens
 //! on the host, and no counter falls while the service runs.
 
 mod counts;
+mod exposition;
 mod families;
 mod figures;
 mod names;
 mod openmetrics;
 mod otlp;
 mod own;
+mod prometheus;
 #[cfg(test)]
 pub(super) mod tests;
 
 use prometheus_client::{encoding::text, registry::Registry};
 
+pub use exposition::Exposition;
 pub use figures::Figures;
 pub use own::Own;
 
 use super::snapshot::{LIFETIME_BOUNDS, Snapshot};
 use names::Names;
-
-/// The form in which [`Metrics::encode`] writes, as a content type. Prometheus has read it since 2.5.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Name of what has no series of its own.
 pub const OTHER: &str = "other";
@@ -41,14 +41,20 @@ impl Metrics {
         Figures::new(snapshot, *own, &mut self.names)
     }
 
-    /// What is known at a moment, as text.
+    /// What is known at a moment, as text in a form.
     #[must_use]
-    pub fn encode(&mut self, snapshot: &Snapshot, own: &Own) -> String {
+    pub fn encode(&mut self, snapshot: &Snapshot, own: &Own, form: Exposition) -> String {
         let figures = self.figures(snapshot, own);
-        let mut registry = Registry::with_prefix("sockleak");
-        registry.register_collector(Box::new(figures));
         let mut text = String::new();
-        if text::encode(&mut text, &registry).is_err() {
+        let written = match form {
+            Exposition::Prometheus => figures.write_prometheus(&mut text),
+            Exposition::OpenMetrics | Exposition::OpenMetricsDraft => {
+                let mut registry = Registry::with_prefix("sockleak");
+                registry.register_collector(Box::new(figures));
+                text::encode(&mut text, &registry)
+            }
+        };
+        if written.is_err() {
             // A String takes in everything, and every value has a form.
             tracing::error!("metrics could not be written");
         }

@@ -17,10 +17,9 @@ use super::{
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let labels = [("version", self.version.clone()), ("kernel", self.kernel.clone())];
-        let help = "Version of sockleak, and the kernel that it traces.";
+        let (name, help, labels) = self.build();
         let build = Info::new(labels.to_vec());
-        build.encode(encoder.encode_descriptor("build", help, None, build.metric_type())?)?;
+        build.encode(encoder.encode_descriptor(name, help, None, build.metric_type())?)?;
         self.families().try_for_each(|family| write(&mut encoder, family))
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     verdict::{Endings, Verdict},
 };
 pub(in crate::service) use parser::Samples;
-use parser::{Parsed, parse};
+use parser::{Parsed, parse, parse_prometheus};
 
 const HOSTILE: &str = "/bin/\"a\\b\"\n# EOF\n{x=\"y\"} 1\u{1b}[2J<b>";
 
@@ -121,7 +121,16 @@ pub(in crate::service) const OWN: Own = Own {
 };
 
 fn encode(snapshot: &Snapshot) -> Parsed {
-    parse(&Metrics::default().encode(snapshot, &OWN))
+    read(&mut Metrics::default(), snapshot, &OWN)
+}
+
+/// Written in each form and read back: series and values are the same.
+fn read(metrics: &mut Metrics, snapshot: &Snapshot, own: &Own) -> Parsed {
+    let parsed = parse(&metrics.encode(snapshot, own, Exposition::OpenMetrics));
+    let text = parse_prometheus(&metrics.encode(snapshot, own, Exposition::Prometheus));
+    assert_eq!(text.samples, parsed.samples);
+    assert_eq!(text.types.len(), parsed.types.len());
+    parsed
 }
 
 /// One with something of everything.
@@ -133,7 +142,19 @@ pub(in crate::service) fn busy() -> Snapshot {
 
 /// What Prometheus reads of it.
 pub(in crate::service) fn samples(metrics: &mut Metrics, snapshot: &Snapshot) -> Samples {
-    parse(&metrics.encode(snapshot, &OWN)).samples
+    read(metrics, snapshot, &OWN).samples
+}
+
+/// Prometheus's own form, to the byte. `promtool check metrics` finds nothing wrong with it.
+#[test]
+fn prometheus_has_its_own_form() {
+    let socket = SocketSnapshot {
+        states: BTreeMap::from([(State::Open, 8)]),
+        ..socket("/s", vec![program("/bin/\"a\\", 20)])
+    };
+    let snapshot = snapshot(vec![socket], vec![finding("/s", "/bin/a", Verdict::ClientLeak)]);
+    let text = Metrics::default().encode(&snapshot, &OWN, Exposition::Prometheus);
+    assert_eq!(text, include_str!("tests/metrics.prom"));
 }
 
 #[test]
@@ -273,7 +294,7 @@ fn sockets_that_nobody_listened_on_count_together() {
     let mut snapshot = snapshot(sockets, vec![finding("/tmp/3/a.sock", "/bin/a", Verdict::Starved)]);
     snapshot.targets.push("/tmp/named.sock".to_owned());
     let mut metrics = Metrics::default();
-    let parsed = parse(&metrics.encode(&snapshot, &OWN));
+    let parsed = read(&mut metrics, &snapshot, &OWN);
     let failed = |parsed: &Parsed, socket: &str| {
         parsed.get("sockleak_failed_total", &[&format!("socket={socket}"), "program=/bin/a", "errno=EAGAIN"])
     };
@@ -285,12 +306,12 @@ fn sockets_that_nobody_listened_on_count_together() {
     assert_eq!(parsed.get("sockleak_findings", &starved), Some(4.0));
     // Somebody listens.
     snapshot.sockets[3].backlog = Some(10);
-    let parsed = parse(&metrics.encode(&snapshot, &OWN));
+    let parsed = read(&mut metrics, &snapshot, &OWN);
     assert_eq!(failed(&parsed, "/tmp/3/a.sock"), Some(9.0));
     assert_eq!(parsed.get("sockleak_failed_total", &other), Some(9000.0), "no counter falls");
     // Every name is one that was asked for.
     snapshot.targets.retain(|target| target.starts_with('/'));
-    let parsed = parse(&metrics.encode(&snapshot, &OWN));
+    let parsed = read(&mut metrics, &snapshot, &OWN);
     assert_eq!(failed(&parsed, "/tmp/4/a.sock"), Some(9.0));
 }
 
@@ -312,7 +333,7 @@ fn the_number_of_series_is_bounded() {
     let snapshot = snapshot(sockets, findings);
     let mut metrics = Metrics::default();
     for _ in 0..2 {
-        let parsed = parse(&metrics.encode(&snapshot, &Own::default()));
+        let parsed = read(&mut metrics, &snapshot, &Own::default());
         let count = |name: &str| parsed.samples.keys().filter(|(it, _)| it == name).count();
         assert_eq!(count("sockleak_slots_used"), MOST_SOCKETS + 1);
         assert_eq!(count("sockleak_findings"), MOST_FINDINGS + 1);

@@ -21,7 +21,7 @@ use crate::{
             respond,
             story::Story,
         },
-        metrics::Own,
+        metrics::{Exposition, Own},
         snapshot::Snapshot,
         web::{listen::Address, process::Web},
     },
@@ -186,9 +186,9 @@ impl Service {
 }
 
 impl Answers for Service {
-    fn metrics(&mut self) -> String {
+    fn metrics(&mut self, form: Exposition) -> String {
         let (snapshot, own) = (self.snapshot(), self.own());
-        self.metrics.encode(&snapshot, &own)
+        self.metrics.encode(&snapshot, &own, form)
     }
 
     fn health(&mut self) -> Health {

@@ -11,7 +11,11 @@ use std::{
 };
 
 use hyper::{
-    Request, Response, StatusCode, body::Incoming, header, http::uri::PathAndQuery, server::conn::http1,
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::{self, HeaderValue},
+    http::uri::PathAndQuery,
+    server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -129,16 +133,21 @@ impl Client {
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Payload> {
         let _answering = self.place.answering();
-        let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-        let wants = Wants::of(request.uri().path(), accept);
-        self.try_answer(request, wants).await.unwrap_or_else(|refusal| match wants {
-            Wants::Data => refusal.response(),
+        let path = request.uri().path();
+        let wants = Wants::of(path, accepts(request).as_deref());
+        let answer = self.try_answer(request, wants).await;
+        let mut response = answer.unwrap_or_else(|refusal| match wants {
+            Wants::Data(_) => refusal.response(),
             Wants::Page => {
                 let address = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
                 let frame = Frame { address, argv: Argv::Nowhere };
                 refusal.page(page::refusal(&refusal.1, &frame))
             }
-        })
+        });
+        if Wants::depends_on_accept(path) {
+            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+        }
+        response
     }
 
     async fn try_answer(
@@ -202,6 +211,13 @@ impl Client {
             Err(sentence) => Err(Refusal(status, sentence)),
         }
     }
+}
+
+/// What a client accepts, by one header or several.
+fn accepts(request: &Request<Incoming>) -> Option<String> {
+    let headers = request.headers().get_all(header::ACCEPT).iter();
+    let ranges: Vec<_> = headers.filter_map(|accept| accept.to_str().ok()).collect();
+    (!ranges.is_empty()).then(|| ranges.join(", "))
 }
 
 fn late() -> Refusal {

@@ -11,11 +11,16 @@ use super::{
     parameters::{Parameters, bad},
     response::Refusal,
 };
-use crate::service::link::{Answer, Question, Settings, answer::JSON, question::FindingFilter};
+use crate::service::{
+    link::{Answer, Question, Settings, answer::JSON, question::FindingFilter},
+    metrics::Exposition,
+};
+
+const METRICS: &str = "/metrics";
 
 /// The paths that are served, as the OpenAPI document writes them.
 pub const ROUTES: [&str; 14] = [
-    "/metrics",
+    METRICS,
     "/healthz",
     "/readyz",
     "/api/v1/snapshot",
@@ -67,7 +72,7 @@ pub(super) fn route(
         "/readyz" => return plain(Question::Ready),
         "/api/v1/openapi.json" => return known(JSON, OPENAPI, query),
         "/api/v1/" => return known(TEXT, &index(), query),
-        "/" if wants == Wants::Data => return known(TEXT, &index(), query),
+        "/" if wants != Wants::Page => return known(TEXT, &index(), query),
         "/login" => {
             parameters(&[])?;
             return if with_argv { Ok(Asks::Home) } else { Err(log_in(settings)) };
@@ -76,7 +81,7 @@ pub(super) fn route(
             let (content_type, content) = page::asset(path).ok_or_else(nothing)?;
             return known(content_type, &content, query);
         }
-        "/metrics" => plain(Question::Metrics)?,
+        METRICS => plain(Question::Metrics(wants.exposition()))?,
         "/api/v1/snapshot" => plain(Question::Snapshot)?,
         "/api/v1/sockets" => plain(Question::Sockets)?,
         "/api/v1/findings" => {
@@ -137,8 +142,8 @@ fn number(id: &str) -> Result<u64, Refusal> {
 /// What an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wants {
-    /// A program.
-    Data,
+    /// A program, which takes metrics in this form.
+    Data(Exposition),
     /// A browser.
     Page,
 }
@@ -151,7 +156,19 @@ impl Wants {
             "/socket" | "/login" => true,
             _ => path.starts_with("/connection/"),
         };
-        if is_page { Self::Page } else { Self::Data }
+        if is_page { Self::Page } else { Self::Data(Exposition::accepted(accept)) }
+    }
+
+    /// Does the answer depend on what the client accepts?
+    pub(super) fn depends_on_accept(path: &str) -> bool {
+        ["/", METRICS].contains(&path)
+    }
+
+    fn exposition(self) -> Exposition {
+        match self {
+            Self::Data(form) => form,
+            Self::Page => Exposition::default(),
+        }
     }
 }
 
@@ -188,8 +205,10 @@ fn nothing() -> Refusal {
 mod tests {
     use super::*;
 
+    const DATA: Wants = Wants::Data(Exposition::Prometheus);
+
     fn asked(path: &str, access: Access, settings: &Settings) -> Result<Asks, u16> {
-        route(path, "", Wants::Data, access, settings).map_err(|Refusal(status, _)| status.as_u16())
+        route(path, "", DATA, access, settings).map_err(|Refusal(status, _)| status.as_u16())
     }
 
     #[test]
@@ -198,8 +217,8 @@ mod tests {
         for path in ROUTES {
             let path = path.replace("{id}", "7");
             let query = if path.ends_with("series") { "socket=/s" } else { "" };
-            assert!(route(&path, query, Wants::Data, Access::Plain, &settings).is_ok(), "{path}");
-            assert!(route(&path, "x=1", Wants::Data, Access::Plain, &settings).is_err(), "{path}");
+            assert!(route(&path, query, DATA, Access::Plain, &settings).is_ok(), "{path}");
+            assert!(route(&path, "x=1", DATA, Access::Plain, &settings).is_err(), "{path}");
         }
         for (path, status) in [
             ("", 404),

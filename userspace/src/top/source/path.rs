@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn of(question: &Question) -> String {
     let mut query = Query(Serializer::new(String::new()));
     let path = match question {
-        Question::Metrics => "/metrics",
+        Question::Metrics(_) => "/metrics",
         Question::Health => "/healthz",
         Question::Ready => "/readyz",
         Question::Snapshot => "/api/v1/snapshot",

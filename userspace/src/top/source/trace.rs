@@ -30,7 +30,7 @@ use crate::{
             respond,
             story::Story,
         },
-        metrics::{Metrics, Own},
+        metrics::{Exposition, Metrics, Own},
         snapshot::{Snapshot, Surroundings},
     },
     session::{FoundConnection, Seen, Session, Settings},
@@ -133,9 +133,9 @@ impl Watch {
 }
 
 impl Answers for Watch {
-    fn metrics(&mut self) -> String {
+    fn metrics(&mut self, form: Exposition) -> String {
         let snapshot = self.snapshot();
-        self.metrics.encode(&snapshot, &Own::read())
+        self.metrics.encode(&snapshot, &Own::read(), form)
     }
 
     fn health(&mut self) -> Health {

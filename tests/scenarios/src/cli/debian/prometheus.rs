@@ -1,7 +1,6 @@
 //! Debian's Prometheus asks the service, with the configuration and the rules that are shipped: what it knows in the end is what
 //! happened.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -129,9 +128,8 @@ fn query(text: &str) -> anyhow::Result<Option<String>> {
     Ok(results.first().and_then(|one| one["value"][1].as_str()).map(str::to_owned))
 }
 
-/// promtool finds nothing wrong with a scrape.
+/// promtool finds nothing wrong with what a client gets that asks for no form.
 fn check_metrics(scrape: &str) -> anyhow::Result<()> {
-    let scrape = classic(scrape);
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().context("promtool")?;
@@ -142,34 +140,4 @@ fn check_metrics(scrape: &str) -> anyhow::Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success() && said.trim().is_empty(), "promtool says, {}: {said}", output.status);
     Ok(())
-}
-
-/// OpenMetrics in the form before it, the only one that promtool reads. There, what describes a series has its whole name, and
-/// there are no units, no end, and no type of its own for what never changes.
-fn classic(scrape: &str) -> String {
-    let words = |line: &str| line.splitn(4, ' ').map(str::to_owned).collect::<Vec<_>>();
-    let is_type = |words: &Vec<String>| words.len() == 4 && words[1] == "TYPE";
-    let types: BTreeMap<_, _> =
-        scrape.lines().map(words).filter(is_type).map(|words| (words[2].clone(), words[3].clone())).collect();
-    let mut text = String::new();
-    for line in scrape.lines() {
-        let mut words = words(line);
-        if !line.starts_with('#') {
-            text.push_str(line);
-        } else if words.len() == 4 && ["HELP", "TYPE"].contains(&words[1].as_str()) {
-            match types.get(&words[2]).map(String::as_str) {
-                Some("counter") => words[2].push_str("_total"),
-                Some("info") => words[2].push_str("_info"),
-                _ => {}
-            }
-            if words[1] == "TYPE" && words[3] == "info" {
-                "gauge".clone_into(&mut words[3]);
-            }
-            text.push_str(&words.join(" "));
-        } else {
-            continue;
-        }
-        text.push('\n');
-    }
-    text
 }

@@ -1,4 +1,4 @@
-//! A strict reader of OpenMetrics text, as far as the exporter uses it.
+//! A strict reader of OpenMetrics text and of Prometheus's text, as far as the exporter uses them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,10 +27,42 @@ impl Parsed {
     }
 }
 
-/// Reads it; panics at the first thing that is wrong.
+/// Reads OpenMetrics; panics at the first thing that is wrong.
 #[track_caller]
 pub(super) fn parse(text: &str) -> Parsed {
     let body = text.strip_suffix("# EOF\n").expect("it ends with # EOF");
+    read(body, &|kind| match kind {
+        "counter" => &["_total"],
+        "gauge" => &[""],
+        "histogram" => &["_bucket", "_sum", "_count"],
+        "info" => &["_info"],
+        _ => panic!("there is no type {kind}"),
+    })
+}
+
+/// Reads Prometheus's text, in which what describes a series has its whole name.
+#[track_caller]
+pub(super) fn parse_prometheus(text: &str) -> Parsed {
+    assert!(text.ends_with('\n'), "the last line ends");
+    for line in text.lines().filter(|line| line.starts_with('#')) {
+        assert!(line.starts_with("# HELP ") || line.starts_with("# TYPE "), "{line}");
+    }
+    let parsed = read(text, &|kind| match kind {
+        "counter" | "gauge" => &[""],
+        "histogram" => &["_bucket", "_sum", "_count"],
+        _ => panic!("there is no type {kind}"),
+    });
+    for (name, kind) in &parsed.types {
+        assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
+    }
+    parsed
+}
+
+/// Which ends the names of a type's series have, after the name of the family.
+type Ends<'a> = &'a dyn Fn(&str) -> &'static [&'static str];
+
+#[track_caller]
+fn read(body: &str, ends: Ends<'_>) -> Parsed {
     let mut parsed = Parsed::default();
     let (mut family, mut helped) = (None::<String>, BTreeSet::new());
     for line in body.lines() {
@@ -41,7 +73,6 @@ pub(super) fn parse(text: &str) -> Parsed {
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').expect("type");
             assert!(helped.contains(name), "{line}");
-            assert!(["counter", "gauge", "histogram", "info"].contains(&kind), "{line}");
             assert!(
                 parsed.types.insert(name.to_owned(), kind.to_owned()).is_none(),
                 "one TYPE for each: {line}"
@@ -52,23 +83,17 @@ pub(super) fn parse(text: &str) -> Parsed {
             assert!(name.ends_with(&format!("_{unit}")), "{line}");
         } else {
             let family = family.as_deref().expect("samples have a family");
-            sample(line, family, &mut parsed);
+            sample(line, family, ends, &mut parsed);
         }
     }
     parsed
 }
 
-fn sample(line: &str, family: &str, parsed: &mut Parsed) {
+fn sample(line: &str, family: &str, ends: Ends<'_>, parsed: &mut Parsed) {
     let end = line.find(['{', ' ']).expect("a value");
     let (name, rest) = line.split_at(end);
     let suffix = name.strip_prefix(family).unwrap_or_else(|| panic!("{line} is not of {family}"));
-    let allowed: &[&str] = match parsed.types[family].as_str() {
-        "counter" => &["_total"],
-        "gauge" => &[""],
-        "histogram" => &["_bucket", "_sum", "_count"],
-        _ => &["_info"],
-    };
-    assert!(allowed.contains(&suffix), "{line}");
+    assert!(ends(&parsed.types[family]).contains(&suffix), "{line}");
     let (labels, value) = match rest.strip_prefix('{') {
         Some(rest) => labels(rest),
         None => (Labels::new(), rest),
