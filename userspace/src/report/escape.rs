@@ -65,6 +65,16 @@ pub fn json<W: io::Write, T: Serialize + ?Sized>(out: W, value: &T) -> serde_jso
     value.serialize(&mut serde_json::Serializer::with_formatter(out, HarmlessJson))
 }
 
+/// The same, in memory.
+///
+/// # Errors
+/// If the value has no form in JSON.
+pub fn json_bytes<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    json(&mut out, value)?;
+    Ok(out)
+}
+
 /// Escapes what [`json`] says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HarmlessJson;

@@ -43,6 +43,8 @@ impl Reader {
     async fn line(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).await.unwrap();
+        let hidden = |c: char| c.is_control() || c == '\u{202e}';
+        assert!(!line.trim_end_matches(['\r', '\n']).contains(hidden), "a line moves a cursor: {line:?}");
         line.trim_end_matches(['\r', '\n']).to_owned()
     }
 
@@ -64,7 +66,7 @@ impl Reader {
 }
 
 fn event(nth: u64) -> Value {
-    json!({"type": "connect", "connection": nth, "comm": "a\nid: 9\u{1b}<b>", "argv": ["x", "--password=y"]})
+    json!({"type": "connect", "connection": nth, "comm": "a\nid: 9\u{1b}<b>\u{9b}31m\u{202e}", "argv": ["x", "--password=y"]})
 }
 
 #[tokio::test]

@@ -74,7 +74,16 @@ async fn names_cannot_leave_their_strings() {
         assert!(answer.text().contains(r"\u001b[31m"), "{path}");
         assert!(answer.json().to_string().contains(r#"<script>alert(1)</script>"#), "{path}");
     }
+    // What was asked for is repeated in a refusal, in JSON and on a page.
+    let asked = "%1b%5b2J%e2%80%ae%c2%9b%c2%ad";
+    for path in [format!("/api/v1/connections?state={asked}"), format!("/socket?path=/s&range={asked}")] {
+        let refusal = get(server.address, &path).await;
+        assert_eq!(refusal.status, 400, "{path}");
+        assert!(!refusal.text().contains(['\u{1b}', '\u{202e}', '\u{9b}', '\u{ad}']), "{}", refusal.text());
+    }
     let metrics = get(server.address, "/metrics").await.text();
+    assert!(!metrics.contains(|c: char| c != '\n' && c.is_control() || c == '\u{202e}'), "{metrics:?}");
+    assert!(metrics.contains(r"\\u{1b}[31m"), "{metrics}");
     let lines = metrics.lines().filter(|line| line.contains("<script>"));
     assert!(lines.clone().count() > 3 && lines.clone().all(|line| line.starts_with("sockleak_")));
 }

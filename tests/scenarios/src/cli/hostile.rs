@@ -83,7 +83,7 @@ pub(super) fn hostile(bench: &Bench<'_>) -> anyhow::Result<()> {
     }
     let program = program.to_string_lossy().into_owned();
     expect_figures(&program, &file, made / 2)?;
-    wait_for(|| Ok(collector.opened(&file, &program)? == made / 2))?;
+    wait_for(|| Ok(collector.opened(&shown(&file), &shown(&program))? == made / 2))?;
     expect_alerts(&said(), &program)?;
     wait_for(|| Ok(posted.lock().unwrap_or_else(PoisonError::into_inner).contains("client-leak")))?;
     expect_alerts(&posted.lock().unwrap_or_else(PoisonError::into_inner), &program)?;
@@ -104,7 +104,8 @@ fn expect_figures(program: &str, file: &str, opened: i64) -> anyhow::Result<()> 
     let metrics = get_with(ADDRESS, "/metrics", TOKEN)?;
     let stray = metrics.lines().find(|line| !line.starts_with("sockleak_") && !line.starts_with("# "));
     ensure!(stray.is_none(), "a line of its own: {stray:?}");
-    let label = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n").replace('"', "\\\"");
+    ensure!(!metrics.contains(['\u{1b}', '\u{202e}', '\u{7}']), "a scrape moves a cursor: {metrics:?}");
+    let label = |text: &str| shown(text).replace('\\', "\\\\").replace('"', "\\\"");
     let series = format!(
         "sockleak_opened_total{{socket=\"{}\",program=\"{}\"}} {opened}\n",
         label(file),
@@ -123,6 +124,12 @@ fn expect_figures(program: &str, file: &str, opened: i64) -> anyhow::Result<()> 
     let plain = get(ADDRESS, "/api/v1/connections")?;
     ensure!(!plain.contains("alert(1)"), "a command line without the token: {plain}");
     Ok(())
+}
+
+/// A name as labels have it, and texts of ours.
+fn shown(name: &str) -> String {
+    let is_shown = |c: &char| !c.is_control() && *c != '\u{202e}';
+    name.chars().map(|c| if is_shown(&c) { c.to_string() } else { c.escape_unicode().to_string() }).collect()
 }
 
 /// Is there such a text anywhere?

@@ -16,7 +16,7 @@ use super::{
     notification::{Key, Kind, Notification},
     sinks::Sinks,
 };
-use crate::{clock::nanoseconds, service::health};
+use crate::{clock::nanoseconds, report::escape, service::health};
 
 /// The form of what is saved.
 const VERSION: u32 = 1;
@@ -129,7 +129,7 @@ impl Saved {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let write = || {
             let mut file = NamedTempFile::new_in(folder)?;
-            file.write_all(&serde_json::to_vec(self)?)?;
+            file.write_all(&escape::json_bytes(self)?)?;
             file.as_file().sync_all()?;
             file.persist(path).map_err(|error| error.error)
         };

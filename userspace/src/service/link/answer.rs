@@ -179,9 +179,8 @@ impl Answer {
     /// Something in JSON.
     #[must_use]
     pub fn json(value: &impl Serialize) -> Self {
-        let mut body = Vec::new();
-        match escape::json(&mut body, value) {
-            Ok(()) => Self::new(JSON, body),
+        match escape::json_bytes(value) {
+            Ok(body) => Self::new(JSON, body),
             Err(error) => Self::error(500, &format!("the answer cannot be written: {error}")),
         }
     }
@@ -189,7 +188,8 @@ impl Answer {
     /// A refusal, in a sentence.
     #[must_use]
     pub fn error(status: u16, sentence: &str) -> Self {
-        let body = serde_json::json!({"error": sentence}).to_string();
+        // A sentence may repeat what was asked for, and can always be written.
+        let body = escape::json_bytes(&serde_json::json!({"error": sentence})).unwrap_or_default();
         Self { status, ..Self::new(JSON, body) }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     Answer, LinkError, Question, Settings,
     frame::{Ask, Head, MOST_TO_TRACER, MOST_TO_WEB, codec},
 };
+use crate::report::escape;
 
 /// While so many bytes are not taken up yet, no further question is read.
 const MOST_WAITING: usize = 1 << 20;
@@ -135,8 +136,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Link<IO> {
                 self.dropped += 1;
                 continue;
             }
-            let body = if with_argv { event.to_string() } else { without_argv(event).to_string() };
-            self.send(&Head::Event { with_argv, dropped: self.dropped }, body.as_bytes())?;
+            let body =
+                if with_argv { escape::json_bytes(event) } else { escape::json_bytes(&without_argv(event)) };
+            let body = body.map_err(|error| LinkError::Message(error.to_string()))?;
+            self.send(&Head::Event { with_argv, dropped: self.dropped }, &body)?;
         }
         Ok(())
     }

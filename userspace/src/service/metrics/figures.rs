@@ -1,12 +1,13 @@
 //! A snapshot added up for the series that are shown.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{OTHER, Own, counts::Counts, names::Names};
 use crate::{
     attribution::limits::Limit,
     event::Queue,
     probe::status::Outcome,
+    report::escape::terminal,
     service::snapshot::{LIFETIME_BOUNDS, STATES, Snapshot, SocketSnapshot},
     verdict::Verdict,
 };
@@ -85,11 +86,17 @@ impl Figures {
     }
 }
 
+/// A name as reports and terminals show it: a file may be called anything, and somebody looks at the series in a terminal. It is
+/// made so before figures are added up, since two names may be shown alike.
+fn shown(name: &str) -> Cow<'_, str> {
+    terminal(name)
+}
+
 fn sockets(snapshot: &Snapshot, names: &mut Names) -> BTreeMap<String, SocketFigures> {
     let mut together: BTreeMap<&str, Vec<&SocketSnapshot>> = BTreeMap::new();
-    for socket in &snapshot.sockets {
+    let shown: Vec<_> = snapshot.sockets.iter().map(|socket| (shown(&socket.path), socket)).collect();
+    for (path, socket) in &shown {
         let is_only_tried = snapshot.is_only_tried(socket);
-        let path = &socket.path;
         let name = if is_only_tried { names.known_socket(path) } else { names.socket(path) };
         together.entry(name).or_default().push(socket);
     }
@@ -107,16 +114,16 @@ fn socket(name: &str, sockets: &[&SocketSnapshot], names: &mut Names) -> SocketF
             .try_fold(0, |sum: u64, slots| Some(sum.saturating_add(slots?))),
         ..SocketFigures::default()
     };
+    sockets.iter().for_each(|socket| figures.add(socket));
+    let each = sockets.iter().flat_map(|socket| &socket.programs);
+    let each: Vec<_> = each.map(|program| (shown(&program.program), program)).collect();
     let mut programs: BTreeMap<&str, Counts> = BTreeMap::new();
-    for socket in sockets {
-        figures.add(socket);
-        for program in &socket.programs {
-            programs.entry(&program.program).or_default().add(&Counts::of(program));
-        }
+    for (shown, program) in &each {
+        programs.entry(shown).or_default().add(&Counts::of(program));
     }
     figures.programs = names.rows(name, &programs);
-    for program in sockets.iter().flat_map(|socket| &socket.programs) {
-        let shown = if names.shows(name, &program.program) { &program.program } else { OTHER };
+    for (shown, program) in &each {
+        let shown = if names.shows(name, shown) { shown } else { OTHER };
         let (open, old) = figures.held.entry(shown.to_owned()).or_default();
         *open = open.saturating_add(program.open_client);
         *old = old.saturating_add(program.old_client);
@@ -163,8 +170,9 @@ fn findings(snapshot: &Snapshot, names: &Names) -> BTreeMap<(String, String, &'s
     let holds = snapshot.findings.iter().filter(|finding| !finding.is_over());
     let unhealthy = holds.filter(|finding| finding.verdict != Verdict::Healthy);
     for (nth, finding) in unhealthy.enumerate() {
-        let program = if nth < MOST_FINDINGS { &finding.program } else { OTHER };
-        let key = (names.known_socket(&finding.path).to_owned(), program.to_owned(), finding.verdict.name());
+        let program = if nth < MOST_FINDINGS { shown(&finding.program) } else { Cow::Borrowed(OTHER) };
+        let socket = names.known_socket(&shown(&finding.path)).to_owned();
+        let key = (socket, program.into_owned(), finding.verdict.name());
         let count: &mut u64 = all.entry(key).or_default();
         *count = count.saturating_add(finding.count);
     }

@@ -16,6 +16,7 @@ use crate::{
     },
     report::{
         Loss,
+        escape::{is_unsafe, terminal},
         findings::{FindingReport, HardshipReport},
     },
     service::snapshot::{LIFETIME_BOUNDS, ProgramSnapshot, SocketSnapshot},
@@ -24,7 +25,7 @@ use crate::{
 pub(in crate::service) use parser::Samples;
 use parser::{Parsed, parse, parse_prometheus};
 
-const HOSTILE: &str = "/bin/\"a\\b\"\n# EOF\n{x=\"y\"} 1\u{1b}[2J<b>";
+const HOSTILE: &str = "/bin/\"a\\b\"\n# EOF\n{x=\"y\"} 1\u{1b}[2J\u{202e}<b>";
 
 fn program(name: &str, opened: u64) -> ProgramSnapshot {
     ProgramSnapshot {
@@ -315,14 +316,25 @@ fn sockets_that_nobody_listened_on_count_together() {
     assert_eq!(failed(&parsed, "/tmp/4/a.sock"), Some(9.0));
 }
 
-/// A program may call itself anything: it stays one label.
+/// A program may call itself anything: it stays one label, and is shown as a report in a terminal shows it.
 #[test]
 fn names_cannot_forge_series() {
-    let findings = vec![finding(HOSTILE, HOSTILE, Verdict::Starved)];
-    let parsed = encode(&snapshot(vec![socket(HOSTILE, vec![program(HOSTILE, 3)])], findings));
-    let (s, p) = (format!("socket={HOSTILE}"), format!("program={HOSTILE}"));
-    assert_eq!(parsed.get("sockleak_opened_total", &[&s, &p]), Some(3.0));
-    assert_eq!(parsed.get("sockleak_findings", &[&s, &p, "verdict=starved"]), Some(4.0));
+    // Two names that are shown alike are one series.
+    let shown = terminal(HOSTILE).into_owned();
+    let programs = vec![program(HOSTILE, 3), program(&shown, 2)];
+    let sockets = vec![socket(HOSTILE, programs), socket(&shown, vec![program(HOSTILE, 4)])];
+    let findings =
+        vec![finding(HOSTILE, HOSTILE, Verdict::Starved), finding(&shown, &shown, Verdict::Starved)];
+    let snapshot = snapshot(sockets, findings);
+    let parsed = encode(&snapshot);
+    let (s, p) = (format!("socket={shown}"), format!("program={shown}"));
+    assert!(s.contains("\\u{1b}[2J\\u{202e}"), "{s}");
+    assert_eq!(parsed.get("sockleak_opened_total", &[&s, &p]), Some(9.0));
+    assert_eq!(parsed.get("sockleak_findings", &[&s, &p, "verdict=starved"]), Some(8.0));
+    for form in [Exposition::Prometheus, Exposition::OpenMetrics] {
+        let text = Metrics::default().encode(&snapshot, &OWN, form);
+        assert!(!text.contains(|c| c != '\n' && is_unsafe(c)), "{text:?}");
+    }
 }
 
 #[test]

@@ -38,9 +38,8 @@ impl FileSink {
     /// # Errors
     /// If that fails.
     pub(super) fn append(&mut self, notification: &Notification) -> io::Result<()> {
-        let mut line = Vec::new();
-        let outcome =
-            escape::json(&mut line, notification).map_err(io::Error::from).and_then(|()| self.write(line));
+        let line = escape::json_bytes(notification).map_err(io::Error::from);
+        let outcome = line.and_then(|line| self.write(line));
         let count = if outcome.is_ok() { &mut self.delivered } else { &mut self.refused };
         *count += 1;
         outcome

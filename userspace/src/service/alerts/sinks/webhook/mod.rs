@@ -12,10 +12,13 @@ use rustls::RootCertStore;
 use tokio::sync::Notify;
 
 use super::{Notification, SinkCounts, Undelivered, queue::Queue};
-use crate::service::{
-    CertificateError,
-    config::TokenFile,
-    post::{Poster, Timing},
+use crate::{
+    report::escape,
+    service::{
+        CertificateError,
+        config::TokenFile,
+        post::{Poster, Timing},
+    },
 };
 
 /// What both ends share.
@@ -134,7 +137,7 @@ impl Delivery {
     async fn post(&self, notification: &Notification) -> Outcome {
         // The token is read each time: it may have been replaced.
         let token = self.token.as_ref().map(TokenFile::read).transpose();
-        let body = serde_json::to_vec(notification).map_err(|error| error.to_string());
+        let body = escape::json_bytes(notification).map_err(|error| error.to_string());
         let (token, body) = match (token, body) {
             (Ok(token), Ok(body)) => (token, body),
             (Err(reason), _) | (_, Err(reason)) => return Outcome::Failed(reason),

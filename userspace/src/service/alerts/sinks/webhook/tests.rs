@@ -14,13 +14,16 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::service::alerts::tests::notification;
+use crate::{report::escape::is_unsafe, service::alerts::tests::notification};
 
 const FAST: Timing = Timing {
     first: Duration::from_millis(1),
     longest: Duration::from_millis(4),
     attempt: Duration::from_secs(10),
 };
+
+/// A program may call itself anything.
+const HOSTILE: &str = "b\n\u{1b}[2J\u{9b}31m\u{202e}";
 
 /// Runs a test on the kind of runtime that the service has; none may take a minute.
 fn run<T>(test: impl Future<Output = T>) -> T {
@@ -68,6 +71,7 @@ async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, answer: &s
             break (head, body.to_owned());
         }
     };
+    assert!(!body.contains(is_unsafe), "a body moves a cursor: {body:?}");
     let body: Notification = serde_json::from_str(&body).expect("it is a notification");
     if !answer.is_empty() {
         let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n");
@@ -111,10 +115,10 @@ fn alerts_arrive_in_order_and_are_tried_again() {
     run(async {
         let (listener, address) = listen().await;
         let webhook = start(&format!("http://{address}/in?key=1"), None, None, FAST);
-        push(&webhook, &["a", "b", "c"]);
+        push(&webhook, &["a", HOSTILE, "c"]);
         let answers = ["500 X", "503 X", "200 OK", "429 X", "401 X", "204 X", "200 OK"];
         let received = serve(&listener, &answers).await;
-        assert_eq!(summaries(&received), ["a", "a", "a", "b", "b", "b", "c"]);
+        assert_eq!(summaries(&received), ["a", "a", "a", HOSTILE, HOSTILE, HOSTILE, "c"]);
         let head = &received[0].head;
         assert!(head.starts_with("post /in?key=1 http/1.1\r\n"), "{head}");
         assert!(
