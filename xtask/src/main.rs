@@ -6,6 +6,7 @@ mod browser;
 mod build;
 mod demo;
 mod lint;
+mod notices;
 mod package;
 mod paths;
 mod process;

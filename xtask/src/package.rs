@@ -8,20 +8,21 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 
 use crate::setup::{self, Wants};
-use crate::{build, paths, process};
+use crate::{build, notices, paths, process};
 
 /// What has to be built for it.
 const PROGRAMS: [&str; 2] = ["sockleak", "manual"];
 /// Shells that have to be able to read the package's scripts, if they are here.
 const SHELLS: [&str; 2] = ["sh", "dash"];
 /// Files without which it is not whole; of manual pages and documents there are more.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "etc/sockleak/config.toml",
     "usr/bin/sockleak",
     "usr/lib/systemd/system/sockleak.service",
     "usr/lib/sysusers.d/sockleak.conf",
     "usr/share/bash-completion/completions/sockleak",
     "usr/share/doc/sockleak/README.md",
+    "usr/share/doc/sockleak/THIRD-PARTY",
     "usr/share/doc/sockleak/changelog.Debian.gz",
     "usr/share/doc/sockleak/changelog.gz",
     "usr/share/doc/sockleak/copyright",
@@ -61,6 +62,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 /// Makes the package of what was built last, and checks it.
 pub(crate) fn pack(version: Option<&str>) -> Result<PathBuf> {
     write_manual()?;
+    let notices = paths::release().join("package/THIRD-PARTY");
+    fs::write(&notices, notices::text()?).with_context(|| format!("cannot write {}", notices.display()))?;
     // It reads the manifest; what that names under target/release is in cargo's target folder, wherever that is.
     let mut cargo = process::command("cargo", ["deb", "--quiet", "--no-build", "--package", "sockleak"]);
     cargo.args(version.map(|version| format!("--deb-version={version}"))).current_dir(paths::repo());

@@ -43,6 +43,7 @@ pub(super) fn package(bench: &Bench<'_>) -> anyhow::Result<String> {
     let door = Door::open(&path)?;
     start_service(&format!("[[target]]\nsocket = {path:?}\n"))?;
     expect_watched()?;
+    expect_notices()?;
     let exposure = exposure()?;
     ensure!(
         !new_since(&before.loaded)?.is_empty() && Path::new(PINS).exists(),
@@ -54,6 +55,16 @@ pub(super) fn package(bench: &Bench<'_>) -> anyhow::Result<String> {
     remove(&before)?;
     drop(truth.held);
     Ok(exposure)
+}
+
+/// The libraries in the program are named, with the texts of their licences.
+fn expect_notices() -> anyhow::Result<()> {
+    let path = "/usr/share/doc/sockleak/THIRD-PARTY";
+    let text = fs::read_to_string(path).with_context(|| format!("the package has not installed {path}"))?;
+    for notice in ["\naya ", "\nlibsqlite3-sys ", "\nring ", "\nNotice 1\n", "Permission is hereby granted"] {
+        ensure!(text.contains(notice), "{path} lacks {notice:?}");
+    }
+    Ok(())
 }
 
 /// Active, and watched by systemd, whom it tells again and again that it lives.
