@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: what tracing costs, in instructions of an emulated processor, beside bpftrace; `replay`: what a
-//! report of a recording costs; `page`: what the service's page costs; `soak`: what the service takes in the long run. Prints,
+//! report of a recording costs; `session`: what a scan costs; `page`: what the service's page costs; `soak`: what the service takes in the long run. Prints,
 //! and judges nothing.
 
 mod figures;
 mod page;
 mod replay;
+mod session;
 mod soak;
 mod table;
 mod top;
@@ -51,6 +52,8 @@ pub(crate) struct Args {
 enum What {
     /// Measure how fast a recording is replayed to its report, beside DuckDB
     Replay(replay::Args),
+    /// Measure what connections that a descriptor scan finds cost a session, for ever more of them
+    Session(session::Args),
     /// Run the service under a steady load for half an hour
     Soak(soak::Args),
     /// Measure how soon the page is there, and what keeping it up to date takes, with many connections and events
@@ -63,6 +66,7 @@ enum What {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.what {
         Some(What::Replay(args)) => return replay::run(args).map(|()| ExitCode::SUCCESS),
+        Some(What::Session(args)) => return session::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Soak(args)) => return soak::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Top(args)) => return top::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Page(args)) => return page::run(args).map(|()| ExitCode::SUCCESS),
