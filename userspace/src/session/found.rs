@@ -30,7 +30,7 @@ impl Session {
             }
             HeldSocket::Listener { queue } => {
                 self.books.sockets[socket.0].queue = Some(queue);
-                self.learn_from(held.listener, &holder);
+                self.learn_limit(held.listener, &holder);
                 self.holders.add_listener(held.listener, Holder { who: holder, fd: held.fd });
                 return None;
             }

@@ -46,7 +46,6 @@ use books::{Books, Unknown, Weight};
 use holders::Holders;
 use pending::Pending;
 use room::Many;
-use sockets::ANY_NAMESPACE;
 
 /// A listener that a target means.
 #[derive(Clone, Debug)]
@@ -185,15 +184,18 @@ impl Session {
             self.books.ignored.put(listener.id, ());
             return Notice::Ignored(listener.id);
         }
-        // An abstract name belongs to a network namespace, a path to a mount namespace.
-        let namespace =
-            if listener.is_abstract { listener.network_namespace } else { listener.mount_namespace };
-        let socket = self.socket(&listener.path, namespace);
+        let socket = self.socket_of_listener_record(&listener);
         self.books.sockets[socket.0].is_retired = false;
         self.books.sockets[socket.0].backlog = Some(listener.backlog);
         let known = self.books.followed(listener.id);
         // One may be described again: first by its server ends, then by itself.
+        let before = known.filter(|known| known.closed.is_none()).map(|known| known.socket);
         let (occupied, closed) = known.map_or((0, None), |known| (known.occupied, known.closed));
+        if let Some(before) = before {
+            let listening = &mut self.books.sockets[before.0].listening;
+            *listening = listening.saturating_sub(1);
+        }
+        self.books.sockets[socket.0].listening += u32::from(closed.is_none());
         let followed = Followed { socket, listener: Arc::clone(&listener), occupied, closed };
         self.books.listeners.insert(listener.id, followed);
         Notice::Listener(self.last_listener.insert(listener))
@@ -271,7 +273,7 @@ impl Session {
             What::Accept { listener, .. } => {
                 let last = &mut self.books.sockets[socket.0].last_accept;
                 *last = (*last).max(Some(event.at));
-                self.learn_from(*listener, who);
+                self.learn_limit(*listener, who);
             }
             What::Attempt { errno, queue, .. } => {
                 let crowding = self.books.crowding(socket, who.group, *queue);
@@ -279,6 +281,8 @@ impl Session {
             }
             What::ListenerClosed { listener, reason } => {
                 if let Some(followed) = self.books.listeners.get_mut(listener) {
+                    let listening = &mut self.books.sockets[followed.socket.0].listening;
+                    *listening = listening.saturating_sub(followed.closed.is_none().into());
                     followed.closed = Some((event.at, *reason));
                 }
             }
@@ -286,16 +290,15 @@ impl Session {
         }
     }
 
-    /// What can be told of a socket from who serves a listener of it: the number of slots, and where it is served.
-    fn learn_from(&mut self, listener: u64, server: &Who) {
+    /// The number of slots, if it can be told from who serves a listener.
+    fn learn_limit(&mut self, listener: u64, server: &Who) {
         let (Some(followed), Some(process)) = (self.books.followed(listener), &server.process) else {
             return;
         };
-        let (socket, listener) = (followed.socket, Arc::clone(&followed.listener));
-        if self.books.sockets[socket.0].limit.is_none() {
-            self.books.sockets[socket.0].limit = limits::assumed(&listener, process);
+        let socket = followed.socket.0;
+        if self.books.sockets[socket].limit.is_none() {
+            self.books.sockets[socket].limit = limits::assumed(&followed.listener, process);
         }
-        self.learn_place(socket, &listener.path, process);
     }
 
     /// Weighs a connection that is still in the table.
@@ -320,7 +323,7 @@ impl Session {
                 let namespace = self.processes.mount_namespace(&event.actor.id);
                 self.selection.by_address(address, directory.as_deref(), namespace)
             });
-            return Ok(place.map(|place| self.socket(&place, ANY_NAMESPACE)));
+            return Ok(place.map(|place| self.socket_of_path(&place)));
         }
         let Some(listener) = event.what.listener() else { return Ok(None) };
         self.books.socket_of(listener)

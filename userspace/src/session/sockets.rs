@@ -1,26 +1,26 @@
 //! Sockets by their paths.
 
-use std::collections::BTreeSet;
-
 use super::{Session, Timeline};
 use crate::{
-    attribution::{container::Membership, limits::Limit},
-    event::{Process, Queue},
+    attribution::limits::Limit,
+    event::{Listener, Queue},
 };
 
 /// A socket as people know it: a path (or abstract name) in a namespace. A server that restarts or reloads makes a new
 /// listener under the same path; its connections count together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Socket {
-    /// What it goes by, and no other does: its path. Where sockets of several namespaces have that path, the container or unit
-    /// that serves it follows in parentheses, and the namespace if that does not tell them apart.
+    /// What it goes by from the first record to the last: its path. One that comes while another of that path is listened on in
+    /// another namespace has the namespace behind it, in parentheses.
     pub name: String,
     /// Path, `@name`, or for attempts without a listener the target.
     pub path: String,
-    /// The namespace that its path is in; 0 if that is not known.
-    pub(super) namespace: u32,
-    /// The container or unit that serves it, empty if it is none. None as long as that is not known.
-    place: Option<String>,
+    /// Device and inode of the folder that its file is in; None if it has none.
+    directory: Option<(u64, u64)>,
+    /// The namespace in which it was first; [`ANY_NAMESPACE`] if that is not known.
+    home: u32,
+    /// Listeners on it that are not closed.
+    pub(super) listening: u32,
     /// It is looked for no more: what is open on it is followed to its end.
     pub is_retired: bool,
     /// Slots in use: accepted server ends that are open.
@@ -42,12 +42,13 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(path: String, limit: Option<Limit>, started: u64) -> Self {
+    fn new(path: String, limit: Option<Limit>, started: u64) -> Self {
         Self {
             name: path.clone(),
             path,
-            namespace: ANY_NAMESPACE,
-            place: None,
+            directory: None,
+            home: ANY_NAMESPACE,
+            listening: 0,
             is_retired: false,
             slots: 0,
             limit,
@@ -64,16 +65,6 @@ impl Socket {
     pub(super) fn vacate(&mut self) {
         *self = Self { is_retired: true, is_vacant: true, ..Self::new(String::new(), None, 0) };
     }
-
-    /// Its name among sockets of the same path. `is_enough`: the container or unit tells it from them.
-    fn name_among_others(&self, is_enough: bool) -> String {
-        let kind = if self.path.starts_with('@') { "network" } else { "mount" };
-        let namespace = (!is_enough && self.namespace != ANY_NAMESPACE)
-            .then(|| format!("{kind} namespace {}", self.namespace));
-        let place = self.place.clone().filter(|place| !place.is_empty());
-        let parts: Vec<String> = place.into_iter().chain(namespace).collect();
-        if parts.is_empty() { self.path.clone() } else { format!("{} ({})", self.path, parts.join(", ")) }
-    }
 }
 
 /// Index of a [`Socket`] in its session, for as long as something of it is left.
@@ -81,7 +72,7 @@ impl Socket {
 pub struct SocketId(pub usize);
 
 /// No namespace has this inode number.
-pub(super) const ANY_NAMESPACE: u32 = 0;
+const ANY_NAMESPACE: u32 = 0;
 
 /// Anybody can try paths that do not exist: from this many sockets on, attempts at further ones count together.
 pub(super) const MOST_SOCKETS: usize = 1024;
@@ -89,69 +80,91 @@ pub(super) const MOST_SOCKETS: usize = 1024;
 const OTHERS: &[u8] = b"(other paths)";
 
 impl Session {
-    /// The socket of a path. Attempts that found no listener know no namespace: they count with the socket of that path
-    /// that is there or comes first.
-    pub(super) fn socket(&mut self, path: &[u8], namespace: u32) -> SocketId {
-        let fits = |its: u32| its == namespace || its == ANY_NAMESPACE || namespace == ANY_NAMESPACE;
-        let of_path = self.by_name.range((path.to_vec(), 0)..=(path.to_vec(), u32::MAX));
-        let known = of_path.filter(|((_, its), _)| fits(*its));
-        let known = known.min_by_key(|(_, id)| **id);
-        if let Some((key, &id)) = known {
-            let key = key.clone();
-            if key.1 == ANY_NAMESPACE && namespace != ANY_NAMESPACE {
-                self.by_name.remove(&key);
-                self.by_name.insert((key.0, namespace), id);
-                self.books.sockets[id.0].namespace = namespace;
-            }
+    /// The socket of a path to which an attempt failed that found no listener: the namespace is not known. It counts with the socket
+    /// of that path that is listened on, else with the one that came first.
+    pub(super) fn socket_of_path(&mut self, path: &[u8]) -> SocketId {
+        let sockets = &self.books.sockets;
+        let known = self.of_path(path).min_by_key(|(_, id)| (sockets[id.0].listening == 0, *id));
+        if let Some((_, id)) = known {
             self.books.sockets[id.0].touched = self.books.moment;
             return id;
         }
-        if namespace == ANY_NAMESPACE && path != OTHERS && self.by_name.len() >= MOST_SOCKETS {
+        if path != OTHERS && self.by_name.len() >= MOST_SOCKETS {
             return self.other_paths();
         }
-        let path_text = crate::event::name::shown(path);
-        let given = self.books.settings.given_limit(&path_text);
-        let socket = Socket { namespace, ..Socket::new(path_text, given, self.books.settings.started) };
-        let id = self.books.add_socket(socket);
-        self.by_name.insert((path.to_vec(), namespace), id);
-        self.tell_apart(path);
+        self.add_socket(path, ANY_NAMESPACE, None)
+    }
+
+    /// The socket of a listener. A server that is restarted, or reloads itself, listens on the same socket again, though in another
+    /// mount namespace, as each container and most units have one: the folder is the same, or nobody listens on that path meanwhile.
+    pub(super) fn socket_of_listener_record(&mut self, listener: &Listener) -> SocketId {
+        // An abstract name belongs to a network namespace, a path to a mount namespace.
+        let is_abstract = listener.is_abstract;
+        let namespace = if is_abstract { listener.network_namespace } else { listener.mount_namespace };
+        let directory = (!is_abstract && listener.directory_inode != 0)
+            .then_some((listener.device, listener.directory_inode));
+        let path = &listener.path;
+        let id = match self.by_name.get(&(path.clone(), namespace)) {
+            Some(&id) => id,
+            None => {
+                let sockets = &self.books.sockets;
+                let is_same = |id: &SocketId| {
+                    let known = &sockets[id.0];
+                    known.listening == 0 || directory.is_some() && known.directory == directory
+                };
+                let known = self.of_path(path).map(|(_, id)| id).filter(is_same);
+                match known.min_by_key(|id| (sockets[id.0].directory != directory, *id)) {
+                    Some(id) => {
+                        self.move_to(path, namespace, id);
+                        id
+                    }
+                    None => self.add_socket(path, namespace, Some(is_abstract)),
+                }
+            }
+        };
+        let socket = &mut self.books.sockets[id.0];
+        socket.touched = self.books.moment;
+        socket.directory = directory;
         id
     }
 
-    /// Notes where a socket is served, as soon as that is known.
-    pub(super) fn learn_place(&mut self, socket: SocketId, path: &[u8], server: &Process) {
-        if self.books.sockets[socket.0].place.is_some() {
-            return;
-        }
-        let Some(Membership { unit, container }) = server.cgroup_path.as_deref().map(Membership::of) else {
-            return;
-        };
-        // Who holds it for another that does not run yet is not who serves it.
-        if unit.as_deref() == Some("init.scope") {
-            return;
-        }
-        let place = container.map(|it| it.short()).or(unit).unwrap_or_default();
-        self.books.sockets[socket.0].place = Some(place);
-        self.tell_apart(path);
+    fn of_path(&self, path: &[u8]) -> impl Iterator<Item = (u32, SocketId)> {
+        let range = (path.to_vec(), 0)..=(path.to_vec(), u32::MAX);
+        self.by_name.range(range).map(|((_, namespace), id)| (*namespace, *id))
     }
 
-    /// Names the sockets of a path, so that each is told from the others.
-    fn tell_apart(&mut self, path: &[u8]) {
-        let of_path = self.by_name.range((path.to_vec(), 0)..=(path.to_vec(), u32::MAX));
-        let ids: Vec<usize> = of_path.map(|(_, id)| id.0).collect();
-        if ids.len() < 2 {
-            return;
+    /// A socket is found in another namespace from now on, and in that where it was first: those in between are nobody's.
+    fn move_to(&mut self, path: &[u8], namespace: u32, id: SocketId) {
+        let home = self.books.sockets[id.0].home;
+        let left: Vec<u32> =
+            self.of_path(path).filter(|&(its, of)| of == id && its != home).map(|(its, _)| its).collect();
+        for its in left {
+            self.by_name.remove(&(path.to_vec(), its));
         }
-        let sockets = &mut self.books.sockets;
-        let places: BTreeSet<&str> = ids.iter().filter_map(|&id| sockets[id].place.as_deref()).collect();
-        let is_enough = places.len() == ids.len() && !places.contains("");
-        for id in ids {
-            sockets[id].name = sockets[id].name_among_others(is_enough);
+        if home == ANY_NAMESPACE {
+            self.by_name.remove(&(path.to_vec(), home));
+            self.books.sockets[id.0].home = namespace;
         }
+        self.by_name.insert((path.to_vec(), namespace), id);
+    }
+
+    /// `is_abstract`: what kind of name a listener has.
+    fn add_socket(&mut self, path: &[u8], namespace: u32, is_abstract: Option<bool>) -> SocketId {
+        let path_text = crate::event::name::shown(path);
+        let given = self.books.settings.given_limit(&path_text);
+        let mut socket =
+            Socket { home: namespace, ..Socket::new(path_text, given, self.books.settings.started) };
+        if let (Some(is_abstract), Some(_)) = (is_abstract, self.of_path(path).next()) {
+            let kind = if is_abstract { "network" } else { "mount" };
+            socket.name = format!("{} ({kind} namespace {namespace})", socket.path);
+        }
+        let id = self.books.add_socket(socket);
+        self.by_name.insert((path.to_vec(), namespace), id);
+        id
     }
 
     /// What has no socket of its own.
     pub(super) fn other_paths(&mut self) -> SocketId {
-        self.socket(OTHERS, ANY_NAMESPACE)
+        self.socket_of_path(OTHERS)
     }
 }

@@ -245,7 +245,13 @@ pub(super) fn equal_paths(bench: &Bench<'_>) -> anyhow::Result<()> {
     ended.expect(0)?;
     let told = ended.lines()?.pop().context("the twin told nothing")?;
     let namespaces = [fs::metadata("/proc/self/ns/mnt")?.ino().into(), told["mount_ns"].clone()];
-    let [ours, its] = namespaces.map(|namespace| format!("{path} (mount namespace {namespace})"));
+    let qualified = namespaces.map(|namespace| format!("{path} (mount namespace {namespace})"));
+    // The one that is met first goes by its path.
+    let [ours, its] = if listed.out.contains(&qualified[0]) {
+        [qualified[0].clone(), path.clone()]
+    } else {
+        [path.clone(), qualified[1].clone()]
+    };
     listed.expect_output(&[&format!("{ours}: "), &format!("{its}: ")])?;
     let report = traced.report()?;
     let opened = |name: &str| {
