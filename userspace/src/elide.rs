@@ -72,6 +72,10 @@ fn common_end(names: &BTreeSet<&str>) -> usize {
 fn middle(name: &str, common: usize, width: usize, ellipsis: &str) -> String {
     let (own, others) = name.split_at(name.len() - common);
     let room = width.saturating_sub(display_width(ellipsis));
+    if room <= display_width(ellipsis) {
+        // There is no room for two of them and a letter.
+        return end(name, width, ellipsis);
+    }
     let own = end(own, room, ellipsis);
     let left = room.saturating_sub(display_width(&own));
     format!("{own}{ellipsis}{}", tail(others, left))
@@ -135,6 +139,7 @@ mod tests {
     fn one_name_many_times_is_one() {
         assert_eq!(apart(&["/usr/bin/x", "/usr/bin/x"], 5, "…"), Some(vec!["…in/x".to_owned(); 2]));
         assert_eq!(apart(&[], 5, "…"), Some(Vec::new()));
+        assert_eq!(apart(&["a漢b", "漢b"], 1, "…"), None);
     }
 
     #[test]
@@ -146,6 +151,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
         #[test]
         fn nothing_is_wider_and_all_are_told_apart(
             names in prop::collection::vec("[/ab漢é]{0,12}", 0..6), width in 1..14_usize,

@@ -342,3 +342,31 @@ fn an_exit_status_does_not_depend_on_who_reads_the_message() {
     let status = sockleak().arg("check").stderr(full).stdout(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(expected), "its standard error is full");
 }
+
+/// Who may not look into the processes of others knows of nobody there that he holds nothing.
+#[test]
+fn what_may_not_be_looked_at_is_not_known_to_be_empty() {
+    if !is_root() {
+        return;
+    }
+    let public = Public::new("partial");
+    let path = public.0.join("mine.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let waiting = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let path = path.to_str().unwrap();
+    let listed = public.run(&["list", "--sock-diag", "--json", path]);
+    if listed.status.code() == Some(4) {
+        let error = text(&listed.stderr);
+        assert!(error.contains("modprobe unix_diag"), "{error}");
+        return;
+    }
+    let listing: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert!(
+        listing["incomplete_because"].to_string().contains("cannot be read: root sees them"),
+        "{listing}"
+    );
+    let socket = &listing["sockets"][0];
+    assert_eq!(socket["listeners"], Value::Null, "{listing}");
+    assert_eq!(socket["queue"]["length"], 1, "{listing}");
+    drop(waiting);
+}

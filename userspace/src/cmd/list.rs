@@ -79,7 +79,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
 fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Failure> {
     let mut session = Session::new(selection, settings(arguments));
     let mut source = Source::new(0);
-    let Found { records, mut gaps } = diag::look().map_err(|error| {
+    let Found { records, mut gaps, is_partial } = diag::look().map_err(|error| {
         Failure::Kernel(format!(
             "the kernel does not list unix sockets ({error}); load its module unix_diag (modprobe unix_diag)"
         ))
@@ -98,10 +98,10 @@ fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Fa
     session.feed(Record::RoundEnds);
     session.feed(Record::RoundEnds);
     // What counts here is whose processes /proc shows: it may be the host's in a pid namespace, too.
-    let sees_all = proc::shows_host();
-    gaps.extend((!sees_all).then(|| OwnNamespaces::UNSEEN.to_owned()));
+    let shows_host = proc::shows_host();
+    gaps.extend((!shows_host).then(|| OwnNamespaces::UNSEEN.to_owned()));
     gaps.extend(OwnNamespaces::inspect().remarks().into_iter().map(str::to_owned));
-    Ok(Listing::new(&session, gaps, sees_all))
+    Ok(Listing::new(&session, gaps, shows_host && !is_partial))
 }
 
 fn settings(arguments: &List) -> Settings {

@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
+    fs::{self, ReadDir},
+    io::ErrorKind,
     os::unix::fs::MetadataExt as _,
     path::Path,
 };
@@ -24,12 +25,16 @@ pub(super) struct Holder {
 
 /// All descriptors of sockets, by the sockets' inodes.
 #[derive(Debug, Default)]
-pub(super) struct Holders(HashMap<u64, Vec<Holder>>);
+pub(super) struct Holders {
+    by_inode: HashMap<u64, Vec<Holder>>,
+    /// Processes whose descriptors may not be read.
+    pub(super) refused: u64,
+}
 
 impl Holders {
     /// Those of a socket.
     pub(super) fn of(&self, inode: u64) -> &[Holder] {
-        self.0.get(&inode).map_or(&[], Vec::as_slice)
+        self.by_inode.get(&inode).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -45,8 +50,13 @@ pub(super) fn read() -> (Vec<Namespace>, Holders) {
         if let Some(number) = number(&file) {
             namespaces.entry(number).or_insert(file);
         }
-        // One that ends meanwhile holds nothing.
-        let _ = descriptors(pid, &folder, &mut holders);
+        match fs::read_dir(folder.join("fd")) {
+            // One that ends meanwhile holds nothing.
+            Ok(entries) => {
+                let _ = descriptors(pid, entries, &mut holders);
+            }
+            Err(error) => holders.refused += u64::from(error.kind() == ErrorKind::PermissionDenied),
+        }
     }
     let first = number(own);
     namespaces.remove(&first.unwrap_or_default());
@@ -58,9 +68,9 @@ pub(super) fn number(file: &Path) -> Option<u32> {
     fs::metadata(file).ok()?.ino().try_into().ok()
 }
 
-fn descriptors(pid: u32, folder: &Path, holders: &mut Holders) -> Option<()> {
+fn descriptors(pid: u32, entries: ReadDir, holders: &mut Holders) -> Option<()> {
     let mut actor = None;
-    for entry in fs::read_dir(folder.join("fd")).ok()?.flatten() {
+    for entry in entries.flatten() {
         let Ok(target) = fs::read_link(entry.path()) else { continue };
         let Some(inode) = target.to_str().and_then(inode) else { continue };
         let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
@@ -68,7 +78,7 @@ fn descriptors(pid: u32, folder: &Path, holders: &mut Holders) -> Option<()> {
             Some(actor) => actor,
             None => *actor.insert(describe(pid)?),
         };
-        holders.0.entry(inode).or_default().push(Holder { actor, fd });
+        holders.by_inode.entry(inode).or_default().push(Holder { actor, fd });
     }
     Some(())
 }

@@ -36,8 +36,10 @@ pub(super) fn describe(number: u64, socket: &Socket, holders: &[Holder]) -> Opti
     let Some((inode, device)) = socket.file else { return Some(listener) };
     listener.inode = inode;
     listener.path.clone_from(&socket.name);
-    // As its holder sees it; whoever holds a listener has its file in sight, as good as always.
-    if let Some(place) = holders.iter().find_map(|holder| place(holder.actor.id.pid, socket, inode, device)) {
+    // As its holder sees it; whoever holds a listener has its file in sight, as good as always. Where none may be looked at, the file
+    // may be in our own sight.
+    let seen_by = holders.iter().map(|holder| holder.actor.id.pid).chain([std::process::id()]);
+    if let Some(place) = seen_by.into_iter().find_map(|pid| place(pid, socket, inode, device)) {
         listener.path = place.path;
         listener.device = place.device;
         listener.directory_inode = place.directory_inode;

@@ -10,13 +10,14 @@ mod message;
 use std::{
     collections::{BTreeMap, HashSet},
     io,
+    path::Path,
 };
 
 use probe_ebpf::abi::{PROCESSOR_BITS, SEED};
 
 use crate::{
     clock,
-    event::{End, Held, HeldSocket, Listener, Peer, Queue, Record},
+    event::{Carried, End, Held, HeldSocket, Listener, Peer, Queue, Record},
 };
 use holders::{Holder, Holders};
 use message::{Socket, State};
@@ -28,6 +29,9 @@ pub struct Found {
     pub records: Vec<Record>,
     /// What is missing, a sentence each.
     pub gaps: Vec<String>,
+    /// The descriptors of some processes may not be read, or some processes are hidden: who holds nothing that was seen may hold
+    /// something.
+    pub is_partial: bool,
 }
 
 /// Looks at all sockets and all descriptors.
@@ -45,10 +49,21 @@ pub fn look() -> io::Result<Found> {
         "without a program in the kernel, connections whose server has released its end are not found"
             .to_owned(),
     );
+    // /proc may hide processes of others altogether (hidepid).
+    let hides = !Path::new("/proc/1").exists();
+    if holders.refused > 0 || hides {
+        let whose = match holders.refused {
+            0 => "of other users' processes".to_owned(),
+            1 => "of 1 process".to_owned(),
+            count => format!("of {count} processes"),
+        };
+        gaps.push(format!("the descriptors {whose} cannot be read: root sees them"));
+    }
+    let is_partial = holders.refused > 0 || hides;
     let mut look =
         Look { at: clock::now(), sockets: &sockets, holders: &holders, records: Vec::new(), count: 0 };
     look.tell();
-    Ok(Found { records: look.records, gaps })
+    Ok(Found { records: look.records, gaps, is_partial })
 }
 
 struct Look<'a> {
@@ -99,8 +114,13 @@ impl Look<'_> {
     fn listener(&mut self, listener: &Listener, socket: &Socket, holders: &[Holder]) {
         self.records.push(Record::Listener(listener.clone().into()));
         let (length, max) = socket.queue;
+        let queue = Queue { length, max };
+        // The kernel tells it, whoever holds the listener.
+        let (slots, last_accept) = (None, None);
+        let known = Carried::Listener { listener: listener.id, last_accept, queue: Some(queue), slots };
+        self.records.push(Record::Carried(known));
         for holder in holders {
-            let socket = HeldSocket::Listener { queue: Queue { length, max } };
+            let socket = HeldSocket::Listener { queue };
             self.records.push(self.held(holder, listener.id, listener.id, socket));
         }
     }

@@ -23,7 +23,6 @@ impl FromStr for Speed {
             return Ok(Self::AtOnce);
         }
         match text.parse() {
-            Ok(0.0) => Ok(Self::AtOnce),
             Ok(times) if (1.0 / FASTEST..=FASTEST).contains(&times) => Ok(Self::Times(times)),
             _ => Err(REMEDY),
         }
@@ -117,7 +116,7 @@ mod tests {
             ("0.5", Some(Speed::Times(0.5))),
             ("1e3", Some(Speed::Times(1000.0))),
             ("max", Some(Speed::AtOnce)),
-            ("0", Some(Speed::AtOnce)),
+            ("0", None),
             ("-1", None),
             ("1e7", None),
             ("1e-9", None),

@@ -31,12 +31,14 @@ fn report(report: &Report, blocks: &mut Vec<String>) {
     if report.programs.is_empty() {
         blocks.push(format!("No {} connected, or tried to.", report.by.noun()));
     }
+    let figures = tables::figures(report);
+    let findings = tables::by_path(&report.findings, |it| &it.path);
     for path in tables::by_severity(report) {
         blocks.push(format!("## {}", markdown_code(path)));
-        let findings = report.findings.iter().filter(|it| it.path == path);
+        let findings = findings.get(path).into_iter().flatten();
         let told = findings.filter(|it| it.verdict != Verdict::Healthy);
         blocks.extend(told.map(|it| finding(report, it)));
-        let figures = tables::programs(report, path);
+        let figures = tables::programs(report, figures.get(path).map_or(&[], Vec::as_slice));
         if !figures.rows.is_empty() {
             blocks.push(figures.markdown());
         }

@@ -1,6 +1,6 @@
 //! Open connections in a report: who opened them, and who holds their ends.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashMap, sync::OnceLock};
 
 use serde::Serialize;
 
@@ -19,6 +19,9 @@ pub struct OpenList<'s> {
     now: u64,
     connections: Vec<&'s Connection>,
     with_argv: bool,
+    /// Places in `connections` by the name of the socket: there may be as many sockets as there are connections. Made when it is first
+    /// asked for.
+    by_path: OnceLock<HashMap<&'s str, Vec<u32>>>,
 }
 
 impl<'s> OpenList<'s> {
@@ -27,7 +30,7 @@ impl<'s> OpenList<'s> {
         let mut connections = Vec::with_capacity(session.open().count());
         connections.extend(session.open().map(|(_, connection)| connection));
         connections.sort_unstable_by_key(|connection| (Reverse(connection.age(now)), connection.id));
-        Self { session, now, connections, with_argv: true }
+        Self { session, now, connections, with_argv: true, by_path: OnceLock::new() }
     }
 
     /// What is said of each.
@@ -37,7 +40,8 @@ impl<'s> OpenList<'s> {
 
     /// What is said of each on the sockets of this path.
     pub fn on(&self, path: &str) -> impl Iterator<Item = Open<'s>> {
-        let there = self.with_sockets().filter(move |(socket, _)| self.is_at(*socket, path));
+        let there =
+            self.places(path).iter().filter_map(|&place| self.with_socket(self.connections[place as usize]));
         there.map(|(socket, connection)| self.told(socket, connection))
     }
 
@@ -50,17 +54,28 @@ impl<'s> OpenList<'s> {
     /// How many there are on the sockets of this path.
     #[must_use]
     pub fn count_on(&self, path: &str) -> usize {
-        self.with_sockets().filter(|(socket, _)| self.is_at(*socket, path)).count()
+        self.places(path).len()
     }
 
     fn with_sockets(&self) -> impl Iterator<Item = (SocketId, &'s Connection)> {
-        let session = self.session;
-        let connections = self.connections.iter();
-        connections.filter_map(move |it| Some((session.socket_of_listener(it.listener)?, *it)))
+        self.connections.iter().filter_map(|it| self.with_socket(it))
     }
 
-    fn is_at(&self, socket: SocketId, path: &str) -> bool {
-        self.session.sockets()[socket.0].name == path
+    fn with_socket(&self, connection: &'s Connection) -> Option<(SocketId, &'s Connection)> {
+        Some((self.session.socket_of_listener(connection.listener)?, connection))
+    }
+
+    fn places(&self, path: &str) -> &[u32] {
+        let by_path = self.by_path.get_or_init(|| {
+            let mut by_path: HashMap<&'s str, Vec<u32>> = HashMap::new();
+            for (place, connection) in (0..).zip(&self.connections) {
+                if let Some((socket, _)) = self.with_socket(connection) {
+                    by_path.entry(&self.session.sockets()[socket.0].name).or_default().push(place);
+                }
+            }
+            by_path
+        });
+        by_path.get(path).map_or(&[], Vec::as_slice)
     }
 
     /// How many there are.
@@ -90,6 +105,7 @@ impl<'s> OpenList<'s> {
     pub(super) fn drop_younger(&mut self, age: u64) -> u64 {
         let (before, now) = (self.connections.len(), self.now);
         self.connections.retain(|connection| is_before_trace(connection) || connection.age(now) >= age);
+        self.by_path = OnceLock::new();
         (before - self.connections.len()) as u64
     }
 }

@@ -1,6 +1,6 @@
 //! The tables of a report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     EndReport, Open, Program, Report,
@@ -13,30 +13,33 @@ const SHOWN: usize = 20;
 
 /// The sockets of a report, in the order of their figures.
 pub(super) fn paths<'r>(report: &'r Report<'_>) -> Vec<&'r str> {
-    let mut paths: Vec<&str> = Vec::new();
-    for program in &report.programs {
-        if !paths.contains(&program.path.as_str()) {
-            paths.push(&program.path);
-        }
+    let mut met = HashSet::new();
+    report.programs.iter().map(|program| program.path.as_str()).filter(|path| met.insert(*path)).collect()
+}
+
+/// What is said of sockets, by their paths: there may be many.
+pub(super) fn by_path<T>(all: &[T], path: impl Fn(&T) -> &str) -> HashMap<&str, Vec<&T>> {
+    let mut by_path: HashMap<&str, Vec<&T>> = HashMap::new();
+    for one in all {
+        by_path.entry(path(one)).or_default().push(one);
     }
-    paths
+    by_path
+}
+
+/// The figures of each socket.
+pub(super) fn figures<'r>(report: &'r Report<'_>) -> HashMap<&'r str, Vec<&'r Program>> {
+    by_path(&report.programs, |it| &it.path)
 }
 
 /// The sockets with findings, the most severe first, and then the others.
 pub(super) fn by_severity<'r>(report: &'r Report<'_>) -> Vec<&'r str> {
     let told = report.findings.iter().filter(|it| it.verdict != Verdict::Healthy);
-    let mut sorted: Vec<&str> = Vec::new();
-    for path in told.map(|it| it.path.as_str()).chain(paths(report)) {
-        if !sorted.contains(&path) {
-            sorted.push(path);
-        }
-    }
-    sorted
+    let mut met = HashSet::new();
+    told.map(|it| it.path.as_str()).chain(paths(report)).filter(|path| met.insert(*path)).collect()
 }
 
 /// What each group did on a socket.
-pub(super) fn programs(report: &Report, path: &str) -> Grid {
-    let rows: Vec<&Program> = report.programs.iter().filter(|program| program.path == path).collect();
+pub(super) fn programs(report: &Report, rows: &[&Program]) -> Grid {
     let with_before = rows.iter().any(|row| row.before_trace > 0);
     let mut columns = vec![(report.by.heading(), Kind::Name), ("OPENED", Kind::Number)];
     columns.extend(with_before.then_some(("BEFORE", Kind::Number)));

@@ -23,11 +23,11 @@ pub fn render(report: &Report, width: usize) -> String {
     if report.programs.is_empty() {
         let _ = writeln!(out, "\nNo {} connected, or tried to.", report.by.noun());
     }
-    for path in tables::paths(report) {
-        let _ = write!(out, "\n{}\n{}", terminal(path), tables::programs(report, path).text(width));
+    let (paths, figures) = (tables::paths(report), tables::figures(report));
+    for path in &paths {
+        let _ = write!(out, "\n{}\n{}", terminal(path), tables::programs(report, &figures[path]).text(width));
     }
-    let with_open: Vec<&str> =
-        tables::paths(report).into_iter().filter(|path| report.open.count_on(path) > 0).collect();
+    let with_open: Vec<&str> = paths.into_iter().filter(|path| report.open.count_on(path) > 0).collect();
     for path in &with_open {
         let (table, hidden) = tables::open(report.open.on(path));
         let which = if with_open.len() > 1 { format!(" on {}", terminal(path)) } else { String::new() };

@@ -1,6 +1,9 @@
 //! What the service knows at a moment, without the single connections: what metrics, alerts and the page are made of.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -169,25 +172,29 @@ impl Snapshot {
 
 /// The sockets, by path, with what findings say of them.
 pub(crate) fn sockets(session: &Session, now: u64, findings: &[FindingReport]) -> Vec<SocketSnapshot> {
+    let mut until_full: HashMap<&str, u64> = HashMap::new();
+    for finding in findings {
+        if let Some(seconds) = finding.seconds_until_full {
+            let soonest = until_full.entry(&finding.path).or_insert(seconds);
+            *soonest = (*soonest).min(seconds);
+        }
+    }
     let mut all: Vec<SocketSnapshot> = session
         .sockets()
         .iter()
-        .map(|socket| {
-            let own = findings.iter().filter(|finding| finding.path == socket.name);
-            SocketSnapshot {
-                path: socket.name.clone(),
-                slots: socket.slots,
-                limit: socket.limit,
-                backlog: socket.backlog,
-                queue: socket.queue,
-                since_accept_ns: socket.last_accept.map(|at| now.saturating_sub(at)),
-                states: BTreeMap::new(),
-                oldest_ns: None,
-                seconds_until_full: own.filter_map(|finding| finding.seconds_until_full).min(),
-                programs: Vec::new(),
-                lifetimes: vec![0; LIFETIME_BOUNDS.len() + 1],
-                lifetimes_seconds: 0.0,
-            }
+        .map(|socket| SocketSnapshot {
+            path: socket.name.clone(),
+            slots: socket.slots,
+            limit: socket.limit,
+            backlog: socket.backlog,
+            queue: socket.queue,
+            since_accept_ns: socket.last_accept.map(|at| now.saturating_sub(at)),
+            states: BTreeMap::new(),
+            oldest_ns: None,
+            seconds_until_full: until_full.get(socket.name.as_str()).copied(),
+            programs: Vec::new(),
+            lifetimes: vec![0; LIFETIME_BOUNDS.len() + 1],
+            lifetimes_seconds: 0.0,
         })
         .collect();
     let mut places = BTreeMap::new();

@@ -263,6 +263,17 @@ struct Row {
     segment: Option<Segment>,
 }
 
+/// Each is tried on each socket: nobody gives more of them, or longer ones, by hand.
+fn limits(limits: Vec<String>) -> Result<Vec<String>, RowError> {
+    const MOST: usize = 1024;
+    const LONGEST: usize = 8192;
+
+    let is_bounded = limits.len() <= MOST
+        && limits.iter().map(String::len).sum::<usize>() <= MOST * 256
+        && limits.iter().all(|limit| limit.len() <= LONGEST);
+    if is_bounded { Ok(limits) } else { Err(RowError::Value("limits")) }
+}
+
 fn session(connection: &Connection, columns: &Columns) -> Result<Row, RowError> {
     let mut row = Scan::new(connection, &format!("SELECT {} FROM session", columns.session))?;
     if !row.advance()? {
@@ -277,7 +288,7 @@ fn session(connection: &Connection, columns: &Columns) -> Result<Row, RowError> 
         boot_time: cells.number("boot_time")?,
         targets: cells.json("targets")?,
         leak_age: cells.unsigned("leak_age")?,
-        limits: cells.json("limits")?,
+        limits: limits(cells.json("limits")?)?,
         hooks: cells.json("hooks")?,
         started: cells.time("started")?,
     };

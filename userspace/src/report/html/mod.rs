@@ -12,11 +12,15 @@ pub(crate) mod plot;
 mod slots;
 pub(crate) mod stack;
 
+use std::collections::HashMap;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
-    Report,
+    Program, Report,
     document::Section,
+    findings::FindingReport,
+    pictures::Picture,
     tables, text,
     words::{all_is_well, headline, more, remarks, younger},
 };
@@ -69,6 +73,7 @@ pub(super) fn render(sections: &[Section]) -> String {
 
 fn section(section: &Section, nth: usize, is_only: bool) -> Markup {
     let Section { host, file, report, clock, .. } = section;
+    let parts = Parts::of(section);
     html! {
         section class="report" {
             header {
@@ -84,7 +89,7 @@ fn section(section: &Section, nth: usize, is_only: bool) -> Markup {
             }
             h2 class="unseen" { "Sockets" }
             @for (index, path) in tables::by_severity(report).into_iter().enumerate() {
-                (socket(section, path, &format!("r{nth}s{index}")))
+                (socket(section, &parts, path, &format!("r{nth}s{index}")))
             }
             @for sentence in younger(report).into_iter().chain(remarks(report)) {
                 p class="remark" { (Text(&sentence)) }
@@ -131,14 +136,33 @@ pub(crate) fn healthy(sentence: &str) -> Markup {
     }
 }
 
+/// What a section says of its sockets, by their paths.
+struct Parts<'a> {
+    figures: HashMap<&'a str, Vec<&'a Program>>,
+    findings: HashMap<&'a str, Vec<&'a FindingReport>>,
+    pictures: HashMap<&'a str, Vec<&'a Picture>>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(section: &'a Section) -> Self {
+        let Section { report, pictures, .. } = section;
+        Self {
+            figures: tables::figures(report),
+            findings: tables::by_path(&report.findings, |it| &it.path),
+            pictures: tables::by_path(pictures, |it| &it.path),
+        }
+    }
+}
+
 /// What is known of a socket. `id` is unique on the page.
-fn socket(section: &Section, path: &str, id: &str) -> Markup {
+fn socket(section: &Section, parts: &Parts<'_>, path: &str, id: &str) -> Markup {
     let report = &section.report;
-    let leaks = report.findings.iter().filter(|it| it.path == path && it.verdict == Verdict::ClientLeak);
+    let findings = parts.findings.get(path).into_iter().flatten();
+    let leaks = findings.filter(|it| it.verdict == Verdict::ClientLeak);
     let leaking: Vec<&str> = leaks.map(|it| it.program.as_str()).collect();
-    let pictures = section.pictures.iter().filter(|it| it.path == path).enumerate();
+    let pictures = parts.pictures.get(path).into_iter().flatten().enumerate();
     let (open, hidden) = tables::open(report.open.on(path));
-    let figures = tables::programs(report, path);
+    let figures = tables::programs(report, parts.figures.get(path).map_or(&[], Vec::as_slice));
     html! {
         section class="socket" {
             h3 { (code(path)) }

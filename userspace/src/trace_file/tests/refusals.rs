@@ -44,7 +44,7 @@ fn another_schema_is_refused() {
     let path = scratch.file("trace.db");
     recorded(&path, &[]);
     let change =
-        |sql| Connection::open(&path).and_then(|it| it.execute_batch(sql)).expect("it can be written");
+        |sql: &str| Connection::open(&path).and_then(|it| it.execute_batch(sql)).expect("it can be written");
     change("PRAGMA user_version = 3");
     assert_eq!(
         refused(&path),
@@ -57,6 +57,12 @@ fn another_schema_is_refused() {
     assert!(refused(&path).contains("is damaged (there is no schema version 0);"));
     change("PRAGMA user_version = 2; UPDATE session SET now = 'noon'");
     assert!(refused(&path).contains("is damaged (session has no valid now);"));
+    change("UPDATE session SET now = 10000000000000");
+    for limits in [vec!["x=1".to_owned(); 2000], vec![format!("{}=1", "?".repeat(9000))]] {
+        let text = serde_json::to_string(&limits).expect("it is JSON");
+        change(&format!("UPDATE session SET limits = '{text}'"));
+        assert!(refused(&path).contains("is damaged (session has no valid limits);"), "{}", refused(&path));
+    }
     change("DELETE FROM session");
     assert!(refused(&path).contains("is damaged (session has no valid row);"));
     change("DROP TABLE session");
