@@ -7,8 +7,10 @@ use clap::{
     builder::{PathBufValueParser, TypedValueParser as _},
 };
 
+mod fail_on;
 mod watch;
 
+pub use fail_on::FailOn;
 pub use watch::{Pace, Replay, Top};
 
 use crate::{
@@ -18,7 +20,6 @@ use crate::{
     report::document::{CsvTable, Format},
     service::config::DEFAULT_PATH,
     top::source::Server,
-    verdict::Verdict,
 };
 
 /// Finds the program that opens unix-socket connections without closing them.
@@ -121,9 +122,9 @@ pub struct Capture {
     /// Write the report to this file too, in the form that its name ends with: .txt, .json, .csv, .md or .html.
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(report_file))]
     pub report: Option<ReportFile>,
-    /// End with status 7 if one of these verdicts is found, for example client-leak,server-leak.
+    /// End with status 7 if one of these verdicts is found, for example client-leak,suspect; or if the report is incomplete.
     #[arg(long, value_name = "VERDICT,...", value_delimiter = ',')]
-    pub fail_on: Vec<Verdict>,
+    pub fail_on: Vec<FailOn>,
     /// Connections older than this are pointed out in the report.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub leak_age: Duration,
@@ -203,9 +204,9 @@ pub struct Report {
     /// How many connections a socket's server serves at a time, instead of or besides what was recorded.
     #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse)]
     pub limits: Vec<GivenLimit>,
-    /// End with status 7 if one of these verdicts is found, for example client-leak,server-leak.
+    /// End with status 7 if one of these verdicts is found, for example client-leak,suspect; or if the report is incomplete.
     #[arg(long, value_name = "VERDICT,...", value_delimiter = ',')]
-    pub fail_on: Vec<Verdict>,
+    pub fail_on: Vec<FailOn>,
     /// What the report shows, and how.
     #[command(flatten)]
     pub view: View,

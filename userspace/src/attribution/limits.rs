@@ -25,6 +25,8 @@ pub struct Limit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
+    /// From what the server did when all slots were in use.
+    Observed,
     /// From how the server was started.
     Assumed,
     /// The user said so.
@@ -36,6 +38,7 @@ impl Source {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Observed => "observed",
             Self::Assumed => "assumed",
             Self::Given => "given",
         }

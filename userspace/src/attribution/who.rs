@@ -29,6 +29,14 @@ impl Who {
         described.map_or(self.actor.comm, |process| process.comm)
     }
 
+    /// A number of the process, other than that of any other; 0 if the process is not known.
+    #[must_use]
+    pub const fn process_number(&self) -> u64 {
+        let id = self.actor.id;
+        // A number is used again by a process that starts later, never twice within the same microseconds.
+        if id.pid == 0 { 0 } else { ((id.pid as u64) << 40) ^ (id.start >> 10) }
+    }
+
     /// Is this the process that it was `before`, and does it still run the program that it ran then? A process that executed its own
     /// executable again is the same, as a server does that reloads itself.
     ///

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     attribution::{limits::GivenLimit, selection::Selection},
-    cli::{self, View},
+    cli::{self, FailOn, View},
     clock::{Clock, nanoseconds},
     console::say,
     event::Record,
@@ -29,7 +29,6 @@ use crate::{
     service::store::{Recording, Recordings, StoreError},
     session::{Session, Settings},
     trace_file::{Header, Progress, Trace, TraceError},
-    verdict::Verdict,
 };
 
 /// Runs it.
@@ -181,15 +180,16 @@ pub(super) fn note_end(trace: &Trace, file: &Path, what: &str) {
 ///
 /// # Errors
 /// The verdicts that were found.
-pub(super) fn fail_on(report: &Report, verdicts: &[Verdict]) -> Result<(), Failure> {
-    fail_on_any(report.findings.iter().map(|it| it.verdict), verdicts)
+pub(super) fn fail_on(report: &Report, asked: &[FailOn]) -> Result<(), Failure> {
+    let found = report.findings.iter().map(|it| FailOn::Verdict(it.verdict));
+    fail_on_any(found.chain((!report.complete).then_some(FailOn::Incomplete)), asked)
 }
 
-fn fail_on_any(given: impl Iterator<Item = Verdict>, verdicts: &[Verdict]) -> Result<(), Failure> {
-    let found: BTreeSet<Verdict> = given.filter(|it| verdicts.contains(it)).collect();
+fn fail_on_any(given: impl Iterator<Item = FailOn>, asked: &[FailOn]) -> Result<(), Failure> {
+    let found: BTreeSet<FailOn> = given.filter(|it| asked.contains(it)).collect();
     if found.is_empty() {
         return Ok(());
     }
-    let names: Vec<&str> = found.into_iter().rev().map(Verdict::name).collect();
+    let names: Vec<&str> = found.into_iter().rev().map(FailOn::name).collect();
     Err(Failure::Found(format!("found, as --fail-on asks: {}", names.join(", "))))
 }

@@ -17,7 +17,7 @@ use crate::{
     session::{Session, SocketId},
     verdict::{
         self, Case, Doubt, Finding, HeldEnd, Keeper, Observation, OpenConnection, Parties, Record,
-        SocketFacts, Verdict, judge,
+        SocketFacts, Usage, Verdict, judge,
     },
 };
 
@@ -62,6 +62,18 @@ pub struct FindingReport {
     /// The stacks that the program's old connections come from which are open at its end; most first. Empty where no stacks
     /// were taken.
     pub opened_at: Vec<OpenedAt>,
+    /// Of an undecided program: the nanoseconds that have to be observed to decide, and those that were.
+    #[serde(default)]
+    pub needed_ns: Option<u64>,
+    /// See `needed_ns`.
+    #[serde(default)]
+    pub observed_ns: Option<u64>,
+    /// Processes that keep the connections; of leaks, pools and what is like them.
+    #[serde(default)]
+    pub processes: u64,
+    /// Of the connections, those that are known to be unused.
+    #[serde(default)]
+    pub unused: u64,
     /// Why the verdict may be wrong, a sentence each.
     pub uncertain: Vec<String>,
     /// What to do about it.
@@ -77,6 +89,9 @@ pub struct HardshipReport {
     pub abandoned: u64,
     /// Connections that have been queued for longer than the leak age.
     pub waiting: u64,
+    /// Connections that the server accepted and closed at once, while all slots were in use.
+    #[serde(default)]
+    pub turned_away: u64,
     /// It still gets nothing.
     pub goes_on: bool,
     /// Who holds the slots now, most first.
@@ -97,26 +112,38 @@ pub struct SlotHolder {
 /// Judges every program on every socket; the most severe first.
 #[must_use]
 pub fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<FindingReport> {
+    findings_with(session, now, incomplete, &|_| None)
+}
+
+/// The same with evidence of use: `usage` says of a connection, by its number, how it is used, where that is known.
+#[must_use]
+pub fn findings_with(
+    session: &Session,
+    now: u64,
+    incomplete: bool,
+    usage: &dyn Fn(u64) -> Option<Usage>,
+) -> Vec<FindingReport> {
     let settings = session.settings();
     let observation = Observation { started: settings.started, now, incomplete };
     let nothing = Record::new(settings.started, &settings.verdict());
-    let tallies: BTreeMap<_, _> =
+    let tallies: Tallies<'_> =
         session.tallies().map(|(socket, program, tally)| ((socket, program), tally)).collect();
     let roles = roles(session);
+    let strain = strain(session, now, &roles, &tallies);
     let mut stacks = stacks::opened_at(session, now);
     let all: BTreeSet<_> = tallies.keys().chain(roles.keys()).copied().collect();
     let mut findings = Vec::new();
     for key in all {
         let (socket, program) = key;
         let role = roles.get(&key);
-        let open = role.map(|role| role.open(session)).unwrap_or_default();
+        let open = role.map(|role| role.open(session, usage)).unwrap_or_default();
         let case = Case {
             program: program.0,
             record: tallies.get(&key).map_or(&nothing, |tally| &tally.record),
             open: &open,
             held: role.map_or(&[], |role| &role.held),
         };
-        let facts = facts(session, socket, &tallies);
+        let facts = facts(session, socket, &tallies, strain.get(&socket).copied().unwrap_or_default());
         let judged = judge(&case, &facts, &observation, &settings.verdict());
         let opened_at = stacks.remove(&(socket, program.0)).unwrap_or_default();
         findings.extend(judged.into_iter().map(|finding| {
@@ -124,7 +151,9 @@ pub fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<FindingRep
             let is_server = finding.verdict == Verdict::ServerLeak;
             let opened_at = if is_server { Vec::new() } else { opened_at.clone() };
             let is_haproxy = role.is_some_and(|role| role.is_haproxy);
-            FindingReport { opened_at, ..FindingReport::new(session, key, is_haproxy, finding) }
+            let observed_ns =
+                Some(now.saturating_sub(settings.started)).filter(|_| finding.verdict == Verdict::Undecided);
+            FindingReport { opened_at, observed_ns, ..FindingReport::new(session, key, is_haproxy, finding) }
         }));
     }
     findings.sort_by(|a, b| {
@@ -146,15 +175,19 @@ struct Role<'s> {
 impl Role<'_> {
     /// What it has open as a client, as it is judged. Several times as large as what it is made from, and there may be millions:
     /// to be made for one program at a time.
-    fn open(&self, session: &Session) -> Vec<OpenConnection> {
-        let mut open: Vec<_> = self.open.iter().map(|connection| open(session, connection)).collect();
+    fn open(&self, session: &Session, usage: &dyn Fn(u64) -> Option<Usage>) -> Vec<OpenConnection> {
+        let open = self.open.iter().map(|it| OpenConnection { usage: usage(it.id), ..open(session, it) });
+        let mut open: Vec<_> = open.collect();
         open.sort_unstable_by_key(|it| (it.opened, it.queued, it.inherited));
         open
     }
 }
 
-fn roles(session: &Session) -> BTreeMap<(SocketId, ProgramId), Role<'_>> {
-    let mut roles: BTreeMap<_, Role<'_>> = BTreeMap::new();
+type Roles<'s> = BTreeMap<(SocketId, ProgramId), Role<'s>>;
+type Tallies<'s> = BTreeMap<(SocketId, ProgramId), &'s crate::session::Tally>;
+
+fn roles(session: &Session) -> Roles<'_> {
+    let mut roles = Roles::new();
     for (socket, connection) in session.open() {
         let opener = roles.entry((socket, connection.opener.group)).or_default();
         opener.open.push(connection);
@@ -186,6 +219,8 @@ fn open(session: &Session, connection: &Connection) -> OpenConnection {
         server: end(&connection.server),
         queued: matches!(connection.state(), State::Queued | State::Abandoned),
         inherited: !holders.is_empty() && !is_openers,
+        process: connection.opener.process_number(),
+        usage: None,
     }
 }
 
@@ -211,11 +246,51 @@ const fn end(end: &EndState) -> verdict::End {
     }
 }
 
-fn facts(
+/// How hard it is to be served on a socket.
+#[derive(Clone, Copy, Default)]
+struct Strain {
+    /// Connections that are kept for longer than their program kept one that it closed itself.
+    kept: u64,
+    /// Somebody waits, or was refused or turned away.
+    is_pressed: bool,
+    /// Clients wait or fail, and nobody was accepted for longer than the leak age.
+    is_stalled: bool,
+}
+
+/// A client that has waited for so long to be accepted, in nanoseconds, waits for a slot.
+const WAITS: u64 = 1_000_000_000;
+
+fn strain(
     session: &Session,
-    socket: SocketId,
-    tallies: &BTreeMap<(SocketId, ProgramId), &crate::session::Tally>,
-) -> SocketFacts {
+    now: u64,
+    roles: &Roles<'_>,
+    tallies: &Tallies<'_>,
+) -> BTreeMap<SocketId, Strain> {
+    let mut all: BTreeMap<SocketId, Strain> = BTreeMap::new();
+    let leak_age = session.settings().leak_age;
+    for (&(socket, program), role) in roles {
+        let natural_age = tallies.get(&(socket, program)).map_or(leak_age, |it| it.record.natural_age());
+        let strain = all.entry(socket).or_default();
+        for connection in &role.open {
+            let (age, is_queued) = (connection.age(now), connection.state() == State::Queued);
+            strain.is_pressed |= is_queued && age >= WAITS;
+            let last_accept = session.sockets()[socket.0].last_accept;
+            let is_first = last_accept.is_none_or(|accept| accept < connection.opened);
+            strain.is_stalled |= is_queued && age >= leak_age && is_first;
+            strain.kept += u64::from(connection.client.is_open() && !is_queued && age >= natural_age);
+        }
+        strain.kept += role.held.iter().filter(|it| now.saturating_sub(it.since) >= leak_age).count() as u64;
+    }
+    for (&(socket, _), tally) in tallies {
+        let known = &session.sockets()[socket.0];
+        let strain = all.entry(socket).or_default();
+        strain.is_pressed |= tally.record.was_refused(known.limit.map(|limit| limit.slots));
+        strain.is_stalled |= tally.record.is_stalled(known.last_accept);
+    }
+    all
+}
+
+fn facts(session: &Session, socket: SocketId, tallies: &Tallies<'_>, strain: Strain) -> SocketFacts {
     let known = &session.sockets()[socket.0];
     let of_socket = tallies.range((socket, ProgramId(0))..=(socket, ProgramId(u32::MAX)));
     SocketFacts {
@@ -226,6 +301,10 @@ fn facts(
             .map(|((_, program), tally)| verdict::Holder { program: program.0, slots: tally.slots })
             .collect(),
         last_accept: known.last_accept,
+        is_pressed: strain.is_pressed,
+        is_stalled: strain.is_stalled,
+        kept: strain.kept,
+        linger: known.linger,
     }
 }
 
@@ -266,6 +345,7 @@ impl FindingReport {
                 refused: hardship.refused,
                 abandoned: hardship.abandoned,
                 waiting: hardship.waiting,
+                turned_away: hardship.turned_away,
                 goes_on: hardship.goes_on,
                 holders: hardship
                     .holders
@@ -278,6 +358,10 @@ impl FindingReport {
                 held_by_server: hardship.held_by_server,
             }),
             opened_at: Vec::new(),
+            needed_ns: figures.needed_ns,
+            observed_ns: None,
+            processes: figures.processes,
+            unused: figures.unused,
             uncertain: finding.uncertain.iter().map(doubt).collect(),
             advice,
         }
@@ -305,10 +389,8 @@ fn doubt(doubt: &Doubt) -> String {
             format!("{count} of the connections {} older than the trace", agreeing(count, "is", "are"))
         }
         Doubt::OpenerUnknown(count) => format!("of {count} of the connections the opener was not seen"),
-        Doubt::PerhapsFilling => {
-            "what it keeps began a short time ago: a pool that is being filled looks the same so far"
-                .to_owned()
-        }
+        Doubt::PerhapsFilling => "so few were kept so far that a pool which fills looks the same".to_owned(),
+        Doubt::Paused => "none came lately: the leak pauses, or it is over".to_owned(),
         Doubt::TooEarly => "observed too briefly to tell whether the number grows".to_owned(),
         Doubt::UnknownEnds(count) => {
             format!(

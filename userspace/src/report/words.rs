@@ -113,6 +113,21 @@ pub(crate) fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) ->
         Verdict::ExitOnly => format!(
             "{program} left {connections} to {path} to be closed at its exit, and closed none itself."
         ),
+        Verdict::Suspect => format!(
+            "{program} keeps {connections} to {path} that it may have forgotten{}, the oldest for {oldest}{}.",
+            idle(finding),
+            trend(finding)
+        ),
+        Verdict::Saturated => format!(
+            "{path} is too small or too slow for {program}: {} found no room in the accept queue, though nobody keeps \
+             connections{}.",
+            counted(count, "attempt"),
+            finding.slots_limit.map_or_else(String::new, |slots| format!("; {slots} are served at a time"))
+        ),
+        Verdict::Undecided => undecided(&program, &path, finding, leak_age),
+        Verdict::Pool if finding.processes > 1 && finding.processes == count => format!(
+            "{count} processes of {program} keep one connection each to {path}, the oldest for {oldest}."
+        ),
         Verdict::Pool => format!(
             "{program} keeps {connections} to {path} open for {age} and longer, the oldest for {oldest}{}.",
             if finding.growth_per_hour.is_some() { "; their number does not grow" } else { "" }
@@ -120,6 +135,32 @@ pub(crate) fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) ->
         Verdict::Starved => starved(&program, &path, finding, quote),
         Verdict::Healthy => format!("{program} is healthy on {path}."),
     }
+}
+
+/// How many are known to be unused.
+fn idle(finding: &FindingReport) -> String {
+    if finding.unused > 0 { format!("; {} unused", finding.unused) } else { String::new() }
+}
+
+/// What is not known, and what would tell.
+fn undecided(program: &str, path: &str, finding: &FindingReport, leak_age: u64) -> String {
+    let keeps = format!("{program} keeps {} to {path}", counted(finding.count, "connection"));
+    let Some(needed) = finding.needed_ns else {
+        return format!("{keeps} that were open before tracing began: a pool or a leak, it is not known.");
+    };
+    let observed = finding.observed_ns.unwrap_or(0);
+    // With this leak age, what was watched would have been enough.
+    let shorter = observed / 4 / 1_000_000_000;
+    let shorter = if shorter > 0 && shorter < leak_age / 1_000_000_000 {
+        format!(", or --leak-age {shorter}s")
+    } else {
+        String::new()
+    };
+    format!(
+        "{keeps}: a pool or a leak, it is too early to tell. Watched for {}; with this leak age {} are needed{shorter}.",
+        human(observed),
+        human(needed)
+    )
 }
 
 /// Growth, slots, and when they are used up.
@@ -151,12 +192,14 @@ fn starved(program: &str, path: &str, finding: &FindingReport, quote: Quote) -> 
     let Some(hardship) = &finding.hardship else {
         return format!("{program} is starved on {path}.");
     };
-    let HardshipReport { refused, abandoned, waiting, goes_on, holders, held_by_server } = hardship;
+    let HardshipReport { refused, abandoned, waiting, turned_away, goes_on, holders, held_by_server } =
+        hardship;
     let mut what = Vec::new();
     for (&count, noun, does, do_) in [
         (refused, "attempt", "failed", "failed"),
         (waiting, "connection", "waits in the queue", "wait in the queue"),
         (abandoned, "connection", "was given up in the queue", "were given up in the queue"),
+        (turned_away, "connection", "was turned away by the server", "were turned away by the server"),
     ] {
         if count > 0 {
             what.push(format!("{} {}", counted(count, noun), agreeing(count, does, do_)));

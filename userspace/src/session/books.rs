@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Followed, Settings, Socket, SocketId, Timeline};
+use super::{Followed, Settings, Socket, SocketId, Timeline, slots::AT_ONCE};
 use crate::{
     attribution::who::{ProgramId, Who},
     event::{Queue, Reason},
@@ -147,6 +147,9 @@ impl Books {
     pub(super) fn weigh(&mut self, socket: SocketId, connection: &Connection, before: Weight) {
         let after = Weight::of(connection);
         self.give_place(socket, connection, before, after);
+        if before.slot && !after.slot {
+            self.let_go(socket, connection);
+        }
         let program = connection.opener.group;
         if before.client && !after.client {
             self.release(socket, connection);
@@ -210,6 +213,29 @@ impl Books {
         }
     }
 
+    /// The server has released an end that it had accepted.
+    fn let_go(&mut self, socket: SocketId, connection: &Connection) {
+        let EndState::Released { at, reason, .. } = connection.server else { return };
+        let accepted = connection.accepted.as_ref().and_then(|it| it.at);
+        let is_client_there = connection.client.is_open();
+        // A server with a process for each client exits when it turns one away, and the client may be the first to close.
+        // Who keeps most of the slots has kept all before.
+        let own = self.tallies.get(&(socket, connection.opener.group)).map_or(0, |tally| tally.slots);
+        let is_keeper = own.saturating_mul(2) > self.sockets[socket.0].slots;
+        let is_refusal = is_client_there || (is_keeper && matches!(reason, Reason::Exit(_)));
+        let is_at_once = |accepted: &u64| is_refusal && at.saturating_sub(*accepted) < AT_ONCE;
+        let turned_away = accepted.filter(is_at_once);
+        let known = &mut self.sockets[socket.0];
+        known.released(at, turned_away);
+        if let (EndState::Released { at: left, .. }, Reason::Close) = (&connection.client, reason) {
+            known.linger = known.linger.max(Some(at.saturating_sub(*left)));
+        }
+        if turned_away.is_some() && is_client_there {
+            let level = known.slots;
+            self.tally(socket, connection.opener.group).record.turn_away(at, level);
+        }
+    }
+
     fn release(&mut self, socket: SocketId, connection: &Connection) {
         let (at, ending) = match &connection.client {
             EndState::Released { at, by, reason } => (*at, ending(&connection.opener, by, *reason)),
@@ -223,6 +249,7 @@ impl Books {
             before_trace: connection.origin == Origin::BeforeTrace,
             at,
             ending,
+            process: connection.opener.process_number(),
             queued,
         });
     }

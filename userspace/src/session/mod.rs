@@ -16,6 +16,7 @@ mod notice;
 mod pending;
 mod room;
 mod settings;
+mod slots;
 mod sockets;
 mod timeline;
 mod view;
@@ -270,9 +271,9 @@ impl Session {
     /// What an event tells beyond the state of a connection.
     fn note(&mut self, socket: SocketId, event: &Event, who: &Who) {
         match &event.what {
-            What::Accept { listener, .. } => {
-                let last = &mut self.books.sockets[socket.0].last_accept;
-                *last = (*last).max(Some(event.at));
+            What::Accept { listener, connection, .. } => {
+                let opened = self.table.get(*connection).map_or(event.at, |it| it.opened);
+                self.books.sockets[socket.0].accepted(opened, event.at);
                 self.learn_limit(*listener, who);
             }
             What::Attempt { errno, queue, .. } => {

@@ -45,7 +45,7 @@ impl Session {
         for socket in &mut self.books.sockets {
             let given = self.books.settings.given_limit(&socket.path);
             // What was found out of the server stays.
-            let found = socket.limit.filter(|limit| limit.source == limits::Source::Assumed);
+            let found = socket.limit.filter(|limit| limit.source != limits::Source::Given);
             socket.limit = given.or(found);
             socket.is_retired = true;
         }

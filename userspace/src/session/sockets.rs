@@ -1,8 +1,8 @@
 //! Sockets by their paths.
 
-use super::{Session, Timeline};
+use super::{Session, Timeline, slots::Learning};
 use crate::{
-    attribution::limits::Limit,
+    attribution::limits::{Limit, Source},
     event::{Listener, Queue},
 };
 
@@ -33,6 +33,12 @@ pub struct Socket {
     pub queue: Option<Queue>,
     /// When the last connection was accepted.
     pub last_accept: Option<u64>,
+    /// The accept before that: a connection that is closed at once was not served.
+    pub(super) accept_before: Option<u64>,
+    /// The longest that the server kept an end after its client had gone, and then closed it: nanoseconds. None if it has closed none.
+    pub linger: Option<u64>,
+    /// What shows how many slots there are.
+    pub(super) learning: Learning,
     /// Slots in use over time.
     pub timeline: Timeline,
     /// Nothing of it is left, and its number waits for another socket.
@@ -55,9 +61,40 @@ impl Socket {
             backlog: None,
             queue: None,
             last_accept: None,
+            linger: None,
+            accept_before: None,
+            learning: Learning::default(),
             timeline: Timeline::new(started),
             is_vacant: false,
             touched: started,
+        }
+    }
+
+    /// A connection was accepted that was made at `opened`; it is not counted yet. Nanoseconds since boot.
+    pub(super) fn accepted(&mut self, opened: u64, at: u64) {
+        self.learning.accepted(opened, at, self.slots.saturating_add(1));
+        self.accept_before = self.last_accept;
+        self.last_accept = self.last_accept.max(Some(at));
+        self.learn();
+    }
+
+    /// The server released an end at `at`, which is not counted any more; of one that it closed at once, `turned_away` says
+    /// when it had accepted it.
+    pub(super) fn released(&mut self, at: u64, turned_away: Option<u64>) {
+        self.learning.released(at);
+        if turned_away.is_some() {
+            if self.last_accept == turned_away {
+                self.last_accept = self.accept_before;
+            }
+            self.learning.turned_away(self.slots);
+        }
+        self.learn();
+    }
+
+    /// What was told or is known from how the server was started counts more.
+    fn learn(&mut self) {
+        if self.limit.is_none_or(|limit| limit.source == Source::Observed) {
+            self.limit = self.learning.slots().map(|slots| Limit { slots, source: Source::Observed });
         }
     }
 

@@ -62,7 +62,12 @@ impl Theme {
     pub(super) fn verdict(self, verdict: Verdict) -> Style {
         match verdict {
             Verdict::ClientLeak | Verdict::ServerLeak => self.bad(),
-            Verdict::StaleClient | Verdict::Starved | Verdict::Inherited => self.doubtful(),
+            Verdict::StaleClient
+            | Verdict::Suspect
+            | Verdict::Starved
+            | Verdict::Saturated
+            | Verdict::Inherited
+            | Verdict::Undecided => self.doubtful(),
             Verdict::ExitOnly | Verdict::Pool | Verdict::Healthy => Style::new(),
         }
     }

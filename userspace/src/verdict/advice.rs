@@ -1,6 +1,6 @@
 //! What to do about a finding.
 
-use super::{Doubt, Finding, Verdict};
+use super::{Finding, Verdict};
 
 /// What is known of those whom a finding concerns, beyond its evidence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,9 +60,25 @@ fn general(finding: &Finding) -> &'static str {
             "The program leaves its connections to the kernel, which closes them when it exits. Harmless in a program \
              that soon does; it becomes a leak in one that goes on running."
         }
-        Verdict::Pool if finding.uncertain.contains(&Doubt::TooEarly) => {
-            "Whether this is a pool or the beginning of a leak shows when it is observed for longer: at least three \
-             times the leak age."
+        Verdict::Undecided if finding.figures.needed_ns.is_none() => {
+            "These were open before tracing began, and none of them was seen to be used or closed: a pool or a leak, \
+             nobody knows. Trace the program from its start."
+        }
+        Verdict::Undecided => {
+            "Trace for longer, or with a shorter leak age, to tell a pool from the beginning of a leak."
+        }
+        Verdict::Suspect => {
+            "See whether the program still uses these connections. If it does not, it leaks them: close each one when \
+             its exchange is over, on every error path too."
+        }
+        Verdict::Saturated => {
+            "Nobody keeps connections: the server takes more time than there is for the requests that come. Give it \
+             more workers or a higher limit, make its requests shorter, or lengthen its accept queue (the backlog) if \
+             they come in bursts."
+        }
+        Verdict::Pool if finding.figures.processes > 1 && finding.figures.processes == finding.count => {
+            "One connection for each process. There are as many as there are processes: see that those end, and that no \
+             more are started than are needed."
         }
         Verdict::Pool => {
             "Connections that are kept on purpose, it seems: their number does not grow. Each takes a slot for as \

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{history::History, lifetimes::Lifetimes, starvation::Starvation};
+use super::{history::History, lasting::Lasting, lifetimes::Lifetimes, starvation::Starvation, usage::Usage};
 
 /// The user's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct ClientRelease {
     pub at: u64,
     /// How.
     pub ending: Ending,
+    /// A number of the process that opened it, other than that of any other process; 0 if it is not known.
+    pub process: u64,
     /// If it had not been accepted yet: how crowded the socket was.
     pub queued: Option<Crowding>,
 }
@@ -97,6 +99,7 @@ pub struct Record {
     pub(super) failed: BTreeMap<i32, u64>,
     pub(super) endings: Endings,
     pub(super) lifetimes: Lifetimes,
+    pub(super) lasting: Lasting,
     pub(super) history: History,
     pub(super) starvation: Starvation,
 }
@@ -112,6 +115,7 @@ impl Record {
             failed: BTreeMap::new(),
             endings: Endings::default(),
             lifetimes: Lifetimes::default(),
+            lasting: Lasting::default(),
             history: History::new(started),
             starvation: Starvation::default(),
         }
@@ -129,7 +133,7 @@ impl Record {
 
     /// A client end was released.
     pub fn release(&mut self, release: &ClientRelease) {
-        let &ClientRelease { opened, before_trace, at, ending, queued } = release;
+        let &ClientRelease { opened, before_trace, at, ending, process, queued } = release;
         let ways = &mut self.endings;
         let way = match ending {
             Ending::Closed => &mut ways.closed,
@@ -141,10 +145,14 @@ impl Record {
         if ending != Ending::Unseen && !before_trace {
             self.lifetimes.add(at.saturating_sub(opened));
         }
+        let life = at.saturating_sub(opened);
+        if queued.is_none() && life >= self.leak_age / 2 {
+            self.lasting.add(at, life, process, ending);
+        }
         if let Some(crowding) = queued {
             // Who waits in a queue is not served: that is no use of a connection, and no sign of a leak.
             self.starvation.abandoned(opened, at, &crowding, self.leak_age);
-        } else if at.saturating_sub(opened) >= self.leak_age {
+        } else if life >= self.leak_age {
             let first = if before_trace { self.history.started() } else { opened };
             self.history.add(first.saturating_add(self.leak_age), at);
         }
@@ -161,6 +169,11 @@ impl Record {
         self.starvation.refused(at, errno, crowding);
     }
 
+    /// The server closed a connection right after it was accepted, while so many others stayed open: `level`.
+    pub fn turn_away(&mut self, at: u64, level: u64) {
+        self.starvation.turned_away(at, level);
+    }
+
     /// Counts what another one has counted, of which nothing is open any more. When its connections were old, and what it suffered,
     /// is forgotten: a judgement of both together says nothing of either.
     pub fn absorb(&mut self, other: &Self) {
@@ -171,6 +184,24 @@ impl Record {
         }
         self.endings.add(other.endings);
         self.lifetimes.merge(&other.lifetimes);
+    }
+
+    /// The age, in nanoseconds, from which a connection has outlasted all that the program was seen to end.
+    #[must_use]
+    pub fn natural_age(&self) -> u64 {
+        self.lasting.natural_age(self.leak_age, self.endings.closed > 0, |_| true)
+    }
+
+    /// It was refused or turned away while all slots were in use, where there are `limit`.
+    #[must_use]
+    pub fn was_refused(&self, limit: Option<u64>) -> bool {
+        self.starvation.was_refused(limit)
+    }
+
+    /// Its attempts have failed for longer than the leak age since the last accept.
+    #[must_use]
+    pub fn is_stalled(&self, last_accept: Option<u64>) -> bool {
+        self.starvation.is_stalled(last_accept, self.leak_age)
     }
 
     /// Connections made.
@@ -236,6 +267,10 @@ pub struct OpenConnection {
     pub queued: bool,
     /// The opener does not hold the client's end any more, another process does.
     pub inherited: bool,
+    /// A number of the process that opened it, other than that of any other process; 0 if it is not known.
+    pub process: u64,
+    /// How it is used, where that is known.
+    pub usage: Option<Usage>,
 }
 
 /// An accepted server end that is open though the client's is released, as the server program has it.
@@ -294,6 +329,15 @@ pub struct SocketFacts {
     pub holders: Vec<Holder>,
     /// The last accept.
     pub last_accept: Option<u64>,
+    /// Somebody waits for a slot, or was refused or turned away since the socket filled up.
+    pub is_pressed: bool,
+    /// Connections that anybody keeps there for longer than that program ever kept one that it closed itself.
+    pub kept: u64,
+    /// The longest that the server kept an end after its client had gone, and then closed: nanoseconds. None if it has
+    /// closed none.
+    pub linger: Option<u64>,
+    /// Clients wait or fail, and the server has accepted nobody for longer than the leak age.
+    pub is_stalled: bool,
 }
 
 impl SocketFacts {
@@ -301,6 +345,12 @@ impl SocketFacts {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.limit.is_some_and(|limit| self.used >= limit)
+    }
+
+    /// Nobody gets a slot, whether or not their number is known.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.is_full() || (self.limit.is_none() && self.is_stalled && self.used > 0)
     }
 
     /// Does this program hold more than half of the slots in use? It is then no victim of others.
@@ -329,7 +379,7 @@ mod tests {
     fn only_the_old_and_accepted_have_a_history() {
         let opened = 5 * MINUTE;
         let (at, ending) = (opened + AGE, Ending::Closed);
-        let release = ClientRelease { opened, before_trace: false, at, ending, queued: None };
+        let release = ClientRelease { opened, before_trace: false, at, ending, process: 0, queued: None };
         assert_eq!(old(&release), (1, Some(6)));
         assert_eq!(old(&ClientRelease { at: at - 1, ..release }), (0, None));
         assert_eq!(old(&ClientRelease { queued: Some(Crowding::default()), ..release }), (0, None));

@@ -4,13 +4,28 @@ use super::{
     Doubt, Figures, Finding, Hardship, Verdict,
     evidence::{Case, End, HeldEnd, Keeper, Observation, OpenConnection, Settings, SocketFacts},
     forecast,
-    growth::{Crowd, Curve},
+    growth::Curve,
     history::History,
+    keeping::{Judged, Keeping},
     starvation,
 };
 
 /// One who closes nothing has left at least so many connections to the kernel.
 const LEFT_TO_EXIT: u64 = 3;
+/// A server that leaks keeps at least so many ends: one may belong to a job that is not done.
+const KEPT_BY_SERVER: usize = 2;
+/// An end outlasts the longest that the server took to let go when it is kept so many times as long.
+const MARGIN: u64 = 2;
+/// Of a server that has closed no end after its client, none is overdue before so many leak ages.
+const FIRST: u64 = 10;
+/// An observation of so many leak ages is long enough.
+const ENOUGH: u64 = 3;
+/// So many attempts have to fail, and one in so many, for so long, before a server is too small.
+const CRAMMED: u64 = 3;
+/// See [`CRAMMED`].
+const ONE_IN: u64 = 20;
+/// See [`CRAMMED`]: nanoseconds.
+const CRAMMED_FOR: u64 = 1_000_000_000;
 
 /// What the evidence says of a program on a socket: the most severe first, at least one finding.
 #[must_use]
@@ -21,13 +36,14 @@ pub fn judge(
     settings: &Settings,
 ) -> Vec<Finding> {
     let bench = Bench::new(case, socket, observation, settings);
-    let found = [bench.growing(), bench.held(), bench.stale(), bench.starved(), bench.inherited()];
+    let found = [bench.kept(), bench.held(), bench.stale(), bench.suffering(), bench.inherited()];
     let mut findings: Vec<Finding> = found.into_iter().flatten().collect();
     let has = |verdict| findings.iter().any(|finding: &Finding| finding.verdict == verdict);
-    let accused = [Verdict::ClientLeak, Verdict::StaleClient, Verdict::Inherited].into_iter().any(has);
+    let accused = [Verdict::ClientLeak, Verdict::Suspect, Verdict::StaleClient, Verdict::Inherited];
+    let accused = accused.into_iter().any(has);
     findings.extend(bench.exit_only().filter(|_| !accused));
     if findings.is_empty() {
-        findings.push(bench.healthy());
+        findings.push(bench.young().unwrap_or_else(|| bench.healthy()));
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
     findings
@@ -39,8 +55,8 @@ struct Bench<'a> {
     socket: &'a SocketFacts,
     observation: &'a Observation,
     leak_age: u64,
-    /// Old client ends that the program holds and the server serves, or has served.
-    old: Vec<&'a OpenConnection>,
+    /// What the program keeps.
+    keeping: Keeping<'a>,
     /// Old client ends that others hold.
     inherited: Vec<&'a OpenConnection>,
     /// Server ends whose client went long ago.
@@ -49,10 +65,8 @@ struct Bench<'a> {
     handed_over: Vec<&'a HeldEnd>,
     /// Over the whole observation, per nanosecond.
     rate: Option<f64>,
-    /// That of a client's leak, over the time that shows it.
-    leak: Option<f64>,
-    /// The oldest that it keeps became old a short time ago.
-    is_short: bool,
+    /// Since the first of those that it keeps became old.
+    recent: Option<f64>,
 }
 
 /// A connection that a finding rests on.
@@ -74,33 +88,27 @@ impl<'a> Bench<'a> {
         let leak_age = settings.leak_age.max(1);
         let now = observation.now;
         let is_old = |since: u64| now.saturating_sub(since) >= leak_age;
-        let ends = || case.open.iter().filter(|it| it.client == End::Open);
-        let old = || ends().filter(|it| is_old(it.opened));
-        let own = |it: &&OpenConnection| !it.inherited && !starvation::is_waiting(it);
-        let old_own: Vec<_> = old().filter(own).collect();
-        let joins = old_own.iter().map(|it| {
-            // When it really began is not known: not in several periods, at any rate.
-            let began = if it.before_trace { observation.started } else { it.opened };
-            began.saturating_add(leak_age)
-        });
-        let old_held = |handed_over: bool| {
-            let held = case.held.iter().filter(|end| is_old(end.since));
-            held.filter(|end| (end.keeper == Keeper::Another) == handed_over).collect()
-        };
+        let keeping = Keeping::new(case, socket, observation, leak_age);
+        // When those from before the trace began is not known: not in several periods, at any rate.
+        let joins = keeping.began(&keeping.old).into_iter().map(|began| began.saturating_add(leak_age));
         let curve = Curve::new(&case.record.history, joins, leak_age);
-        let crowd = if socket.is_full() && socket.is_held_by(case.program) {
-            Crowd::Filled { last_accept: socket.last_accept }
-        } else {
-            Crowd::Room
-        };
+        let inherited = case.open.iter().filter(|it| it.client == End::Open && it.inherited);
+        let first = leak_age.saturating_mul(FIRST);
+        let patience = socket.linger.map_or(first, |longest| leak_age.max(longest.saturating_mul(MARGIN)));
+        let (handed_over, held): (Vec<_>, Vec<&HeldEnd>) =
+            case.held.iter().filter(|end| is_old(end.since)).partition(|end| end.keeper == Keeper::Another);
+        let mut held: Vec<_> =
+            held.into_iter().filter(|end| now.saturating_sub(end.since) >= patience).collect();
+        if held.len() < KEPT_BY_SERVER {
+            held.clear();
+        }
         Self {
             rate: curve.rate(now),
-            leak: curve.leak(now, crowd),
-            is_short: curve.is_short(now),
-            old: old_own,
-            inherited: old().filter(|it| it.inherited).collect(),
-            held: old_held(false),
-            handed_over: old_held(true),
+            recent: curve.rate_since_first(keeping.end.saturating_add(leak_age).min(now)),
+            keeping,
+            inherited: inherited.filter(|it| is_old(it.opened)).collect(),
+            held,
+            handed_over,
             case,
             socket,
             observation,
@@ -108,20 +116,63 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// The client's leak, or its pool.
-    fn growing(&self) -> Option<Finding> {
-        if let Some(rate) = self.leak {
-            let mut finding = self.finding(Verdict::ClientLeak, self.old.iter().map(|it| opened(it)));
-            finding.figures.growth_per_hour = Some(forecast::per_hour(rate));
-            // Stale ends are leaked too, but take no slots.
-            let serving = self.old.iter().filter(|it| !matches!(it.server, End::Released { .. })).count();
-            self.predict(&mut finding.figures, Some(rate * serving as f64 / self.old.len() as f64));
-            finding.uncertain.extend(self.is_short.then_some(Doubt::PerhapsFilling));
-            return Some(finding);
-        }
-        let members = self.old.iter().filter(|it| !self.is_stale(it));
-        let mut finding = self.found(Verdict::Pool, members.map(|it| opened(it)))?;
-        finding.uncertain.extend(self.rate.is_none().then_some(Doubt::TooEarly));
+    /// What it keeps: a leak, something like it, a pool, or nobody knows.
+    fn kept(&self) -> Option<Finding> {
+        let (verdict, paused) = match self.keeping.judged {
+            Judged::Leak => (Verdict::ClientLeak, false),
+            Judged::Suspect { paused } => (Verdict::Suspect, paused),
+            Judged::Calm => return self.calm(),
+        };
+        let overdue = &self.keeping.overdue;
+        let mut finding = self.finding(verdict, overdue.iter().map(|it| opened(it)));
+        finding.figures.growth_per_hour = self.recent.map(forecast::per_hour);
+        finding.figures.unused = self.keeping.unused.len() as u64;
+        finding.figures.processes = self.keeping.processes;
+        // Stale ends are leaked too, but take no slots.
+        let serving = overdue.iter().filter(|it| !matches!(it.server, End::Released { .. })).count();
+        self.predict(
+            &mut finding.figures,
+            self.recent.map(|rate| rate * serving as f64 / overdue.len() as f64),
+        );
+        finding.uncertain.extend(self.keeping.is_few.then_some(Doubt::PerhapsFilling));
+        finding.uncertain.extend(paused.then_some(Doubt::Paused));
+        Some(finding)
+    }
+
+    /// A pool; or what was watched is not enough to call it one.
+    fn calm(&self) -> Option<Finding> {
+        let members: Vec<_> = self.keeping.old.iter().filter(|it| !self.is_stale(it)).collect();
+        let all_before = members.iter().all(|it| it.before_trace);
+        let is_known = self.keeping.all_used || !(self.is_brief() || all_before);
+        let verdict = if is_known { Verdict::Pool } else { Verdict::Undecided };
+        let mut finding = self.found(verdict, members.iter().map(|it| opened(it)))?;
+        finding.figures.processes = self.keeping.processes;
+        finding.figures.needed_ns = (!is_known && self.is_brief()).then(|| self.needed());
+        Some(finding)
+    }
+
+    /// Too little was seen to tell a pool from a leak.
+    fn is_brief(&self) -> bool {
+        self.observed() < self.needed()
+    }
+
+    fn observed(&self) -> u64 {
+        self.observation.now.saturating_sub(self.observation.started)
+    }
+
+    fn needed(&self) -> u64 {
+        self.leak_age.saturating_mul(ENOUGH)
+    }
+
+    /// It keeps young connections, and has not been watched for long enough to see whether it ends such.
+    fn young(&self) -> Option<Finding> {
+        let now = self.observation.now;
+        let longest = self.case.record.lifetimes.percentile(100).unwrap_or(0).saturating_mul(MARGIN);
+        let is_longer = |it: &&OpenConnection| now.saturating_sub(it.opened) > longest;
+        let ends = self.case.open.iter().filter(|it| it.client == End::Open && !it.inherited);
+        let young = ends.filter(|it| !starvation::is_waiting(it)).filter(is_longer).map(opened);
+        let mut finding = self.found(Verdict::Undecided, young).filter(|_| self.is_brief())?;
+        finding.figures.needed_ns = Some(self.needed());
         Some(finding)
     }
 
@@ -134,8 +185,7 @@ impl<'a> Bench<'a> {
         let first_seen = |end: &HeldEnd| if end.before_trace { none.started() } else { end.since };
         let joins = self.held.iter().map(|end| first_seen(end).saturating_add(self.leak_age));
         let (curve, now) = (Curve::new(&none, joins, self.leak_age), self.observation.now);
-        let crowd = if self.socket.is_full() { Crowd::Filled { last_accept: None } } else { Crowd::Room };
-        let rate = curve.leak(now, crowd).or_else(|| curve.rate(now));
+        let rate = curve.rate_since_first(now).or_else(|| curve.rate(now));
         finding.figures.growth_per_hour = rate.map(forecast::per_hour);
         self.predict(&mut finding.figures, rate);
         Some(finding)
@@ -143,7 +193,7 @@ impl<'a> Bench<'a> {
 
     fn stale(&self) -> Option<Finding> {
         // Who has an old stale end has had the connection for longer still.
-        let stale = self.old.iter().filter(|it| self.is_stale(it));
+        let stale = self.keeping.old.iter().filter(|it| self.is_stale(it));
         let stale = stale.map(|it| Bearer { since: stale_since(it).unwrap_or(it.opened), ..opened(it) });
         self.found(Verdict::StaleClient, stale)
     }
@@ -162,6 +212,22 @@ impl<'a> Bench<'a> {
         Some(finding)
     }
 
+    /// A victim of others, or of a server that is too small.
+    fn suffering(&self) -> Option<Finding> {
+        self.starved().or_else(|| self.saturated())
+    }
+
+    /// Attempts fail, and nobody keeps anything.
+    fn saturated(&self) -> Option<Finding> {
+        let record = self.case.record;
+        let (count, length) = record.starvation.crammed()?;
+        let tries = record.failed.values().sum::<u64>().saturating_add(record.opened);
+        let is_much = count >= CRAMMED && count.saturating_mul(ONE_IN) >= tries && length >= CRAMMED_FOR;
+        let mut finding = self.finding(Verdict::Saturated, std::iter::empty());
+        finding.count = count;
+        (is_much && self.socket.kept == 0).then_some(finding)
+    }
+
     fn starved(&self) -> Option<Finding> {
         let hardship = starvation::hardship(self.case, self.socket, self.observation.now, self.leak_age)?;
         let waits = |it: &&OpenConnection| {
@@ -169,8 +235,8 @@ impl<'a> Bench<'a> {
         };
         let waiting = self.case.open.iter().filter(|it| hardship.waiting > 0 && waits(it));
         let mut finding = self.finding(Verdict::Starved, waiting.map(opened));
-        let Hardship { refused, abandoned, waiting, .. } = hardship;
-        finding.count = refused + abandoned + waiting;
+        let Hardship { refused, abandoned, waiting, turned_away, .. } = hardship;
+        finding.count = refused + abandoned + waiting + turned_away;
         finding.hardship = Some(hardship);
         Some(finding)
     }
@@ -236,6 +302,9 @@ impl<'a> Bench<'a> {
             slots_used: self.socket.used,
             slots_limit: self.socket.limit,
             seconds_until_full: None,
+            needed_ns: None,
+            processes: 0,
+            unused: 0,
         }
     }
 

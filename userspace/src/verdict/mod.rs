@@ -9,8 +9,12 @@ mod forecast;
 mod growth;
 mod history;
 mod judge;
+mod keeping;
+mod lasting;
 mod lifetimes;
 mod starvation;
+mod trend;
+mod usage;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -22,6 +26,7 @@ pub use evidence::{
 pub use judge::judge;
 pub use lifetimes::Lifetimes;
 use serde::{Deserialize, Serialize};
+pub use usage::{EndUse, Usage};
 
 /// A conclusion about a program on a socket; the greater, the more severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,12 +36,18 @@ pub enum Verdict {
     Healthy,
     /// A number of old connections that does not grow.
     Pool,
+    /// Too little was seen to say anything of what is open.
+    Undecided,
     /// It never closes what it opens; the kernel does, at its exit.
     ExitOnly,
     /// What it opened or accepted is held by another process or program, and not by itself any more.
     Inherited,
+    /// Its attempts fail although nobody keeps anything: the server is too small or too slow.
+    Saturated,
     /// It gets no slot because others hold them: a victim.
     Starved,
+    /// Its old connections look like a leak, with too little evidence to accuse it.
+    Suspect,
     /// The server released its end, the client holds its own.
     StaleClient,
     /// As a server, it holds ends whose clients have gone.
@@ -47,13 +58,16 @@ pub enum Verdict {
 
 impl Verdict {
     /// All, the most severe first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::ClientLeak,
         Self::ServerLeak,
         Self::StaleClient,
+        Self::Suspect,
         Self::Starved,
+        Self::Saturated,
         Self::Inherited,
         Self::ExitOnly,
+        Self::Undecided,
         Self::Pool,
         Self::Healthy,
     ];
@@ -64,6 +78,9 @@ impl Verdict {
         match self {
             Self::Healthy => "healthy",
             Self::Pool => "pool",
+            Self::Undecided => "undecided",
+            Self::Saturated => "saturated",
+            Self::Suspect => "suspect",
             Self::ExitOnly => "exit-only",
             Self::Inherited => "inherited",
             Self::Starved => "starved",
@@ -109,8 +126,10 @@ pub enum Doubt {
     OpenerUnknown(u64),
     /// Observed for too short a time to tell whether the number grows.
     TooEarly,
-    /// What was kept began so short a time ago that a pool which is being filled would look the same.
+    /// So few were kept so far that a pool which is being filled would look the same.
     PerhapsFilling,
+    /// It was a leak while more came; none came lately.
+    Paused,
     /// Of so many of the program's connections it is not known whether an end is open, or since when it is not.
     UnknownEnds(u64),
     /// Of so many of the server ends that the program accepted it is not known who holds them now.
@@ -142,6 +161,12 @@ pub struct Figures {
     pub slots_limit: Option<u64>,
     /// Until all slots are used at this growth: of leaks only. 0 if they are.
     pub seconds_until_full: Option<u64>,
+    /// Nanoseconds that have to be observed to decide. Of undecided programs only; None if no time is enough.
+    pub needed_ns: Option<u64>,
+    /// Processes of the program that keep the connections of this finding.
+    pub processes: u64,
+    /// Of the connections of this finding, those that are known to be unused.
+    pub unused: u64,
 }
 
 /// What a victim suffers.
@@ -153,6 +178,8 @@ pub struct Hardship {
     pub abandoned: u64,
     /// Connections that are queued for longer than the leak age.
     pub waiting: u64,
+    /// Connections that the server accepted and closed at once, while it served as many others as it can.
+    pub turned_away: u64,
     /// It still gets nothing.
     pub goes_on: bool,
     /// Who holds the slots now, most first, without the victim. Empty if it is over.

@@ -62,7 +62,7 @@ impl Scene {
             let client = client.filter(|&(at, _)| at <= now);
             if let Some((at, ending)) = client {
                 let (opened, at) = (self.started + opened, self.started + at);
-                let release = ClientRelease { opened, before_trace, at, ending, queued: None };
+                let release = ClientRelease { opened, before_trace, at, ending, process: 0, queued: None };
                 updates.push((program, Update::Release(release)));
             }
             if client.is_some() && server.is_some_and(|at| at <= now) {
@@ -120,7 +120,8 @@ impl Scene {
         let used = self.used(now);
         let holders = slots.into_iter().map(|(program, slots)| Holder { program, slots }).collect();
         let last = self.lives.iter().map(|life| life.opened).filter(|&at| at <= now).max();
-        SocketFacts { limit: self.limit, used, holders, last_accept: last.map(|at| self.started + at) }
+        let last_accept = last.map(|at| self.started + at);
+        SocketFacts { limit: self.limit, used, holders, last_accept, ..SocketFacts::default() }
     }
 
     fn open(&self, now: u64, program: u32) -> Vec<OpenConnection> {
@@ -137,6 +138,8 @@ impl Scene {
             server: end(life.server),
             queued: false,
             inherited: false,
+            process: 0,
+            usage: None,
         });
         all.filter(|it| it.client == End::Open || it.server == End::Open).collect()
     }
@@ -164,8 +167,17 @@ impl Scene {
 
     /// At which of these times program 1 is accused of a leak.
     pub(super) fn accused(&self, times: impl IntoIterator<Item = u64>) -> Vec<u64> {
-        let is_accused = |&at: &u64| self.verdicts(at, 1).contains(&Verdict::ClientLeak);
-        times.into_iter().filter(is_accused).collect()
+        self.told(times, &[Verdict::ClientLeak])
+    }
+
+    /// At which of these times it is accused or suspected.
+    pub(super) fn suspected(&self, times: impl IntoIterator<Item = u64>) -> Vec<u64> {
+        self.told(times, &[Verdict::ClientLeak, Verdict::Suspect])
+    }
+
+    fn told(&self, times: impl IntoIterator<Item = u64>, verdicts: &[Verdict]) -> Vec<u64> {
+        let is_told = |&at: &u64| self.verdicts(at, 1).iter().any(|it| verdicts.contains(it));
+        times.into_iter().filter(is_told).collect()
     }
 }
 

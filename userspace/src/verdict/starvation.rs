@@ -21,6 +21,10 @@ pub(super) struct Starvation {
     stall: Option<Run>,
     /// The longest run of such failures.
     longest: Option<Run>,
+    /// Attempts that found no room in the accept queue, whoever held the slots.
+    crammed: Option<Run>,
+    /// Connections that the server closed at once, and how many others it served meanwhile.
+    turned_away: Option<(u64, Run)>,
 }
 
 /// Events of a kind: how many, and the first and last moment.
@@ -55,6 +59,9 @@ impl Crowding {
 impl Starvation {
     /// An attempt failed.
     pub(super) fn refused(&mut self, at: u64, errno: i32, crowding: &Crowding) {
+        if errno == EAGAIN && crowding.queue_full {
+            self.crammed = Some(Run::with(self.crammed, at));
+        }
         if !matches!(errno, EAGAIN | EINTR) || !crowding.by_others() {
             return;
         }
@@ -72,6 +79,31 @@ impl Starvation {
                 self.longest = Some(run);
             }
         }
+    }
+
+    /// The server closed a connection at once, while it served `level` others.
+    pub(super) fn turned_away(&mut self, at: u64, level: u64) {
+        let same = self.turned_away.filter(|&(its, _)| its == level).map(|(_, run)| run);
+        self.turned_away = Some((level, Run::with(same, at)));
+    }
+
+    /// Attempts have failed for longer than the leak age since the last accept.
+    pub(super) fn is_stalled(&self, last_accept: Option<u64>, leak_age: u64) -> bool {
+        let since =
+            |run: Run| last_accept.is_none_or(|accept| accept < run.first) && run.length() >= leak_age;
+        let gave_up = self.abandoned.is_some_and(|run| last_accept.is_none_or(|accept| accept < run.first));
+        gave_up || self.stall.is_some_and(since)
+    }
+
+    /// It was refused or turned away while all slots were in use.
+    pub(super) fn was_refused(&self, limit: Option<u64>) -> bool {
+        let at_limit = self.turned_away.is_some_and(|(level, _)| limit == Some(level));
+        self.refused.is_some() || self.abandoned.is_some() || at_limit
+    }
+
+    /// Attempts that found no room in the accept queue, and nanoseconds from the first to the last.
+    pub(super) fn crammed(&self) -> Option<(u64, u64)> {
+        self.crammed.map(|run| (run.count, run.length()))
     }
 
     /// A connection was given up in the queue.
@@ -92,17 +124,20 @@ pub(super) fn hardship(case: &Case<'_>, socket: &SocketFacts, now: u64, leak_age
     }
     let waits = |it: &&OpenConnection| waits_long(it, socket, now, leak_age);
     let waiting = if by_itself { 0 } else { case.open.iter().filter(waits).count() as u64 };
-    let Starvation { refused, abandoned, longest, .. } = &case.record.starvation;
+    let Starvation { refused, abandoned, longest, turned_away, .. } = &case.record.starvation;
+    // Whoever holds most of the slots is turned away by itself.
+    let turned_away = turned_away.filter(|&(level, _)| !by_itself && socket.limit == Some(level));
+    let turned_away = turned_away.map_or(0, |(_, run)| run.count);
     let stall = longest.filter(|run| run.length() >= leak_age);
     let count = |run: &Option<Run>| run.map_or(0, |run| run.count);
     let (refused, abandoned) = (count(refused) + count(&stall), count(abandoned));
-    if refused + abandoned + waiting == 0 {
+    if refused + abandoned + waiting + turned_away == 0 {
         return None;
     }
     let nobody_accepts =
         |run: Run| socket.limit.is_none() && socket.last_accept.is_none_or(|accept| accept < run.first);
     let goes_on = socket.is_full() || waiting > 0 || stall.is_some_and(nobody_accepts);
-    let mut hardship = Hardship { refused, abandoned, waiting, goes_on, ..Hardship::default() };
+    let mut hardship = Hardship { refused, abandoned, waiting, turned_away, goes_on, ..Hardship::default() };
     if goes_on {
         let of_clients: u64 = socket.holders.iter().map(|holder| holder.slots).sum();
         hardship.held_by_server = socket.used.saturating_sub(of_clients);

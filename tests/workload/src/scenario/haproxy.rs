@@ -114,7 +114,8 @@ fn leak_all_slots(stage: &mut Stage, (haproxy, door, master): (Haproxy, Door, us
     }
     let victim = stage.actor_named("victim")?;
     stage.connect(victim, door)?;
-    std::thread::sleep(LEAK_AGE);
+    // It may not have closed a single end so far.
+    std::thread::sleep(10 * LEAK_AGE);
     anyhow::ensure!(haproxy.slots_taken()? == SLOTS as usize, "the master let go of connections");
     stage.due_of("server-leak", master, door, SLOTS.into());
     stage.due("starved", victim, door, 1);

@@ -12,7 +12,6 @@ use crate::{
     report::{document::Format, escape},
     service::link::{Answer, question::ReportFilter},
     top::source::{Server, Service},
-    verdict::Verdict,
 };
 
 /// So long is waited: a service that follows many connections has much to write.
@@ -37,8 +36,8 @@ pub(super) fn run(server: &Server, format: Format, arguments: &cli::Report) -> R
     // It may be another version.
     let verdicts =
         verdicts.context("the service does not tell its verdicts; --fail-on needs one of this version")?;
-    let is_told = |verdict: &Verdict| verdicts.split(", ").any(|name| name == verdict.name());
-    fail_on_any(Verdict::ALL.into_iter().filter(is_told), &arguments.fail_on)
+    let told = verdicts.split(", ").filter_map(|name| name.parse().ok());
+    fail_on_any(told, &arguments.fail_on)
 }
 
 fn ask(server: &Server, arguments: &cli::Report, filter: ReportFilter) -> Result<Answer, Failure> {

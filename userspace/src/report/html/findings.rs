@@ -62,8 +62,8 @@ fn stated(finding: &FindingReport, leak_age: u64) -> Markup {
 pub(crate) const fn severity(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
         Verdict::ClientLeak | Verdict::ServerLeak => ("leaks", "▲"),
-        Verdict::Starved | Verdict::StaleClient => ("suffers", "◆"),
-        Verdict::Inherited | Verdict::ExitOnly => ("notes", "●"),
+        Verdict::Suspect | Verdict::Starved | Verdict::Saturated | Verdict::StaleClient => ("suffers", "◆"),
+        Verdict::Inherited | Verdict::ExitOnly | Verdict::Undecided => ("notes", "●"),
         Verdict::Pool | Verdict::Healthy => ("calm", "○"),
     }
 }

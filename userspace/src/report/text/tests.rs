@@ -59,24 +59,11 @@ Not closed
 1 min 20 s    8  /usr/bin/leaky -v  queued         open (socket:[1003])  open (not accepted)
 1 min 10 s    7  /usr/bin/tidy -v   client-closed  close 1 min 9 s ago   open (accepted by /usr/sbin/haproxy 1)
 
-SERVER-LEAK: /usr/sbin/haproxy does not release its ends on /run/ma.sock: 1
-  connection still open there though the client has left, the longest for 1 min
-  9 s.
-  Uncertain: the program accepted 1 of the connections, but no descriptor scan
-  shows who holds them now.
-  The clients of these connections have gone, and the server has not released
-  its own ends. The fault is the server's, not the clients': look for a newer
-  version of it. Until then, restarting it frees them. HAProxy is known to keep
-  its ends in three cases. A worker that does not answer holds those of `@1 ...`
-  commands until it does, or until a reload (its issue 3351; 2.6.12 to 3.4.0). A
-  large answer that is read slowly through the master is kept for good (issue
-  3070; 2.6.12 and 3.0.11, not 3.2.26). On a worker's own stats socket, clients
-  that leave without a command are (issue 2727; 3.0.0, not 3.0.11).
-POOL: /usr/bin/leaky keeps 1 connection to /run/ma.sock open for 1 min 0 s and
-  longer, the oldest for 1 min 30 s.
-  Uncertain: observed too briefly to tell whether the number grows.
-  Whether this is a pool or the beginning of a leak shows when it is observed
-  for longer: at least three times the leak age.
+UNDECIDED: /usr/bin/leaky keeps 1 connection to /run/ma.sock: a pool or a leak,
+  it is too early to tell. Watched for 1 min 45 s; with this leak age 3 min 0 s
+  are needed, or --leak-age 26s.
+  Trace for longer, or with a shorter leak age, to tell a pool from the
+  beginning of a leak.
 ";
     assert_eq!(rendered(60, frame()), expected);
 }
@@ -84,8 +71,8 @@ POOL: /usr/bin/leaky keeps 1 connection to /run/ma.sock open for 1 min 0 s and
 #[test]
 fn young_connections_are_not_pointed_out() {
     let text = rendered(600, frame());
-    assert!(text.contains("HEALTHY: no end that is still open was kept for 10 min 0 s"), "{text}");
-    assert!(!text.contains("POOL"), "{text}");
+    assert!(text.contains("with this leak age 30 min 0 s"), "{text}");
+    assert!(!text.contains("POOL") && !text.contains("HEALTHY"), "{text}");
 }
 
 #[test]

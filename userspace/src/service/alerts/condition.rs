@@ -88,8 +88,9 @@ pub fn conditions(settings: &AlertSettings, facts: &Facts) -> Vec<Condition> {
 
 /// Why the leaks on a socket may be none, each reason once: its forecast rests on them.
 fn doubts(facts: &Facts, socket: &SocketFacts) -> Vec<String> {
-    let is_leak =
-        |it: &&FindingFacts| !it.is_over && matches!(it.verdict, Verdict::ClientLeak | Verdict::ServerLeak);
+    let is_leak = |it: &&FindingFacts| {
+        !it.is_over && matches!(it.verdict, Verdict::ClientLeak | Verdict::ServerLeak | Verdict::Suspect)
+    };
     let leaks = facts.findings.iter().filter(|it| it.socket == socket.path).filter(is_leak);
     let mut doubts: Vec<String> = Vec::new();
     for doubt in leaks.flat_map(|leak| &leak.uncertain) {

@@ -39,7 +39,7 @@ pub struct Answer {
     pub content_type: String,
     /// The body.
     pub body: Bytes,
-    /// Of a report, the names of the verdicts in it, whatever its form, with a comma and a blank between.
+    /// Of a report, the names of the verdicts in it, whatever its form, with a comma and a blank between; `incomplete` last, if it is.
     pub verdicts: Option<String>,
 }
 
@@ -262,7 +262,8 @@ fn report(mut section: Section<'_>, filter: &ReportFilter) -> Answer {
         section.report.hide_argv();
     }
     let found: BTreeSet<_> = section.report.findings.iter().map(|finding| finding.verdict).collect();
-    let names: Vec<_> = found.into_iter().rev().map(Verdict::name).collect();
+    let mut names: Vec<_> = found.into_iter().rev().map(Verdict::name).collect();
+    names.extend((!section.report.complete).then_some("incomplete"));
     let mut body = Vec::new();
     match document::write(&[section], format, table, width.into(), &mut body) {
         Ok(()) => Answer { verdicts: Some(names.join(", ")), ..Answer::new(format.content_type(), body) },

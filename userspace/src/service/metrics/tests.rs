@@ -81,6 +81,10 @@ fn finding(path: &str, program: &str, verdict: Verdict) -> FindingReport {
         seconds_until_full: None,
         hardship: None,
         opened_at: Vec::new(),
+        needed_ns: None,
+        observed_ns: None,
+        processes: 0,
+        unused: 0,
         uncertain: Vec::new(),
         advice: String::new(),
     }
@@ -216,6 +220,7 @@ fn every_figure_has_its_series() {
 fn a_hardship_that_is_over_is_not_counted() {
     let starved = |program: &str, goes_on| {
         let hardship = HardshipReport {
+            turned_away: 0,
             refused: 4,
             abandoned: 0,
             waiting: 0,

@@ -13,7 +13,7 @@ fn full(own: u64) -> Crowding {
 /// A socket whose ten slots are in use.
 fn full_now(own: u64) -> SocketFacts {
     let holders = holders(&[(US, own), (THEM, 10 - own)]);
-    SocketFacts { limit: Some(10), used: 10, holders, last_accept: Some(START) }
+    SocketFacts { limit: Some(10), used: 10, holders, last_accept: Some(START), ..SocketFacts::default() }
 }
 
 fn queued(opened: u64) -> OpenConnection {
@@ -69,7 +69,7 @@ fn slots_decide() {
 fn without_a_limit_nobody_accepts_for_long() {
     let unknown = Crowding { limit: None, ..full(0) };
     let times = |last: u64| [HOUR, HOUR + SECOND, HOUR + last];
-    assert_eq!(refused(&times(AGE - 1), EAGAIN, &unknown).verdicts(2 * HOUR), [Healthy]);
+    assert_eq!(refused(&times(AGE - 1), EAGAIN, &unknown).verdicts(2 * HOUR), [Saturated]);
     let stalled = refused(&times(AGE), EAGAIN, &unknown);
     let hardship = Hardship { refused: 3, goes_on: true, ..Hardship::default() };
     assert_eq!(stalled.found(2 * HOUR, Starved).hardship, Some(hardship));
@@ -77,7 +77,7 @@ fn without_a_limit_nobody_accepts_for_long() {
     assert_eq!(refused(&times(AGE), EAGAIN, &elsewhere).verdicts(2 * HOUR), [Healthy]);
     assert_eq!(refused(&times(AGE), ECONNREFUSED, &unknown).verdicts(2 * HOUR), [Healthy]);
     let own = Crowding { own: 6, ..unknown };
-    assert_eq!(refused(&times(AGE), EAGAIN, &own).verdicts(2 * HOUR), [Healthy]);
+    assert_eq!(refused(&times(AGE), EAGAIN, &own).verdicts(2 * HOUR), [Saturated]);
 
     // Bursts on a server that goes on accepting in between.
     let mut desk = Desk::new();
@@ -85,7 +85,7 @@ fn without_a_limit_nobody_accepts_for_long() {
         let at = START + nth * 10 * SECOND;
         desk.record.fail(at, EAGAIN, &Crowding { last_accept: Some(at - SECOND), ..unknown });
     }
-    assert_eq!(desk.verdicts(3 * HOUR), [Healthy]);
+    assert_eq!(desk.verdicts(3 * HOUR), [Saturated]);
     // One stall among them is remembered, and over.
     let accept = START + 10_000 * SECOND;
     for at in [AGE, 2 * AGE] {
@@ -129,7 +129,8 @@ fn who_gave_up_in_the_queue_starved() {
         let mut desk = Desk::new();
         let (opened, at) = (START + HOUR, START + HOUR + lasting);
         let ending = Ending::Closed;
-        let release = ClientRelease { opened, before_trace: false, at, ending, queued: Some(crowding) };
+        let release =
+            ClientRelease { opened, before_trace: false, at, ending, process: 0, queued: Some(crowding) };
         desk.record.release(&release);
         desk.verdicts(2 * HOUR)
     };
@@ -154,7 +155,8 @@ fn a_victim_is_no_culprit() {
     for nth in 0..60 {
         let opened = START + nth * MINUTE;
         let (at, ending) = (opened + 5 * AGE, Ending::Closed);
-        let release = ClientRelease { opened, before_trace: false, at, ending, queued: Some(full(1)) };
+        let release =
+            ClientRelease { opened, before_trace: false, at, ending, process: 0, queued: Some(full(1)) };
         desk.record.release(&release);
     }
     let finding = desk.findings(HOUR).remove(1);
@@ -166,7 +168,13 @@ fn holders_are_named_most_first_and_the_server_s_share_too() {
     let mut desk = Desk::new();
     desk.open.push(queued(0));
     let slots = holders(&[(US, 1), (3, 2), (9, 4), (2, 2), (5, 0)]);
-    desk.facts = SocketFacts { limit: Some(12), used: 12, holders: slots, last_accept: None };
+    desk.facts = SocketFacts {
+        limit: Some(12),
+        used: 12,
+        holders: slots,
+        last_accept: None,
+        ..SocketFacts::default()
+    };
     let hardship = desk.found(HOUR, Starved).hardship.unwrap_or_default();
     assert_eq!(hardship.holders, holders(&[(9, 4), (2, 2), (3, 2)]));
     assert_eq!(hardship.held_by_server, 3);

@@ -13,7 +13,8 @@ fn names_are_read_back_and_ordered_by_severity() {
         assert_eq!(format!("{verdict:>14}"), format!("{:>14}", verdict.name()));
     }
     let unknown = "leak".parse::<Verdict>().map_err(|error| error.to_string());
-    let names = "client-leak, server-leak, stale-client, starved, inherited, exit-only, pool, healthy";
+    let names = "client-leak, server-leak, stale-client, suspect, starved, saturated, inherited, exit-only, undecided, \
+                 pool, healthy";
     assert_eq!(unknown, Err(format!("\"leak\" is no verdict; they are {names}")));
 }
 
@@ -23,7 +24,7 @@ fn the_worst_comes_first() {
     desk.open.push(OpenConnection { server: End::Released { at: Some(START) }, ..open(0) });
     desk.open.push(OpenConnection { inherited: true, ..open(0) });
     desk.open.push(OpenConnection { queued: true, ..open(0) });
-    desk.held.push(HeldEnd { since: START, before_trace: false, keeper: Keeper::Itself });
+    desk.held.extend([HeldEnd { since: START, before_trace: false, keeper: Keeper::Itself }; 2]);
     assert_eq!(desk.verdicts(HOUR), [ClientLeak, ServerLeak, StaleClient, Starved, Inherited]);
 }
 
@@ -54,6 +55,7 @@ fn figures_come_from_the_record() {
         before_trace: false,
         at: START + HOUR,
         ending: Ending::Closed,
+        process: 0,
         queued: None,
     };
     // When these were made was not seen, or not when they ended.
@@ -85,8 +87,14 @@ fn a_shrinking_number_has_a_negative_growth() {
     let mut desk = Desk::open_since([0]);
     for nth in 1..60 {
         let at = START + nth * MINUTE + AGE;
-        let release =
-            ClientRelease { opened: START, before_trace: true, at, ending: Ending::Closed, queued: None };
+        let release = ClientRelease {
+            opened: START,
+            before_trace: true,
+            at,
+            ending: Ending::Closed,
+            process: 0,
+            queued: None,
+        };
         desk.record.release(&release);
     }
     let figures = desk.found(HOUR, Pool).figures;
@@ -107,6 +115,7 @@ fn any_settings_and_times_are_judged() {
                     before_trace: false,
                     at,
                     ending: Ending::Closed,
+                    process: 0,
                     queued: Some(Crowding::default()),
                 };
                 record.release(&release);

@@ -15,7 +15,7 @@ fn times(from: u64, every: u64, until: u64) -> impl Iterator<Item = u64> {
 fn a_slow_leak_beside_a_thousand_healthy_ones_a_minute() {
     let healthy = steady(1, MINUTE / 1000, 50_000_000, 20 * MINUTE);
     let scene = Scene::new(leak(1, MINUTE, 0, HOUR).chain(healthy));
-    assert_eq!(scene.accused(times(5 * MINUTE, 5 * MINUTE, 20 * MINUTE)).len(), 4);
+    assert_eq!(scene.suspected(times(5 * MINUTE, 5 * MINUTE, 20 * MINUTE)).len(), 4);
     let finding = scene.findings(20 * MINUTE).remove(&1).unwrap_or_default().remove(0);
     assert_eq!((finding.verdict, finding.count, finding.figures.opened), (ClientLeak, 20, 20_021));
     assert!(finding.figures.growth_per_hour.is_some_and(|growth| (growth - 60.0).abs() < 3.0));
@@ -36,7 +36,11 @@ fn a_pool_is_none_once_it_is_full() {
             // While it fills it cannot be told from a leak, nor soon after, to within a bucket.
             let filled = from + (size - 1) * every + AGE + (3 * every).max(2 * AGE) + 2 * MINUTE;
             assert_eq!(scene.accused(times(filled, 11 * MINUTE, 4 * HOUR)), NEVER, "{pool:?}");
-            assert!(lasting < HOUR || scene.verdicts(filled, 1) == [Pool], "{pool:?}");
+            // It may be suspected for longer.
+            assert!(
+                lasting < HOUR || [[Pool], [Suspect]].concat().contains(&scene.verdicts(filled, 1)[0]),
+                "{pool:?}"
+            );
         }
     }
 }
@@ -46,7 +50,7 @@ fn a_pool_of_eight_stays_one() {
     // At once; over some minutes; with members replaced each hour.
     for (every, lasting) in [(0, 100 * HOUR), (MINUTE, 100 * HOUR), (450 * SECOND, HOUR)] {
         let scene = Scene::new(Members { size: 8, from: 0, every, lasting }.lives(DAY));
-        let from = 8 * every + AGE + 3 * every.max(AGE);
+        let from = 8 * every + AGE + 9 * 7 * every + 3 * AGE;
         for at in times(from, 47 * MINUTE, DAY) {
             assert_eq!(scene.verdicts(at, 1), [Pool], "{every} {lasting} at {at}");
         }
@@ -85,11 +89,11 @@ fn a_growing_load_is_no_leak() {
 #[test]
 fn a_leak_that_begins_after_a_week_is_seen_within_minutes() {
     let week = 7 * DAY;
-    let pool = Members { size: 8, from: 0, every: 7 * MINUTE, lasting: HOUR };
+    let pool = Members { size: 8, from: 0, every: 7 * MINUTE, lasting: 5 * MINUTE };
     for beside in [Vec::new(), pool.lives(week + 2 * HOUR).collect()] {
         let scene = Scene::new(leak(1, MINUTE, week, week + 2 * HOUR).chain(beside));
         assert_eq!(scene.accused(times(week - HOUR, 5 * MINUTE, week)), NEVER);
-        assert_eq!(scene.accused(times(week + 15 * MINUTE, MINUTE, week + 2 * HOUR)).len(), 106);
+        assert_eq!(scene.suspected(times(week + 15 * MINUTE, MINUTE, week + 2 * HOUR)).len(), 106);
         let findings = scene.findings(week + HOUR);
         let growth = findings[&1][0].figures.growth_per_hour;
         assert!(growth.is_some_and(|growth| (growth - 60.0).abs() < 10.0), "{growth:?}");
@@ -123,11 +127,11 @@ fn a_leak_that_restarts_or_comes_in_bursts_is_one() {
     });
     let scene = Scene::new(restarting);
     for start in times(0, 2 * HOUR, 8 * HOUR) {
-        assert_eq!(scene.accused(times(start + 70 * MINUTE, 10 * MINUTE, start + 119 * MINUTE)).len(), 5);
+        assert_eq!(scene.suspected(times(start + 70 * MINUTE, 10 * MINUTE, start + 119 * MINUTE)).len(), 5);
     }
     // Five at a time.
     let bursts =
         leak(1, 30 * MINUTE, 0, 12 * HOUR).flat_map(|it| (0..5).map(move |n| life(1, it.opened + n, None)));
     let scene = Scene::new(bursts);
-    assert_eq!(scene.accused(times(2 * HOUR, 10 * MINUTE, 12 * HOUR)).len(), 61);
+    assert_eq!(scene.suspected(times(2 * HOUR, 10 * MINUTE, 12 * HOUR)).len(), 61);
 }
