@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what tracing costs, in instructions of an emulated processor, beside bpftrace; `replay`: what a
-//! report of a recording costs; `session`: what a scan costs; `page`: what the service's page costs; `soak`: what the service takes in the long run. Prints,
+//! report of a recording costs; `session`: what a scan costs; `verdicts`: how often verdicts are right; `page`: what the
+//! service's page costs; `soak`: what the service takes in the long run. Prints,
 //! and judges nothing.
 
 mod figures;
@@ -9,6 +10,7 @@ mod session;
 mod soak;
 mod table;
 mod top;
+mod verdicts;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -60,6 +62,8 @@ enum What {
     Page(page::Args),
     /// Measure how soon `sockleak top` shows something, and what keeping it up to date takes, with many connections and events
     Top(top::Args),
+    /// Measure how often verdicts are right, on recordings of known truth
+    Verdicts(verdicts::Args),
 }
 
 /// Measures and prints.
@@ -70,6 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Some(What::Soak(args)) => return soak::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Top(args)) => return top::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Page(args)) => return page::run(args).map(|()| ExitCode::SUCCESS),
+        Some(What::Verdicts(args)) => return verdicts::run(args).map(|()| ExitCode::SUCCESS),
         None => {}
     }
     let series = kernels::series(&args.kernel)?;
