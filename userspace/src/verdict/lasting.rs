@@ -62,8 +62,8 @@ impl Lasting {
     ) -> u64 {
         let is_stop =
             |it: &Moment| it.count >= STOP && (it.is_exit || (it.process != 0 && !is_present(it.process)));
-        let counts = |it: &&Moment| !(it.is_exit && closes_itself) && !is_stop(it);
-        let longest = self.moments.iter().find(counts).map_or(0, |it| it.longest);
+        let is_left_out = |it: &Moment| is_stop(it) || (it.is_exit && closes_itself);
+        let longest = self.moments.iter().find(|it| !is_left_out(it)).map_or(0, |it| it.longest);
         leak_age.max(longest.saturating_mul(MARGIN))
     }
 }
