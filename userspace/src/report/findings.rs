@@ -301,6 +301,7 @@ fn facts(session: &Session, socket: SocketId, tallies: &Tallies<'_>, strain: Str
             .map(|((_, program), tally)| verdict::Holder { program: program.0, slots: tally.slots })
             .collect(),
         last_accept: known.last_accept,
+        youngest_served: known.youngest_served,
         is_pressed: strain.is_pressed,
         is_stalled: strain.is_stalled,
         kept: strain.kept,

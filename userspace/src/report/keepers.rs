@@ -59,30 +59,40 @@ mod tests {
         Record::Process(std::sync::Arc::new(described))
     }
 
-    fn held(pid: u32, exec_id: u32, end: End) -> Record {
+    /// What a scan finds of each of both connections.
+    fn held(pid: u32, exec_id: u32, end: End) -> [Record; 2] {
+        [1, 2].map(|connection| sighting(connection, pid, exec_id, end))
+    }
+
+    fn sighting(connection: u64, pid: u32, exec_id: u32, end: End) -> Record {
         let id = ProcessId { pid, start: u64::from(pid), exec_id };
         let holder = Actor { id, tid: pid, uid: None, gid: None, comm: Comm([b'x'; 16]) };
         let (inode, peer, own) = match end {
-            End::Client => (1001, Peer::Open(2001), CLIENT),
-            End::Server => (2001, Peer::Released, CLIENT),
+            End::Client => (1000 + connection, Peer::Open(2000 + connection), CLIENT),
+            End::Server => (2000 + connection, Peer::Released, CLIENT),
         };
-        let socket = HeldSocket::End { connection: 1, is_seed: false, end, peer, opener: Some(own) };
+        let socket = HeldSocket::End { connection, is_seed: false, end, peer, opener: Some(own) };
         Record::Held(Held { at: 5 * SECOND, holder, fd: 3, inode, listener: 1, socket })
     }
 
-    /// Verdicts on one connection after a descriptor scan that found this; None without a scan.
-    fn judged(leaves: bool, others: &[Record], scan: Option<&[Record]>) -> Vec<(String, Verdict, bool)> {
+    /// Verdicts on two connections after a descriptor scan that found this; None without a scan.
+    fn judged(leaves: bool, others: &[Record], scan: Option<&[[Record; 2]]>) -> Vec<(String, Verdict, bool)> {
         let mut session = session(&["a.sock"]);
         feed(&mut session, [described(CLIENT, 1, "/bin/c"), described(SERVER, 1, "/bin/inetd")]);
         feed(&mut session, others.iter().cloned());
-        feed(&mut session, [listener(1, "/run/a.sock"), event(1, CLIENT, connect(1, 1))]);
-        feed(&mut session, [event(2, SERVER, accept(1, 1))]);
-        if leaves {
-            feed(&mut session, [event(3, CLIENT, release(1, 1, End::Client))]);
+        feed(&mut session, [listener(1, "/run/a.sock")]);
+        for connection in [1, 2] {
+            feed(
+                &mut session,
+                [event(1, CLIENT, connect(connection, 1)), event(2, SERVER, accept(connection, 1))],
+            );
+        }
+        for connection in [1, 2].into_iter().filter(|_| leaves) {
+            feed(&mut session, [event(3, CLIENT, release(connection, 1, End::Client))]);
         }
         if let Some(scan) = scan {
             feed(&mut session, [Record::RoundBegins]);
-            feed(&mut session, scan.iter().cloned());
+            feed(&mut session, scan.iter().flatten().cloned());
             feed(&mut session, [Record::RoundEnds]);
         }
         let found = findings(&session, NOW, false);
@@ -100,7 +110,7 @@ mod tests {
     #[test]
     fn who_holds_a_server_end_is_accused() {
         use Verdict::{Inherited, ServerLeak};
-        let server = |scan: Option<&[Record]>| judged(true, &[described(9, 2, "/bin/handler")], scan);
+        let server = |scan: Option<&[[Record; 2]]>| judged(true, &[described(9, 2, "/bin/handler")], scan);
         // Not scanned, or nobody found: presumed.
         assert_eq!(server(None), [one("/bin/inetd", ServerLeak, false)]);
         assert_eq!(server(Some(&[])), [one("/bin/inetd", ServerLeak, false)]);

@@ -80,6 +80,8 @@ impl Session {
         let Some(socket) = self.books.followed(listener).map(|followed| followed.socket.0) else { return };
         let socket = &mut self.books.sockets[socket];
         socket.last_accept = socket.last_accept.max(last_accept);
+        // When that connection was made is not kept. Nobody is suspected for it.
+        socket.youngest_served = socket.youngest_served.max(last_accept);
         socket.queue = queue.or(socket.queue);
         let assumed = || slots.map(|slots| Limit { slots, source: Source::Assumed });
         socket.limit = socket.limit.or_else(assumed);

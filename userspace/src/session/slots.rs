@@ -8,6 +8,8 @@ const STRAY: u32 = 4;
 pub(super) const AT_ONCE: u64 = 1_000_000_000;
 /// A server that accepts so soon after a release, in nanoseconds, has waited for it.
 const AT_LAST: u64 = 100_000_000;
+/// A client that had waited for so long before that, in nanoseconds, counts twice: such a wait is hardly chance.
+const LONG: u64 = 1_000_000_000;
 
 /// What was seen of a server's slots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,10 +47,11 @@ impl Learning {
     pub(super) fn accepted(&mut self, opened: u64, at: u64, used: u64) {
         let (level, times) = &mut self.waited;
         let was_due = self.freed.is_some_and(|freed| opened < freed && at.saturating_sub(freed) <= AT_LAST);
+        let weight = u32::from(was_due) * if at.saturating_sub(opened) >= LONG { 2 } else { 1 };
         if used > *level {
-            (*level, *times) = (used, u32::from(was_due));
-        } else if used == *level && was_due {
-            *times = times.saturating_add(1);
+            (*level, *times) = (used, weight);
+        } else if used == *level {
+            *times = times.saturating_add(weight);
         }
     }
 
@@ -99,6 +102,14 @@ mod tests {
             learning.released(freed);
             learning.accepted(freed - 1, freed + AT_LAST, 3);
             assert_eq!(learning.slots(), seen);
+        }
+        // Who has waited for long counts twice.
+        let mut long = Learning::default();
+        for (round, seen) in [(1, None), (2, Some(3))] {
+            let freed = LONG + round * 10 * AT_LAST;
+            long.released(freed);
+            long.accepted(freed + AT_LAST - LONG, freed + AT_LAST, 3);
+            assert_eq!(long.slots(), seen);
         }
         // It takes a fourth.
         learning.accepted(0, 1000 * AT_LAST, 4);

@@ -33,8 +33,10 @@ pub struct Socket {
     pub queue: Option<Queue>,
     /// When the last connection was accepted.
     pub last_accept: Option<u64>,
-    /// The accept before that: a connection that is closed at once was not served.
-    pub(super) accept_before: Option<u64>,
+    /// When the youngest connection was made that the server has accepted and not turned away: nanoseconds since boot.
+    pub youngest_served: Option<u64>,
+    /// Both before the last accept: a connection that is closed at once was not served.
+    pub(super) served_before: (Option<u64>, Option<u64>),
     /// The longest that the server kept an end after its client had gone, and then closed it: nanoseconds. None if it has closed none.
     pub linger: Option<u64>,
     /// What shows how many slots there are.
@@ -62,7 +64,8 @@ impl Socket {
             queue: None,
             last_accept: None,
             linger: None,
-            accept_before: None,
+            youngest_served: None,
+            served_before: (None, None),
             learning: Learning::default(),
             timeline: Timeline::new(started),
             is_vacant: false,
@@ -73,8 +76,9 @@ impl Socket {
     /// A connection was accepted that was made at `opened`; it is not counted yet. Nanoseconds since boot.
     pub(super) fn accepted(&mut self, opened: u64, at: u64) {
         self.learning.accepted(opened, at, self.slots.saturating_add(1));
-        self.accept_before = self.last_accept;
+        self.served_before = (self.last_accept, self.youngest_served);
         self.last_accept = self.last_accept.max(Some(at));
+        self.youngest_served = self.youngest_served.max(Some(opened));
         self.learn();
     }
 
@@ -84,7 +88,7 @@ impl Socket {
         self.learning.released(at);
         if turned_away.is_some() {
             if self.last_accept == turned_away {
-                self.last_accept = self.accept_before;
+                (self.last_accept, self.youngest_served) = self.served_before;
             }
             self.learning.turned_away(self.slots);
         }

@@ -80,10 +80,14 @@ fn general(finding: &Finding) -> &'static str {
             "One connection for each process. There are as many as there are processes: see that those end, and that no \
              more are started than are needed."
         }
+        Verdict::Pool if finding.figures.is_used => {
+            "Connections that are kept on purpose: all of them are used. Each takes a slot for as long as it is open, \
+             so there should be fewer of them than the server has. If as many are meant, raise the server's limit."
+        }
         Verdict::Pool => {
             "Connections that are kept on purpose, it seems: their number does not grow. Each takes a slot for as \
-             long as it is open, so there should be fewer of them than the server has. If as many are meant, raise the \
-             server's limit: a pool is the one case in which that helps."
+             long as it is open, so there should be fewer of them than the server has. More slots help only a program \
+             that uses what it holds: see first whether it does."
         }
         Verdict::Healthy => "Nothing to do.",
     }
@@ -115,25 +119,30 @@ mod tests {
     use super::*;
     use crate::verdict::Figures;
 
-    /// More slots hide a leak for a while; a pool needs them.
+    /// More slots hide a leak for a while; a pool that uses its own needs them, and a server that is too small.
     #[test]
-    fn a_higher_limit_is_advised_for_a_pool_alone() {
-        for verdict in Verdict::ALL {
-            let raises = told(verdict, Parties::default()).contains("raise the server's limit");
-            assert_eq!(raises, verdict == Verdict::Pool, "{verdict:?}");
+    fn a_higher_limit_is_advised_where_it_helps() {
+        for (verdict, is_used) in Verdict::ALL.into_iter().flat_map(|it| [(it, false), (it, true)]) {
+            let told = advice(&finding(verdict, is_used), Parties::default());
+            let raises = ["raise the server's limit", "a higher limit"].iter().any(|it| told.contains(it));
+            let helps = verdict == Verdict::Saturated || (verdict == Verdict::Pool && is_used);
+            assert_eq!(raises, helps, "{verdict:?}");
         }
     }
 
     fn told(verdict: Verdict, parties: Parties) -> String {
-        let finding = Finding {
+        advice(&finding(verdict, false), parties)
+    }
+
+    fn finding(verdict: Verdict, is_used: bool) -> Finding {
+        Finding {
             verdict,
             count: 1,
             accepted: 0,
-            figures: Figures::default(),
+            figures: Figures { is_used, ..Figures::default() },
             hardship: None,
             uncertain: Vec::new(),
-        };
-        advice(&finding, parties)
+        }
     }
 
     #[test]

@@ -329,6 +329,8 @@ pub struct SocketFacts {
     pub holders: Vec<Holder>,
     /// The last accept.
     pub last_accept: Option<u64>,
+    /// When the youngest connection was made that the server has accepted: nanoseconds since boot.
+    pub youngest_served: Option<u64>,
     /// Somebody waits for a slot, or was refused or turned away since the socket filled up.
     pub is_pressed: bool,
     /// Connections that anybody keeps there for longer than that program ever kept one that it closed itself.

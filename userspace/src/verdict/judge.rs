@@ -147,6 +147,7 @@ impl<'a> Bench<'a> {
         let verdict = if is_known { Verdict::Pool } else { Verdict::Undecided };
         let mut finding = self.found(verdict, members.iter().map(|it| opened(it)))?;
         finding.figures.processes = self.keeping.processes;
+        finding.figures.is_used = self.keeping.all_used;
         finding.figures.needed_ns = (!is_known && self.is_brief()).then(|| self.needed());
         Some(finding)
     }
@@ -305,6 +306,7 @@ impl<'a> Bench<'a> {
             needed_ns: None,
             processes: 0,
             unused: 0,
+            is_used: false,
         }
     }
 

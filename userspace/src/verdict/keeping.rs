@@ -16,7 +16,7 @@ const CERTAIN_WHERE_NOTHING_CLOSES: usize = 24;
 /// So many unused ones do.
 const UNUSED: usize = 3;
 /// A leak that pauses stays suspect for so many times as long as it went on.
-const RECENT: u64 = 2;
+const RECENT: u64 = 3;
 /// A socket that is full so soon, in seconds, turns a suspicion into an accusation.
 const SOON: f64 = 3600.0;
 
@@ -91,9 +91,10 @@ impl<'a> Keeping<'a> {
             started: observation.started,
             leak_age,
         };
+        // Who closes more than it keeps is seen to end what it opens; one that was closed late says nothing of the others.
+        let least = if case.record.endings.closed > keeping.old.len() as u64 { age } else { leak_age };
         // A connection from before the trace is older than was seen.
-        let lasting =
-            own.into_iter().filter(|it| it.before_trace || now.saturating_sub(it.opened) >= leak_age);
+        let lasting = own.into_iter().filter(|it| it.before_trace || now.saturating_sub(it.opened) >= least);
         let holding: Vec<_> = lasting.filter(|it| usage(it) != Use::Used).collect();
         keeping.judge(case, socket);
         if keeping.judged == Judged::Calm && keeping.holds_all(case, socket, &holding) {
@@ -120,7 +121,10 @@ impl<'a> Keeping<'a> {
         let trend = |began| Trend { began, end: self.end, stretch: self.leak_age };
         let unused = self.began(&self.unused);
         let is_leak = trend(&began).is_leak();
-        let is_unused = unused.len() >= UNUSED && trend(&unused).is_leak();
+        // What is known to be unused stays leaked when no more comes.
+        let was_unused = |last: &u64| Trend { end: *last, ..trend(&unused) }.is_leak();
+        let is_unused =
+            unused.len() >= UNUSED && (trend(&unused).is_leak() || unused.last().is_some_and(was_unused));
         let enough = if case.record.endings.closed > 0 { CERTAIN } else { CERTAIN_WHERE_NOTHING_CLOSES };
         self.is_few = began.len() < enough && unused.is_empty();
         let is_certain = began.len() >= enough || fills || self.fills_soon(&began, socket);
@@ -162,12 +166,12 @@ impl<'a> Keeping<'a> {
         seconds / began.len() as f64 * free as f64 <= SOON
     }
 
-    /// Was a connection accepted when the next one of this program was due? Then it had no need of more.
+    /// Was a connection served that was made when the next one of this program was due? Then it had no need of more.
     fn had_its_chance(&self, began: &[u64], socket: &SocketFacts) -> bool {
         let (Some(&first), Some(&last)) = (began.first(), began.last()) else { return false };
         let gap = last.saturating_sub(first) / (began.len() as u64).saturating_sub(1).max(1);
         let pause = gap.saturating_mul(3).max(self.leak_age.saturating_mul(2));
-        socket.last_accept.is_some_and(|accept| accept > last.saturating_add(pause))
+        socket.youngest_served.is_some_and(|served| served > last.saturating_add(pause))
     }
 }
 

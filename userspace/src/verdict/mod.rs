@@ -167,6 +167,8 @@ pub struct Figures {
     pub processes: u64,
     /// Of the connections of this finding, those that are known to be unused.
     pub unused: u64,
+    /// All of a pool's connections are known to be used.
+    pub is_used: bool,
 }
 
 /// What a victim suffers.

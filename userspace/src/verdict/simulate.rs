@@ -121,7 +121,14 @@ impl Scene {
         let holders = slots.into_iter().map(|(program, slots)| Holder { program, slots }).collect();
         let last = self.lives.iter().map(|life| life.opened).filter(|&at| at <= now).max();
         let last_accept = last.map(|at| self.started + at);
-        SocketFacts { limit: self.limit, used, holders, last_accept, ..SocketFacts::default() }
+        SocketFacts {
+            limit: self.limit,
+            used,
+            holders,
+            last_accept,
+            youngest_served: last_accept,
+            ..SocketFacts::default()
+        }
     }
 
     fn open(&self, now: u64, program: u32) -> Vec<OpenConnection> {

@@ -135,7 +135,9 @@ fn a_leak_goes_on() {
     let leak = Desk::open_since(minutes(24));
     assert_eq!(leak.verdicts(25 * MINUTE), [ClientLeak]);
     assert_eq!(leak.verdicts(30 * MINUTE), [ClientLeak]);
-    assert_eq!(leak.verdicts(HOUR), [Pool]);
+    // It pauses: for twice as long as it went on, that may be a pause.
+    assert_eq!(leak.found(HOUR, Suspect).uncertain, [Doubt::Paused]);
+    assert_eq!(leak.verdicts(2 * HOUR), [Pool]);
     // A program that closes most: it was a leak, and pauses.
     let paused = Desk { open: leak.open, ..Desk::new().released(50, Ending::Closed) };
     assert_eq!(paused.found(9 * HOUR, Suspect).uncertain, [Doubt::Paused]);
@@ -200,7 +202,7 @@ fn a_pool_is_none_when_visitors_fill_the_rest() {
         last_accept: None,
         ..SocketFacts::default()
     };
-    let accepted = |at| SocketFacts { last_accept: Some(START + at), ..full.clone() };
+    let accepted = |at| SocketFacts { youngest_served: Some(START + at), ..full.clone() };
     pool.facts = accepted(9 * HOUR - SECOND);
     assert_eq!(pool.verdicts(9 * HOUR), [Pool]);
     // Its last one was made after 7 minutes, and another was due within three of its pauses.
@@ -360,7 +362,8 @@ fn a_server_end_is_its_keepers() {
     assert_eq!(judged(&[Itself; 2], HOUR), [(ServerLeak, 2, 0, vec![])]);
     assert_eq!(judged(&[Another; 2], HOUR), [(Inherited, 2, 2, vec![])]);
     assert_eq!(judged(&[Itself, Presumed], HOUR), [(ServerLeak, 2, 0, vec![Doubt::KeeperUnknown(1)])]);
-    let both = [(ServerLeak, 1, 0, vec![]), (Inherited, 1, 1, vec![])];
-    assert_eq!(judged(&[Another, Itself], HOUR), both);
+    let both = [(ServerLeak, 2, 0, vec![]), (Inherited, 1, 1, vec![])];
+    assert_eq!(judged(&[Another, Itself, Itself], HOUR), both);
+    assert_eq!(judged(&[Another, Itself], HOUR), [(Inherited, 1, 1, vec![])], "one may belong to a job");
     assert_eq!(judged(&[Another], SECOND), [(Healthy, 0, 0, vec![])], "it is young");
 }
