@@ -139,7 +139,8 @@ fn full(rng: &mut Rng, is_known: bool, turns_away: bool) -> Scene {
     scene.limit = is_known.then_some(slots);
     let leaks = (0..slots).map(|nth| MINUTE + nth * gap);
     scene.lives.extend(leaks.map(forgotten));
-    let since = MINUTE + slots * gap;
+    // From the last one on, nobody else is served.
+    let since = MINUTE + (slots - 1) * gap;
     for nth in 0..length / MINUTE {
         let (at, process, program) = (nth * MINUTE + 30 * SECOND, 2001, 2);
         let visit = Life { process, program, ..life(at, Some(at + SECOND)) };

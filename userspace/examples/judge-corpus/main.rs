@@ -4,6 +4,7 @@
 //! `judge-corpus show KIND SEED`: what is said of one recording at each moment.
 //! `judge-corpus report DIR`: judges the recordings in a directory against the `.truth` file beside each.
 
+mod earlier;
 mod kinds;
 mod leaks;
 mod measure;

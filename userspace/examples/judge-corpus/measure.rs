@@ -9,7 +9,10 @@ use sockleak::{
     verdict::{Usage, Verdict},
 };
 
-use super::scene::{HOUR, START, Scene, Truth, name};
+use super::{
+    earlier,
+    scene::{HOUR, START, Scene, Truth, name},
+};
 
 /// Each recording is judged at so many moments.
 pub(crate) const MOMENTS: u64 = 20;
@@ -28,8 +31,9 @@ pub(crate) struct Score {
     pub(crate) others: u64,
     pub(crate) accused: u64,
     pub(crate) accused_ever: u64,
-    /// Times that an accusation of a real one began.
+    /// Times that an accusation of a real one began, and leaks that were accused: a restart ends one, and the next begins.
     pub(crate) episodes: u64,
+    pub(crate) told: u64,
     /// Leaked connections when it was told first, of those that were.
     pub(crate) until_told: u64,
 }
@@ -45,6 +49,7 @@ impl Score {
         self.accused += other.accused;
         self.accused_ever += other.accused_ever;
         self.episodes += other.episodes;
+        self.told += other.told;
         self.until_told += other.until_told;
     }
 
@@ -61,11 +66,13 @@ impl Score {
     }
 
     pub(crate) fn episodes_a_leak(&self) -> f64 {
-        share(self.episodes, self.ever)
+        share(self.episodes, self.told)
     }
 
     /// Takes in what was said of one program at each moment.
-    fn take(&mut self, told: &[bool], is_true: bool, leaked: &[u64]) {
+    ///
+    /// `runs` says in which run of the program each moment is; of a server, which does not restart, it is empty.
+    fn take(&mut self, told: &[bool], is_true: bool, leaked: &[u64], runs: &[usize]) {
         let count = told.iter().filter(|&&it| it).count() as u64;
         let at_end = u64::from(told.last() == Some(&true));
         if !is_true {
@@ -79,8 +86,11 @@ impl Score {
         self.leaks += 1;
         self.found += at_end;
         self.ever += u64::from(count > 0);
-        let begins = (0..told.len()).filter(|&at| told[at] && (at == 0 || !told[at - 1]));
+        let run = |at: usize| runs.get(at).copied().unwrap_or(0);
+        let is_first = |at: usize| at == 0 || run(at - 1) != run(at);
+        let begins = (0..told.len()).filter(|&at| told[at] && (is_first(at) || !told[at - 1]));
         self.episodes += begins.count() as u64;
+        self.told += (0..told.len()).filter(|&at| told[at]).map(run).collect::<BTreeSet<_>>().len() as u64;
         let first = told.iter().position(|&it| it);
         self.until_told += first.and_then(|at| leaked.get(at)).copied().unwrap_or(0);
     }
@@ -118,9 +128,13 @@ pub(crate) fn measure(scene: &Scene, with_use: bool, measured: &mut Measured) {
                 as u64
         };
         let leaked: Vec<u64> = moments.iter().map(leaked).collect();
+        // When a process exits, what it leaked is gone.
+        let ends = scene.lives.iter().filter(|it| it.program == program && it.is_leaked);
+        let ends: BTreeSet<u64> = ends.filter_map(|it| it.client).collect();
+        let runs: Vec<usize> = moments.iter().map(|&at| ends.range(..=at).count()).collect();
         let is_leak = truth == Truth::ClientLeak;
         let mut put = |what, told: &[bool], is_true| {
-            measured.scores.entry(what).or_default().take(told, is_true, &leaked);
+            measured.scores.entry(what).or_default().take(told, is_true, &leaked, &runs);
         };
         put("client-leak", &is_said(&named, &[Verdict::ClientLeak]), is_leak);
         put("client-leak or suspect", &is_said(&named, &[Verdict::ClientLeak, Verdict::Suspect]), is_leak);
@@ -144,11 +158,18 @@ pub(crate) fn measure(scene: &Scene, with_use: bool, measured: &mut Measured) {
             put("rule: growth in each of three hours", &grows, is_leak);
             let rising: Vec<bool> = moments.iter().map(|&at| is_rising(at, curve)).collect();
             put("rule: regression, p < 0.01", &rising, is_leak);
+            let earlier: Vec<bool> =
+                moments.iter().map(|&at| earlier::is_client_leak(scene, program, at)).collect();
+            put("542f368: client-leak", &earlier, is_leak);
         }
     }
     let server = is_said("/usr/bin/server", &[Verdict::ServerLeak]);
     let is_leak = scene.server == Truth::ServerLeak;
-    measured.scores.entry("server-leak").or_default().take(&server, is_leak, &[]);
+    measured.scores.entry("server-leak").or_default().take(&server, is_leak, &[], &[]);
+    if !with_use {
+        let earlier: Vec<bool> = moments.iter().map(|&at| earlier::is_server_leak(scene, at)).collect();
+        measured.scores.entry("542f368: server-leak").or_default().take(&earlier, is_leak, &[], &[]);
+    }
 }
 
 pub(crate) type Said = BTreeSet<(String, Verdict)>;
@@ -186,13 +207,13 @@ fn weigh(scene: &Scene, finding: &FindingReport, doubts: &mut Doubts) {
         Verdict::ServerLeak => scene.truth(&finding.program) == Truth::ServerLeak,
         _ => return,
     };
-    let doubt = finding.uncertain.first().map_or("no doubt", String::as_str);
-    let kind = if finding.uncertain.is_empty() {
-        doubt
-    } else {
-        doubt.trim_start_matches(|it: char| it.is_numeric())
+    // Its figures are left out, and the number of the verb that follows them.
+    let words = |doubt: &String| {
+        let words = doubt.split(' ').filter(|it| it.parse::<u64>().is_err() && !matches!(*it, "is" | "are"));
+        words.collect::<Vec<_>>().join(" ")
     };
-    let (right, all) = doubts.entry(format!("{}: {kind}", finding.verdict)).or_default();
+    let doubt = finding.uncertain.first().map_or_else(|| "no doubt".to_owned(), words);
+    let (right, all) = doubts.entry(format!("{}: {doubt}", finding.verdict)).or_default();
     *right += u64::from(is_right);
     *all += 1;
 }
