@@ -82,9 +82,9 @@ pub(crate) fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) ->
     let connections = counted(count, "connection");
     match finding.verdict {
         Verdict::ClientLeak => format!(
-            "{program} opens connections to {path} and does not close them: {connections} of {} still open at its end, \
+            "{program} opens connections to {path} and does not close them: {count} of {} overdue, \
              the oldest for {oldest}{}.",
-            finding.opened,
+            format_args!("{} {}", counted(finding.opened, "connection"), agreeing(count, "is", "are")),
             trend(finding)
         ),
         Verdict::ServerLeak => format!(
@@ -184,7 +184,7 @@ fn trend(finding: &FindingReport) -> String {
 }
 
 /// Two digits that count, and no more.
-fn rounded(value: f64) -> String {
+pub(super) fn rounded(value: f64) -> String {
     if value >= 10.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 

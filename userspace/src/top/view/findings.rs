@@ -27,7 +27,7 @@ pub(super) fn cells(theme: Theme, finding: &FindingReport, with_socket: bool) ->
     let mut cells = vec![verdict(theme, Some(finding)), finding.program.as_str().into()];
     cells.extend(with_socket.then(|| Cell::from(finding.path.as_str())));
     // Of the others it is not what the verdict rests on.
-    let grows = matches!(finding.verdict, Verdict::ClientLeak | Verdict::ServerLeak);
+    let grows = matches!(finding.verdict, Verdict::ClientLeak | Verdict::ServerLeak | Verdict::Suspect);
     let growth = finding.growth_per_hour.filter(|&growth| grows && growth > 0.0);
     cells.extend([
         finding.count.to_string().into(),
