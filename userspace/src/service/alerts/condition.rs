@@ -138,7 +138,7 @@ fn forecast(settings: &AlertSettings, socket: &SocketFacts) -> Option<Condition>
     let seconds = socket.seconds_until_full.filter(|&seconds| seconds <= within)?;
     let summary = match seconds {
         // While it lasts, it is no good news that the forecast came true.
-        0 => format!("all {limit} slots of {} are in use, and more are leaked", socket.path),
+        0 => format!("all {limit} slots of {} are in use, and their holders do not close them", socket.path),
         seconds => {
             let time = human(seconds.saturating_mul(1_000_000_000));
             format!("all {limit} slots of {} will be in use in {time}", socket.path)

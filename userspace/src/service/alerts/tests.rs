@@ -109,6 +109,7 @@ fn a_forecast_has_the_doubts_of_the_leaks_it_rests_on() {
         doubted(Verdict::ClientLeak, "a", false),
         doubted(Verdict::ServerLeak, "a", false),
         doubted(Verdict::ClientLeak, "over", true),
+        doubted(Verdict::Suspect, "perhaps", false),
         doubted(Verdict::Pool, "no leak", false),
         FindingFacts { socket: "/run/b.sock".to_owned(), ..doubted(Verdict::ClientLeak, "elsewhere", false) },
     ];
@@ -116,7 +117,7 @@ fn a_forecast_has_the_doubts_of_the_leaks_it_rests_on() {
         Facts { sockets: vec![socket("/run/a.sock", 4, Some(10), Some(60))], findings, ..Facts::default() };
     let said = conditions(&settings(), &facts);
     let forecast = said.iter().find(|it| it.key.kind == Kind::Forecast).expect("it is full in a minute");
-    assert_eq!(forecast.uncertain, ["a"]);
+    assert_eq!(forecast.uncertain, ["a", "perhaps"]);
 }
 
 #[test]
@@ -125,7 +126,7 @@ fn forecasts_count_within_a_time() {
     for (seconds, forecast, expected) in [
         (Some(3600), hour, Some("all 10 slots of /s will be in use in 1 h 0 min")),
         (Some(3601), hour, None),
-        (Some(0), hour, Some("all 10 slots of /s are in use, and more are leaked")),
+        (Some(0), hour, Some("all 10 slots of /s are in use, and their holders do not close them")),
         (Some(0), None, None),
         (None, hour, None),
     ] {
