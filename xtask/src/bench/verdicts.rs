@@ -27,12 +27,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     let build = ["build", "--release", "--quiet", "--package", "sockleak", "--example", "judge-corpus"];
     process::run(process::command("cargo", build).current_dir(paths::repo()))?;
-    let judge = paths::release().join("examples/judge-corpus");
+    let judge = paths::release().join("examples/judge-corpus").display().to_string();
     if let Some(directory) = &args.report_of {
-        return process::run(process::command(judge, ["report"]).arg(directory));
+        return process::run(process::command(&judge, ["report"]).arg(directory));
     }
     let half = if args.tune { "tune" } else { "publish" };
-    let mut command = process::command(judge, [half, &args.seeds.to_string()]);
+    let mut command = process::command(&judge, [half, &args.seeds.to_string()]);
     if args.kinds {
         command.arg("kinds");
     }
