@@ -19,8 +19,10 @@ fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["report", directory] => recordings::judge(directory.as_ref()),
-        [half @ ("tune" | "publish"), seeds] => corpus(*half == "publish", seeds.parse()?, false),
-        [half @ ("tune" | "publish"), seeds, "kinds"] => corpus(*half == "publish", seeds.parse()?, true),
+        [half @ ("tune" | "publish"), seeds, by_kind @ ..] if matches!(by_kind, [] | ["kinds"]) => {
+            corpus(*half == "publish", seeds.parse()?, !by_kind.is_empty());
+            Ok(())
+        }
         ["show", kind, seed] => show(kind, seed.parse()?),
         _ => bail!(
             "judge-corpus tune|publish SEEDS [kinds], judge-corpus show KIND SEED, or judge-corpus report DIR"
@@ -28,7 +30,7 @@ fn main() -> Result<()> {
     }
 }
 
-fn corpus(publish: bool, seeds: u64, by_kind: bool) -> Result<()> {
+fn corpus(publish: bool, seeds: u64, by_kind: bool) {
     let kinds = || kinds::HEALTHY.iter().chain(leaks::LEAKS);
     let [mut without, mut with] = [Measured::default(), Measured::default()];
     if by_kind {
@@ -62,7 +64,6 @@ fn corpus(publish: bool, seeds: u64, by_kind: bool) -> Result<()> {
     let certain = with.scores.get("client-leak").copied().unwrap_or_default();
     let told = without.scores.get("client-leak or suspect").copied().unwrap_or_default();
     println!("\nprecision {:.2} recall {:.2}", certain.precision(), told.recall());
-    Ok(())
 }
 
 /// Prints what is said of one recording at each moment, without and with evidence of use.
