@@ -173,8 +173,7 @@ struct Role<'s> {
 }
 
 impl Role<'_> {
-    /// What it has open as a client, as it is judged. Several times as large as what it is made from, and there may be millions:
-    /// to be made for one program at a time.
+    /// What it has open as a client, as it is judged. It is large: to be made for one program at a time.
     fn open(&self, session: &Session, usage: &dyn Fn(u64) -> Option<Usage>) -> Vec<OpenConnection> {
         let open = self.open.iter().map(|it| OpenConnection { usage: usage(it.id), ..open(session, it) });
         let mut open: Vec<_> = open.collect();
@@ -367,9 +366,7 @@ impl FindingReport {
             advice,
         }
     }
-}
 
-impl FindingReport {
     /// Was it so, and is not any more? What a program suffered stays found for good.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -393,15 +390,11 @@ fn doubt(doubt: &Doubt) -> String {
         Doubt::PerhapsFilling => "so few were kept so far that a pool which fills looks the same".to_owned(),
         Doubt::Paused => "none came lately: the leak pauses, or it is over".to_owned(),
         Doubt::TooEarly => "observed too briefly to tell whether the number grows".to_owned(),
-        Doubt::UnknownEnds(count) => {
-            format!(
-                "of {count} of the program's connections it is not known whether an end is open, or since when it is not"
-            )
-        }
-        Doubt::KeeperUnknown(count) => {
-            format!(
-                "the program accepted {count} of the connections, but no descriptor scan shows who holds them now"
-            )
-        }
+        Doubt::UnknownEnds(count) => format!(
+            "of {count} of the program's connections it is not known whether an end is open, or since when it is not"
+        ),
+        Doubt::KeeperUnknown(count) => format!(
+            "the program accepted {count} of the connections, but no descriptor scan shows who holds them now"
+        ),
     }
 }
