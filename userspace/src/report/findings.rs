@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    count::agreeing,
+    count::{agreeing, counted},
     errno_name,
     keepers::keepers,
     stacks::{self, OpenedAt},
@@ -190,9 +190,8 @@ fn roles(session: &Session) -> Roles<'_> {
     for (socket, connection) in session.open() {
         let opener = roles.entry((socket, connection.opener.group)).or_default();
         opener.open.push(connection);
-        let server = connection.accepted.as_ref().and_then(|accepted| accepted.by.as_ref());
-        if let (State::ClientClosed, Some(server)) = (connection.state(), server) {
-            for (who, keeper) in keepers(session, connection.id, server) {
+        if let (State::ClientClosed, Some(accepted)) = (connection.state(), &connection.accepted) {
+            for (who, keeper) in keepers(session, connection.id, accepted) {
                 let role = roles.entry((socket, who.group)).or_default();
                 role.held.push(HeldEnd { keeper, ..held(connection) });
                 role.is_haproxy |= session.program(who.program).rsplit('/').next() == Some("haproxy");
@@ -395,6 +394,11 @@ fn doubt(doubt: &Doubt) -> String {
         ),
         Doubt::KeeperUnknown(count) => format!(
             "the program accepted {count} of the connections, but no descriptor scan shows who holds them now"
+        ),
+        Doubt::AcceptorUnknown(count) => format!(
+            "{} {} held by several programs, and it was not seen which of them accepted the connections",
+            counted(count, "server end"),
+            agreeing(count, "is", "are")
         ),
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     attribution::who::Who,
     event::End,
+    lifecycle::Accepted,
     session::{Holder, Session},
     verdict::Keeper,
 };
@@ -10,13 +11,32 @@ use crate::{
 /// Everybody whom an open server end concerns, each group once: those who hold it, and the process that accepted it if it does not
 /// hold it any more. While that one holds it, nobody else is accused: a child may have inherited the end without knowing.
 ///
-/// Where no descriptor scan found a holder, `acceptor` is presumed to hold it.
+/// Where no descriptor scan found a holder, the acceptor is presumed to hold it. Of a connection whose accept was not seen, the one
+/// that was found first to hold it is no more its acceptor than the others.
 pub(super) fn keepers<'a>(
     session: &'a Session,
     connection: u64,
-    acceptor: &'a Who,
+    accepted: &'a Accepted,
 ) -> Vec<(&'a Who, Keeper)> {
-    keepers_among(session.holders(connection, End::Server).unwrap_or_default(), acceptor)
+    let holders = session.holders(connection, End::Server).unwrap_or_default();
+    match &accepted.by {
+        None => Vec::new(),
+        Some(_) if accepted.at.is_none() && !holders.is_empty() => keepers_unseen(holders),
+        Some(acceptor) => keepers_among(holders, acceptor),
+    }
+}
+
+fn keepers_unseen(holders: &[Holder]) -> Vec<(&Who, Keeper)> {
+    let mut keepers: Vec<(&Who, Keeper)> = Vec::new();
+    for holder in holders {
+        if keepers.iter().all(|(known, _)| known.group != holder.who.group) {
+            keepers.push((&holder.who, Keeper::Itself));
+        }
+    }
+    if keepers.len() > 1 {
+        keepers.iter_mut().for_each(|(_, keeper)| *keeper = Keeper::OneOfSeveral);
+    }
+    keepers
 }
 
 fn keepers_among<'a>(holders: &'a [Holder], acceptor: &'a Who) -> Vec<(&'a Who, Keeper)> {
@@ -122,6 +142,46 @@ mod tests {
         // A child of the same program, as prefork servers have them.
         let child = judged(true, &[described(9, 1, "/bin/inetd")], Some(&[held(9, 1, End::Server)]));
         assert_eq!(child, [one("/bin/inetd", ServerLeak, true)]);
+    }
+
+    /// A worker was met first, at ends that another program accepted before the trace.
+    #[test]
+    fn whoever_was_met_first_is_no_more_the_acceptor_than_others() {
+        let found = |scans: &[&[(u32, &str)]]| {
+            let mut session = session(&["a.sock"]);
+            let descriptions = [(CLIENT, "/bin/c"), (SERVER, "/bin/server"), (9, "/bin/worker")];
+            feed(&mut session, descriptions.map(|(pid, program)| described(pid, 1, program)));
+            feed(&mut session, [listener(1, "/run/a.sock")]);
+            for scan in scans {
+                feed(&mut session, [Record::RoundBegins]);
+                for connection in [1, 2] {
+                    let ends = scan.iter().map(|&(pid, _)| {
+                        let Record::Held(held) = sighting(connection, pid, 1, End::Server) else {
+                            unreachable!()
+                        };
+                        let HeldSocket::End { connection, end, peer, opener, .. } = held.socket else {
+                            unreachable!()
+                        };
+                        let socket = HeldSocket::End { connection, is_seed: true, end, peer, opener };
+                        Record::Held(Held { socket, ..held })
+                    });
+                    feed(&mut session, ends);
+                }
+                feed(&mut session, [Record::RoundEnds, Record::RoundEnds]);
+            }
+            let found = findings(&session, NOW, false).into_iter();
+            let told = found.filter(|it| it.verdict != Verdict::Healthy && it.program != "/bin/c");
+            let seen = |it: &FindingReport| !it.uncertain.iter().any(|why| why.contains("not seen which"));
+            let mut told: Vec<_> = told.map(|it| (it.program.clone(), it.verdict, seen(&it))).collect();
+            told.sort();
+            told
+        };
+        let (worker, server) = ((9, "/bin/worker"), (SERVER, "/bin/server"));
+        let leak = |program, certain| one(program, Verdict::ServerLeak, certain);
+        let both = [leak("/bin/server", false), leak("/bin/worker", false)];
+        assert_eq!(found(&[&[worker, server]]), both);
+        // The first lets go: the other one keeps them, and the first accepted nothing that is known of.
+        assert_eq!(found(&[&[worker, server], &[server]]), [leak("/bin/server", true)]);
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub struct Record {
     pub(super) lasting: Lasting,
     pub(super) history: History,
     pub(super) starvation: Starvation,
+    /// When the last connection was made that was accepted and then released: nanoseconds since boot.
+    pub(super) last_served: Option<u64>,
 }
 
 impl Record {
@@ -118,6 +120,7 @@ impl Record {
             lasting: Lasting::default(),
             history: History::new(started),
             starvation: Starvation::default(),
+            last_served: None,
         }
     }
 
@@ -148,6 +151,9 @@ impl Record {
         let life = at.saturating_sub(opened);
         if queued.is_none() && life >= self.leak_age / 2 {
             self.lasting.add(at, life, process, ending);
+        }
+        if queued.is_none() {
+            self.last_served = self.last_served.max(Some(opened));
         }
         if let Some(crowding) = queued {
             // Who waits in a queue is not served: that is no use of a connection, and no sign of a leak.
@@ -292,6 +298,8 @@ pub enum Keeper {
     Itself,
     /// The program accepted it; no descriptor scan tells who holds it now.
     Presumed,
+    /// The program is one of several that hold it, and it was not seen who accepted it.
+    OneOfSeveral,
     /// The program accepted it, and only others hold it now.
     Another,
 }

@@ -181,6 +181,8 @@ impl<'a> Bench<'a> {
         let mut finding = self.found(Verdict::ServerLeak, self.held.iter().map(|end| released(end)))?;
         let presumed = self.held.iter().filter(|end| end.keeper == Keeper::Presumed).count() as u64;
         finding.uncertain.extend((presumed > 0).then_some(Doubt::KeeperUnknown(presumed)));
+        let shared = self.held.iter().filter(|end| end.keeper == Keeper::OneOfSeveral).count() as u64;
+        finding.uncertain.extend((shared > 0).then_some(Doubt::AcceptorUnknown(shared)));
         // Those that were released in the end are not known here: this is the growth of what stayed.
         let none = History::new(self.observation.started);
         let first_seen = |end: &HeldEnd| if end.before_trace { none.started() } else { end.since };

@@ -101,6 +101,13 @@ impl Starvation {
         self.refused.is_some() || self.abandoned.is_some() || at_limit
     }
 
+    /// When it last got nothing: nanoseconds since boot.
+    fn last_failure(&self) -> Option<u64> {
+        let turned_away = self.turned_away.map(|(_, run)| run);
+        let runs = [self.refused, self.abandoned, self.longest, turned_away];
+        runs.into_iter().flatten().map(|run| run.last).max()
+    }
+
     /// Attempts that found no room in the accept queue, and nanoseconds from the first to the last.
     pub(super) fn crammed(&self) -> Option<(u64, u64)> {
         self.crammed.map(|run| (run.count, run.length()))
@@ -136,7 +143,11 @@ pub(super) fn hardship(case: &Case<'_>, socket: &SocketFacts, now: u64, leak_age
     }
     let nobody_accepts =
         |run: Run| socket.limit.is_none() && socket.last_accept.is_none_or(|accept| accept < run.first);
-    let goes_on = socket.is_full() || waiting > 0 || stall.is_some_and(nobody_accepts);
+    let last_failure = case.record.starvation.last_failure();
+    let served = case.open.iter().filter(|it| !it.queued && !it.before_trace).map(|it| it.opened).max();
+    let was_served_since = served.max(case.record.last_served) > last_failure;
+    let is_refused = socket.is_full() && !was_served_since;
+    let goes_on = is_refused || waiting > 0 || stall.is_some_and(nobody_accepts);
     let mut hardship = Hardship { refused, abandoned, waiting, turned_away, goes_on, ..Hardship::default() };
     if goes_on {
         let of_clients: u64 = socket.holders.iter().map(|holder| holder.slots).sum();

@@ -358,7 +358,8 @@ fn a_server_end_is_its_keepers() {
         let findings = desk.findings(now);
         findings.into_iter().map(|it| (it.verdict, it.count, it.accepted, it.uncertain)).collect::<Vec<_>>()
     };
-    use Keeper::{Another, Itself, Presumed};
+    use Keeper::{Another, Itself, OneOfSeveral, Presumed};
+    assert_eq!(judged(&[OneOfSeveral; 2], HOUR), [(ServerLeak, 2, 0, vec![Doubt::AcceptorUnknown(2)])]);
     assert_eq!(judged(&[Itself; 2], HOUR), [(ServerLeak, 2, 0, vec![])]);
     assert_eq!(judged(&[Another; 2], HOUR), [(Inherited, 2, 2, vec![])]);
     assert_eq!(judged(&[Itself, Presumed], HOUR), [(ServerLeak, 2, 0, vec![Doubt::KeeperUnknown(1)])]);

@@ -51,6 +51,26 @@ fn attempts_that_fail_on_a_full_socket_starve() {
 }
 
 #[test]
+fn who_was_served_since_is_starved_no_more() {
+    let goes_on = |desk: &Desk| desk.found(3 * HOUR, Starved).hardship.map(|it| it.goes_on);
+    let mut desk = refused(&[HOUR], EAGAIN, &full(0));
+    desk.facts = full_now(0);
+    let served = |opened: u64| {
+        let (opened, at) = (START + opened, START + opened + SECOND);
+        ClientRelease { opened, before_trace: false, at, ending: Ending::Closed, process: 0, queued: None }
+    };
+    desk.record.release(&served(HOUR - SECOND));
+    assert_eq!(goes_on(&desk), Some(true), "that was before");
+    desk.record.release(&served(HOUR + SECOND));
+    assert_eq!(goes_on(&desk), Some(false));
+    // It fails again.
+    desk.record.fail(START + 2 * HOUR, EAGAIN, &full(0));
+    assert_eq!(goes_on(&desk), Some(true));
+    desk.open.push(open(2 * HOUR + SECOND));
+    assert_eq!(goes_on(&desk), Some(false));
+}
+
+#[test]
 fn slots_decide() {
     // A burst outruns the queue while slots are free.
     let burst = Crowding { used: 9, ..full(0) };
