@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    count::{agreeing, counted},
+    doubts::doubt,
     errno_name,
     keepers::keepers,
     stacks::{self, OpenedAt},
@@ -16,8 +16,8 @@ use crate::{
     lifecycle::{Connection, EndState, Origin, State},
     session::{Session, SocketId},
     verdict::{
-        self, Case, Doubt, Finding, HeldEnd, Keeper, Observation, OpenConnection, Parties, Record,
-        SocketFacts, Usage, Verdict, judge,
+        self, Case, Finding, HeldEnd, Keeper, Observation, OpenConnection, Parties, Record, SocketFacts,
+        Usage, Verdict, judge,
     },
 };
 
@@ -376,29 +376,5 @@ impl FindingReport {
     #[must_use]
     pub fn mentions(&self, stack: u32) -> bool {
         self.opened_at.iter().take(stacks::SHOWN).any(|place| place.stack == stack)
-    }
-}
-
-fn doubt(doubt: &Doubt) -> String {
-    match *doubt {
-        Doubt::EventsLost => "events were lost".to_owned(),
-        Doubt::BeforeTrace(count) => {
-            format!("{count} of the connections {} older than the trace", agreeing(count, "is", "are"))
-        }
-        Doubt::OpenerUnknown(count) => format!("of {count} of the connections the opener was not seen"),
-        Doubt::PerhapsFilling => "so few were kept so far that a pool which fills looks the same".to_owned(),
-        Doubt::Paused => "none came lately: the leak pauses, or it is over".to_owned(),
-        Doubt::TooEarly => "observed too briefly to tell whether the number grows".to_owned(),
-        Doubt::UnknownEnds(count) => format!(
-            "of {count} of the program's connections it is not known whether an end is open, or since when it is not"
-        ),
-        Doubt::KeeperUnknown(count) => format!(
-            "the program accepted {count} of the connections, but no descriptor scan shows who holds them now"
-        ),
-        Doubt::AcceptorUnknown(count) => format!(
-            "{} {} held by several programs, and it was not seen which of them accepted the connections",
-            counted(count, "server end"),
-            agreeing(count, "is", "are")
-        ),
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod count;
 mod csv;
 pub mod document;
+mod doubts;
 pub mod escape;
 pub mod findings;
 mod grid;
