@@ -8,8 +8,11 @@ const STRAY: u32 = 4;
 pub(super) const AT_ONCE: u64 = 1_000_000_000;
 /// A server that accepts so soon after a release, in nanoseconds, has waited for it.
 const AT_LAST: u64 = 100_000_000;
-/// A client that had waited for so long before that, in nanoseconds, counts twice: such a wait is hardly chance.
+/// And its client has waited for so long before that, in nanoseconds. A server that serves one after the other lets clients wait for
+/// a short time however many connections stay open beside.
 const LONG: u64 = 1_000_000_000;
+/// Such a wait is hardly chance.
+const WEIGHT: u32 = 2;
 
 /// What was seen of a server's slots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(super) struct Learning {
     strays: u32,
     /// It accepted a client that had waited, when another was released, so often, and served so many then.
     waited: (u64, u32),
+    /// What was believed by such waits turned out to be too few: they say nothing about this server.
+    is_refuted: bool,
     /// When it released an end last.
     freed: Option<u64>,
 }
@@ -47,8 +52,9 @@ impl Learning {
     pub(super) fn accepted(&mut self, opened: u64, at: u64, used: u64) {
         let (level, times) = &mut self.waited;
         let was_due = self.freed.is_some_and(|freed| opened < freed && at.saturating_sub(freed) <= AT_LAST);
-        let weight = u32::from(was_due) * if at.saturating_sub(opened) >= LONG { 2 } else { 1 };
+        let weight = if was_due && at.saturating_sub(opened) >= LONG { WEIGHT } else { 0 };
         if used > *level {
+            self.is_refuted |= *times >= OFTEN;
             (*level, *times) = (used, weight);
         } else if used == *level {
             *times = times.saturating_add(weight);
@@ -62,7 +68,7 @@ impl Learning {
             return Some(level);
         }
         let (level, times) = self.waited;
-        (times >= OFTEN).then_some(level)
+        (times >= OFTEN && !self.is_refuted).then_some(level)
     }
 }
 
@@ -94,26 +100,25 @@ mod tests {
         assert_eq!(alone.slots(), None);
     }
 
+    /// The server releases an end at a time, and accepts a client that has waited for so long.
+    fn accept_next(learning: &mut Learning, round: u64, waited: u64, used: u64) -> Option<u64> {
+        let freed = round * 10 * LONG;
+        learning.released(freed);
+        learning.accepted(freed + AT_LAST - waited, freed + AT_LAST, used);
+        learning.slots()
+    }
+
     #[test]
     fn a_server_that_accepts_when_one_leaves_shows_its_slots() {
         let mut learning = Learning::default();
-        for (round, seen) in [(1, None), (2, None), (3, Some(3)), (4, Some(3))] {
-            let freed = round * 10 * AT_LAST;
-            learning.released(freed);
-            learning.accepted(freed - 1, freed + AT_LAST, 3);
-            assert_eq!(learning.slots(), seen);
+        for (round, seen) in [(1, None), (2, Some(3)), (3, Some(3))] {
+            assert_eq!(accept_next(&mut learning, round, LONG, 3), seen);
         }
-        // Who has waited for long counts twice.
-        let mut long = Learning::default();
-        for (round, seen) in [(1, None), (2, Some(3))] {
-            let freed = LONG + round * 10 * AT_LAST;
-            long.released(freed);
-            long.accepted(freed + AT_LAST - LONG, freed + AT_LAST, 3);
-            assert_eq!(long.slots(), seen);
+        // It takes a fourth: so it had no three. What it seems to have next is not believed.
+        assert_eq!(accept_next(&mut learning, 4, 0, 4), None);
+        for round in 5..9 {
+            assert_eq!(accept_next(&mut learning, round, LONG, 4), None);
         }
-        // It takes a fourth.
-        learning.accepted(0, 1000 * AT_LAST, 4);
-        assert_eq!(learning.slots(), None);
         // Nobody had waited.
         let mut idle = Learning::default();
         for at in 1..9 {
@@ -121,5 +126,19 @@ mod tests {
             idle.accepted(at * 10 + 1, at * 10 + 2, 3);
         }
         assert_eq!(idle.slots(), None);
+    }
+
+    /// One connection is forgotten after the other, beside clients that come faster than a single thread serves them.
+    #[test]
+    fn a_server_that_serves_one_after_the_other_shows_nothing() {
+        let mut learning = Learning::default();
+        for forgotten in 0..10 {
+            for visit in 0..100 {
+                assert_eq!(
+                    accept_next(&mut learning, forgotten * 100 + visit + 1, LONG / 2, forgotten + 1),
+                    None
+                );
+            }
+        }
     }
 }
