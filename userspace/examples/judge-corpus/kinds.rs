@@ -37,6 +37,8 @@ pub(crate) const HEALTHY: &[Kind] = &[
     ("a restarted pool", restarted_pool),
     ("a full pool that is used", full_pool),
     ("a pool from before the trace", before),
+    ("answers that the server ends", answers),
+    ("streams beside answers that the server ends", streams),
 ];
 
 /// From half of a figure to half as much again.
@@ -267,6 +269,25 @@ fn full_pool(rng: &mut Rng) -> Scene {
     let mut scene = pool(rng, 0, 30 * SECOND);
     scene.limit = Some(scene.lives.len() as u64);
     scene
+}
+
+/// The server closes after each answer.
+pub(super) fn answers(rng: &mut Rng) -> Scene {
+    let mut scene = requests(rng, 1, SECOND);
+    for life in &mut scene.lives {
+        life.server = Some(life.opened + rng.u64(SECOND / 100..SECOND / 2));
+        life.client = life.server.map(|at| at + 1_000_000);
+    }
+    scene
+}
+
+/// Some listen all the time, beside visits: they come all at first, or one each ten minutes.
+fn streams(rng: &mut Rng) -> Scene {
+    let (number, gap) = (rng.u64(1..=8), if rng.bool() { SECOND / 10 } else { 10 * MINUTE });
+    let mut scene = one(rng);
+    let listen = |nth| Life { used: Used::Every(MINUTE), process: 1002, ..life(nth * gap, None) };
+    scene.lives.extend((0..number).map(listen));
+    beside(scene, answers(rng))
 }
 
 fn before(rng: &mut Rng) -> Scene {

@@ -4,8 +4,8 @@ use fastrand::Rng;
 
 use super::{
     kinds::{
-        Kind, about, batch, beside, crowd, forgotten, join, life, linger, pool, random_gap, recycled,
-        requests,
+        Kind, about, answers, batch, beside, crowd, forgotten, join, life, linger, pool, random_gap,
+        recycled, requests,
     },
     scene::{DAY, HOUR, Life, MINUTE, SECOND, Scene, Truth, Used},
 };
@@ -39,6 +39,7 @@ pub(crate) const LEAKS: &[Kind] = &[
     ("leak: begins late", late_leak),
     ("leak: fills known slots", |rng| full(rng, true, false)),
     ("leak: fills unknown slots, turned away", |rng| full(rng, false, true)),
+    ("leak beside answers that the server ends", |rng| beside(leak(rng, HOUR / 2, DAY), answers(rng))),
     ("leak: fills unknown slots, not accepted", |rng| full(rng, false, false)),
     ("leak: captured when full", captured_full),
     ("server leak: steady", |rng| server_leak(rng, 1)),

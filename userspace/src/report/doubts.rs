@@ -20,6 +20,10 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
         Doubt::KeeperUnknown(count) => format!(
             "the program accepted {count} of the connections, but no descriptor scan shows who holds them now"
         ),
+        Doubt::SlotsInferred => {
+            "how many the server serves is inferred: one that closes after each answer can look the same"
+                .to_owned()
+        }
         Doubt::AcceptorUnknown(count) => format!(
             "{} {} held by several programs, and it was not seen which of them accepted the connections",
             counted(count, "server end"),

@@ -4,7 +4,10 @@ use rustc_hash::FxHashMap;
 
 use super::{Followed, Settings, Socket, SocketId, Timeline, slots::AT_ONCE};
 use crate::{
-    attribution::who::{ProgramId, Who},
+    attribution::{
+        limits::Source,
+        who::{ProgramId, Who},
+    },
     event::{Queue, Reason},
     lifecycle::{Connection, EndState, Origin, State},
     recent::Recent,
@@ -260,7 +263,8 @@ impl Books {
         Crowding {
             used: known.slots,
             own: self.tallies.get(&(socket, program)).map_or(0, |tally| tally.slots),
-            limit: known.limit.map(|limit| limit.slots),
+            // What is inferred is not sure enough to call a pause in front of the server a want of slots.
+            limit: known.limit.filter(|limit| limit.source != Source::Observed).map(|limit| limit.slots),
             queue_full: queue.is_some_and(|queue| queue.length > queue.max),
             last_accept: known.last_accept,
         }

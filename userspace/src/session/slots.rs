@@ -2,8 +2,10 @@
 
 /// A number of slots is believed when it was seen so often.
 const OFTEN: u32 = 3;
-/// Of as many connections that a server closes at once, one in so many may have been closed with slots free.
-const STRAY: u32 = 4;
+/// For each connection that a server closes at once with slots free it has to serve so many, and to turn away as many.
+const STRAY: u64 = 4;
+/// A server that turns clients away serves so many others: one or two streams are open beside the short visits of many a server.
+const FEWEST: u64 = 3;
 /// A server that closes a connection so soon after its accept, in nanoseconds, turns its client away.
 pub(super) const AT_ONCE: u64 = 1_000_000_000;
 /// A server that accepts so soon after a release, in nanoseconds, has waited for it.
@@ -19,8 +21,12 @@ const WEIGHT: u32 = 2;
 pub(super) struct Learning {
     /// It turned clients away while it served so many others, so often.
     turned: (u64, u32),
+    /// And so often while it served one more: as many clients at a time can do that, but not more often.
+    over: u32,
     /// It closed at once though it served fewer: such a server does so with everybody.
     strays: u32,
+    /// It accepted so many, and did not close them at once.
+    served: u64,
     /// It accepted a client that had waited, when another was released, so often, and served so many then.
     waited: (u64, u32),
     /// What was believed by such waits turned out to be too few: they say nothing about this server.
@@ -37,19 +43,24 @@ impl Learning {
 
     /// The server closed a connection at once, while it served `others`.
     pub(super) fn turned_away(&mut self, others: u64) {
+        self.served = self.served.saturating_sub(1);
         let (level, times) = &mut self.turned;
         if others == *level {
             *times = times.saturating_add(1);
         } else if others < *level {
             self.strays = self.strays.saturating_add(1);
-        } else if others > level.saturating_add(1) || *times < OFTEN {
+        } else if others == level.saturating_add(1) && self.over < *times {
+            self.over += 1;
+        } else {
             self.strays = self.strays.saturating_add(*times);
-            (*level, *times) = (others, 1);
+            let as_often = if others == level.saturating_add(1) { self.over } else { 0 };
+            (*level, *times, self.over) = (others, as_often.saturating_add(1), 0);
         }
     }
 
     /// The server accepted a connection that was made at `opened`, and serves `used` with it.
     pub(super) fn accepted(&mut self, opened: u64, at: u64, used: u64) {
+        self.served = self.served.saturating_add(1);
         let (level, times) = &mut self.waited;
         let was_due = self.freed.is_some_and(|freed| opened < freed && at.saturating_sub(freed) <= AT_LAST);
         let weight = if was_due && at.saturating_sub(opened) >= LONG { WEIGHT } else { 0 };
@@ -63,12 +74,22 @@ impl Learning {
 
     /// The number of slots, if it shows.
     pub(super) fn slots(&self) -> Option<u64> {
-        let (level, times) = self.turned;
-        if level > 0 && times >= OFTEN && self.strays.saturating_mul(STRAY) <= times {
-            return Some(level);
+        if self.turns_away() {
+            return Some(self.turned.0);
         }
         let (level, times) = self.waited;
         (times >= OFTEN && !self.is_refuted).then_some(level)
+    }
+
+    /// It closes at once only while it serves so many, and was seen to serve them. A server that closes after each answer does so
+    /// with slots free as well; where it was full from the first moment on, the two look the same.
+    fn turns_away(&self) -> bool {
+        let (level, times) = self.turned;
+        let strays = u64::from(self.strays).saturating_mul(STRAY);
+        level >= FEWEST
+            && times >= OFTEN
+            && self.served >= level
+            && strays <= self.served.min(u64::from(times))
     }
 }
 
@@ -76,28 +97,61 @@ impl Learning {
 mod tests {
     use super::*;
 
+    /// The server accepts a client, serves so many others, and closes at once.
+    fn turn_away(learning: &mut Learning, others: u64) -> Option<u64> {
+        learning.accepted(0, 0, others + 1);
+        learning.turned_away(others);
+        learning.slots()
+    }
+
+    /// The server accepts so many and serves them.
+    fn serving(count: u64) -> Learning {
+        let mut learning = Learning::default();
+        (1..=count).for_each(|used| learning.accepted(0, 0, used));
+        learning
+    }
+
     #[test]
     fn a_server_that_turns_clients_away_shows_its_slots() {
-        let mut learning = Learning::default();
+        let mut learning = serving(20);
         for seen in [None, None, Some(20), Some(20)] {
-            learning.turned_away(20);
-            assert_eq!(learning.slots(), seen);
+            assert_eq!(turn_away(&mut learning, 20), seen);
         }
         // Two at a time: the first of them is counted beside the second.
-        learning.turned_away(21);
-        assert_eq!(learning.slots(), Some(20));
+        for _ in 0..4 {
+            assert_eq!(turn_away(&mut learning, 21), Some(20));
+        }
+        // More of those than of the others: there are 21, and what seemed to be turned away before was an answer.
+        assert_eq!(turn_away(&mut learning, 21), None);
+    }
+
+    #[test]
+    fn a_server_that_was_full_at_first_sight_shows_nothing() {
+        let mut learning = Learning::default();
+        (0..100).for_each(|_| assert_eq!(turn_away(&mut learning, 20), None));
     }
 
     #[test]
     fn a_server_that_closes_after_each_answer_shows_nothing() {
-        let mut learning = Learning::default();
+        let mut learning = serving(3);
         for others in [0, 1, 0, 2, 2, 2, 1, 0, 2, 0, 0, 2] {
-            learning.turned_away(others);
-            assert_eq!(learning.slots(), None);
+            assert_eq!(turn_away(&mut learning, others), None);
         }
-        let mut alone = Learning::default();
-        (0..9).for_each(|_| alone.turned_away(0));
-        assert_eq!(alone.slots(), None);
+        let mut alone = serving(3);
+        (0..9).for_each(|_| assert_eq!(turn_away(&mut alone, 0), None));
+    }
+
+    /// A leak beside short visits, which the server ends: hundreds of them at each number of connections, and ever more at the last.
+    #[test]
+    fn a_leak_beside_answers_shows_nothing() {
+        let mut learning = Learning::default();
+        for leaked in 0..12 {
+            learning.accepted(0, 0, leaked + 1);
+            let visits = if leaked == 11 { 100_000 } else { 300 };
+            for _ in 0..visits {
+                assert_eq!(turn_away(&mut learning, leaked + 1), None);
+            }
+        }
     }
 
     /// The server releases an end at a time, and accepts a client that has waited for so long.

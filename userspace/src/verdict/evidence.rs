@@ -331,6 +331,8 @@ pub struct Holder {
 pub struct SocketFacts {
     /// How many connections the server serves at a time, if that is known.
     pub limit: Option<u64>,
+    /// That number is inferred from how the server accepts and closes.
+    pub limit_is_inferred: bool,
     /// Slots in use: accepted server ends that are open.
     pub used: u64,
     /// Whose they are, in any order. What is missing from `used` belongs to clients that have gone.

@@ -136,6 +136,8 @@ impl<'a> Bench<'a> {
         );
         finding.uncertain.extend(self.keeping.is_few.then_some(Doubt::PerhapsFilling));
         finding.uncertain.extend(paused.then_some(Doubt::Paused));
+        let inferred = self.keeping.rests_on_slots && self.socket.limit_is_inferred;
+        finding.uncertain.extend(inferred.then_some(Doubt::SlotsInferred));
         Some(finding)
     }
 
@@ -238,6 +240,7 @@ impl<'a> Bench<'a> {
         };
         let waiting = self.case.open.iter().filter(|it| hardship.waiting > 0 && waits(it));
         let mut finding = self.finding(Verdict::Starved, waiting.map(opened));
+        finding.uncertain.extend(self.socket.limit_is_inferred.then_some(Doubt::SlotsInferred));
         let Hardship { refused, abandoned, waiting, turned_away, .. } = hardship;
         finding.count = refused + abandoned + waiting + turned_away;
         finding.hardship = Some(hardship);

@@ -50,6 +50,8 @@ pub(super) struct Keeping<'a> {
     pub(super) end: u64,
     /// So few are overdue that a pool which fills would look the same.
     pub(super) is_few: bool,
+    /// It is their holding all slots that makes them a leak, or suspect.
+    pub(super) rests_on_slots: bool,
     /// What they say.
     pub(super) judged: Judged,
     started: u64,
@@ -87,6 +89,7 @@ impl<'a> Keeping<'a> {
             unused,
             end: now.saturating_sub(age),
             is_few: false,
+            rests_on_slots: false,
             judged: Judged::Calm,
             started: observation.started,
             leak_age,
@@ -99,6 +102,7 @@ impl<'a> Keeping<'a> {
         keeping.judge(case, socket);
         if keeping.judged == Judged::Calm && keeping.holds_all(case, socket, &holding) {
             keeping.judged = Judged::Suspect { paused: false };
+            keeping.rests_on_slots = true;
             keeping.overdue = holding;
         }
         keeping
@@ -128,6 +132,7 @@ impl<'a> Keeping<'a> {
         let enough = if case.record.endings.closed > 0 { CERTAIN } else { CERTAIN_WHERE_NOTHING_CLOSES };
         self.is_few = began.len() < enough && unused.is_empty();
         let is_certain = began.len() >= enough || fills || self.fills_soon(&began, socket);
+        self.rests_on_slots = fills && began.len() < enough && !is_unused;
         self.judged = if is_unused || (is_leak && is_certain) {
             Judged::Leak
         } else if is_leak {
@@ -160,7 +165,8 @@ impl<'a> Keeping<'a> {
 
     /// No slot is left within the hour, if it goes on like this.
     fn fills_soon(&self, began: &[u64], socket: &SocketFacts) -> bool {
-        let free = socket.limit.map(|limit| limit.saturating_sub(socket.used));
+        let limit = socket.limit.filter(|_| !socket.limit_is_inferred);
+        let free = limit.map(|limit| limit.saturating_sub(socket.used));
         let (Some(free), Some(&first)) = (free, began.first()) else { return false };
         let seconds = self.end.saturating_sub(first) as f64 / 1e9;
         seconds / began.len() as f64 * free as f64 <= SOON

@@ -134,6 +134,8 @@ pub enum Doubt {
     UnknownEnds(u64),
     /// Of so many of the server ends that the program accepted it is not known who holds them now.
     KeeperUnknown(u64),
+    /// How many slots there are is inferred from how the server accepts and closes.
+    SlotsInferred,
     /// So many of the server ends are held by several programs, and it was not seen which of them accepted the connection.
     AcceptorUnknown(u64),
 }
