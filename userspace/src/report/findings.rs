@@ -282,7 +282,7 @@ fn strain(
     for (&(socket, _), tally) in tallies {
         let known = &session.sockets()[socket.0];
         let strain = all.entry(socket).or_default();
-        strain.is_pressed |= tally.record.was_refused(known.limit.map(|limit| limit.slots));
+        strain.is_pressed |= tally.record.was_refused(known.limit.map(|limit| limit.slots), tally.slots > 0);
         strain.is_stalled |= tally.record.is_stalled(known.last_accept);
     }
     all

@@ -11,7 +11,7 @@ use crate::{
     event::{Queue, Reason},
     lifecycle::{Connection, EndState, Origin, State},
     recent::Recent,
-    verdict::{self, ClientRelease, Crowding, Ending, Record},
+    verdict::{self, ClientRelease, Crowding, Ending, Reception, Record},
 };
 
 /// What a program, or another group, did on a socket.
@@ -246,14 +246,18 @@ impl Books {
             EndState::Open | EndState::Unknown => return,
         };
         let program = connection.opener.group;
-        let queued = (connection.state() == State::Abandoned).then(|| self.crowding(socket, program, None));
+        let reception = if connection.state() == State::Abandoned {
+            Reception::Queued(self.crowding(socket, program, None))
+        } else {
+            reception(connection)
+        };
         self.tally(socket, program).record.release(&ClientRelease {
             opened: connection.opened,
             before_trace: connection.origin == Origin::BeforeTrace,
             at,
             ending,
             process: connection.opener.process_number(),
-            queued,
+            reception,
         });
     }
 
@@ -273,6 +277,17 @@ impl Books {
 
 fn step(count: &mut u64, up: bool) {
     *count = if up { *count + 1 } else { count.saturating_sub(1) };
+}
+
+/// What the server did with a connection that it accepted, and whose client end is released now.
+fn reception(connection: &Connection) -> Reception {
+    let accepted = connection.accepted.as_ref().and_then(|it| it.at);
+    match (accepted, &connection.server) {
+        (Some(accepted), EndState::Released { at, .. }) if at.saturating_sub(accepted) < AT_ONCE => {
+            Reception::ClosedAtOnce
+        }
+        _ => Reception::Served,
+    }
 }
 
 /// How a client end went, as its opener's habit shows in it.

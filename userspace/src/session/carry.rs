@@ -45,7 +45,16 @@ impl Session {
         records.extend(processes(&open).into_values().map(Record::Process));
         let listeners = self.open_listeners(&open);
         records.extend(listeners.iter().map(|(_, listener)| Record::Listener(Arc::clone(listener))));
-        records.extend(listeners.iter().map(|(socket, listener)| self.listener_facts(*socket, listener.id)));
+        let accepted = |(socket, it): (SocketId, &Connection)| {
+            let accepted =
+                it.accepted.as_ref().filter(|accepted| it.server.is_open() && accepted.by.is_some())?;
+            accepted.at.map(|at| (socket, at))
+        };
+        let accepted: BTreeSet<_> = self.open().filter_map(accepted).collect();
+        let facts = |(socket, listener): &(SocketId, Arc<Listener>)| {
+            self.listener_facts(*socket, listener.id, &accepted)
+        };
+        records.extend(listeners.iter().map(facts));
         self.carry_found(&open, &mut records);
         let mut steps: Vec<Step> = Vec::new();
         for &connection in &open {
@@ -101,12 +110,16 @@ impl Session {
         listeners
     }
 
-    fn listener_facts(&self, socket: SocketId, listener: u64) -> Record {
-        let socket = &self.books.sockets[socket.0];
+    /// Of connections that were `accepted` at these moments and are open.
+    fn listener_facts(&self, id: SocketId, listener: u64, accepted: &BTreeSet<(SocketId, u64)>) -> Record {
+        let socket = &self.books.sockets[id.0];
         let assumed = socket.limit.filter(|limit| limit.source == Source::Assumed);
+        // An accept that is told with its connection may still turn out to be none: the one before it counts then.
+        let is_told = socket.last_accept.is_some_and(|at| accepted.contains(&(id, at)));
+        let last_accept = if is_told { socket.served_before.0 } else { socket.last_accept };
         Record::Carried(Carried::Listener {
             listener,
-            last_accept: socket.last_accept,
+            last_accept,
             queue: socket.queue,
             slots: assumed.map(|limit| limit.slots),
         })

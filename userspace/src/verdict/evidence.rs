@@ -72,6 +72,17 @@ pub struct Crowding {
     pub last_accept: Option<u64>,
 }
 
+/// What the server did with a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reception {
+    /// It accepted it, and did not close it at once.
+    Served,
+    /// It accepted it and closed it at once, before the client did.
+    ClosedAtOnce,
+    /// It has not accepted it: how crowded the socket was when the client gave up.
+    Queued(Crowding),
+}
+
 /// The release of a client end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientRelease {
@@ -85,8 +96,8 @@ pub struct ClientRelease {
     pub ending: Ending,
     /// A number of the process that opened it, other than that of any other process; 0 if it is not known.
     pub process: u64,
-    /// If it had not been accepted yet: how crowded the socket was.
-    pub queued: Option<Crowding>,
+    /// What the server had done with it.
+    pub reception: Reception,
 }
 
 /// What a program has done on a socket as a client; the connections that are open now are kept elsewhere. Each method
@@ -102,7 +113,7 @@ pub struct Record {
     pub(super) lasting: Lasting,
     pub(super) history: History,
     pub(super) starvation: Starvation,
-    /// When the last connection was made that was accepted and then released: nanoseconds since boot.
+    /// When the last connection was made that the server served, and that was then released: nanoseconds since boot.
     pub(super) last_served: Option<u64>,
 }
 
@@ -136,7 +147,7 @@ impl Record {
 
     /// A client end was released.
     pub fn release(&mut self, release: &ClientRelease) {
-        let &ClientRelease { opened, before_trace, at, ending, process, queued } = release;
+        let &ClientRelease { opened, before_trace, at, ending, process, reception } = release;
         let ways = &mut self.endings;
         let way = match ending {
             Ending::Closed => &mut ways.closed,
@@ -149,13 +160,14 @@ impl Record {
             self.lifetimes.add(at.saturating_sub(opened));
         }
         let life = at.saturating_sub(opened);
-        if queued.is_none() && life >= self.leak_age / 2 {
+        let is_accepted = !matches!(reception, Reception::Queued(_));
+        if is_accepted && life >= self.leak_age / 2 {
             self.lasting.add(at, life, process, ending);
         }
-        if queued.is_none() {
+        if reception == Reception::Served {
             self.last_served = self.last_served.max(Some(opened));
         }
-        if let Some(crowding) = queued {
+        if let Reception::Queued(crowding) = reception {
             // Who waits in a queue is not served: that is no use of a connection, and no sign of a leak.
             self.starvation.abandoned(opened, at, &crowding, self.leak_age);
         } else if life >= self.leak_age {
@@ -198,10 +210,11 @@ impl Record {
         self.lasting.natural_age(self.leak_age, self.endings.closed > 0, |_| true)
     }
 
-    /// It was refused or turned away while all slots were in use, where there are `limit`.
+    /// It was refused or turned away while all slots were in use, where there are `limit`. Who was never served, nor is now
+    /// (`is_served`), may be answered like that always.
     #[must_use]
-    pub fn was_refused(&self, limit: Option<u64>) -> bool {
-        self.starvation.was_refused(limit)
+    pub fn was_refused(&self, limit: Option<u64>, is_served: bool) -> bool {
+        self.starvation.was_refused(limit.filter(|_| is_served || self.last_served.is_some()))
     }
 
     /// Its attempts have failed for longer than the leak age since the last accept.

@@ -21,7 +21,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 pub use advice::{Parties, advice};
 pub use evidence::{
     Case, ClientRelease, Crowding, End, Ending, Endings, HeldEnd, Holder, Keeper, Observation,
-    OpenConnection, Record, Settings, SocketFacts,
+    OpenConnection, Reception, Record, Settings, SocketFacts,
 };
 pub use judge::judge;
 pub use lifetimes::Lifetimes;

@@ -62,7 +62,14 @@ impl Scene {
             let client = client.filter(|&(at, _)| at <= now);
             if let Some((at, ending)) = client {
                 let (opened, at) = (self.started + opened, self.started + at);
-                let release = ClientRelease { opened, before_trace, at, ending, process: 0, queued: None };
+                let release = ClientRelease {
+                    opened,
+                    before_trace,
+                    at,
+                    ending,
+                    process: 0,
+                    reception: Reception::Served,
+                };
                 updates.push((program, Update::Release(release)));
             }
             if client.is_some() && server.is_some_and(|at| at <= now) {

@@ -132,8 +132,11 @@ pub(super) fn hardship(case: &Case<'_>, socket: &SocketFacts, now: u64, leak_age
     let waits = |it: &&OpenConnection| waits_long(it, socket, now, leak_age);
     let waiting = if by_itself { 0 } else { case.open.iter().filter(waits).count() as u64 };
     let Starvation { refused, abandoned, longest, turned_away, .. } = &case.record.starvation;
-    // Whoever holds most of the slots is turned away by itself.
-    let turned_away = turned_away.filter(|&(level, _)| !by_itself && socket.limit == Some(level));
+    let served = case.open.iter().filter(|it| !it.queued && !it.before_trace).map(|it| it.opened).max();
+    let served = served.max(case.record.last_served);
+    // Whoever holds most of the slots is turned away by itself; who was never served may be answered like that always.
+    let is_refusal = |level| !by_itself && served.is_some() && socket.limit == Some(level);
+    let turned_away = turned_away.filter(|&(level, _)| is_refusal(level));
     let turned_away = turned_away.map_or(0, |(_, run)| run.count);
     let stall = longest.filter(|run| run.length() >= leak_age);
     let count = |run: &Option<Run>| run.map_or(0, |run| run.count);
@@ -144,8 +147,7 @@ pub(super) fn hardship(case: &Case<'_>, socket: &SocketFacts, now: u64, leak_age
     let nobody_accepts =
         |run: Run| socket.limit.is_none() && socket.last_accept.is_none_or(|accept| accept < run.first);
     let last_failure = case.record.starvation.last_failure();
-    let served = case.open.iter().filter(|it| !it.queued && !it.before_trace).map(|it| it.opened).max();
-    let was_served_since = served.max(case.record.last_served) > last_failure;
+    let was_served_since = served > last_failure;
     let is_refused = socket.is_full() && !was_served_since;
     let goes_on = is_refused || waiting > 0 || stall.is_some_and(nobody_accepts);
     let mut hardship = Hardship { refused, abandoned, waiting, turned_away, goes_on, ..Hardship::default() };

@@ -67,7 +67,7 @@ impl Desk {
                 at: opened + SECOND,
                 ending,
                 process: 0,
-                queued: None,
+                reception: Reception::Served,
             };
             self.record.release(&release);
         }

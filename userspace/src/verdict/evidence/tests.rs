@@ -14,10 +14,14 @@ fn old(release: &ClientRelease) -> (u64, Option<u64>) {
 fn only_the_old_and_accepted_have_a_history() {
     let opened = 5 * MINUTE;
     let (at, ending) = (opened + AGE, Ending::Closed);
-    let release = ClientRelease { opened, before_trace: false, at, ending, process: 0, queued: None };
+    let release =
+        ClientRelease { opened, before_trace: false, at, ending, process: 0, reception: Reception::Served };
     assert_eq!(old(&release), (1, Some(6)));
     assert_eq!(old(&ClientRelease { at: at - 1, ..release }), (0, None));
-    assert_eq!(old(&ClientRelease { queued: Some(Crowding::default()), ..release }), (0, None));
+    assert_eq!(
+        old(&ClientRelease { reception: Reception::Queued(Crowding::default()), ..release }),
+        (0, None)
+    );
     for ending in [Ending::Ended, Ending::ByAnother, Ending::Unseen] {
         assert_eq!(old(&ClientRelease { ending, ..release }), (1, Some(6)));
     }

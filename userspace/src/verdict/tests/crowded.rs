@@ -50,15 +50,18 @@ fn attempts_that_fail_on_a_full_socket_starve() {
     }
 }
 
+/// A connection made at this moment, served, and closed a second later.
+fn served(opened: u64) -> ClientRelease {
+    let (opened, at) = (START + opened, START + opened + SECOND);
+    let reception = Reception::Served;
+    ClientRelease { opened, before_trace: false, at, ending: Ending::Closed, process: 0, reception }
+}
+
 #[test]
 fn who_was_served_since_is_starved_no_more() {
     let goes_on = |desk: &Desk| desk.found(3 * HOUR, Starved).hardship.map(|it| it.goes_on);
     let mut desk = refused(&[HOUR], EAGAIN, &full(0));
     desk.facts = full_now(0);
-    let served = |opened: u64| {
-        let (opened, at) = (START + opened, START + opened + SECOND);
-        ClientRelease { opened, before_trace: false, at, ending: Ending::Closed, process: 0, queued: None }
-    };
     desk.record.release(&served(HOUR - SECOND));
     assert_eq!(goes_on(&desk), Some(true), "that was before");
     desk.record.release(&served(HOUR + SECOND));
@@ -68,6 +71,29 @@ fn who_was_served_since_is_starved_no_more() {
     assert_eq!(goes_on(&desk), Some(true));
     desk.open.push(open(2 * HOUR + SECOND));
     assert_eq!(goes_on(&desk), Some(false));
+}
+
+/// A server that closes after each answer looks like one that turns clients away.
+#[test]
+fn who_was_never_served_is_not_turned_away() {
+    let mut desk = Desk::new();
+    desk.facts = SocketFacts { limit_is_inferred: true, ..full_now(0) };
+    for nth in 0..5 {
+        let visit = served(HOUR + nth * MINUTE);
+        desk.record.turn_away(visit.at, 10);
+        desk.record.release(&ClientRelease { reception: Reception::ClosedAtOnce, ..visit });
+    }
+    assert_eq!(desk.verdicts(2 * HOUR), [Healthy]);
+    assert!(!desk.record.was_refused(Some(10), false));
+    desk.record.release(&served(HOUR / 2));
+    let finding = desk.found(2 * HOUR, Starved);
+    assert_eq!(finding.hardship.map(|it| (it.turned_away, it.goes_on)), Some((5, true)));
+    assert_eq!(finding.uncertain, [Doubt::SlotsInferred]);
+    assert!(desk.record.was_refused(Some(10), false));
+    // There are more slots than it seemed then.
+    assert!(!desk.record.was_refused(Some(11), false));
+    desk.facts = SocketFacts { limit_is_inferred: false, ..full_now(0) };
+    assert_eq!(desk.found(2 * HOUR, Starved).uncertain, []);
 }
 
 #[test]
@@ -149,8 +175,14 @@ fn who_gave_up_in_the_queue_starved() {
         let mut desk = Desk::new();
         let (opened, at) = (START + HOUR, START + HOUR + lasting);
         let ending = Ending::Closed;
-        let release =
-            ClientRelease { opened, before_trace: false, at, ending, process: 0, queued: Some(crowding) };
+        let release = ClientRelease {
+            opened,
+            before_trace: false,
+            at,
+            ending,
+            process: 0,
+            reception: Reception::Queued(crowding),
+        };
         desk.record.release(&release);
         desk.verdicts(2 * HOUR)
     };
@@ -175,8 +207,14 @@ fn a_victim_is_no_culprit() {
     for nth in 0..60 {
         let opened = START + nth * MINUTE;
         let (at, ending) = (opened + 5 * AGE, Ending::Closed);
-        let release =
-            ClientRelease { opened, before_trace: false, at, ending, process: 0, queued: Some(full(1)) };
+        let release = ClientRelease {
+            opened,
+            before_trace: false,
+            at,
+            ending,
+            process: 0,
+            reception: Reception::Queued(full(1)),
+        };
         desk.record.release(&release);
     }
     let finding = desk.findings(HOUR).remove(1);

@@ -54,7 +54,7 @@ fn the_natural_age_is_the_program_s_own() {
         at: START + life,
         ending: Ending::Closed,
         process: 0,
-        queued: None,
+        reception: Reception::Served,
     };
     desk.record.release(&lived(10 * MINUTE));
     assert_eq!(desk.found(31 * MINUTE, ClientLeak).count, 12);

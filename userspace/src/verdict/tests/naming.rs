@@ -56,7 +56,7 @@ fn figures_come_from_the_record() {
         at: START + HOUR,
         ending: Ending::Closed,
         process: 0,
-        queued: None,
+        reception: Reception::Served,
     };
     // When these were made was not seen, or not when they ended.
     desk.record.release(&ClientRelease { before_trace: true, ..long });
@@ -93,7 +93,7 @@ fn a_shrinking_number_has_a_negative_growth() {
             at,
             ending: Ending::Closed,
             process: 0,
-            queued: None,
+            reception: Reception::Served,
         };
         desk.record.release(&release);
     }
@@ -116,10 +116,10 @@ fn any_settings_and_times_are_judged() {
                     at,
                     ending: Ending::Closed,
                     process: 0,
-                    queued: Some(Crowding::default()),
+                    reception: Reception::Queued(Crowding::default()),
                 };
                 record.release(&release);
-                record.release(&ClientRelease { queued: None, ..release });
+                record.release(&ClientRelease { reception: Reception::Served, ..release });
                 record.fail(at, 11, &Crowding { limit: Some(0), own: u64::MAX, ..Crowding::default() });
             }
             let open: Vec<_> = (0..20).map(|nth| open(nth * MINUTE)).collect();
