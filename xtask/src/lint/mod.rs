@@ -4,10 +4,12 @@ mod btf;
 mod lengths;
 mod prototypes;
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use cargo_metadata::{MetadataCommand, Target};
 
 use crate::setup::{self, Wants, toolchain};
 use crate::vm::kernels;
@@ -82,7 +84,27 @@ fn clippy_probe() -> Result<()> {
     process::run(&mut clippy)
 }
 
+/// With the examples, cargo chooses for dependencies the features that clippy had them checked with, and does not check them again.
 fn documentation() -> Result<()> {
-    let arguments = "doc --quiet --no-deps --workspace --document-private-items";
-    process::run(cargo(arguments).env("RUSTDOCFLAGS", "-D warnings"))
+    let arguments =
+        "doc --quiet --no-deps --workspace --exclude probe-ebpf --document-private-items --lib --examples";
+    let mut everything = cargo(arguments);
+    for name in binaries()? {
+        everything.args(["--bin", &name]);
+    }
+    process::run(everything.env("RUSTDOCFLAGS", "-D warnings"))?;
+    let kernel_side = "doc --quiet --no-deps --package probe-ebpf --document-private-items --lib";
+    process::run(cargo(kernel_side).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The workspace's programs, but for the kernel side, and for those whose documentation would be in the place of a library's.
+fn binaries() -> Result<BTreeSet<String>> {
+    let mut command = MetadataCommand::new();
+    let metadata = command.manifest_path(paths::repo().join("Cargo.toml")).no_deps().exec()?;
+    let packages = metadata.packages.iter().filter(|package| *package.name != "probe-ebpf");
+    let targets: Vec<_> = packages.flat_map(|package| &package.targets).collect();
+    let names = |is: fn(&Target) -> bool| -> BTreeSet<String> {
+        targets.iter().filter(|target| is(target)).map(|target| target.name.clone()).collect()
+    };
+    Ok(&names(Target::is_bin) - &names(Target::is_lib))
 }
