@@ -86,7 +86,7 @@ pub(crate) fn file_names<'a>(paths: impl IntoIterator<Item = &'a str>) -> BTreeM
     let paths: BTreeSet<&str> = paths.into_iter().collect();
     let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for path in &paths {
-        by_name.entry(last_parts(path, 1)).or_default().push(path);
+        by_name.entry(file_name(path)).or_default().push(path);
     }
     let mut shown = BTreeMap::new();
     for (name, group) in by_name {
@@ -101,6 +101,11 @@ pub(crate) fn file_names<'a>(paths: impl IntoIterator<Item = &'a str>) -> BTreeM
         }
     }
     shown
+}
+
+/// The last part of a path; all of it if it ends in a slash.
+pub(crate) fn file_name(path: &str) -> &str {
+    last_parts(path, 1)
 }
 
 /// With more parts than that, a path is shown whole.

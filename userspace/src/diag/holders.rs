@@ -52,9 +52,7 @@ pub(super) fn read() -> (Vec<Namespace>, Holders) {
         }
         match fs::read_dir(folder.join("fd")) {
             // One that ends meanwhile holds nothing.
-            Ok(entries) => {
-                let _ = descriptors(pid, entries, &mut holders);
-            }
+            Ok(entries) => descriptors(pid, entries, &mut holders),
             Err(error) => holders.refused += u64::from(error.kind() == ErrorKind::PermissionDenied),
         }
     }
@@ -68,19 +66,17 @@ pub(super) fn number(file: &Path) -> Option<u32> {
     fs::metadata(file).ok()?.ino().try_into().ok()
 }
 
-fn descriptors(pid: u32, entries: ReadDir, holders: &mut Holders) -> Option<()> {
+fn descriptors(pid: u32, entries: ReadDir, holders: &mut Holders) {
     let mut actor = None;
     for entry in entries.flatten() {
         let Ok(target) = fs::read_link(entry.path()) else { continue };
         let Some(inode) = target.to_str().and_then(inode) else { continue };
         let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let actor = match actor {
-            Some(actor) => actor,
-            None => *actor.insert(describe(pid)?),
-        };
+        // It is not there any more.
+        let Some(known) = actor.or_else(|| describe(pid)) else { return };
+        let actor = *actor.insert(known);
         holders.by_inode.entry(inode).or_default().push(Holder { actor, fd });
     }
-    Some(())
 }
 
 /// `socket:[123]`

@@ -46,12 +46,14 @@ pub fn look() -> io::Result<Found> {
         gaps.push(format!("the sockets of other network namespaces cannot be asked for: {error}"));
     }
     gaps.push(
-        "without a program in the kernel, connections whose server has released its end are not found"
+        "without a program in the kernel, connections whose server has released its end, or whose listener is closed, are not \
+         found"
             .to_owned(),
     );
     // /proc may hide processes of others altogether (hidepid).
     let hides = !Path::new("/proc/1").exists();
-    if holders.refused > 0 || hides {
+    let is_partial = holders.refused > 0 || hides;
+    if is_partial {
         let whose = match holders.refused {
             0 => "of other users' processes".to_owned(),
             1 => "of 1 process".to_owned(),
@@ -59,7 +61,6 @@ pub fn look() -> io::Result<Found> {
         };
         gaps.push(format!("the descriptors {whose} cannot be read: root sees them"));
     }
-    let is_partial = holders.refused > 0 || hides;
     let mut look =
         Look { at: clock::now(), sockets: &sockets, holders: &holders, records: Vec::new(), count: 0 };
     look.tell();

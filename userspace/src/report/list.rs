@@ -11,10 +11,10 @@ use super::{
     count::{agreeing, enumerated},
     escape::terminal,
     grid::{Cell, Grid, Kind},
-    tables::file_name,
 };
 use crate::{
     attribution::{container::Membership, limits::Limit, who::Who},
+    elide::file_name,
     event::{End, Queue},
     lifecycle::{Connection, State},
     session::{Holder, Session, SocketId},

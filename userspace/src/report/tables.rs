@@ -6,7 +6,7 @@ use super::{
     EndReport, Open, Program, Report,
     grid::{Cell, Grid, Kind},
 };
-use crate::{clock::human, verdict::Verdict};
+use crate::{clock::human, elide::file_name, verdict::Verdict};
 
 /// Lists at most this many open connections of a group; the rest is counted.
 const SHOWN: usize = 20;
@@ -129,11 +129,6 @@ pub(super) fn server_end(connection: &Open) -> Cell {
         (None, None) => ("not accepted".to_owned(), "not accepted".to_owned()),
     };
     end(&connection.server_end, server.map(|party| party.pid), accepted)
-}
-
-/// The last part of a path.
-pub(crate) fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
 }
 
 /// The program with its arguments, cut to a line.

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     clock::human,
+    elide::file_name,
     lifecycle::State,
     report::{count::counted, tables},
     service::model::{EndReport, Open},
@@ -101,7 +102,7 @@ impl Lanes<'_> {
             words(connection.state),
             tables::age(connection.age_ns, connection.before_trace)
         );
-        let name = shortened(tables::file_name(&opener.program));
+        let name = shortened(file_name(&opener.program));
         let mark = if connection.before_trace { BEFORE } else { "" };
         let label = format!("{} {name} {}{mark}", sign(connection.state), opener.pid);
         let (class, x) = (class(connection.state), plot.x(begin));

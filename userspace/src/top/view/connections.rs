@@ -5,6 +5,7 @@ use ratatui::text::Line;
 use super::{Cell, Facts, columns::Column};
 use crate::{
     clock::human,
+    elide::file_name,
     service::model::{EndReport, Open},
     top::{
         state::{Sorted, State},
@@ -74,11 +75,6 @@ fn end(end: &EndReport, owner: Option<u32>) -> String {
         ("unknown", _) => "not followed".to_owned(),
         (state, _) => state.to_owned(),
     }
-}
-
-/// The last part of a path.
-pub(super) fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
 }
 
 /// The command line, and both ends in full.

@@ -9,13 +9,11 @@ use super::{
 };
 use crate::{
     clock::human,
-    report::{
-        html::{
-            lanes::{Lanes, sign},
-            parts::{self, Text, scroll},
-            plot::Ticks,
-        },
-        tables::file_name,
+    elide::file_name,
+    report::html::{
+        lanes::{Lanes, sign},
+        parts::{self, Text, scroll},
+        plot::Ticks,
     },
     service::model::{EndReport, Open, Page},
 };
