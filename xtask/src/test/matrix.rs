@@ -69,6 +69,11 @@ impl Boot {
         self.groups.contains(&CLI) && !["5.10", "7.2"].contains(&self.kernel)
     }
 
+    /// They depend still less on the kind of hook, but for what they say of it.
+    fn is_for_who_asks(&self) -> bool {
+        self.groups.contains(&CLI) && self.hooks != Hooks::Auto
+    }
+
     fn details(&self) -> String {
         let mut label = self.hooks.name().to_owned();
         for part in
@@ -96,6 +101,7 @@ pub(super) fn boots(
     if !whole && wanted.is_empty() && hooks.is_none() && group.is_none() {
         boots.retain(|boot| !boot.is_left_out());
     }
+    boots.retain(|boot| whole || hooks.is_some() || !boot.is_for_who_asks());
     boots.retain(|boot| wanted.is_empty() || wanted.iter().any(|name| name == boot.kernel));
     boots.retain(|boot| hooks.is_none_or(|hooks| hooks == boot.hooks));
     boots.retain(|boot| group.is_none_or(|group| boot.groups.contains(&group)));
@@ -123,6 +129,9 @@ fn all() -> Vec<Boot> {
         for series in &SERIES {
             boots.push(Boot { groups: group, ..Boot::plain(series.name, Hooks::Auto) });
         }
+    }
+    for series in &SERIES {
+        boots.push(Boot { groups: &[CLI], ..Boot::plain(series.name, Hooks::Kprobe) });
     }
     for kernel in ["6.1", "7.2"] {
         boots.push(Boot { groups: &[DEBIAN], ..Boot::plain(kernel, Hooks::Auto) });
@@ -165,6 +174,10 @@ mod tests {
                 "6.1 auto cli",
                 "6.12 auto cli",
                 "7.2 auto cli",
+                "5.10 kprobe cli",
+                "6.1 kprobe cli",
+                "6.12 kprobe cli",
+                "7.2 kprobe cli",
                 "6.1 auto debian",
                 "7.2 auto debian",
             ]
@@ -186,7 +199,8 @@ mod tests {
         let all = boots(&[], None, None, true).expect("there are some");
         let usual = boots(&[], None, None, false).expect("there are some");
         let left: Vec<_> = all.iter().filter(|boot| !usual.contains(boot)).map(Boot::label).collect();
-        assert_eq!(left, ["6.1 auto cli", "6.12 auto cli"]);
+        let kprobe = ["5.10 kprobe cli", "6.1 kprobe cli", "6.12 kprobe cli", "7.2 kprobe cli"];
+        assert_eq!(left, [&["6.1 auto cli", "6.12 auto cli"][..], &kprobe].concat());
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// Run only the boots with this choice of hooks
     #[arg(long, value_enum)]
     hooks: Option<Hooks>,
-    /// Every boot: the command line's cases on all four kernels, not on the oldest and the newest alone
+    /// Every boot: the command line's cases on all four kernels and with kprobes too, not on the oldest and the newest alone
     #[arg(long)]
     all: bool,
     /// No VMs
