@@ -21,6 +21,14 @@ pub struct Limit {
     pub source: Source,
 }
 
+impl Limit {
+    /// It is inferred from what the server did, and says less than one that is given or known.
+    #[must_use]
+    pub fn is_inferred(&self) -> bool {
+        self.source == Source::Observed
+    }
+}
+
 /// How a limit is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -293,7 +293,7 @@ fn facts(session: &Session, socket: SocketId, tallies: &Tallies<'_>, strain: Str
     let of_socket = tallies.range((socket, ProgramId(0))..=(socket, ProgramId(u32::MAX)));
     SocketFacts {
         limit: known.limit.map(|limit| limit.slots),
-        limit_is_inferred: known.limit.is_some_and(|limit| limit.source == limits::Source::Observed),
+        limit_is_inferred: known.limit.is_some_and(|limit| limit.is_inferred()),
         used: known.slots,
         holders: of_socket
             .filter(|(_, tally)| tally.slots > 0)

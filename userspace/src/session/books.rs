@@ -4,10 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Followed, Settings, Socket, SocketId, Timeline, slots::AT_ONCE};
 use crate::{
-    attribution::{
-        limits::Source,
-        who::{ProgramId, Who},
-    },
+    attribution::who::{ProgramId, Who},
     event::{Queue, Reason},
     lifecycle::{Connection, EndState, Origin, State},
     recent::Recent,
@@ -219,15 +216,13 @@ impl Books {
     /// The server has released an end that it had accepted.
     fn let_go(&mut self, socket: SocketId, connection: &Connection) {
         let EndState::Released { at, reason, .. } = connection.server else { return };
-        let accepted = connection.accepted.as_ref().and_then(|it| it.at);
         let is_client_there = connection.client.is_open();
         // A server with a process for each client exits when it turns one away, and the client may be the first to close.
         // Who keeps most of the slots has kept all before.
         let own = self.tallies.get(&(socket, connection.opener.group)).map_or(0, |tally| tally.slots);
         let is_keeper = own.saturating_mul(2) > self.sockets[socket.0].slots;
         let is_refusal = is_client_there || (is_keeper && matches!(reason, Reason::Exit(_)));
-        let is_at_once = |accepted: &u64| is_refusal && at.saturating_sub(*accepted) < AT_ONCE;
-        let turned_away = accepted.filter(is_at_once);
+        let turned_away = closed_at_once(connection).filter(|_| is_refusal);
         let known = &mut self.sockets[socket.0];
         known.released(at, turned_away);
         if let (EndState::Released { at: left, .. }, Reason::Close) = (&connection.client, reason) {
@@ -268,7 +263,7 @@ impl Books {
             used: known.slots,
             own: self.tallies.get(&(socket, program)).map_or(0, |tally| tally.slots),
             // What is inferred is not sure enough to call a pause in front of the server a want of slots.
-            limit: known.limit.filter(|limit| limit.source != Source::Observed).map(|limit| limit.slots),
+            limit: known.limit.filter(|limit| !limit.is_inferred()).map(|limit| limit.slots),
             queue_full: queue.is_some_and(|queue| queue.length > queue.max),
             last_accept: known.last_accept,
         }
@@ -281,13 +276,14 @@ fn step(count: &mut u64, up: bool) {
 
 /// What the server did with a connection that it accepted, and whose client end is released now.
 fn reception(connection: &Connection) -> Reception {
-    let accepted = connection.accepted.as_ref().and_then(|it| it.at);
-    match (accepted, &connection.server) {
-        (Some(accepted), EndState::Released { at, .. }) if at.saturating_sub(accepted) < AT_ONCE => {
-            Reception::ClosedAtOnce
-        }
-        _ => Reception::Served,
-    }
+    if closed_at_once(connection).is_some() { Reception::ClosedAtOnce } else { Reception::Served }
+}
+
+/// When the server accepted a connection, if it has closed it at once.
+fn closed_at_once(connection: &Connection) -> Option<u64> {
+    let EndState::Released { at, .. } = connection.server else { return None };
+    let accepted = connection.accepted.as_ref()?.at?;
+    (at.saturating_sub(accepted) < AT_ONCE).then_some(accepted)
 }
 
 /// How a client end went, as its opener's habit shows in it.

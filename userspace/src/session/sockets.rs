@@ -97,7 +97,7 @@ impl Socket {
 
     /// What was told or is known from how the server was started counts more.
     fn learn(&mut self) {
-        if self.limit.is_none_or(|limit| limit.source == Source::Observed) {
+        if self.limit.is_none_or(|limit| limit.is_inferred()) {
             self.limit = self.learning.slots().map(|slots| Limit { slots, source: Source::Observed });
         }
     }

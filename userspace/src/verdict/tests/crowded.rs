@@ -57,6 +57,12 @@ fn served(opened: u64) -> ClientRelease {
     ClientRelease { opened, before_trace: false, at, ending: Ending::Closed, process: 0, reception }
 }
 
+/// A connection made at this moment, and given up in the queue after so long.
+fn given_up(opened: u64, lasting: u64, crowding: Crowding) -> ClientRelease {
+    let visit = served(opened);
+    ClientRelease { at: visit.opened + lasting, reception: Reception::Queued(crowding), ..visit }
+}
+
 #[test]
 fn who_was_served_since_is_starved_no_more() {
     let goes_on = |desk: &Desk| desk.found(3 * HOUR, Starved).hardship.map(|it| it.goes_on);
@@ -173,17 +179,7 @@ fn who_waits_long_in_the_queue_starves() {
 fn who_gave_up_in_the_queue_starved() {
     let abandoned = |crowding: Crowding, lasting: u64| {
         let mut desk = Desk::new();
-        let (opened, at) = (START + HOUR, START + HOUR + lasting);
-        let ending = Ending::Closed;
-        let release = ClientRelease {
-            opened,
-            before_trace: false,
-            at,
-            ending,
-            process: 0,
-            reception: Reception::Queued(crowding),
-        };
-        desk.record.release(&release);
+        desk.record.release(&given_up(HOUR, lasting, crowding));
         desk.verdicts(2 * HOUR)
     };
     assert_eq!(abandoned(full(0), 1), [Starved]);
@@ -205,17 +201,7 @@ fn a_victim_is_no_culprit() {
     assert_eq!((hardship.waiting, hardship.holders), (60, holders(&[(THEM, 9)])));
     // What it gave up in the queue is no history of a leak either.
     for nth in 0..60 {
-        let opened = START + nth * MINUTE;
-        let (at, ending) = (opened + 5 * AGE, Ending::Closed);
-        let release = ClientRelease {
-            opened,
-            before_trace: false,
-            at,
-            ending,
-            process: 0,
-            reception: Reception::Queued(full(1)),
-        };
-        desk.record.release(&release);
+        desk.record.release(&given_up(nth * MINUTE, 5 * AGE, full(1)));
     }
     let finding = desk.findings(HOUR).remove(1);
     assert_eq!((finding.verdict, finding.count, finding.figures.growth_per_hour), (Pool, 1, Some(0.0)));
