@@ -4,7 +4,7 @@
 //! that attaches a probe patches its code step by step, a breakpoint first; a processor that translated the breakpoint just
 //! as it was overwritten kept the translation, and hit it when no probe was there any more. The guest then
 //! panicked at the entry of a probed function although its memory held no breakpoint there (seen once in some hundred
-//! boots with 7.2).
+//! boots with 7.2). With 10.0 it is rarer, and has not gone: a boot that ended so is run again, see `vm::Verdict`.
 
 use std::time::Duration;
 

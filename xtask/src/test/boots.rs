@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow};
 use super::guests::Guests;
 use super::matrix::{Boot, DEBIAN};
 use super::report::{BootResult, Tally};
-use crate::vm::{self, Outcome, VmSpec, kernels};
+use crate::vm::{self, Outcome, Verdict, VmSpec, kernels};
 
 /// All scenarios take a few minutes, half of them on the kernel where fifty recordings are killed; with other VMs beside it, a
 /// slow machine may need several times that.
@@ -48,7 +48,30 @@ pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> R
     Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
+/// Runs a boot, once more if the emulator ended it and nothing had failed by then: that is told, and happens once.
 fn run_one(boot: &Boot, guests: &Guests, only: &[String]) -> BootResult {
+    let (result, ended) = boot_once(boot, guests, only);
+    let verdict = ended.as_ref().err().and_then(|error| error.downcast_ref::<Verdict>());
+    let is_emulators = verdict == Some(&Verdict::StaleBreakpoint) && result.failed.is_empty();
+    if !is_emulators {
+        return report(result);
+    }
+    let label = &result.label;
+    let reason = result.trouble.unwrap_or_default();
+    println!("[{label}] run again: {reason}");
+    let (again, _) = boot_once(boot, guests, only);
+    let seconds = result.seconds + again.seconds;
+    report(BootResult { again: Some(reason), seconds, ..again })
+}
+
+fn report(result: BootResult) -> BootResult {
+    if let Some(trouble) = &result.trouble {
+        println!("[{}] FAIL boot: {trouble}", result.label);
+    }
+    result
+}
+
+fn boot_once(boot: &Boot, guests: &Guests, only: &[String]) -> (BootResult, Result<Outcome>) {
     let label = boot.label();
     let started = Instant::now();
     let mut sink = Prefixed { label: &label, line: Vec::new(), tally: Tally::default() };
@@ -62,18 +85,13 @@ fn run_one(boot: &Boot, guests: &Guests, only: &[String]) -> BootResult {
         }
         vm::run(&spec, &mut sink)
     });
-    let trouble = match &ended {
-        Ok(_) => None,
-        Err(error) => Some(format!("{error:#}")),
-    };
+    let trouble = ended.as_ref().err().map(|error| format!("{error:#}"));
     let (counts, failed, trouble) = sink.finish(trouble);
     if let Ok(outcome) = &ended {
         keep_if_failed(&label, outcome, counts.failed > 0);
     }
-    if let Some(trouble) = &trouble {
-        println!("[{label}] FAIL boot: {trouble}");
-    }
-    BootResult { label, counts, failed, trouble, seconds: started.elapsed().as_secs() }
+    let seconds = started.elapsed().as_secs();
+    (BootResult { label, counts, failed, trouble, again: None, seconds }, ended)
 }
 
 /// Says where the logs of a failed boot are; those of a good one would only pile up.

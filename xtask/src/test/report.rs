@@ -90,6 +90,8 @@ pub(super) struct BootResult {
     pub(super) failed: Vec<String>,
     /// What went wrong with the boot itself.
     pub(super) trouble: Option<String>,
+    /// Why it was run a second time.
+    pub(super) again: Option<String>,
     pub(super) seconds: u64,
 }
 
@@ -108,6 +110,9 @@ pub(super) fn table(units: Counts, results: &[BootResult]) -> String {
             "{:width$}  {:>6}  {:>6}  {:>7}\n",
             result.label, result.counts.passed, result.counts.failed, result.seconds
         ));
+    }
+    for (result, reason) in results.iter().filter_map(|it| Some((it, it.again.as_ref()?))) {
+        text.push_str(&format!("run again: {}: {reason}\n", result.label));
     }
     for result in results.iter().filter(|result| result.counts.failed > 0) {
         let reasons = result.failed.iter().chain(&result.trouble).map(String::as_str).collect::<Vec<_>>();
@@ -169,9 +174,11 @@ mod tests {
             counts: Counts { passed: 3, failed: 2 },
             failed: vec!["hold".into()],
             trouble: Some("it panicked".into()),
+            again: Some("the emulator's fault".into()),
             seconds: 12,
         };
         let text = table(Counts { passed: 9, failed: 0 }, &[result]);
+        assert!(text.contains("\nrun again: 6.1 auto: the emulator's fault\n"), "{text}");
         assert!(text.ends_with("failed: 6.1 auto: hold, it panicked\n"), "{text}");
         assert!(text.contains("unit tests       9       0\n"), "{text}");
         assert!(text.contains("6.1 auto         3       2       12\n"), "{text}");

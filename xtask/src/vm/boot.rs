@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use nix::sys::{prctl, signal::Signal};
 use wait_timeout::ChildExt;
 
@@ -36,7 +36,12 @@ pub(crate) fn run(spec: &VmSpec, sink: &mut dyn Write) -> Result<Outcome> {
     let ending = attend(&mut qemu, spec.timeout, sink)?;
 
     let console = fs::read(&files.console).unwrap_or_default();
-    match verdict::judge(&String::from_utf8_lossy(&console), ending) {
+    let console = String::from_utf8_lossy(&console);
+    for line in verdict::last_words(&console) {
+        // On a machine that is gone afterwards, this is all that remains of the console.
+        writeln!(sink, "{line}")?;
+    }
+    match verdict::judge(&console, ending) {
         Verdict::Status(status) => {
             let out = spec.out.clone().unwrap_or(paths::cache().join("out").join(&files.run));
             let any = initramfs::unpack(&files.disk(), &out)?;
@@ -44,7 +49,9 @@ pub(crate) fn run(spec: &VmSpec, sink: &mut dyn Write) -> Result<Outcome> {
         }
         Verdict::NoStart => bail!("{}: {}", Verdict::NoStart, process::tail(&files.complaints, 3)),
         verdict => {
-            bail!("{verdict}; kernel {}, console saved as {}", spec.kernel.series, files.console.display())
+            let place =
+                format!("kernel {}, console saved as {}", spec.kernel.series, files.console.display());
+            Err(Error::new(verdict).context(place))
         }
     }
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 pub(crate) use boot::run;
 pub(crate) use guest::Guest;
 use kernels::Kernel;
+pub(crate) use verdict::Verdict;
 
 /// One run of one command in a VM of its own.
 pub(crate) struct VmSpec {
