@@ -1,4 +1,5 @@
 //! The eBPF programs: see `docs/architecture.md` and each hook.
+#![feature(asm_experimental_arch)]
 #![no_std]
 #![no_main]
 #![expect(

@@ -136,7 +136,9 @@ fn attached(hook: Hook) -> HookStatus {
     let kind = match hook {
         Hook::Iterate => Kind::Iter,
         Hook::Release => Kind::Kprobe,
-        Hook::Connect | Hook::Attempt | Hook::Lookup => Kind::Fexit,
+        Hook::Connect | Hook::Attempt | Hook::Lookup | Hook::Send | Hook::SendPage | Hook::SendPacket => {
+            Kind::Fexit
+        }
         Hook::Accept => Kind::Fentry,
     };
     HookStatus {

@@ -76,7 +76,7 @@ fn held(nth: u64, end: End, holder: u32) -> Record {
     // Whoever connected has handed its end to another process.
     let socket = HeldSocket::End { connection: 1000 + nth, is_seed: true, end, peer, opener: None };
     let (at, fd) = (SECOND + nth, 3 + nth as u32);
-    Record::Held(Held { at, holder: actor(holder), fd, inode, listener: LISTENER, socket })
+    Record::Held(Held { at, holder: actor(holder), fd, inode, listener: LISTENER, socket, usage: None })
 }
 
 fn actor(pid: u32) -> Actor {

@@ -16,7 +16,7 @@ pub use watch::{Pace, Replay, Top};
 use crate::{
     attribution::{by::By, limits::GivenLimit},
     export,
-    probe::plan::Choice,
+    probe::plan::{Choice, UsePolicy},
     report::document::{CsvTable, Format},
     service::config::DEFAULT_PATH,
     top::source::Server,
@@ -140,6 +140,11 @@ pub struct Capture {
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,
           default_value_t, default_missing_value = "on")]
     pub stacks: StackPolicy,
+    /// When to note that an end of a connection sends something: how long it has been idle is known from then on.
+    ///
+    /// With `auto`, from the first connection on that is older than the leak age; with `off`, no hook is attached for it.
+    #[arg(long = "use", value_enum, value_name = "WHEN", default_value_t)]
+    pub usage: UsePolicy,
     /// What the report shows, and how.
     #[command(flatten)]
     pub view: View,

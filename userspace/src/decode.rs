@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use probe_ebpf::abi::{self, circumstance, kind, peer, side, untracked};
+use probe_ebpf::abi::{self, circumstance, kind, peer, shutdown, side, untracked};
 use thiserror::Error;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use crate::event::{
     Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue,
-    RawStack, Reason, Record, What, as_program_saw,
+    RawStack, Reason, Record, Usage, What, as_program_saw,
     name::{shown, without_padding},
 };
 
@@ -281,7 +281,20 @@ fn held(raw: &abi::Held) -> Result<Held, DecodeError> {
         inode: raw.inode,
         listener: raw.listener,
         socket,
+        usage: (raw.side != side::LISTENER).then(|| usage(raw)),
     })
+}
+
+fn usage(raw: &abi::Held) -> Usage {
+    let abi::Sent { bytes, count, last } = raw.sent;
+    Usage {
+        bytes,
+        sends: count,
+        last_sent: (last != 0).then(|| u64::from(last) << abi::USE_SHIFT),
+        unread: raw.unread,
+        no_receive: raw.shutdown & shutdown::RECEIVE != 0,
+        no_send: raw.shutdown & shutdown::SEND != 0,
+    }
 }
 
 /// A `sun_path`: a file name ends at its NUL, an abstract name begins with one and has all its bytes.

@@ -29,11 +29,15 @@ shared! {
         pub stacks: u32,
         /// 1 if every socket with an abstract name is wanted (a wildcard in it).
         pub any_abstract: u32,
+        /// 1 if it is noted when an end sends.
+        pub use_armed: u32,
+        /// Nothing.
+        pub padding: u32,
         /// Lengths of the wanted file names, one bit each: most sockets fail this without a hash.
         pub file_lengths: [u64; 4],
         /// Lengths that the wanted abstract names may have, padded or not.
         pub abstract_lengths: [u64; 4],
-    } size 88
+    } size 96
 }
 
 shared! {
@@ -53,7 +57,26 @@ shared! {
         /// Inode number of the socket, which tells an end from another socket at its address; 0 for a listener, and for a server
         /// end that is not accepted.
         pub inode: u64,
-    } size 40
+        /// What the end sent while that was noted.
+        pub sent: Sent,
+    } size 56
+}
+
+shared! {
+    /// What an end of a connection sent, as far as it was noted. Changed in place at each send; no record is made of it.
+    pub struct Sent {
+        /// Bytes in all, of sends that the kernel took.
+        pub bytes: u64,
+        /// How many such sends.
+        pub count: u32,
+        /// When the last one returned: nanoseconds since boot, shifted by [`USE_SHIFT`](super::USE_SHIFT). 0 for none.
+        pub last: u32,
+    } size 16
+}
+
+impl Sent {
+    /// Nothing.
+    pub const NOTHING: Self = Self { bytes: 0, count: 0, last: 0 };
 }
 
 shared! {

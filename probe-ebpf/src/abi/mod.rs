@@ -61,8 +61,14 @@ pub mod hook {
     pub const LOOKUP: usize = 4;
     /// Who refers to which socket: an iterator over all descriptor tables.
     pub const ITERATE: usize = 5;
+    /// An end sent something: `unix_stream_sendmsg`.
+    pub const SEND: usize = 6;
+    /// An end sent a page: `unix_stream_sendpage`, where the kernel has it (up to 6.4).
+    pub const SEND_PAGE: usize = 7;
+    /// An end of type `SOCK_SEQPACKET` sent something: `unix_seqpacket_sendmsg`.
+    pub const SEND_PACKET: usize = 8;
     /// How many there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 9;
 }
 
 /// What can fail in a hook, as indices into a row of [`Counters`].
@@ -82,6 +88,9 @@ pub mod failure {
     /// How many there are.
     pub const COUNT: usize = 6;
 }
+
+/// The last use of an end is kept in steps of 2^26 ns (67 ms) since boot: 32 bits reach nine years.
+pub const USE_SHIFT: u32 = 26;
 
 /// What the program `verify` returns.
 pub mod liveness {

@@ -1,6 +1,6 @@
 //! The records in the ring buffer.
 
-use super::{ARGV_LEN, COMPONENT_LEN, NAME_LEN, PATH_LEN, SCRIPT_LEN, STACK_LEN};
+use super::{ARGV_LEN, COMPONENT_LEN, NAME_LEN, PATH_LEN, SCRIPT_LEN, STACK_LEN, Sent};
 
 shared! {
     /// Start of every record.
@@ -309,7 +309,22 @@ shared! {
         pub fd: u32,
         /// Of a connection: the process that connected, by `SO_PEERCRED` of the server end; 0 if that is gone.
         pub opener: u32,
-    } size 104
+        /// Of an end: what it sent while that was noted.
+        pub sent: Sent,
+        /// Of an end: messages that lie there unread (`sk_receive_queue.qlen`).
+        pub unread: u32,
+        /// Of an end: bits of [`shutdown`].
+        pub shutdown: u32,
+    } size 128
+}
+
+/// Bits of [`Held::shutdown`]: `sk_shutdown` of the end (include/net/sock.h). shutdown(2) sets one at each end, so that what an
+/// end has set is its own doing or the other's.
+pub mod shutdown {
+    /// It receives nothing any more.
+    pub const RECEIVE: u32 = 1;
+    /// It sends nothing any more.
+    pub const SEND: u32 = 2;
 }
 
 /// Low bits of a connection's number: the processor that gave it. Numbers stay below 2^53, which JSON readers can

@@ -10,7 +10,9 @@ use aya_ebpf::{
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
 use aya_log_ebpf::warn;
-use probe_ebpf::abi::{Config, Connect, End, PROCESSOR_BITS, SEED, failure, hook, kind, side, untracked};
+use probe_ebpf::abi::{
+    Config, Connect, End, PROCESSOR_BITS, SEED, Sent, failure, hook, kind, side, untracked,
+};
 
 use super::{NOT_FOLLOWED, attempt, config, listener_number};
 use crate::{
@@ -89,6 +91,7 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
         owner: u64::from(actor.process.tgid),
         owner_exec_id: actor.process.exec_id,
         inode: client_inode,
+        sent: Sent::NOTHING,
     };
     let mut missing = 0;
     if ENDS.insert(&client.0, &end, 0).is_err() {

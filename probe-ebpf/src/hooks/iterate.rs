@@ -7,7 +7,9 @@
 //! was released just then is told by the next round, or by `verify`.
 
 use aya_ebpf::bindings::BPF_NOEXIST;
-use probe_ebpf::abi::{Config, End, Held, PROCESSOR_BITS, Queue, SEED, failure, hook, kind, peer, side};
+use probe_ebpf::abi::{
+    Config, End, Held, PROCESSOR_BITS, Queue, SEED, Sent, failure, hook, kind, peer, side,
+};
 
 use super::{NOT_FOLLOWED, config, introduce, introduce_bound, is_ignored, known_listener, queue};
 use crate::{
@@ -222,6 +224,12 @@ fn end_of_connection(config: &Config, descriptor: &Descriptor, sock: Sock, is_wa
         held.inode = if is_waiting { 0 } else { sock.inode_number::<false>() };
         held.peer_inode = if peer == peer::OPEN { other.inode_number::<false>() } else { 0 };
         held.opener = server.peer_pid();
+        held.unread = sock.unread();
+        held.shutdown = u32::from(sock.shutdown());
+        // SAFETY: copied at once; the file that leads here, or the queue, keeps the socket and its entry.
+        if let Some(end) = unsafe { ENDS.get(&sock.0) } {
+            held.sent = end.sent;
+        }
         true
     });
 }
@@ -324,7 +332,8 @@ extern "C" fn enter_end(sock: u64, connection: u64, listener: u64, side: u32) ->
         return 1;
     }
     let inode = Sock(sock).inode_number::<false>();
-    let end = End { connection, listener, side, owner_exec_id: 0, owner: 0, inode };
+    let sent = Sent { bytes: zero(), count: 0, last: 0 };
+    let end = End { connection, listener, side, owner_exec_id: 0, owner: 0, inode, sent };
     if ENDS.insert(&sock, &end, u64::from(BPF_NOEXIST)).is_err() {
         emit::count(hook::ITERATE, failure::ENDS);
         return 0;
@@ -351,6 +360,9 @@ fn emit_held(descriptor: &Descriptor, fill: impl FnOnce(&mut Held) -> bool) {
         peer: peer::OPEN,
         fd: descriptor.fd,
         opener: 0,
+        sent: Sent { bytes: zero(), count: 0, last: 0 },
+        unread: 0,
+        shutdown: 0,
     });
     if !fill(held) {
         entry.discard(0);

@@ -9,10 +9,11 @@ mod connect;
 mod iterate;
 mod queue;
 mod release;
+mod send;
 mod verify;
 
 use aya_ebpf::{bindings::BPF_NOEXIST, maps::ring_buf::RingBufEntry};
-use probe_ebpf::abi::{self, Config, End, NAME_LEN, failure, kind, side};
+use probe_ebpf::abi::{self, Config, End, NAME_LEN, Sent, failure, kind, side};
 
 use crate::{
     emit,
@@ -106,6 +107,7 @@ extern "C" fn describe_listener(hook: u64, bound: u64, identity: u64, known: u64
             owner_exec_id: 0,
             owner: identity,
             inode: 0,
+            sent: Sent::NOTHING,
         };
         if let Err(error) = ENDS.insert(&bound.0, &end, u64::from(BPF_NOEXIST)) {
             entry.discard(0);

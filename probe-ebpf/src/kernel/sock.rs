@@ -53,6 +53,18 @@ impl Sock {
         }
     }
 
+    /// Messages that lie unread at an end of a connection.
+    #[inline(always)]
+    pub(crate) fn unread(self) -> u32 {
+        peek(self.0 + offset!(sock_queue_len))
+    }
+
+    /// `sk_shutdown`: bits of [`shutdown`](probe_ebpf::abi::shutdown).
+    #[inline(always)]
+    pub(crate) fn shutdown(self) -> u8 {
+        peek(self.0 + offset!(sock_shutdown))
+    }
+
     /// Of a listener: where its queue begins and ends, and the first `struct sk_buff` in it.
     #[inline(always)]
     pub(crate) fn waiting(self) -> (u64, u64) {
@@ -80,11 +92,18 @@ impl Sock {
         const AF_UNIX: u16 = 1;
         /// include/linux/net.h
         const SOCK_STREAM: u16 = 1;
+
+        peek::<u16>(self.0 + offset!(sock_family)) == AF_UNIX
+            && (self.kind() == SOCK_STREAM || self.is_seqpacket())
+    }
+
+    /// Of a unix socket of a kind that connects: does it send packets, and no stream?
+    #[inline(always)]
+    pub(crate) fn is_seqpacket(self) -> bool {
+        /// include/linux/net.h
         const SOCK_SEQPACKET: u16 = 5;
 
-        let kind = self.kind();
-        peek::<u16>(self.0 + offset!(sock_family)) == AF_UNIX
-            && (kind == SOCK_STREAM || kind == SOCK_SEQPACKET)
+        self.kind() == SOCK_SEQPACKET
     }
 
     /// The other end. It stays, released or not, until this end is released; 0 for a socket that never connected.

@@ -1,10 +1,15 @@
 //! The lines of `capture --json`, as far as they are compared. docs/json.md says what they mean.
 
-use std::collections::BTreeMap;
+mod report;
 
 use serde::Deserialize;
 use serde_json::Value;
 use workload::truth::State;
+
+pub use report::{
+    EndReport, FindingReport, Hardship, HeldBy, OpenReport, ProgramFigures, Report, ServerReport, SlotHolder,
+    UseReport,
+};
 
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -201,146 +206,30 @@ pub struct Attempt {
     pub queue: Option<Queue>,
 }
 
-/// What a program did on a socket, in the report.
+/// How a hook came out.
 #[derive(Clone, Debug, Deserialize)]
-pub struct ProgramFigures {
-    /// The socket.
-    pub path: String,
-    /// The program.
-    pub program: String,
-    /// Connections opened.
-    pub opened: u64,
-    /// Connections found.
-    pub before_trace: u64,
-    /// Released at both ends.
-    pub closed: u64,
-    /// Open client ends.
-    pub open_client: u64,
-    /// Open server ends.
-    pub open_server: u64,
-    /// Failed connects by error.
-    pub failed: BTreeMap<String, u64>,
-}
-
-/// A descriptor of an end.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct HeldBy {
-    /// The process.
-    pub pid: u32,
-    /// Its program.
-    pub program: String,
-    /// The descriptor.
-    pub fd: i32,
-}
-
-/// One end in the report.
-#[derive(Clone, Debug, Deserialize)]
-pub struct EndReport {
-    /// `open`, `released` or `unknown`.
-    pub state: String,
-    /// Why it was released.
-    pub reason: Option<String>,
-    /// By whom.
-    pub pid: Option<u32>,
-    /// Whose descriptors referred to it in the last look.
-    pub held_by: Option<Vec<HeldBy>>,
-}
-
-/// A server in the report.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ServerReport {
-    /// Its pid.
-    pub pid: u32,
-    /// Its program.
-    pub program: Option<String>,
-}
-
-/// A connection in the report that is not closed.
-#[derive(Clone, Debug, Deserialize)]
-pub struct OpenReport {
-    /// Number of the connection.
-    pub connection: u64,
-    /// The socket.
-    pub path: String,
-    /// The opener.
-    pub pid: u32,
-    /// Its start.
-    pub start_ns: Option<u64>,
-    /// Its program.
-    pub program: Option<String>,
-    /// Its command line.
-    pub argv: Option<Vec<String>>,
-    /// Inode of the client's socket.
-    pub client_inode: Option<u64>,
-    /// Inode of the server's.
-    pub server_inode: Option<u64>,
-    /// Its start was not seen.
-    pub before_trace: bool,
-    /// Where it stands.
-    pub state: String,
-    /// The client's end.
-    pub client_end: EndReport,
-    /// The server's.
-    pub server_end: EndReport,
-    /// Who accepted it.
-    pub server: Option<ServerReport>,
-}
-
-/// A verdict in the report.
-#[derive(Clone, Debug, Deserialize)]
-pub struct FindingReport {
+pub struct Hook {
     /// Its name.
-    pub verdict: String,
-    /// The socket.
-    pub path: String,
-    /// The program.
-    pub program: String,
-    /// What carries it.
-    pub count: u64,
-    /// What a starved program suffers.
-    pub hardship: Option<Hardship>,
-    /// Why it may be wrong.
-    pub uncertain: Vec<String>,
+    pub hook: String,
+    /// `attached`, or not.
+    pub status: String,
+    /// Why not.
+    pub reason: Option<String>,
 }
 
-/// What a starved program suffers.
+/// The first line.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Hardship {
-    /// Who holds the slots.
-    pub holders: Vec<SlotHolder>,
-}
-
-/// A program that holds slots.
-#[derive(Clone, Debug, Deserialize)]
-pub struct SlotHolder {
-    /// The program.
-    pub program: String,
-    /// How many.
-    pub slots: u64,
-}
-
-/// The report.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Report {
-    /// Nothing is missing.
-    pub complete: bool,
-    /// What is.
-    pub incomplete_because: Vec<String>,
-    /// Per program.
-    pub programs: Vec<ProgramFigures>,
-    /// The verdicts.
-    pub findings: Vec<FindingReport>,
-    /// Per open connection.
-    pub open: Vec<OpenReport>,
-    /// Ends of which it is known that they are released, but not when and by whom.
-    pub unseen_releases: u64,
+pub struct Session {
+    /// The hooks.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
 }
 
 /// One line.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// `session`
-    Session,
+    Session(Session),
     /// `listener`
     Listener(Listener),
     /// `found`
@@ -377,7 +266,7 @@ pub fn parse_line(line: &str) -> serde_json::Result<Event> {
     let value: Value = serde_json::from_str(line)?;
     let Typed { r#type } = Typed::deserialize(&value)?;
     Ok(match r#type.as_str() {
-        "session" => Event::Session,
+        "session" => Event::Session(Session::deserialize(value)?),
         "listener" => Event::Listener(Listener::deserialize(value)?),
         "found" => Event::Found(Box::new(Found::deserialize(value)?)),
         "watching" => Event::Watching(Watching::deserialize(value)?),

@@ -4,6 +4,7 @@ mod crowds;
 mod findings;
 mod holders;
 mod links;
+mod uses;
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, Write as _};

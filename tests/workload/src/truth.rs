@@ -99,6 +99,21 @@ pub struct Release {
     pub exit_status: Option<i32>,
 }
 
+/// How an end was used, where that is part of the truth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Use {
+    /// Bytes that the kernel took from it.
+    pub bytes: u64,
+    /// In how many calls; `None` where the kernel makes pieces of its own.
+    pub sends: Option<u32>,
+    /// Something lies there unread.
+    pub has_unread: bool,
+    /// It receives nothing any more.
+    pub no_receive: bool,
+    /// It sends nothing any more.
+    pub no_send: bool,
+}
+
 /// A descriptor of an end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -204,6 +219,12 @@ pub struct Connection {
     pub client_holders: Vec<Holder>,
     /// Descriptors of the server's end when everything has happened.
     pub server_holders: Vec<Holder>,
+    /// How the client's end was used.
+    #[serde(default)]
+    pub client_use: Option<Use>,
+    /// How the server's end was used.
+    #[serde(default)]
+    pub server_use: Option<Use>,
 }
 
 impl Connection {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sockleak::{
     attribution::{by::By, limits::GivenLimit, selection::Selection},
+    lifecycle::Connection,
     report::findings::{FindingReport, findings_with},
     session::{Session, Settings},
     verdict::{Usage, Verdict},
@@ -191,7 +192,7 @@ pub(crate) fn play(scene: &Scene, with_use: bool, doubts: &mut Doubts) -> Vec<Sa
         while let Some((_, record)) = records.next_if(|(at, _)| *at <= now) {
             session.feed(record);
         }
-        let usage = |id: u64| -> Option<Usage> { scene.usage(id, now).filter(|_| with_use) };
+        let usage = |it: &Connection| -> Option<Usage> { scene.usage(it.id, now).filter(|_| with_use) };
         let findings = findings_with(&session, START + now, false, &usage);
         findings.iter().for_each(|it| weigh(scene, it, doubts));
         told.push(findings.into_iter().map(|it| (it.program, it.verdict)).collect());

@@ -174,7 +174,7 @@ impl Scene {
             bytes: 100 * sends,
             unread: Some(0),
         };
-        Some(Usage { since: START, client: end(client), server: end(server) })
+        Some(Usage { since: START, until: START + now, client: end(client), server: end(server) })
     }
 }
 
@@ -261,7 +261,7 @@ fn sightings(connection: u64, life: &Life) -> [Record; 2] {
     let held = |pid, inode, end, peer, opener| {
         let socket =
             HeldSocket::End { connection, is_seed: true, end, peer: Peer::Open(peer), opener: Some(opener) };
-        Record::Held(Held { at: START, holder: actor(pid), fd: 5, inode, listener: 1, socket })
+        Record::Held(Held { at: START, holder: actor(pid), fd: 5, inode, listener: 1, socket, usage: None })
     };
     [
         held(life.process, client, End::Client, server, life.process),

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{Probe, StackPolicy, duration};
 use crate::{
     attribution::{by::By, limits::GivenLimit},
+    probe::plan::UsePolicy,
     replay::Speed,
     service::web::listen::Address,
     top::source::Server,
@@ -80,6 +81,9 @@ pub struct Top {
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "on",
           requires = "targets")]
     pub stacks: Option<StackPolicy>,
+    /// When to note that an end of a connection sends something, as for `capture`.
+    #[arg(long = "use", value_enum, value_name = "WHEN", requires = "targets")]
+    pub usage: Option<UsePolicy>,
     /// How to hook into the kernel.
     #[command(flatten)]
     pub probe: Probe,

@@ -87,7 +87,9 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
 fn conclude(hooks: &[HookStatus], namespaces: OwnNamespaces) -> String {
     let missing = hooks.iter().filter(|hook| hook.status != Outcome::Attached);
     let without = missing.map(|hook| hook.hook.without());
-    let gaps: Vec<_> = without.chain(namespaces.unseen_processes()).chain(namespaces.remarks()).collect();
+    let mut gaps: Vec<_> = without.chain(namespaces.unseen_processes()).chain(namespaces.remarks()).collect();
+    // Several hooks may serve one thing.
+    gaps.dedup();
     if gaps.is_empty() {
         return "Everything can be traced on this machine.".to_owned();
     }

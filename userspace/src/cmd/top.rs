@@ -88,6 +88,7 @@ fn trace(arguments: &Top) -> Result<Named, Failure> {
         limits: arguments.limits.clone(),
         by: arguments.by.unwrap_or_default(),
         stacks: arguments.stacks.unwrap_or_default(),
+        usage: arguments.usage.unwrap_or_default(),
         probe: arguments.probe,
     };
     let local = Local::trace(tracing)?;

@@ -134,7 +134,15 @@ impl Look<'_> {
     }
 
     fn held(&self, holder: &Holder, listener: u64, inode: u64, socket: HeldSocket) -> Record {
-        Record::Held(Held { at: self.at, holder: holder.actor, fd: holder.fd, inode, listener, socket })
+        Record::Held(Held {
+            at: self.at,
+            holder: holder.actor,
+            fd: holder.fd,
+            inode,
+            listener,
+            socket,
+            usage: None,
+        })
     }
 }
 

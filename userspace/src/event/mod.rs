@@ -3,10 +3,12 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 mod carried;
+mod held;
 pub mod name;
 mod stack;
 
 pub use carried::Carried;
+pub use held::{Held, HeldSocket, Peer, Usage};
 pub use stack::{Frame, RawStack, Stack};
 
 /// A process and the program that it ran: a reused pid has another start, and `exec` starts another program in the
@@ -339,58 +341,13 @@ pub enum Record {
         /// Until when.
         until: u64,
     },
+    /// Whether it is noted when an end sends.
+    UseNoted {
+        /// Since when: nanoseconds since boot.
+        at: u64,
+        /// It is from now on. False: some sends were missed, so that what is known of use means nothing.
+        is_reliable: bool,
+    },
     /// What a segment of a store begins with.
     Carried(Carried),
-}
-
-/// A descriptor that refers to a socket that is followed; or to the listener in whose queue a server end waits that its client
-/// has left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// When it was seen: nanoseconds since boot.
-    pub at: u64,
-    /// Whose descriptor it is; the thread is the group's leader.
-    pub holder: Actor,
-    /// The descriptor.
-    pub fd: u32,
-    /// Inode of the socket; 0 for a server end that waits.
-    pub inode: u64,
-    /// The listener, or the connection's.
-    pub listener: u64,
-    /// What the socket is.
-    pub socket: HeldSocket,
-}
-
-/// What a descriptor refers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeldSocket {
-    /// A listener.
-    Listener {
-        /// Its accept queue.
-        queue: Queue,
-    },
-    /// An end of a connection.
-    End {
-        /// Of which connection.
-        connection: u64,
-        /// The connection's start was not seen by any hook.
-        is_seed: bool,
-        /// Which end.
-        end: End,
-        /// The other end.
-        peer: Peer,
-        /// Who connected, by the credentials that the server sees (`SO_PEERCRED`).
-        opener: Option<u32>,
-    },
-}
-
-/// The other end of a connection, as a round saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// Somebody refers to it, under this inode.
-    Open(u64),
-    /// It waits to be accepted.
-    Queued,
-    /// Nobody does any more.
-    Released,
 }

@@ -94,7 +94,7 @@ impl Names {
                 let who = self.processes.identify(held.holder);
                 Some((Record::Held(held), Some(who)))
             }
-            Record::Gone { .. } | Record::Unwatched { .. } => Some((record, None)),
+            Record::Gone { .. } | Record::Unwatched { .. } | Record::UseNoted { .. } => Some((record, None)),
             Record::RoundBegins | Record::RoundEnds | Record::RawStack(_) | Record::Stack(_) => None,
         }
     }
@@ -106,6 +106,7 @@ impl Names {
             Record::Gone { connection, end } => {
                 Row { kind: "gone", connection: Some(*connection), end: Some(*end), ..Row::default() }
             }
+            Record::UseNoted { at, .. } => Row { kind: "use-noted", at: Some(*at), ..Row::default() },
             Record::Unwatched { until, .. } => Row { kind: "unwatched", at: Some(*until), ..Row::default() },
             // Described, or not a row.
             _ => Row::default(),

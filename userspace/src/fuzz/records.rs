@@ -6,7 +6,7 @@ use crate::{
     attribution::{by::By, limits::GivenLimit},
     event::{
         Actor, Carried, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId,
-        Queue, Reason, Record, What,
+        Queue, Reason, Record, Usage, What,
     },
     report::{Frame, Loss},
     session::Settings,
@@ -190,7 +190,20 @@ impl<'a> Records<'a> {
             HeldSocket::End { connection, is_seed, end, peer, opener: self.flag().then(|| self.small()) }
         };
         let (at, holder, fd) = (self.time(), self.actor(), self.small());
-        Record::Held(Held { at, holder, fd, inode: self.number(), listener: self.number(), socket })
+        let (inode, listener) = (self.number(), self.number());
+        let usage = self.flag().then(|| self.usage());
+        Record::Held(Held { at, holder, fd, inode, listener, socket, usage })
+    }
+
+    fn usage(&mut self) -> Usage {
+        Usage {
+            bytes: self.number(),
+            sends: self.small(),
+            last_sent: self.flag().then(|| self.time()),
+            unread: self.small(),
+            no_receive: self.flag(),
+            no_send: self.flag(),
+        }
     }
 }
 
@@ -222,6 +235,7 @@ impl Iterator for Records<'_> {
                     slots: self.flag().then(|| u64::from(self.small())),
                 },
             }),
+            12 => Record::UseNoted { at: self.time(), is_reliable: self.flag() },
             _ => Record::Event(Event { at: self.time(), actor: self.actor(), what: self.what() }),
         })
     }

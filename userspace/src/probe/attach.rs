@@ -136,18 +136,25 @@ impl Probe {
         machine: &Machine,
         choice: Choice,
         sizes: Sizes,
+        in_question: fn(Hook) -> bool,
         pins: Pins,
     ) -> Result<Self, Failure> {
-        Self::attach_with(machine, choice, sizes, |_| true, Some(pins))
+        Self::attach_with(machine, choice, sizes, in_question, Some(pins))
     }
 
     /// What [`Probe::attach_pinned`] is to be called with for these.
     ///
     /// # Errors
     /// As [`Probe::attach`].
-    pub fn identity(machine: &Machine, choice: Choice, sizes: Sizes) -> Result<Identity, Failure> {
+    pub fn identity(
+        machine: &Machine,
+        choice: Choice,
+        sizes: Sizes,
+        in_question: fn(Hook) -> bool,
+    ) -> Result<Identity, Failure> {
         let offsets = offsets_of(machine, preflight(machine)?)?;
-        let settings = format!("{choice:?} {sizes:?} {offsets:?} {}", machine.boot_id);
+        let hooks: Vec<_> = Hook::ALL.into_iter().filter(|hook| in_question(*hook)).collect();
+        let settings = format!("{choice:?} {hooks:?} {sizes:?} {offsets:?} {}", machine.boot_id);
         Ok(Identity::of(&[OBJECT, settings.as_bytes()]))
     }
 

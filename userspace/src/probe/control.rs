@@ -61,8 +61,8 @@ impl Control {
         if wanted == self.listed {
             return Ok(());
         }
-        let Config { enabled, any_ignored, listeners_only, stacks, .. } = self.current;
-        let mut config = Config { enabled, any_ignored, listeners_only, stacks, ..idle() };
+        let Config { enabled, any_ignored, listeners_only, stacks, use_armed, .. } = self.current;
+        let mut config = Config { enabled, any_ignored, listeners_only, stacks, use_armed, ..idle() };
         for wanted in &wanted {
             match wanted {
                 Wanted::AnyFile => config.any_file = 1,
@@ -124,6 +124,14 @@ impl Control {
     /// If the map cannot be written.
     pub fn take_stacks(&mut self, taken: bool) -> anyhow::Result<()> {
         self.configure(Config { stacks: u32::from(taken), ..self.current })
+    }
+
+    /// Shall it be noted when an end sends?
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub fn note_use(&mut self, noted: bool) -> anyhow::Result<()> {
+        self.configure(Config { use_armed: u32::from(noted), ..self.current })
     }
 
     /// Tells the kernel side where a Python interpreter keeps what it runs.
@@ -202,6 +210,8 @@ const fn idle() -> Config {
         listeners_only: 0,
         stacks: 0,
         any_abstract: 0,
+        use_armed: 0,
+        padding: 0,
         file_lengths: [0; 4],
         abstract_lengths: [0; 4],
     }

@@ -4,14 +4,14 @@ use std::os::fd::AsFd as _;
 
 use anyhow::{Context as _, ensure};
 use aya::maps::HashMap;
-use probe_ebpf::abi::{self, failure};
+use probe_ebpf::abi::{self, Counters, failure};
 
 use super::{
     attach::Probe,
     hooks::Attached,
     plan::{Hook, Kind},
     shared::Shared,
-    status::recursion_misses,
+    status::{Outcome, recursion_misses},
 };
 use crate::{event::End, lifecycle::LiveEnds, report::Loss};
 
@@ -21,7 +21,8 @@ impl Probe {
     pub fn losses(&self) -> Vec<Loss> {
         let mut losses = Vec::new();
         if let Ok(counters) = self.counters.get(&0, 0) {
-            for hook in Hook::ALL {
+            // Use that was missed makes no report incomplete: it is not known then.
+            for hook in Hook::ALL.into_iter().filter(|hook| !hook.is_about_use()) {
                 for what in 0..failure::COUNT {
                     let count: u64 = counters.iter().map(|cpu| cpu.0[hook.index()][what]).sum();
                     if count > 0 {
@@ -105,6 +106,28 @@ impl Probe {
     #[must_use]
     pub fn skipped_runs(&self) -> u64 {
         self.misses().filter(|(hook, ..)| hook.is_about_attempts()).filter_map(|(.., misses)| misses).sum()
+    }
+
+    /// Is every hook attached that notes use? Some of it says nothing.
+    #[must_use]
+    pub fn sees_use(&self) -> bool {
+        let hooks = || self.hooks.iter().filter(|hook| hook.hook.is_about_use());
+        hooks().count() > 0 && hooks().all(|hook| hook.status == Outcome::Attached)
+    }
+
+    /// How often some use was missed since the hooks were attached: runs that the kernel skipped, and calls that could not be kept.
+    #[must_use]
+    pub fn missed_use(&self) -> u64 {
+        let about_use = || Hook::ALL.into_iter().filter(|hook| hook.is_about_use());
+        let lost: u64 = self.counters.get(&0, 0).map_or(0, |counters| {
+            let of_cpu = |cpu: &Shared<Counters>| -> u64 {
+                about_use().map(|hook| cpu.0[hook.index()].iter().sum::<u64>()).sum()
+            };
+            counters.iter().map(of_cpu).sum()
+        });
+        let skipped =
+            self.misses().filter(|(hook, ..)| hook.is_about_use()).filter_map(|(.., misses)| misses);
+        lost.saturating_add(skipped.sum())
     }
 
     /// How often the kernel skipped each attached program; None where it does not count.

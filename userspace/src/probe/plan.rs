@@ -2,95 +2,9 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use probe_ebpf::abi;
+mod hook;
 
-/// The hooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Hook {
-    /// A connection was made.
-    Connect,
-    /// An end was released.
-    Release,
-    /// A connection was accepted.
-    Accept,
-    /// A connect returned an error.
-    Attempt,
-    /// The listener that a connect found.
-    Lookup,
-    /// All descriptors: an iterator, which runs when it is asked to.
-    Iterate,
-}
-
-impl Hook {
-    /// In the order in which they are attached: whatever ends a connection's story first, what starts it last.
-    pub const ALL: [Self; abi::hook::COUNT] =
-        [Self::Iterate, Self::Release, Self::Accept, Self::Attempt, Self::Lookup, Self::Connect];
-
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Release => "release",
-            Self::Accept => "accept",
-            Self::Attempt => "attempt",
-            Self::Lookup => "lookup",
-            Self::Iterate => "iterate",
-        }
-    }
-
-    /// The kernel function that it watches.
-    #[must_use]
-    pub const fn function(self) -> &'static str {
-        match self {
-            Self::Connect => "security_unix_stream_connect",
-            Self::Release => "unix_release_sock",
-            Self::Accept => "security_sock_graft",
-            Self::Attempt => "unix_stream_connect",
-            Self::Lookup => "unix_find_other",
-            Self::Iterate => "bpf_iter_task_file",
-        }
-    }
-
-    /// Its row in the kernel side's counters.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        match self {
-            Self::Connect => abi::hook::CONNECT,
-            Self::Release => abi::hook::RELEASE,
-            Self::Accept => abi::hook::ACCEPT,
-            Self::Attempt => abi::hook::ATTEMPT,
-            Self::Lookup => abi::hook::LOOKUP,
-            Self::Iterate => abi::hook::ITERATE,
-        }
-    }
-
-    /// Can nothing be said without it?
-    #[must_use]
-    pub const fn is_required(self) -> bool {
-        matches!(self, Self::Connect | Self::Release)
-    }
-
-    /// Does it serve failed attempts alone?
-    #[must_use]
-    pub const fn is_about_attempts(self) -> bool {
-        matches!(self, Self::Attempt | Self::Lookup)
-    }
-
-    /// What is missing from a report without it.
-    #[must_use]
-    pub const fn without(self) -> &'static str {
-        match self {
-            Self::Connect => "connections are not seen",
-            Self::Release => "releases are not seen",
-            Self::Accept => "it is not known who accepts, or whether anybody does",
-            Self::Attempt => "failed attempts are not seen",
-            Self::Lookup => "failed attempts are not seen where the client used another name for the socket",
-            Self::Iterate => "connections from before the trace are not known, nor who holds an end now",
-        }
-    }
-}
+pub use hook::Hook;
 
 /// Kinds of program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -142,6 +56,29 @@ pub enum Choice {
     Kprobe,
 }
 
+/// When it is noted that an end sends something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum UsePolicy {
+    /// Never.
+    Off,
+    /// From the first connection on that is older than the leak age.
+    #[default]
+    Auto,
+    /// From the start.
+    On,
+}
+
+impl UsePolicy {
+    /// Which hooks it asks for: a hook that notes nothing would still cost something at every message of the host.
+    #[must_use]
+    pub const fn hooks(self) -> fn(Hook) -> bool {
+        match self {
+            Self::Off => |hook| !hook.is_about_use(),
+            Self::Auto | Self::On => |_| true,
+        }
+    }
+}
+
 /// Is kernel code preempted, so that fentry and fexit programs may be skipped?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preemption {
@@ -180,13 +117,14 @@ pub struct Way {
 /// What to do for a hook: the ways to try in turn, or why there is none.
 pub type HookPlan = Result<Vec<Way>, String>;
 
-/// All hooks in the order of [`Hook::ALL`].
+/// All hooks in the order of [`Hook::ALL`], but for what this kernel does without.
 pub type Plan = Vec<(Hook, HookPlan)>;
 
 /// Draws up the plan.
 #[must_use]
 pub fn plan(facts: &Facts, choice: Choice) -> Plan {
-    Hook::ALL.into_iter().map(|hook| (hook, plan_hook(hook, facts, choice))).collect()
+    let is_there = |hook: &Hook| *hook != Hook::SendPage || facts.arguments.contains_key(hook.function());
+    Hook::ALL.into_iter().filter(is_there).map(|hook| (hook, plan_hook(hook, facts, choice))).collect()
 }
 
 fn plan_hook(hook: Hook, facts: &Facts, choice: Choice) -> HookPlan {
@@ -206,7 +144,9 @@ fn plan_hook(hook: Hook, facts: &Facts, choice: Choice) -> HookPlan {
     });
     ways.retain(|way| facts.kprobes || way.kind.is_tracing());
     if ways.is_empty() {
-        return Err("the kernel has no kprobes".to_owned());
+        let runs_out = hook.is_about_use() && facts.kprobes;
+        let reason = if runs_out { KRETPROBES_RUN_OUT } else { "the kernel has no kprobes" };
+        return Err(reason.to_owned());
     }
     Ok(ways)
 }
@@ -239,6 +179,9 @@ fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
             fexit.into_iter().chain([way(Kretprobe, &[("lookup_kretprobe", Kretprobe)])]).collect()
         }
         Hook::Iterate => vec![way(Iter, &[("held_iter", Iter)])],
+        Hook::Send => send_ways(facts, "send_fexit", ["send_kretprobe", "send_kprobe"]),
+        Hook::SendPage => send_ways(facts, "page_fexit", ["page_kretprobe", "page_kprobe"]),
+        Hook::SendPacket => send_ways(facts, "packet_fexit", ["packet_kretprobe", "packet_kprobe"]),
     };
     for way in &mut ways {
         way.warning = warning(hook, way.kind, facts);
@@ -260,6 +203,26 @@ fn release_ways(facts: &Facts) -> Vec<Way> {
     twins.into_iter().chain([way(Kind::Kprobe, &[kprobe]), way(Kind::Fentry, &[fentry])]).collect()
 }
 
+/// Why a hook that notes use is not attached where there are kprobes.
+const KRETPROBES_RUN_OUT: &str = "kretprobes of this kernel run out, and messages would be missed";
+
+/// Kretprobes of kernels before this one run out: one that waits holds an instance, and there are few.
+const RETHOOK: (u32, u32) = (6, 0);
+
+/// fexit costs less, but is skipped at times on preemptible kernels, and one message that was missed makes use unknown.
+fn send_ways(facts: &Facts, fexit: &'static str, [ret, call]: [&'static str; 2]) -> Vec<Way> {
+    let mut ways = vec![
+        way(Kind::Fexit, &[(fexit, Kind::Fexit)]),
+        way(Kind::Kretprobe, &[(ret, Kind::Kretprobe), (call, Kind::Kprobe)]),
+    ];
+    if facts.preemption == Preemption::Yes {
+        ways.reverse();
+    }
+    // Some returns do not come then, and nobody is told.
+    ways.retain(|way| way.kind != Kind::Kretprobe || facts.version >= RETHOOK);
+    ways
+}
+
 fn warning(hook: Hook, kind: Kind, facts: &Facts) -> Option<&'static str> {
     match (hook, kind) {
         (Hook::Release, Kind::Fentry) if facts.preemption != Preemption::No => {
@@ -269,7 +232,7 @@ fn warning(hook: Hook, kind: Kind, facts: &Facts) -> Option<&'static str> {
             Some("preemptible kernels skip fexit at times: failed attempts may be missed under load")
         }
         // Before rethook, an instance is held for as long as a connect waits, and there are few.
-        (Hook::Attempt | Hook::Lookup, Kind::Kretprobe) if facts.version < (6, 0) => {
+        (Hook::Attempt | Hook::Lookup, Kind::Kretprobe) if facts.version < RETHOOK => {
             Some("kretprobes of this kernel run out under load: failed attempts may be missed")
         }
         _ => None,

@@ -139,6 +139,7 @@ const fn moment(record: &Record) -> Option<u64> {
         Record::Event(event) => Some(event.at),
         Record::Held(held) => Some(held.at),
         Record::Unwatched { until, .. } => Some(*until),
+        Record::UseNoted { at, .. } => Some(*at),
         Record::Carried(Carried::Ends { at }) => Some(*at),
         Record::Carried(Carried::Begins | Carried::Listener { .. })
         | Record::Process(_)

@@ -112,16 +112,16 @@ pub struct SlotHolder {
 /// Judges every program on every socket; the most severe first.
 #[must_use]
 pub fn findings(session: &Session, now: u64, incomplete: bool) -> Vec<FindingReport> {
-    findings_with(session, now, incomplete, &|_| None)
+    findings_with(session, now, incomplete, &|connection| session.use_of(connection))
 }
 
-/// The same with evidence of use: `usage` says of a connection, by its number, how it is used, where that is known.
+/// The same with other evidence of use: `usage` says how a connection is used, where that is known.
 #[must_use]
 pub fn findings_with(
     session: &Session,
     now: u64,
     incomplete: bool,
-    usage: &dyn Fn(u64) -> Option<Usage>,
+    usage: &dyn Fn(&Connection) -> Option<Usage>,
 ) -> Vec<FindingReport> {
     let settings = session.settings();
     let observation = Observation { started: settings.started, now, incomplete };
@@ -174,8 +174,8 @@ struct Role<'s> {
 
 impl Role<'_> {
     /// What it has open as a client, as it is judged. It is large: to be made for one program at a time.
-    fn open(&self, session: &Session, usage: &dyn Fn(u64) -> Option<Usage>) -> Vec<OpenConnection> {
-        let open = self.open.iter().map(|it| OpenConnection { usage: usage(it.id), ..open(session, it) });
+    fn open(&self, session: &Session, usage: &dyn Fn(&Connection) -> Option<Usage>) -> Vec<OpenConnection> {
+        let open = self.open.iter().map(|it| OpenConnection { usage: usage(it), ..open(session, it) });
         let mut open: Vec<_> = open.collect();
         open.sort_unstable_by_key(|it| (it.opened, it.queued, it.inherited));
         open

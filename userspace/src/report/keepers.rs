@@ -92,7 +92,7 @@ mod tests {
             End::Server => (2000 + connection, Peer::Released, CLIENT),
         };
         let socket = HeldSocket::End { connection, is_seed: false, end, peer, opener: Some(own) };
-        Record::Held(Held { at: 5 * SECOND, holder, fd: 3, inode, listener: 1, socket })
+        Record::Held(Held { at: 5 * SECOND, holder, fd: 3, inode, listener: 1, socket, usage: None })
     }
 
     /// Verdicts on two connections after a descriptor scan that found this; None without a scan.

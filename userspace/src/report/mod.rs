@@ -26,7 +26,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
-pub use open::{EndReport, HeldBy, Open, OpenList, Opener, Party};
+pub use open::{EndReport, HeldBy, Open, OpenList, Opener, Party, UseReport};
 
 use crate::{
     attribution::by::By,

@@ -74,14 +74,7 @@ pub(crate) fn failed(failed: &BTreeMap<String, u64>, between: &str) -> Option<St
 
 /// Open connections, and how many more there are of the same groups.
 pub(super) fn open<'a>(open: impl Iterator<Item = Open<'a>>) -> (Grid, usize) {
-    let mut grid = Grid::new(&[
-        ("AGE", Kind::Number),
-        ("PID", Kind::Number),
-        ("PROGRAM", Kind::Command),
-        ("STATE", Kind::Word),
-        ("CLIENT END", Kind::Prose),
-        ("SERVER END", Kind::Prose),
-    ]);
+    let mut rows: Vec<(Option<String>, Vec<Cell>)> = Vec::new();
     let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut hidden = 0;
     for connection in open {
@@ -92,16 +85,41 @@ pub(super) fn open<'a>(open: impl Iterator<Item = Open<'a>>) -> (Grid, usize) {
             continue;
         }
         let opener = &connection.opener;
-        grid.rows.push(vec![
+        let cells = vec![
             age(connection.age_ns, connection.before_trace).into(),
             opener.pid.to_string().into(),
             command(opener.argv, opener.program).into(),
             connection.state.name().into(),
             client_end(&connection),
             server_end(&connection),
-        ]);
+        ];
+        rows.push((connection.idle().map(|idle| age(idle.ns, idle.is_least)), cells));
     }
-    (grid, hidden)
+    (open_grid(rows), hidden)
+}
+
+/// With a column for how long each has been idle, if that is known of any.
+fn open_grid(rows: Vec<(Option<String>, Vec<Cell>)>) -> Grid {
+    let mut headings = vec![
+        ("AGE", Kind::Number),
+        ("PID", Kind::Number),
+        ("PROGRAM", Kind::Command),
+        ("STATE", Kind::Word),
+        ("CLIENT END", Kind::Prose),
+        ("SERVER END", Kind::Prose),
+    ];
+    let has_idle = rows.iter().any(|(idle, _)| idle.is_some());
+    if has_idle {
+        headings.insert(1, ("IDLE", Kind::Number));
+    }
+    let mut grid = Grid::new(&headings);
+    for (idle, mut cells) in rows {
+        if has_idle {
+            cells.insert(1, idle.unwrap_or_else(|| "-".to_owned()).into());
+        }
+        grid.rows.push(cells);
+    }
+    grid
 }
 
 /// How old a connection is, at least.

@@ -55,6 +55,9 @@ impl Session {
             self.listener_facts(*socket, listener.id, &accepted)
         };
         records.extend(listeners.iter().map(facts));
+        if let Some(at) = self.use_noted {
+            records.push(Record::UseNoted { at, is_reliable: true });
+        }
         self.carry_found(&open, &mut records);
         let mut steps: Vec<Step> = Vec::new();
         for &connection in &open {
@@ -228,7 +231,7 @@ fn sighting(connection: &Connection, end: End, holder: Actor, inode: u64, peer: 
     let opener = Some(connection.opener.actor.id.pid).filter(|&pid| pid != 0);
     let is_seed = connection.origin == Origin::BeforeTrace;
     let socket = HeldSocket::End { connection: connection.id, is_seed, end, peer, opener };
-    Held { at: connection.opened, holder, fd: 0, inode, listener: connection.listener, socket }
+    Held { at: connection.opened, holder, fd: 0, inode, listener: connection.listener, socket, usage: None }
 }
 
 /// The descriptors that tell what is known of a connection whose start was not seen, but for what events tell.

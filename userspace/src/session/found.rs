@@ -61,7 +61,7 @@ impl Session {
         self.unseen += u64::from(was_open && peer == Peer::Released);
         // To one that waits in a queue no descriptor refers: it is found through the listener's.
         if held.inode != 0 {
-            self.holders.add((id, end), Holder { who: holder, fd: held.fd });
+            self.holders.add((id, end), Holder { who: holder, fd: held.fd }, held.at, held.usage);
         }
         if is_new {
             // It may have been a stranger as long as one was there that it could be.

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-use crate::{attribution::who::Who, event::End};
+use crate::{
+    attribution::who::Who,
+    event::{End, Usage},
+};
 
 /// A process with a descriptor of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,11 +36,19 @@ pub(super) struct Holders {
 
 #[derive(Debug, Default)]
 struct Round {
-    /// Nearly all have one.
-    ends: FxHashMap<(u64, End), SmallVec<[Holder; 1]>>,
+    ends: FxHashMap<(u64, End), Scanned>,
     listeners: Vec<(u64, Holder)>,
     /// Listener, pid and descriptor of each of these.
     named: FxHashSet<(u64, u32, u32)>,
+}
+
+/// What a descriptor scan told of an end.
+#[derive(Debug, Default)]
+struct Scanned {
+    /// Nearly all have one.
+    holders: SmallVec<[Holder; 1]>,
+    /// How it was used, and when that was read: nanoseconds since boot.
+    usage: Option<(u64, Usage)>,
 }
 
 impl Holders {
@@ -49,13 +60,20 @@ impl Holders {
         self.complete = self.gathering.take().or(self.complete.take());
     }
 
-    pub(super) fn add(&mut self, end: (u64, End), holder: Holder) {
+    /// `usage` was read at `at`: nanoseconds since boot.
+    pub(super) fn add(&mut self, end: (u64, End), holder: Holder, at: u64, usage: Option<Usage>) {
         if let Some(round) = &mut self.gathering {
-            let holders = round.ends.entry(end).or_default();
-            if !holders.iter().any(|known| known.is_same(&holder)) {
-                holders.push(holder);
+            let scanned = round.ends.entry(end).or_default();
+            if !scanned.holders.iter().any(|known| known.is_same(&holder)) {
+                scanned.holders.push(holder);
             }
+            scanned.usage = usage.map(|usage| (at, usage));
         }
+    }
+
+    /// How an end was used by the last complete scan, and when that was read. None if that is not known.
+    pub(super) fn usage(&self, end: (u64, End)) -> Option<(u64, Usage)> {
+        self.complete.as_ref()?.ends.get(&end)?.usage
     }
 
     pub(super) fn add_listener(&mut self, listener: u64, holder: Holder) {
@@ -69,7 +87,7 @@ impl Holders {
     /// None if no round was completed: then nobody knows. An end that nobody holds is in flight, or its connection
     /// is younger than the round.
     pub(super) fn of(&self, end: (u64, End)) -> Option<&[Holder]> {
-        self.complete.as_ref().map(|round| round.ends.get(&end).map_or(&[][..], SmallVec::as_slice))
+        self.complete.as_ref().map(|round| round.ends.get(&end).map_or(&[][..], |it| it.holders.as_slice()))
     }
 
     pub(super) fn listeners(&self) -> impl Iterator<Item = (u64, &Holder)> {
@@ -80,7 +98,7 @@ impl Holders {
     pub(super) fn everybody(&self) -> impl Iterator<Item = &Who> {
         let rounds = self.complete.iter().chain(&self.gathering);
         rounds.flat_map(|round| {
-            let of_ends = round.ends.values().flatten();
+            let of_ends = round.ends.values().flat_map(|scanned| &scanned.holders);
             of_ends.chain(round.listeners.iter().map(|(_, holder)| holder)).map(|holder| &*holder.who)
         })
     }

@@ -19,6 +19,7 @@ mod settings;
 mod slots;
 mod sockets;
 mod timeline;
+mod usage;
 mod view;
 
 pub use books::Tally;
@@ -27,6 +28,7 @@ pub use notice::{FoundConnection, Notice, Seen};
 pub use settings::Settings;
 pub use sockets::{Socket, SocketId};
 pub use timeline::{Stretch, Timeline};
+pub use usage::EndUse;
 
 use probe_ebpf::abi::PROCESSOR_BITS;
 use rustc_hash::FxHashMap;
@@ -92,6 +94,8 @@ pub struct Session {
     closed: Option<(SocketId, Box<Connection>)>,
     last_listener: Option<Arc<Listener>>,
     many: Many,
+    /// Since when it is noted when an end sends; None if it is not, or if what is known of it means nothing.
+    use_noted: Option<u64>,
 }
 
 impl Session {
@@ -119,6 +123,7 @@ impl Session {
             closed: None,
             last_listener: None,
             many: Many::default(),
+            use_noted: None,
         }
     }
 
@@ -153,6 +158,10 @@ impl Session {
             Record::Gone { connection, end } => self.gone(connection, end),
             Record::Unwatched { since, until } => {
                 self.unwatched(since, until);
+                None
+            }
+            Record::UseNoted { at, is_reliable } => {
+                self.use_noted = is_reliable.then_some(at);
                 None
             }
             Record::Carried(carried) => {

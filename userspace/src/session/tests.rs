@@ -206,7 +206,15 @@ fn held(connection: u64, pid: u32, end: End, peer: Peer) -> Record {
     let id = ProcessId { pid, start: u64::from(pid), exec_id: 1 };
     let holder = Actor { id, tid: pid, uid: None, gid: None, comm: Comm(*b"a-thread\0\0\0\0\0\0\0\0") };
     let socket = HeldSocket::End { connection, is_seed: true, end, peer, opener: Some(7) };
-    Record::Held(Held { at: 5 * SECOND, holder, fd: 3, inode: 100 + u64::from(pid), listener: 1, socket })
+    Record::Held(Held {
+        at: 5 * SECOND,
+        holder,
+        fd: 3,
+        inode: 100 + u64::from(pid),
+        listener: 1,
+        socket,
+        usage: None,
+    })
 }
 
 #[test]

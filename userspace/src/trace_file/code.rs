@@ -17,6 +17,7 @@ pub(super) mod kind {
     /// 9 stands for a row of `held` in the views.
     pub(in crate::trace_file) const STACK: i64 = 10;
     pub(in crate::trace_file) const UNWATCHED: i64 = 14;
+    pub(in crate::trace_file) const USE_NOTED: i64 = 15;
     pub(in crate::trace_file) const CARRY_BEGINS: i64 = 11;
     pub(in crate::trace_file) const CARRIED_LISTENER: i64 = 12;
     pub(in crate::trace_file) const CARRY_ENDS: i64 = 13;
@@ -27,6 +28,12 @@ pub(super) mod peer {
     pub(in crate::trace_file) const OPEN: i64 = 1;
     pub(in crate::trace_file) const QUEUED: i64 = 2;
     pub(in crate::trace_file) const RELEASED: i64 = 3;
+}
+
+/// What an end does not do any more: bits.
+pub(super) mod shut {
+    pub(in crate::trace_file) const RECEIVE: i64 = 1;
+    pub(in crate::trace_file) const SEND: i64 = 2;
 }
 
 /// Ends whose releases will not be seen: bits.

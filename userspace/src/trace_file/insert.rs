@@ -7,12 +7,12 @@ use rusqlite::{Connection, Result, Statement, ToSql, types::Null};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{
-    code::{self, kind, peer, unsigned, untracked},
+    code::{self, kind, peer, shut, unsigned, untracked},
     schema::{self, COLUMNS},
 };
 use crate::event::{
     Actor, Carried, Comm, End, Event, Frame, Held, HeldSocket, Listener, Peer, Process, ProcessId, Queue,
-    Record, Stack, What,
+    Record, Stack, Usage, What,
 };
 
 /// Processes whose names are remembered, so as not to repeat them with each event.
@@ -80,6 +80,10 @@ impl<'c> Inserts<'c> {
             Record::Unwatched { since, until } => {
                 let status = Some(since.cast_signed());
                 self.bare(Some(*until), &Fields { kind: kind::UNWATCHED, status, ..Fields::default() })
+            }
+            &Record::UseNoted { at, is_reliable } => {
+                let status = Some(i64::from(is_reliable));
+                self.bare(Some(at), &Fields { kind: kind::USE_NOTED, status, ..Fields::default() })
             }
             Record::Gone { connection, end } => self.mark(kind::GONE, Some((*connection, *end))),
             Record::Carried(carried) => self.carried(carried),
@@ -217,6 +221,7 @@ impl<'c> Inserts<'c> {
                 row.queue(None)?;
             }
         }
+        row.usage(held.usage)?;
         row.insert()
     }
 }
@@ -357,6 +362,16 @@ impl<'s, 'c> Row<'s, 'c> {
     fn queue(&mut self, queue: Option<Queue>) -> Result<()> {
         self.put(queue.map(|queue| queue.length))?;
         self.put(queue.map(|queue| queue.max))
+    }
+
+    fn usage(&mut self, usage: Option<Usage>) -> Result<()> {
+        let Some(usage) = usage else { return self.nulls(5) };
+        self.put(unsigned(usage.bytes))?;
+        self.put(usage.sends)?;
+        self.put(usage.last_sent.map(unsigned))?;
+        self.put(usage.unread)?;
+        let (receive, send) = (i64::from(usage.no_receive), i64::from(usage.no_send));
+        self.put(receive * shut::RECEIVE + send * shut::SEND)
     }
 
     fn insert(self) -> Result<()> {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 
 use super::{
-    code::{self, kind, peer, untracked},
+    code::{self, kind, peer, shut, untracked},
     scan::Scan,
 };
 use crate::event::{
     Actor, Carried, Comm, End, Event, Frame, Held, HeldSocket, Listener, Namespaces, Peer, Process,
-    ProcessId, Queue, Reason, Record, Stack, What, as_program_saw,
+    ProcessId, Queue, Reason, Record, Stack, Usage, What, as_program_saw,
 };
 
 /// Why a row cannot be read.
@@ -160,6 +160,18 @@ impl<'r> Cells<'r> {
         self.optional_queue()?.ok_or(RowError::Value("queue_length"))
     }
 
+    /// None where any of it is missing: use was not looked at.
+    fn usage(&mut self) -> Result<Option<Usage>> {
+        let (bytes, sends) = (self.optional_unsigned("sent_bytes")?, self.optional("sends")?);
+        let last_sent = self.optional_unsigned("last_sent")?;
+        let (unread, shut) = (self.optional("unread")?, self.optional::<i64>("shut")?);
+        let (Some(bytes), Some(sends), Some(unread), Some(shut)) = (bytes, sends, unread, shut) else {
+            return Ok(None);
+        };
+        let (no_receive, no_send) = (shut & shut::RECEIVE != 0, shut & shut::SEND != 0);
+        Ok(Some(Usage { bytes, sends, last_sent, unread, no_receive, no_send }))
+    }
+
     fn reason(&mut self) -> Result<Reason> {
         let (code, status) = (self.number("reason")?, self.optional("status")?);
         code::reason_of(code, status).ok_or(RowError::Value("reason"))
@@ -258,6 +270,11 @@ pub(super) fn event(
             } else {
                 Err(RowError::Value("status"))
             };
+        }
+        kind::USE_NOTED => {
+            let at = cells.time("at")?;
+            cells.skip(15);
+            return Ok(Record::UseNoted { at, is_reliable: cells.number::<i64>("status")? == 1 });
         }
         kind::CARRY_BEGINS => return Ok(Record::Carried(Carried::Begins)),
         kind::CARRY_ENDS => return Ok(Record::Carried(Carried::Ends { at: cells.time("at")? })),
@@ -369,5 +386,9 @@ pub(super) fn held(
             HeldSocket::End { connection, is_seed, end, peer, opener: cells.optional("opener")? }
         }
     };
-    Ok(Held { at, holder, fd, inode, listener, socket })
+    if end.is_some() {
+        cells.skip(2);
+    }
+    let usage = cells.usage()?;
+    Ok(Held { at, holder, fd, inode, listener, socket, usage })
 }

@@ -7,7 +7,7 @@ use crate::report::errno_name;
 /// Tells a trace from other SQLite databases: "slkT".
 pub(super) const APPLICATION_ID: i64 = 0x736c_6b54;
 /// What this version writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Columns of each table in a version of the schema, in the order in which the reader takes them: what an older one lacks,
 /// it has as an expression.
@@ -34,20 +34,28 @@ pub(super) const COLUMNS: Columns = Columns {
             queue_max, untracked, reason, status",
     rare: "errno, address, place, stack",
     held: "seq, at, pid, start, exec_id, tid, uid, gid, comm, connection, listener, side, fd, inode, is_seed, peer, \
-           peer_inode, opener, queue_length, queue_max",
+           peer_inode, opener, queue_length, queue_max, sent_bytes, sends, last_sent, unread, shut",
+};
+
+/// Of version 2, which knew nothing of use.
+const SECOND: Columns = Columns {
+    held: "seq, at, pid, start, exec_id, tid, uid, gid, comm, connection, listener, side, fd, inode, is_seed, peer, \
+           peer_inode, opener, queue_length, queue_max, NULL, NULL, NULL, NULL, NULL",
+    ..COLUMNS
 };
 
 /// Of version 1, which knew no segments.
 const FIRST: Columns = Columns {
     session: "version, host, boot_id, kernel, boot_time, targets, leak_age, limits, hooks, started, \
               now, ended, losses, skipped_runs, gaps, NULL, NULL, NULL",
-    ..COLUMNS
+    ..SECOND
 };
 
 /// The columns of a version; None if it cannot be read.
 pub(super) fn columns(version: i64) -> Option<&'static Columns> {
     match version {
         1 => Some(&FIRST),
+        2 => Some(&SECOND),
         VERSION => Some(&COLUMNS),
         _ => None,
     }

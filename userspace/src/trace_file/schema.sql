@@ -71,7 +71,8 @@ CREATE TABLE event (
                            -- what lies between 11 and 13 happened before the segment of a store that begins
                            -- with it, and leads to what was open then; in it 12 tells of a listener at the last
                            -- accept, its queue and as status its slots, and the queue of a connect is not known;
-                           -- 14: nothing was watched from status to at
+                           -- 14: nothing was watched from status to at;
+                           -- 15: from at on it is noted when an end sends (status 1), or some sends were missed (0)
     at INTEGER,
     connection INTEGER,
     listener INTEGER,
@@ -116,7 +117,13 @@ CREATE TABLE held (
     peer_inode INTEGER,
     opener INTEGER, -- pid of who connected, as the server sees it
     queue_length INTEGER,
-    queue_max INTEGER
+    queue_max INTEGER,
+    -- Use of an end; NULL where it was not looked at. What was sent counts from when that was noted.
+    sent_bytes INTEGER,
+    sends INTEGER,
+    last_sent INTEGER, -- to 67 ms; NULL: nothing was noted
+    unread INTEGER, -- messages that lie there
+    shut INTEGER -- by shutdown(2), at whichever end: 1 it receives nothing more, 2 it sends nothing more, 3 both
 );
 
 CREATE TABLE stack (

@@ -20,7 +20,7 @@ use crate::{
     probe::{
         attach::Probe,
         facts::Machine,
-        plan::{Choice, Hook},
+        plan::{Choice, Hook, UsePolicy},
         ring::{Position, Ring},
         sizes::Sizes,
         status::Outcome,
@@ -89,6 +89,9 @@ pub struct Tracer<A> {
     ring: Ring,
     source: Source,
     stacks: StackPolicy,
+    usage: UsePolicy,
+    /// What was missed of use before that was noted.
+    missed_use: u64,
     undecoded: u64,
     losses: Vec<Loss>,
     /// Runs of the release hook that the kernel skipped.
@@ -101,8 +104,8 @@ pub struct Tracer<A> {
 ///
 /// # Errors
 /// If one of those that are required is missing.
-pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes) -> Result<Probe, Failure> {
-    let probe = Probe::attach(machine, choice, sizes, |_| true)?;
+pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes, usage: UsePolicy) -> Result<Probe, Failure> {
+    let probe = Probe::attach(machine, choice, sizes, usage.hooks())?;
     probe.require(machine, Hook::is_required)?;
     Ok(probe)
 }
@@ -116,7 +119,7 @@ impl<A: Audience> Tracer<A> {
     pub fn start(
         mut probe: Probe,
         session: Session,
-        stacks: StackPolicy,
+        (stacks, usage): (StackPolicy, UsePolicy),
         audience: A,
     ) -> Result<Self, Failure> {
         let ring = probe.ring()?;
@@ -138,19 +141,25 @@ impl<A: Audience> Tracer<A> {
             probe.control.tell_interpreter(key, interpreter);
         }
         probe.control.take_stacks(stacks == StackPolicy::On)?;
+        // Whatever an earlier process had noted: since when is not known here.
+        probe.control.note_use(false)?;
         probe.control.enable(true)?;
-        Ok(Self {
+        let mut tracer = Self {
             probe,
             session,
             audience,
             ring,
             source,
             stacks,
+            usage,
+            missed_use: 0,
             undecoded: 0,
             losses: Vec::new(),
             missed: 0,
             found: Vec::new(),
-        })
+        };
+        tracer.note_use()?;
+        Ok(tracer)
     }
 
     /// Says what will be missing, and what is waited for.
@@ -316,6 +325,7 @@ impl<A: Audience> Tracer<A> {
     #[must_use]
     pub fn unseen(&self) -> Vec<String> {
         let hooks = self.probe.hooks.iter().filter(|hook| hook.status != Outcome::Attached);
+        let hooks = hooks.filter(|hook| !hook.hook.is_about_use());
         let hooks = hooks
             .map(|hook| format!("the {} hook is not attached: {}", hook.hook.name(), hook.hook.without()));
         let namespaces = self.probe.namespaces;

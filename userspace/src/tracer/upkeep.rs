@@ -3,9 +3,11 @@
 use super::{Audience, Tracer};
 use crate::{
     cli::StackPolicy,
+    clock,
     console::say,
+    event::Record,
     failure::Failure,
-    probe::plan::Hook,
+    probe::plan::{Hook, UsePolicy},
     report::{
         count::{agreeing, counted},
         escape::terminal,
@@ -33,7 +35,29 @@ impl<A: Audience> Tracer<A> {
         if has_gap {
             self.repair()?;
         }
-        self.arm_stacks()
+        self.arm_stacks()?;
+        self.note_use()
+    }
+
+    /// Has use noted from when it is wanted, and says so if some of it was missed: then what is known of it means nothing.
+    pub(super) fn note_use(&mut self) -> Result<(), Failure> {
+        if self.session.use_noted().is_some() && self.probe.missed_use() > self.missed_use {
+            self.usage = UsePolicy::Off;
+            self.probe.control.note_use(false)?;
+            return self.feed(Record::UseNoted { at: clock::now(), is_reliable: false });
+        }
+        let is_wanted = match self.usage {
+            UsePolicy::Off => false,
+            UsePolicy::Auto => self.session.has_old(clock::now()),
+            UsePolicy::On => true,
+        };
+        if self.session.use_noted().is_some() || !is_wanted || !self.probe.sees_use() {
+            return Ok(());
+        }
+        self.missed_use = self.probe.missed_use();
+        self.probe.control.note_use(true)?;
+        // Afterwards: what is sent in between is noted, and not asked for.
+        self.feed(Record::UseNoted { at: clock::now(), is_reliable: true })
     }
 
     /// Has stacks taken by another policy from now on.

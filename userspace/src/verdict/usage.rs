@@ -5,6 +5,8 @@
 pub struct Usage {
     /// Since when use is watched; what was sent before is not known.
     pub since: u64,
+    /// Up to when it is known.
+    pub until: u64,
     /// What the client's end sent.
     pub client: EndUse,
     /// What the server's end sent.
@@ -53,6 +55,8 @@ impl Usage {
 
     /// What it says of a connection that was made at `opened`, of a program whose natural age is `age` nanoseconds.
     pub(super) fn judge(&self, opened: u64, now: u64, age: u64) -> Use {
+        // What happened since it was looked at last is not known.
+        let now = now.min(self.until);
         let watched = self.since.max(opened);
         let last = self.last().unwrap_or(watched).max(watched);
         if now.saturating_sub(last) < age {
@@ -76,7 +80,7 @@ mod tests {
 
     fn usage(since: u64, client: Option<u64>, server: Option<u64>, sends: u64) -> Usage {
         let end = |last| EndUse { last, sends: if last.is_some() { sends } else { 0 }, ..EndUse::default() };
-        Usage { since, client: end(client), server: end(server) }
+        Usage { since, until: u64::MAX, client: end(client), server: end(server) }
     }
 
     #[test]
@@ -95,6 +99,16 @@ mod tests {
         let late = usage(1000, None, None, 0);
         assert_eq!(late.judge(100, 1059, AGE), Use::Unknown);
         assert_eq!(late.judge(100, 1060, AGE), Use::Unused);
+    }
+
+    #[test]
+    fn what_was_used_since_the_last_look_is_not_known() {
+        let looked = |until| Usage { until, ..usage(0, Some(101), Some(102), 1) };
+        assert_eq!(looked(102 + AGE - 1).judge(100, 10_000, AGE), Use::Used);
+        assert_eq!(looked(102 + AGE).judge(100, 10_000, AGE), Use::Unused);
+        // It was looked at before it was old, and nothing had been sent.
+        let early = Usage { until: 105, ..usage(0, None, None, 0) };
+        assert_eq!(early.judge(100, 10_000, AGE), Use::Unknown);
     }
 
     #[test]

@@ -122,6 +122,7 @@ pub(crate) fn records() -> Vec<Record> {
             inode: 9009,
             listener: 3,
             socket: found,
+            usage: None,
         }),
         Record::RoundEnds,
         // An opener that is not known after the next round never will be.

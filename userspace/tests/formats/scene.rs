@@ -191,7 +191,7 @@ impl Scene {
             let socket =
                 HeldSocket::End { connection, is_seed: true, end, peer: Peer::Open(inode + 1), opener };
             let holder = actor(holder);
-            Record::Held(Held { at: START + 1_000_000, holder, fd: 7, listener, inode, socket })
+            Record::Held(Held { at: START + 1_000_000, holder, fd: 7, listener, inode, socket, usage: None })
         };
         self.first.extend([
             Record::RoundBegins,
@@ -212,7 +212,7 @@ impl Scene {
             opener: None,
         };
         let inode = 10_000 + connection;
-        let held = Held { at, holder: actor(holder), fd: 3, listener, inode, socket };
+        let held = Held { at, holder: actor(holder), fd: 3, listener, inode, socket, usage: None };
         self.last.extend([Record::RoundBegins, Record::Held(held), Record::RoundEnds]);
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Known {
     pub(super) lives: HashMap<usize, Life>,
     /// Ends that were released without anybody seeing by whom, each by its connection of the truth.
     pub(super) unseen: HashSet<(usize, &'static str)>,
+    /// The kernel's side notes when an end sends.
+    pub(super) is_use_noted: bool,
 }
 
 /// Reason of a release that a look at the descriptor came between.

@@ -12,6 +12,7 @@ mod report;
 mod skipped;
 mod starts;
 mod stream;
+mod usage;
 
 use std::collections::HashMap;
 
@@ -22,6 +23,7 @@ use crate::capture::{self, Event};
 /// What a capture says, sorted by kind; within a kind in the order of the lines.
 #[derive(Default)]
 struct Captured {
+    sessions: Vec<capture::Session>,
     listeners: Vec<capture::Listener>,
     connects: Vec<capture::Connect>,
     founds: Vec<capture::Found>,
@@ -50,7 +52,8 @@ pub fn compare(truth: &Truth, capture: &str) -> Vec<String> {
     let is_exact = truth.connections.iter().all(|connection| connection.start != Start::Either);
     replay::check(&events, is_exact, &mut differences);
     let captured = sort(events);
-    let known = connections::check(truth, &captured, &mut differences);
+    let mut known = connections::check(truth, &captured, &mut differences);
+    known.is_use_noted = usage::is_noted(&captured.sessions);
     attempts::check(truth, &captured, &known.listeners, &mut differences);
     listeners::check(truth, &captured, &known.listeners, &mut differences);
     if let [report] = captured.reports.as_slice() {
@@ -77,7 +80,8 @@ fn sort(events: Vec<Event>) -> Captured {
             Event::ListenerClosed(it) => captured.closed.push(*it),
             Event::Attempt(it) => captured.attempts.push(*it),
             Event::Report(it) => captured.reports.push(*it),
-            Event::Session | Event::Watching(_) | Event::Loss(_) | Event::Other => {}
+            Event::Session(it) => captured.sessions.push(it),
+            Event::Watching(_) | Event::Loss(_) | Event::Other => {}
         }
     }
     captured

@@ -6,7 +6,7 @@ use workload::truth::{self, Start, Truth};
 
 use super::connections::Known;
 use super::starts::Life;
-use super::{figures, holders, identity, same};
+use super::{figures, holders, identity, same, usage};
 use crate::capture;
 
 pub(super) fn check(truth: &Truth, report: &capture::Report, known: &Known, differences: &mut Vec<String>) {
@@ -32,7 +32,7 @@ pub(super) fn check(truth: &Truth, report: &capture::Report, known: &Known, diff
         let life = known.lives.get(&index).copied().or_else(|| Life::expected(connection));
         if let Some(life) = life {
             let unseen = |end| known.unseen.contains(&(index, end));
-            check_open(truth, connection, life, &unseen, open, &what, differences);
+            check_open(truth, connection, life, (&unseen, known.is_use_noted), open, &what, differences);
         }
     }
     for connection in expected.into_values() {
@@ -45,7 +45,7 @@ fn check_open(
     truth: &Truth,
     connection: &truth::Connection,
     life: Life,
-    unseen: &dyn Fn(&'static str) -> bool,
+    (unseen, is_use_noted): (&dyn Fn(&'static str) -> bool, bool),
     open: &capture::OpenReport,
     what: &str,
     differences: &mut Vec<String>,
@@ -78,6 +78,8 @@ fn check_open(
         check_end(truth, release, is_seen, found, &what, differences);
         if release.is_none() {
             holders::check(truth, holders, found.held_by.as_deref(), &what, differences);
+            let used = if end == "client" { connection.client_use } else { connection.server_use };
+            usage::check(used.as_ref(), is_use_noted, found.usage.as_ref(), &what, differences);
         } else if found.held_by.is_some() {
             differences.push(format!("{what}: it is released, and yet held"));
         }

@@ -4,7 +4,7 @@ use super::{connections::UNSEEN, same};
 use crate::capture::Event;
 
 pub(super) fn check(events: &[Event], differences: &mut Vec<String>) {
-    if !matches!(events.first(), Some(Event::Session)) {
+    if !matches!(events.first(), Some(Event::Session(_))) {
         differences.push("the first line is not the session".to_owned());
     }
     match events.last() {

@@ -53,6 +53,8 @@ fn connection(client_inode: u64, opener: usize, tid: u32) -> Connection {
         server: None,
         client_holders: vec![Holder { process: opener, fd: Some(5) }],
         server_holders: vec![Holder { process: 0, fd: Some(6) }],
+        client_use: None,
+        server_use: None,
     }
 }
 
@@ -69,12 +71,16 @@ pub(crate) fn truth() -> Truth {
         server: Some(release(0, 10, Reason::Close)),
         client_holders: Vec::new(),
         server_holders: Vec::new(),
+        client_use: None,
+        server_use: None,
         ..connection(1001, 1, 20)
     };
     let queued = Connection {
         accepted_by: None,
         server_inode: None,
         server_holders: Vec::new(),
+        client_use: None,
+        server_use: None,
         ..connection(1003, 2, 30)
     };
     let killed = Connection {
@@ -110,6 +116,8 @@ pub(crate) fn older_truth() -> Truth {
         accepted_by: None,
         server_inode: None,
         server_holders: Vec::new(),
+        client_use: None,
+        server_use: None,
         ..connection(2003, 1, 20)
     };
     let passed =
@@ -127,6 +135,8 @@ pub(crate) fn older_truth() -> Truth {
         client: close(1, 20),
         server: close(0, 10),
         server_holders: Vec::new(),
+        client_use: None,
+        server_use: None,
         ..closed()
     };
     Truth {

@@ -12,7 +12,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{ForkResult, Gid, Uid, fork, setgid, setgroups, setuid};
 
-use super::{Answer, Command, Place, bulk, restless, thread};
+use super::{Answer, Command, Place, bulk, restless, thread, using};
 use crate::{unix, wait};
 
 /// Follows the director until told to exit, or until the director is gone.
@@ -138,6 +138,7 @@ impl Acting {
                 let length = nix::unistd::read(borrowed(fd), &mut bytes)?;
                 Ok(Answer::Text(String::from_utf8_lossy(&bytes[..length]).into_owned()))
             }
+            Command::Use(fd, way) => using::perform(fd, way).map(Answer::Taken),
             Command::ReceiveFd(over) => socket(unix::receive_fd(over)?, std::process::id()),
             Command::Serve { listener, count, greet } => {
                 match count {

@@ -4,6 +4,7 @@ use std::os::fd::RawFd;
 
 use serde::{Deserialize, Serialize};
 
+use super::using::{Taken, Way};
 use crate::unix::{Kind, Patience};
 
 /// Where an actor goes before it connects.
@@ -65,6 +66,8 @@ pub enum Command {
     Idle,
     /// Replace the descriptor by another file. Answer: [`Answer::Done`].
     Overwrite(RawFd),
+    /// Use an end. Answer: [`Answer::Taken`].
+    Use(RawFd, Way),
     /// Write a text. Answer: [`Answer::Done`].
     Send(RawFd, String),
     /// Read once. Answer: [`Answer::Text`].
@@ -188,6 +191,8 @@ pub enum Answer {
     Thread(u32),
     /// What was read.
     Text(String),
+    /// What the kernel took.
+    Taken(Taken),
     /// The connect failed with this errno.
     Failed(i32),
     /// What the churn made.

@@ -12,6 +12,7 @@ mod refused;
 mod short_lived;
 mod start_up;
 mod threads;
+mod uses;
 mod verdicts;
 mod volume;
 
@@ -23,6 +24,9 @@ pub use short_lived::touch;
 
 /// File name of the socket that most scenarios watch.
 const SOCKET: &str = "t.sock";
+
+/// What a capture is told that notes use from its start.
+const USE_NOTED: &[&str] = &["--use", "on"];
 
 /// Scenarios that need the same surroundings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +100,8 @@ pub static ALL: &[Scenario] = &[
     kernel("scm-rights", handover::scm_rights),
     kernel("exec", exec::play),
     kernel("seqpacket", plain::seqpacket),
+    Scenario { arguments: USE_NOTED, ..kernel("use-stream", uses::stream) },
+    Scenario { arguments: USE_NOTED, ..kernel("use-seqpacket", uses::seqpacket) },
     kernel("rebind", rebind::play),
     kernel("handover-holders", handover::holders),
     Scenario {

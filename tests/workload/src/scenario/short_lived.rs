@@ -95,6 +95,8 @@ pub(super) fn play(stage: &mut Stage) -> anyhow::Result<()> {
             server: Some(closed),
             client_holders: Vec::new(),
             server_holders: Vec::new(),
+            client_use: None,
+            server_use: None,
         });
     }
     stage.tell(server).answer()?;

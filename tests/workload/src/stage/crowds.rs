@@ -41,6 +41,8 @@ impl Stage {
                 server: Some(self.release(server, Reason::Close)),
                 client_holders: Vec::new(),
                 server_holders: Vec::new(),
+                client_use: None,
+                server_use: None,
             });
         }
         Ok(())
@@ -77,6 +79,8 @@ impl Stage {
                 server: server_closed.filter(|_| kept.is_none()),
                 client_holders: Vec::new(),
                 server_holders: Vec::new(),
+                client_use: None,
+                server_use: None,
             });
             for (who, fd, end) in [(client, one.fd, End::Client), (*server, kept, End::Server)] {
                 if let Some(fd) = fd {

@@ -65,6 +65,8 @@ impl Stage {
             server: None,
             client_holders: Vec::new(),
             server_holders: Vec::new(),
+            client_use: None,
+            server_use: None,
         });
         self.queues[door.index].push_back(index);
         self.holds(client, fd, index, End::Client);

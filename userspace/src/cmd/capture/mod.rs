@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
     /// Attaches everything, then switches it on.
     fn start(arguments: &'a Capture, targets: Vec<Target>, machine: &Machine) -> Result<Self, Failure> {
         let sizes = Sizes::new(arguments.probe.ring_size, arguments.probe.max_connections);
-        let probe = tracer::attach(machine, arguments.probe.hooks, sizes)?;
+        let probe = tracer::attach(machine, arguments.probe.hooks, sizes, arguments.usage)?;
         let selection = Selection::new(targets, View::own(machine.mount_namespace));
         let clock = Clock::read();
         let settings = Settings {
@@ -117,7 +117,8 @@ impl<'a> Run<'a> {
         let recording = recording::begin(arguments, machine, &probe, &selection, &settings, &clock)?;
         let report_file = ReportFile::open(arguments)?;
         let teller = Teller::new(arguments, clock.clone(), recording);
-        let tracer = Tracer::start(probe, Session::new(selection, settings), arguments.stacks, teller)?;
+        let policies = (arguments.stacks, arguments.usage);
+        let tracer = Tracer::start(probe, Session::new(selection, settings), policies, teller)?;
         let mut run = Self { arguments, clock, tracer, report_file };
         run.announce(machine)?;
         Ok(run)

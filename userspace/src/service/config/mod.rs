@@ -27,6 +27,7 @@ use toml::de::DeTable;
 use crate::{
     attribution::{by::By, limits::GivenLimit, view::View},
     cli::{Probe, StackPolicy},
+    probe::plan::UsePolicy,
 };
 use error::Source;
 use section::{ALERTS, HTTP, OTLP, PROBE, STORE, Section, TARGET, TOP};
@@ -45,6 +46,8 @@ pub struct Config {
     pub by: By,
     /// When stacks are taken.
     pub stacks: StackPolicy,
+    /// When it is noted that an end sends something.
+    pub usage: UsePolicy,
     /// The sockets to watch: at least one.
     pub targets: Vec<TargetSettings>,
     /// When to raise an alert, and whom to tell.
@@ -95,12 +98,14 @@ impl Config {
         let leak_age = top.take("leak_age").map_or(Ok(Duration::from_mins(1)), |age| age.duration())?;
         let by = top.take("by").map_or(Ok(By::default()), |by| by.choice())?;
         let stacks = top.take("stacks").map_or(Ok(StackPolicy::default()), |stacks| stacks.choice())?;
+        let usage = top.take("use").map_or(Ok(UsePolicy::default()), |usage| usage.choice())?;
         let targets = read::targets(top.sections("target", &TARGET)?)?;
         let config = Self {
             path: path.to_owned(),
             leak_age,
             by,
             stacks,
+            usage,
             targets,
             alerts: read::alerts(top.section("alerts", &ALERTS)?)?,
             store: read::store(top.section("store", &STORE)?)?,

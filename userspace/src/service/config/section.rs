@@ -32,7 +32,7 @@ impl Schema {
 /// What is before the first section.
 pub(super) const TOP: Schema = Schema {
     header: "",
-    keys: &["leak_age", "by", "stacks", "target", "alerts", "store", "http", "otlp", "probe"],
+    keys: &["leak_age", "by", "stacks", "use", "target", "alerts", "store", "http", "otlp", "probe"],
 };
 /// A socket to watch.
 pub(super) const TARGET: Schema = Schema { header: "[[target]]", keys: &["socket", "limit"] };

@@ -108,6 +108,9 @@ pub struct EndReport {
     pub by: Option<Party>,
     /// Who held it in the last look at all descriptors; None if there was none, or it is released.
     pub held_by: Option<Vec<HeldBy>>,
+    /// How it was used, by the last look; None if that did not tell.
+    #[serde(rename = "use")]
+    pub usage: Option<report::UseReport>,
 }
 
 /// A process with a descriptor of an end.
@@ -162,6 +165,7 @@ impl From<&report::EndReport<'_>> for EndReport {
             released_ns_ago: end.released_ns_ago,
             by: end.by.as_ref().map(Party::from),
             held_by: end.held_by.as_ref().map(|holders| holders.iter().map(held).collect()),
+            usage: end.usage,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         attach::Probe,
         facts::Machine,
         pins::{Pins, PinsError, Root},
-        plan::Hook,
+        plan::{Hook, UsePolicy},
         ring::Position,
         sizes::Sizes,
     },
@@ -77,9 +77,8 @@ impl Service {
         if let Err(error) = store.start(header, &source, position.0, || session.carry()) {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
         }
-        let tracer =
-            resume(probe, before, config.stacks, Keeper::new(store, clock.clone(), sizes(&config).ring))
-                .await?;
+        let keeper = Keeper::new(store, clock.clone(), sizes(&config).ring);
+        let tracer = resume(probe, before, (config.stacks, config.usage), keeper).await?;
         let minutes = Minutes::open(&config.store, config.by);
         let sending = Sending::begin(config.otlp.as_ref()).context("figures cannot be sent to [otlp]")?;
         let alerts = Alerts::new(&config.alerts, host.clone());
@@ -136,7 +135,7 @@ impl Service {
 async fn resume(
     mut probe: Probe,
     before: Before,
-    stacks: StackPolicy,
+    policies: (StackPolicy, UsePolicy),
     keeper: Keeper,
 ) -> Result<Tracer<Keeper>, Failure> {
     let is_taken_over = probe.is_taken_over();
@@ -144,7 +143,7 @@ async fn resume(
     if is_taken_over {
         probe.reconsider()?;
     }
-    let mut tracer = Tracer::start(probe, before.session, stacks, keeper)?;
+    let mut tracer = Tracer::start(probe, before.session, policies, keeper)?;
     tracer.audience.progress = tracer.frame();
     // The process before may have read on after it could not store any more.
     let is_seamless = is_taken_over && tracer.skip_to(before.position);
@@ -186,8 +185,8 @@ fn sizes(config: &Config) -> Sizes {
 fn attach(config: &Config, machine: &Machine, root: Option<&Root>, store: &Store) -> Result<Probe, Failure> {
     let choice = config.probe.hooks;
     let sizes = sizes(config);
-    let Some(root) = root else { return tracer::attach(machine, choice, sizes) };
-    let identity = Probe::identity(machine, choice, sizes)?;
+    let Some(root) = root else { return tracer::attach(machine, choice, sizes, config.usage) };
+    let identity = Probe::identity(machine, choice, sizes, config.usage.hooks())?;
     let last = store.last().and_then(|segment| segment.source.strip_prefix(machine.boot_id.as_str()));
     let name = last.and_then(|rest| rest.strip_prefix('/'));
     let (pins, removed) =
@@ -205,7 +204,7 @@ fn attach(config: &Config, machine: &Machine, root: Option<&Root>, store: &Store
         Some(pins) => pins,
         None => root.create(&identity).context("nothing can be kept over a restart")?,
     };
-    let mut probe = Probe::attach_pinned(machine, choice, sizes, pins)?;
+    let mut probe = Probe::attach_pinned(machine, choice, sizes, config.usage.hooks(), pins)?;
     if let Err(failure) = probe.require(machine, Hook::is_required) {
         probe.give_up();
         return Err(failure);

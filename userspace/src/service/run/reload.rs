@@ -73,6 +73,7 @@ impl Service {
         let changed = [
             ("leak_age", old.leak_age != config.leak_age),
             ("by", old.by != config.by),
+            ("use", old.usage != config.usage),
             ("directory in [store]", old.store.directory != config.store.directory),
             ("[probe]", format!("{:?}", old.probe) != format!("{:?}", config.probe)),
         ];
@@ -82,6 +83,7 @@ impl Service {
             ));
         }
         (config.leak_age, config.by, config.probe) = (old.leak_age, old.by, old.probe);
+        config.usage = old.usage;
         config.store.directory.clone_from(&old.store.directory);
     }
 

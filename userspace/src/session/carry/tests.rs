@@ -188,7 +188,15 @@ impl World {
         let queue = Queue { length: how.into(), max: 10 };
         let socket = HeldSocket::Listener { queue };
         let second = self.second;
-        self.tell(Record::Held(Held { at: second * SECOND, holder, fd: 3, inode: 9, listener: 2, socket }));
+        self.tell(Record::Held(Held {
+            at: second * SECOND,
+            holder,
+            fd: 3,
+            inode: 9,
+            listener: 2,
+            socket,
+            usage: None,
+        }));
     }
 
     fn look(&mut self, index: usize, end: End) {
@@ -216,7 +224,7 @@ impl World {
         let socket = HeldSocket::End { connection: truth.id, is_seed: truth.is_seed, end, peer, opener };
         let at = self.second * SECOND;
         let (inode, listener) = (truth.inode(end), truth.listener);
-        self.tell(Record::Held(Held { at, holder, fd: 4, inode, listener, socket }));
+        self.tell(Record::Held(Held { at, holder, fd: 4, inode, listener, socket, usage: None }));
     }
 
     /// Lost releases are made up for.

@@ -8,7 +8,7 @@ fn found(new: u64, old: u64, end: End, peer: Peer) -> Record {
     let id = ProcessId { pid, start: u64::from(pid), exec_id: 1 };
     let holder = Actor { id, tid: pid, uid: None, gid: None, comm: Comm(*b"a-thread\0\0\0\0\0\0\0\0") };
     let socket = HeldSocket::End { connection: new, is_seed: true, end, peer, opener: Some(7) };
-    Record::Held(Held { at: 21 * SECOND, holder, fd: 3, inode, listener: 2, socket })
+    Record::Held(Held { at: 21 * SECOND, holder, fd: 3, inode, listener: 2, socket, usage: None })
 }
 
 /// Three connections, all accepted; the client of the third has gone. Then nothing is watched from second 10 to 20.

@@ -14,7 +14,7 @@ use crate::{
     console::say,
     event::{Listener, Record},
     failure::Failure,
-    probe::{facts::Machine, sizes::Sizes},
+    probe::{facts::Machine, plan::UsePolicy, sizes::Sizes},
     report::{
         Loss,
         document::{Format, Section},
@@ -57,6 +57,8 @@ pub struct Tracing {
     pub by: By,
     /// When stacks are taken.
     pub stacks: StackPolicy,
+    /// When it is noted that an end sends something.
+    pub usage: UsePolicy,
     /// How to hook into the kernel.
     pub probe: cli::Probe,
 }
@@ -77,12 +79,12 @@ impl Watch {
         let machine = Machine::inspect();
         let cli::Probe { hooks, ring_size, max_connections } = tracing.probe;
         let sizes = Sizes::new(ring_size, max_connections);
-        let probe = tracer::attach(&machine, hooks, sizes)?;
+        let probe = tracer::attach(&machine, hooks, sizes, tracing.usage)?;
         let selection = Selection::new(tracing.targets, View::own(machine.mount_namespace));
-        let Tracing { leak_age, limits, by, stacks, .. } = tracing;
+        let Tracing { leak_age, limits, by, stacks, usage, .. } = tracing;
         let session = Session::new(selection, Settings { started: clock::now(), leak_age, limits, by });
         let clock = Clock::read();
-        let tracer = Tracer::start(probe, session, stacks, Listening::new(clock.clone()))?;
+        let tracer = Tracer::start(probe, session, (stacks, usage), Listening::new(clock.clone()))?;
         let round = Instant::now() + ROUND_EVERY;
         Ok(Self { tracer, machine, host: host_name(), clock, metrics: Metrics::default(), round })
     }

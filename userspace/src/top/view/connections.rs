@@ -110,7 +110,9 @@ pub(super) fn in_full(letters: Letters, end: &EndReport) -> String {
             });
             let more = holders.len().saturating_sub(MOST_HOLDERS);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            format!("open; held by {}{more}", named.collect::<Vec<_>>().join(", "))
+            let used =
+                end.usage.and_then(|usage| usage.words()).map_or_else(String::new, |it| format!("; {it}"));
+            format!("open; held by {}{more}{used}", named.collect::<Vec<_>>().join(", "))
         }
         ("released", _) => "released; it was not seen when and by whom".to_owned(),
         ("unknown", _) => "it could not be followed".to_owned(),

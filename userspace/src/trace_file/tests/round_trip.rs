@@ -2,7 +2,7 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
 use crate::{
-    event::{End, Frame, Held, HeldSocket, Listener, Peer, Reason, Stack},
+    event::{End, Frame, Held, HeldSocket, Listener, Peer, Reason, Stack, Usage},
     report::Loss,
 };
 
@@ -154,6 +154,19 @@ fn held_sockets() -> BoxedStrategy<HeldSocket> {
     .boxed()
 }
 
+fn usages() -> impl Strategy<Value = Usage> {
+    (number(), any::<u32>(), option::of(number()), any::<u32>(), any::<bool>(), any::<bool>()).prop_map(
+        |(bytes, sends, last_sent, unread, no_receive, no_send)| Usage {
+            bytes,
+            sends,
+            last_sent,
+            unread,
+            no_receive,
+            no_send,
+        },
+    )
+}
+
 /// Few different ones, so that some are the same.
 fn frames() -> impl Strategy<Value = Frame> {
     let name = || option::of("[a\"é]{0,2}".prop_map(Arc::from));
@@ -176,9 +189,9 @@ fn records() -> impl Strategy<Value = Record> {
         2 => processes().prop_map(|process| Record::Process(process.into())).boxed(),
         1 => listeners().prop_map(|listener| Record::Listener(listener.into())).boxed(),
         4 => (time(), actors(), whats()).prop_map(|(at, actor, what)| Record::Event(Event { at, actor, what })),
-        2 => (time(), actors(), any::<u32>(), number(), number(), held_sockets()).prop_map(
-            |(at, holder, fd, inode, listener, socket)| {
-                Record::Held(Held { at, holder, fd, inode, listener, socket })
+        2 => (time(), actors(), any::<u32>(), number(), number(), held_sockets(), option::of(usages())).prop_map(
+            |(at, holder, fd, inode, listener, socket, usage)| {
+                Record::Held(Held { at, holder, fd, inode, listener, socket, usage })
             }
         ),
         1 => Just(Record::RoundBegins),
@@ -186,6 +199,7 @@ fn records() -> impl Strategy<Value = Record> {
         1 => (number(), ends()).prop_map(|(connection, end)| Record::Gone { connection, end }),
         1 => (time(), time())
             .prop_map(|(one, other)| Record::Unwatched { since: one.min(other), until: one.max(other) }),
+        1 => (time(), any::<bool>()).prop_map(|(at, is_reliable)| Record::UseNoted { at, is_reliable }),
         1 => (number(), vec(frames(), 0..3)).prop_map(|(connection, frames)| {
             Record::Stack(Stack { connection, frames: frames.into() })
         }),

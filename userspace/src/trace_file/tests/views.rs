@@ -39,7 +39,7 @@ fn release(connection: u64, end: End, reason: Reason) -> What {
 fn held(at: u64, pid: u32, connection: u64, end: End, peer: Peer, opener: u32) -> Record {
     let inode = if end == End::Client { 1000 } else { 9000 } + connection;
     let socket = HeldSocket::End { connection, is_seed: true, end, peer, opener: Some(opener) };
-    Record::Held(Held { at, holder: actor(pid), fd: 7, inode, listener: LISTENER, socket })
+    Record::Held(Held { at, holder: actor(pid), fd: 7, inode, listener: LISTENER, socket, usage: None })
 }
 
 /// What a query gives, as sqlite3 shows it.
@@ -225,7 +225,15 @@ fn record(at: u64, (connection, step, pid, flag): (u64, u8, u32, bool)) -> Recor
                 End::Server if peer == Peer::Released && pid == 41 => 0,
                 End::Server => 9000 + connection,
             };
-            Record::Held(Held { at, holder: actor(pid), fd: 3, inode, listener: LISTENER, socket })
+            Record::Held(Held {
+                at,
+                holder: actor(pid),
+                fd: 3,
+                inode,
+                listener: LISTENER,
+                socket,
+                usage: None,
+            })
         }
     }
 }

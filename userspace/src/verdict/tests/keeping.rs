@@ -29,7 +29,12 @@ fn so_many_are_enough_to_accuse() {
 fn three_unused_ones_are_enough() {
     let used = |last: u64| {
         let end = EndUse { last: Some(START + last), sends: 10, bytes: 100, unread: Some(0) };
-        Some(Usage { since: START, client: EndUse { last: Some(START + last - 1), ..end }, server: end })
+        Some(Usage {
+            since: START,
+            until: u64::MAX,
+            client: EndUse { last: Some(START + last - 1), ..end },
+            server: end,
+        })
     };
     let mut desk = Desk::open_since(minutes(3));
     desk.open.iter_mut().for_each(|it| it.usage = used(it.opened - START + SECOND));
