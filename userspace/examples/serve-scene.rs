@@ -159,6 +159,7 @@ fn demo() -> Scene {
     const DEPLOY: u32 = 9120;
     let mut scene = Scene::default();
     scene.seconds = 3600;
+    scene.note_use();
     for (id, path) in
         [(1, "/run/haproxy/ma.sock"), (2, "/run/gateway/control.sock"), (3, "/run/metrics.sock")]
     {
@@ -180,10 +181,14 @@ fn demo() -> Scene {
         scene.pass(5_000 + round * 15_000, EXPORTER, 3, 9);
     }
     for nth in 0..7 {
-        scene.open_at(4 * MINUTE + nth * 8 * MINUTE, RENEWER, 1, "renewer::haproxy::update_certificate");
+        let at = 4 * MINUTE + nth * 8 * MINUTE;
+        let kept = scene.open_at(at, RENEWER, 1, "renewer::haproxy::update_certificate");
+        scene.used(RENEWER, 1, kept, 2, [at + 12, at + 40]);
     }
     for nth in 0..4 {
-        scene.open(2 * MINUTE + nth * 200, GATEWAY, 2);
+        let pooled = scene.open(2 * MINUTE + nth * 200, GATEWAY, 2);
+        let last = 60 * MINUTE - 2_000 - nth * 9_000;
+        scene.used(GATEWAY, 2, pooled, 310, [last, last + 3]);
     }
     for nth in 0..12 {
         scene.pass(MINUTE + nth * 290_000, DEPLOY, 1, 14_000);

@@ -124,6 +124,18 @@ pub fn human(nanoseconds: u64) -> String {
     }
 }
 
+/// A duration in its greatest unit alone, rounded down.
+#[must_use]
+pub fn rounded(nanoseconds: u64) -> String {
+    let seconds = nanoseconds / 1_000_000_000;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +167,15 @@ mod tests {
             (90_000.0, "1 d 1 h"),
         ] {
             assert_eq!(human((seconds * 1e9) as u64), expected);
+        }
+    }
+
+    #[test]
+    fn rounded_durations_have_one_unit() {
+        for (seconds, expected) in
+            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (7200, "2 h"), (86_400, "1 d")]
+        {
+            assert_eq!(rounded(seconds * 1_000_000_000), expected);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     attribution::selection::Selection,
     attribution::who::Who,
-    event::{End, Reason},
+    event::{End, Reason, Usage},
     failure::Failure,
     lifecycle::{Connection, EndState, Origin},
     session::{Session, SocketId},
@@ -106,6 +106,17 @@ impl<'r> Life<'r> {
         self.released(end).map(|(_, who, _)| self.party(who))
     }
 
+    /// What an end sent, by the last descriptor scan before its end; None if that is not known.
+    fn sent(&self, end: End) -> Option<Usage> {
+        let known = self.session.usage(self.connection, end)?;
+        known.since.map(|_| known.usage)
+    }
+
+    /// What lay unread there then.
+    fn unread(&self, end: End) -> Option<u32> {
+        Some(self.session.usage(self.connection, end)?.usage.unread)
+    }
+
     fn acceptor(&self) -> Option<Party<'r>> {
         self.connection.accepted.as_ref()?.by.as_ref().map(|who| self.party(who))
     }
@@ -194,6 +205,12 @@ fn client() -> Vec<Column<Connections>> {
         column("client_status", Number, |it| it.status(End::Client)),
         column("client_released_by_pid", Number, |it| pid(it.releaser(End::Client))),
         column("client_released_by", Text, |it| program(it.releaser(End::Client))),
+        column("client_last_sent_ns", Number, |it| {
+            Cell::number(it.sent(End::Client).and_then(|it| it.last_sent))
+        }),
+        column("client_sends", Number, |it| Cell::number(it.sent(End::Client).map(|it| it.sends))),
+        column("client_sent_bytes", Number, |it| Cell::number(it.sent(End::Client).map(|it| it.bytes))),
+        column("client_unread", Number, |it| Cell::number(it.unread(End::Client))),
     ]
 }
 
@@ -207,6 +224,12 @@ fn server() -> Vec<Column<Connections>> {
         column("server_status", Number, |it| it.status(End::Server)),
         column("server_released_by_pid", Number, |it| pid(it.releaser(End::Server))),
         column("server_released_by", Text, |it| program(it.releaser(End::Server))),
+        column("server_last_sent_ns", Number, |it| {
+            Cell::number(it.sent(End::Server).and_then(|it| it.last_sent))
+        }),
+        column("server_sends", Number, |it| Cell::number(it.sent(End::Server).map(|it| it.sends))),
+        column("server_sent_bytes", Number, |it| Cell::number(it.sent(End::Server).map(|it| it.bytes))),
+        column("server_unread", Number, |it| Cell::number(it.unread(End::Server))),
     ]
 }
 

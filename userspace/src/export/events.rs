@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     attribution::{processes::Processes, who::Who},
-    event::{Carried, End, Event, Held, HeldSocket, Peer, Queue, Reason, Record, What},
+    event::{Carried, End, Event, Held, HeldSocket, Peer, Queue, Reason, Record, Usage, What},
     failure::Failure,
     report::errno_name,
     trace_file::Trace,
@@ -50,6 +50,7 @@ pub(super) struct Row<'r> {
     fd: Option<u32>,
     peer: Option<&'static str>,
     opener: Option<u32>,
+    usage: Option<Usage>,
 }
 
 /// Writes all of them.
@@ -153,6 +154,7 @@ fn found(held: &Held) -> Row<'_> {
         listener: Some(held.listener),
         inode: Some(held.inode),
         fd: Some(held.fd),
+        usage: held.usage,
         ..Row::default()
     };
     match held.socket {
@@ -214,5 +216,9 @@ fn details() -> Vec<Column<Events>> {
         column("fd", Number, |it| Cell::number(it.fd)),
         column("peer", Text, |it| Cell::text(it.peer)),
         column("opener_pid", Number, |it| Cell::number(it.opener)),
+        column("sent_bytes", Number, |it| Cell::number(it.usage.map(|usage| usage.bytes))),
+        column("sends", Number, |it| Cell::number(it.usage.map(|usage| usage.sends))),
+        column("last_sent_ns", Number, |it| Cell::number(it.usage.and_then(|usage| usage.last_sent))),
+        column("unread", Number, |it| Cell::number(it.usage.map(|usage| usage.unread))),
     ]
 }

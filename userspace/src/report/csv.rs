@@ -97,12 +97,14 @@ fn program(report: &Report, it: &Program) -> Row {
         .value(failed(&it.failed, "; "))
 }
 
-const OPEN: [&str; 27] = [
+const OPEN: [&str; 37] = [
     "path",
     "connection",
     "state",
     "age_ns",
     "before_trace",
+    "idle_ns",
+    "idle_at_least",
     "pid",
     "start_ns",
     "program",
@@ -119,12 +121,20 @@ const OPEN: [&str; 27] = [
     "client_released_by_pid",
     "client_released_by_program",
     "client_held_by",
+    "client_last_sent_ns_ago",
+    "client_sends",
+    "client_sent_bytes",
+    "client_unread",
     "server_end",
     "server_reason",
     "server_released_ns_ago",
     "server_released_by_pid",
     "server_released_by_program",
     "server_held_by",
+    "server_last_sent_ns_ago",
+    "server_sends",
+    "server_sent_bytes",
+    "server_unread",
 ];
 
 fn open(it: &Open) -> Row {
@@ -135,6 +145,8 @@ fn open(it: &Open) -> Row {
         .value(Some(it.state.name()))
         .value(Some(it.age_ns))
         .value(Some(it.before_trace))
+        .value(it.idle.map(|idle| idle.for_ns))
+        .value(it.idle.map(|idle| idle.at_least))
         .value(Some(opener.pid))
         .value(opener.start_ns)
         .text(opener.program)
@@ -158,6 +170,10 @@ fn end(row: Row, it: &EndReport) -> Row {
         .value(it.by.as_ref().map(|by| by.pid))
         .text(it.by.as_ref().map_or("", |by| by.program))
         .text(&holders.join("; "))
+        .value(it.usage.and_then(|usage| usage.last_sent_ns_ago))
+        .value(it.usage.and_then(|usage| usage.sends))
+        .value(it.usage.and_then(|usage| usage.sent_bytes))
+        .value(it.usage.map(|usage| usage.unread))
 }
 
 const FINDINGS: [&str; 24] = [

@@ -57,6 +57,10 @@ pub struct ListedConnection {
     pub client_inode: u64,
     /// Inode of the server's, if it was accepted.
     pub server_inode: Option<u64>,
+    /// Messages that lie unread at the client end; None if that is not known, or it is released.
+    pub client_unread: Option<u32>,
+    /// Messages that lie unread at the server end, likewise.
+    pub server_unread: Option<u32>,
     /// Who holds the client end; None if that is not known.
     pub client: Option<Vec<Holding>>,
     /// Who holds the server end; None if that is not known.
@@ -141,14 +145,27 @@ impl ListedConnection {
             let is_known = sees_all || !holdings.is_empty() || !connection.end(end).is_open();
             is_known.then_some(holdings)
         };
+        let unread = |end| session.usage(connection, end).map(|known| known.usage.unread);
         Self {
             state: connection.state(),
+            client_unread: unread(End::Client),
+            server_unread: unread(End::Server),
             opener_pid: Some(connection.opener.actor.id.pid).filter(|&pid| pid != 0),
             client_inode: connection.client_inode,
             server_inode: connection.accepted.as_ref().map(|accepted| accepted.inode),
             client: holdings(End::Client),
             server: holdings(End::Server),
         }
+    }
+}
+
+impl ListedConnection {
+    /// What lies unread at its ends, in words; None if nothing does, as far as is known.
+    fn unread(&self) -> Option<String> {
+        let ends = [("client", self.client_unread), ("server", self.server_unread)];
+        let told = ends.into_iter().filter_map(|(end, count)| Some((end, count.filter(|&it| it > 0)?)));
+        let told: Vec<_> = told.map(|(end, count)| format!("{count} by {end}")).collect();
+        (!told.is_empty()).then(|| told.join(", "))
     }
 }
 
@@ -273,7 +290,7 @@ fn headline(socket: &ListedSocket) -> String {
 }
 
 fn connections(socket: &ListedSocket) -> Grid {
-    let mut table = Grid::new(&[
+    let mut headings = vec![
         ("PID", Kind::Number),
         ("FD", Kind::Number),
         ("USER", Kind::Word),
@@ -282,7 +299,10 @@ fn connections(socket: &ListedSocket) -> Grid {
         ("STATE", Kind::Word),
         ("SERVER", Kind::Prose),
         ("FD", Kind::Number),
-    ]);
+    ];
+    let with_unread = socket.connections.iter().any(|it| it.unread().is_some());
+    headings.extend(with_unread.then_some(("UNREAD", Kind::Prose)));
+    let mut table = Grid::new(&headings);
     for connection in &socket.connections {
         let server = connection.server.as_ref().and_then(|them| them.first());
         let server_name = match (server, connection.state) {
@@ -297,6 +317,7 @@ fn connections(socket: &ListedSocket) -> Grid {
         };
         let server_fd = server.map_or_else(|| "-".to_owned(), |it| it.fd.to_string());
         let state = connection.state.name();
+        let unread = with_unread.then(|| Cell::from(connection.unread().unwrap_or_else(|| "-".to_owned())));
         let clients = connection.client.as_deref();
         if clients.is_none_or(<[_]>::is_empty) {
             let gone = match (connection.state, connection.opener_pid) {
@@ -309,15 +330,14 @@ fn connections(socket: &ListedSocket) -> Grid {
             };
             let nobody = || Cell::from("-");
             let row = [nobody(), nobody(), nobody(), gone.into(), nobody(), state.into()];
-            table
-                .rows
-                .push(row.into_iter().chain([server_name.clone(), server_fd.as_str().into()]).collect());
+            let server = [server_name.clone(), server_fd.as_str().into()];
+            table.rows.push(row.into_iter().chain(server).chain(unread.clone()).collect());
         }
         for (index, client) in clients.into_iter().flatten().enumerate() {
             let user = client.user.clone().or_else(|| client.uid.map(|uid| uid.to_string()));
             // An end that several hold is one connection.
             let shared = if index > 0 { "same end" } else { state };
-            table.rows.push(vec![
+            let row = [
                 client.pid.to_string().into(),
                 client.fd.to_string().into(),
                 user.unwrap_or_else(|| "-".to_owned()).into(),
@@ -326,7 +346,8 @@ fn connections(socket: &ListedSocket) -> Grid {
                 shared.into(),
                 server_name.clone(),
                 server_fd.as_str().into(),
-            ]);
+            ];
+            table.rows.push(row.into_iter().chain(unread.clone()).collect());
         }
     }
     table

@@ -20,13 +20,15 @@ mod sentence;
 pub mod stacks;
 pub(crate) mod tables;
 pub mod text;
+mod usage;
 pub(crate) mod words;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
-pub use open::{EndReport, HeldBy, Open, OpenList, Opener, Party, UseReport};
+pub use open::{EndReport, HeldBy, Open, OpenList, Opener, Party};
+pub use usage::{Idle, UseReport, sentence as use_sentence};
 
 use crate::{
     attribution::by::By,

@@ -2,15 +2,14 @@
 
 use std::{cmp::Reverse, collections::HashMap, sync::OnceLock};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::count::counted;
+use super::usage::{Idle, UseReport};
 use crate::{
     attribution::who::{ProgramId, Who},
-    clock::human,
     event::{Comm, End, Reason},
     lifecycle::{Connection, EndState, Origin, State},
-    session::{EndUse, Session, SocketId},
+    session::{Session, SocketId},
 };
 
 /// The connections that are not released at both ends, oldest first. There may be millions: what is said of one is put together
@@ -139,6 +138,8 @@ pub struct Open<'s> {
     pub before_trace: bool,
     /// Number of the stack that it was opened from, where that was taken.
     pub stack: Option<u32>,
+    /// For how long it has been idle by the last descriptor scan; None if that is not known of both ends.
+    pub idle: Option<Idle>,
     /// Where it stands.
     pub state: State,
     /// The client end.
@@ -192,66 +193,6 @@ pub struct EndReport<'s> {
     pub usage: Option<UseReport>,
 }
 
-/// How an end was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UseReport {
-    /// How long ago that was looked at, in nanoseconds.
-    pub read_ns_ago: u64,
-    /// For how long it is known what it sent, in nanoseconds. None if that is not known.
-    pub known_ns: Option<u64>,
-    /// That is so from the start of the connection on.
-    pub whole: bool,
-    /// Nanoseconds since it last sent, to 67 ms. None if it did not since then, or if that is not known.
-    pub last_sent_ns_ago: Option<u64>,
-    /// In how many sends it sent.
-    pub sends: Option<u32>,
-    /// How many bytes.
-    pub sent_bytes: Option<u64>,
-    /// Messages that lie there unread.
-    pub unread: u32,
-    /// By shutdown(2) it neither receives any more ...
-    pub no_receive: bool,
-    /// ... nor sends.
-    pub no_send: bool,
-}
-
-impl UseReport {
-    fn new(known: &EndUse, now: u64) -> Self {
-        let EndUse { at, since, is_whole, usage } = *known;
-        let ago = |at: u64| now.saturating_sub(at);
-        Self {
-            read_ns_ago: ago(at),
-            known_ns: since.map(ago),
-            whole: is_whole,
-            last_sent_ns_ago: since.and(usage.last_sent).map(ago),
-            sends: since.map(|_| usage.sends),
-            sent_bytes: since.map(|_| usage.bytes),
-            unread: usage.unread,
-            no_receive: usage.no_receive,
-            no_send: usage.no_send,
-        }
-    }
-
-    /// In a line: what it sent, what lies unread, what is shut. None if there is nothing to say.
-    pub(crate) fn words(&self) -> Option<String> {
-        let sent = match (self.known_ns, self.last_sent_ns_ago) {
-            (None, _) => None,
-            (Some(known), None) => Some(format!("has sent nothing for {}", human(known))),
-            (Some(_), Some(ago)) => Some(format!("sent last {} ago", human(ago))),
-        };
-        let unread =
-            (self.unread > 0).then(|| format!("{} unread", counted(u64::from(self.unread), "message")));
-        let shut = match (self.no_receive, self.no_send) {
-            (true, true) => Some("shut down"),
-            (true, false) => Some("shut down for receiving"),
-            (false, true) => Some("shut down for sending"),
-            (false, false) => None,
-        };
-        let words: Vec<String> = sent.into_iter().chain(unread).chain(shut.map(str::to_owned)).collect();
-        (!words.is_empty()).then(|| words.join(", "))
-    }
-}
-
 /// A process with a descriptor of an end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HeldBy<'s> {
@@ -262,29 +203,7 @@ pub struct HeldBy<'s> {
     pub fd: u32,
 }
 
-/// For how long a connection has been idle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Idle {
-    /// Nanoseconds since either end sent something, or since that is noted.
-    pub(crate) ns: u64,
-    /// It may be longer: nothing was sent since that is noted, and it is older.
-    pub(crate) is_least: bool,
-}
-
 impl<'s> Open<'s> {
-    /// For how long it has been idle by the last look. None if that is not known of both ends.
-    pub(crate) fn idle(&self) -> Option<Idle> {
-        let (client, server) = (self.client_end.usage?, self.server_end.usage?);
-        let known_ns = client.known_ns?.min(server.known_ns?);
-        let sent = [client, server].into_iter().filter_map(|it| it.last_sent_ns_ago).min();
-        let is_whole = client.whole && server.whole;
-        // What was sent before it was noted on both ends is no news.
-        match sent.filter(|&ago| ago <= known_ns) {
-            Some(ns) => Some(Idle { ns, is_least: false }),
-            None => Some(Idle { ns: known_ns, is_least: !is_whole }),
-        }
-    }
-
     pub(crate) fn new(session: &'s Session, socket: SocketId, connection: &'s Connection, now: u64) -> Self {
         let mut open = Self::named(&session.sockets()[socket.0].name, connection, now, |program| {
             session.program(program)
@@ -294,6 +213,7 @@ impl<'s> Open<'s> {
         let usage = |end| session.usage(connection, end).map(|known| UseReport::new(&known, now));
         open.client_end.usage = usage(End::Client);
         open.server_end.usage = usage(End::Server);
+        open.idle = open.client_end.usage.zip(open.server_end.usage).and_then(|ends| Idle::of(ends.into()));
         open
     }
 
@@ -323,6 +243,7 @@ impl<'s> Open<'s> {
             age_ns: connection.age(now),
             before_trace: is_before_trace(connection),
             stack: connection.stack.map(|stack| stack.0),
+            idle: None,
             state: connection.state(),
             client_end: EndReport::new(connection.end(End::Client), now, &name),
             server_end: EndReport::new(connection.end(End::Server), now, &name),

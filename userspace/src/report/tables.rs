@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    EndReport, Open, Program, Report,
+    EndReport, Idle, Open, Program, Report,
     grid::{Cell, Grid, Kind},
 };
-use crate::{clock::human, elide::file_name, verdict::Verdict};
+use crate::{
+    clock::{human, rounded},
+    elide::file_name,
+    verdict::Verdict,
+};
 
 /// Lists at most this many open connections of a group; the rest is counted.
 const SHOWN: usize = 20;
@@ -74,7 +78,7 @@ pub(crate) fn failed(failed: &BTreeMap<String, u64>, between: &str) -> Option<St
 
 /// Open connections, and how many more there are of the same groups.
 pub(super) fn open<'a>(open: impl Iterator<Item = Open<'a>>) -> (Grid, usize) {
-    let mut rows: Vec<(Option<String>, Vec<Cell>)> = Vec::new();
+    let mut rows: Vec<(Option<Cell>, Vec<Cell>)> = Vec::new();
     let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut hidden = 0;
     for connection in open {
@@ -93,13 +97,13 @@ pub(super) fn open<'a>(open: impl Iterator<Item = Open<'a>>) -> (Grid, usize) {
             client_end(&connection),
             server_end(&connection),
         ];
-        rows.push((connection.idle().map(|idle| age(idle.ns, idle.is_least)), cells));
+        rows.push((connection.idle.map(idle), cells));
     }
     (open_grid(rows), hidden)
 }
 
 /// With a column for how long each has been idle, if that is known of any.
-fn open_grid(rows: Vec<(Option<String>, Vec<Cell>)>) -> Grid {
+fn open_grid(rows: Vec<(Option<Cell>, Vec<Cell>)>) -> Grid {
     let mut headings = vec![
         ("AGE", Kind::Number),
         ("PID", Kind::Number),
@@ -115,7 +119,7 @@ fn open_grid(rows: Vec<(Option<String>, Vec<Cell>)>) -> Grid {
     let mut grid = Grid::new(&headings);
     for (idle, mut cells) in rows {
         if has_idle {
-            cells.insert(1, idle.unwrap_or_else(|| "-".to_owned()).into());
+            cells.insert(1, idle.unwrap_or_else(|| "-".into()));
         }
         grid.rows.push(cells);
     }
@@ -126,6 +130,12 @@ fn open_grid(rows: Vec<(Option<String>, Vec<Cell>)>) -> Grid {
 pub(crate) fn age(nanoseconds: u64, before_trace: bool) -> String {
     let age = human(nanoseconds);
     if before_trace { format!("> {age}") } else { age }
+}
+
+/// For how long it has been idle; in round numbers where room is scarce.
+fn idle(Idle { for_ns: ns, at_least }: Idle) -> Cell {
+    let mark = if at_least { "> " } else { "" };
+    Cell { long: age(ns, at_least), short: Some(format!("{mark}{}", rounded(ns))) }
 }
 
 /// The client's end.

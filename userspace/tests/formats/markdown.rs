@@ -28,7 +28,7 @@ fn sockets_have_their_findings_and_tables() {
         "- **STARVED**: `/usr/local/bin/deploy` is starved",
         "| Program | Opened | Closed | Client end open | Server end open | Oldest | Failed |\n| --- | ---: |",
         "| `/usr/local/bin/deploy` | 2 | 0 | 0 | 2 |",
-        "### Not closed\n\n| Age | PID | Program | State | Client end | Server end |",
+        "### Not closed\n\n| Age | Idle | PID | Program | State | Client end | Server end |",
         "## <code>/run/app/&#60;b&#62;&#124;app.sock</code>",
         "Connections from before the trace are older than shown here",
         "At most 2 failed attempts may be missing",

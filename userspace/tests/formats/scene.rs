@@ -1,15 +1,15 @@
 //! An hour on two sockets, made up: a leak, a tidy program, a victim, a server that keeps ends, and one that calls itself
 //! what no program should be called.
 
-use std::{collections::HashMap, ops::ControlFlow, path::Path, sync::Arc};
+use std::{collections::HashMap, iter, ops::ControlFlow, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use sockleak::{
     attribution::{by::By, limits::GivenLimit, selection::Selection},
     clock::Clock,
     event::{
-        self, Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId,
-        Queue, Reason, Record, Stack, What,
+        self, Actor, Comm, End, Event, Held, Listener, Namespaces, Process, ProcessId, Queue, Reason, Record,
+        Stack, What,
     },
     report::{self, Frame, Loss, Report},
     session::{Session, Settings},
@@ -28,6 +28,8 @@ const EVIL: u32 = 400;
 pub(crate) const HOSTILE: &str =
     "=cmd()|'\n# x\u{1b}[31m</td></style><script>alert(1)</script>|`a`[b](http://c)\u{202e}&\"";
 
+#[path = "descriptors.rs"]
+mod descriptors;
 #[path = "scratch.rs"]
 mod scratch;
 pub(crate) use scratch::Scratch;
@@ -37,7 +39,8 @@ pub(crate) use scratch::Scratch;
 pub(crate) struct Scene {
     first: Vec<Record>,
     events: Vec<(u64, Record)>,
-    last: Vec<Record>,
+    /// What a look at all descriptors finds at the end.
+    last: Vec<Held>,
     connections: u64,
     pub(crate) losses: Vec<Loss>,
     pub(crate) gaps: Vec<String>,
@@ -183,44 +186,14 @@ impl Scene {
         self.event(milliseconds, pid, what);
     }
 
-    /// A connection from before the trace, found at once: `holder` has its client end.
-    pub(crate) fn found(&mut self, holder: u32, listener: u64) {
-        self.connections += 1;
-        let connection = self.connections;
-        let held = |holder: u32, end, inode, opener| {
-            let socket =
-                HeldSocket::End { connection, is_seed: true, end, peer: Peer::Open(inode + 1), opener };
-            let holder = actor(holder);
-            Record::Held(Held { at: START + 1_000_000, holder, fd: 7, listener, inode, socket, usage: None })
-        };
-        self.first.extend([
-            Record::RoundBegins,
-            held(holder, End::Client, 9_000, Some(holder)),
-            held(HAPROXY, End::Server, 9_001, Some(holder)),
-            Record::RoundEnds,
-        ]);
-    }
-
-    /// At the end, `holder` alone refers to the client end.
-    pub(crate) fn inherited(&mut self, holder: u32, listener: u64, connection: u64) {
-        let at = START + self.seconds * SECOND - 1;
-        let socket = HeldSocket::End {
-            connection,
-            is_seed: false,
-            end: End::Client,
-            peer: Peer::Open(20_000 + connection),
-            opener: None,
-        };
-        let inode = 10_000 + connection;
-        let held = Held { at, holder: actor(holder), fd: 3, listener, inode, socket, usage: None };
-        self.last.extend([Record::RoundBegins, Record::Held(held), Record::RoundEnds]);
-    }
-
     pub(crate) fn records(&self) -> Vec<Record> {
         let mut events: Vec<_> = self.events.iter().collect();
         events.sort_by_key(|(at, _)| *at);
         let events = events.into_iter().map(|(_, record)| record);
-        self.first.iter().chain(events).chain(&self.last).cloned().collect()
+        let held = self.last.iter().cloned().map(Record::Held);
+        let round = (!self.last.is_empty())
+            .then(|| iter::once(Record::RoundBegins).chain(held).chain([Record::RoundEnds]));
+        self.first.iter().chain(events).cloned().chain(round.into_iter().flatten()).collect()
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -299,6 +272,7 @@ pub(crate) fn busy() -> Scene {
     scene.process(EXPORTER, &["/usr/bin/metrics-exporter"], (1000, Some("web")), None);
     scene.process(DEPLOY, &["/usr/local/bin/deploy"], (1001, None), Some("/user.slice"));
     scene.process(EVIL, &[HOSTILE], (1002, Some("<i>eve")), Some("/x/=1+1|`.service"));
+    scene.note_use();
     scene.found(EXPORTER, 2);
     // Until all slots are taken.
     for round in 0..360 {
@@ -307,11 +281,16 @@ pub(crate) fn busy() -> Scene {
     let mut last = 0;
     for nth in 0..8 {
         let opener = if nth % 3 == 2 { RENEWER + 20 } else { RENEWER };
-        last = scene.open_at(200_000 + nth * 300_000, opener, 1, "renew");
+        let at = 200_000 + nth * 300_000;
+        last = scene.open_at(at, opener, 1, "renew");
+        if nth < 7 {
+            scene.used(opener, 1, last, 1, [at + 2, at + 9]);
+        }
     }
     for nth in 0..2 {
         let kept = scene.open(400_000 + nth * 1_500_000, DEPLOY, 1);
         scene.release(460_000 + nth * 1_500_000, DEPLOY, 1, kept, End::Client);
+        scene.kept(1, kept);
     }
     for nth in 0..40 {
         scene.refuse(2_400_000 + nth * 29_000, DEPLOY, 1, master);

@@ -49,7 +49,7 @@ fn a_store_is_reported_like_one_recording() {
     for format in ["text", "csv"] {
         let expected = printed(&["report", "--format", format, whole]);
         let report = printed(&["report", "--format", format, "--store", parts]);
-        assert_eq!(report.replace(&format!("{parts}/trace-1.db to trace-16.db"), whole), expected);
+        assert_eq!(report.replace(&format!("{parts}/trace-1.db to trace-17.db"), whole), expected);
     }
     // A part alone is a recording too, of its own time.
     let part = printed(&["report", &format!("{parts}/trace-5.db")]);

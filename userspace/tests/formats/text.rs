@@ -71,9 +71,10 @@ PROGRAM                   OPENED  CLOSED  CLIENT  SERVER       OLDEST  FAILED
 ",
         "
 Not closed on /run/haproxy/ma.sock
-        AGE  PID  PROGRAM               STATE          CLIENT END    SERVER END
-56 min 40 s  203  …es/bin/cert-renewer  open           open [10362]  haproxy 107
-                  --watch /etc…
+        AGE    IDLE  PID  PROGRAM       STATE          CLIENT END    SERVER END
+56 min 40 s  56 min  203  …ert-renewer  open           open [10362]  haproxy 107
+                          --watch
+                          /etc…
 ",
         "
 Not closed on /run/app/<b>|app.sock

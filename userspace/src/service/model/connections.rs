@@ -60,6 +60,8 @@ pub struct Open {
     pub before_trace: bool,
     /// Number of the stack that it was opened from, where that was taken.
     pub stack: Option<u32>,
+    /// For how long it has been idle by the last descriptor scan; None if that is not known of both ends.
+    pub idle: Option<report::Idle>,
     /// Where it stands.
     pub state: State,
     /// The client end.
@@ -142,6 +144,7 @@ impl From<&report::Open<'_>> for Open {
             age_ns: open.age_ns,
             before_trace: open.before_trace,
             stack: open.stack,
+            idle: open.idle,
             state: open.state,
             client_end: EndReport::from(&open.client_end),
             server_end: EndReport::from(&open.server_end),

@@ -6,6 +6,7 @@ use super::{Cell, Facts, columns::Column};
 use crate::{
     clock::human,
     elide::file_name,
+    report::use_sentence,
     service::model::{EndReport, Open},
     top::{
         state::{Sorted, State},
@@ -17,23 +18,25 @@ use crate::{
 pub(super) fn columns(with_socket: bool) -> Vec<Column> {
     let mut columns = vec![
         Column::number("AGE", 7, Sorted::Age),
+        Column::number("IDLE", 7, Sorted::Age).unsorted(),
         Column::number("PID", 7, Sorted::Pid),
         Column::name("PROGRAM", 14, Sorted::Name),
     ];
     columns.extend(with_socket.then(|| Column::name("SOCKET", 10, Sorted::Name).unsorted().rank(1)));
     columns.extend([
         Column::word("STATE", 13, Sorted::State),
-        Column { keep: Keep::Front, ..Column::name("CLIENT END", 16, Sorted::Name).unsorted() },
-        Column { keep: Keep::Front, ..Column::name("SERVER END", 16, Sorted::Name).unsorted() },
+        Column { keep: Keep::Front, ..Column::name("CLIENT END", 12, Sorted::Name).unsorted() },
+        Column { keep: Keep::Front, ..Column::name("SERVER END", 12, Sorted::Name).unsorted() },
     ]);
     columns
 }
 
 pub(super) fn cells(theme: Theme, open: &Open, with_socket: bool) -> Vec<Cell> {
-    let age = short(open.age_ns);
+    // It is at least that.
+    let time = |ns, at_least| if at_least { format!(">{}", short(ns)) } else { short(ns) };
     let mut cells: Vec<Cell> = vec![
-        // It is older than that.
-        if open.before_trace { format!(">{age}") } else { age }.into(),
+        time(open.age_ns, open.before_trace).into(),
+        open.idle.map_or_else(|| "-".to_owned(), |idle| time(idle.for_ns, idle.at_least)).into(),
         open.opener.pid.to_string().into(),
         open.opener.program.as_str().into(),
     ];
@@ -80,11 +83,14 @@ fn end(end: &EndReport, owner: Option<u32>) -> String {
 /// The command line, and both ends in full.
 pub(super) fn detail(state: &State, open: &Open) -> Vec<Line<'static>> {
     let (facts, letters) = (Facts::of(state), state.theme.letters());
-    vec![
-        facts.line("command", &command(open)),
+    let used = use_sentence(open.client_end.usage, open.server_end.usage);
+    let mut lines = vec![facts.line("command", &command(open))];
+    lines.extend(used.map(|used| facts.line("use", &letters.time(used))));
+    lines.extend([
         facts.line("client end", &in_full(letters, &open.client_end)),
         facts.line("server end", &in_full(letters, &open.server_end)),
-    ]
+    ]);
+    lines
 }
 
 /// The command line, where it is shown.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    cells::{duration, figure, instant, moment, name, number, socket_address, some_number},
+    cells::{duration, figure, instant, moment, name, number, socket_address, some_duration, some_number},
     layout::{self, Frame},
     tables,
 };
@@ -13,9 +13,9 @@ use crate::{
             lanes::{class, sign, words},
             parts::{Text, scroll},
         },
-        stacks,
+        stacks, use_sentence,
     },
-    service::model::{EndReport, Identity, Release, State, Story},
+    service::model::{EndReport, Identity, Open, Release, State, Story},
 };
 
 /// Holders of an end that are told.
@@ -53,6 +53,7 @@ pub(super) fn page(id: u64, story: &Story, frame: &Frame<'_>) -> Markup {
                 (holders("client", "client_end", &open.client_end))
                 (holders("server", "server_end", &open.server_end))
             }
+            (usage(open))
             @if !story.frames.is_empty() { (stack(story)) }
             section aria-labelledby="numbers" {
                 h2 id="numbers" { "Numbers" }
@@ -197,6 +198,54 @@ fn holders(which: &str, field: &str, end: &EndReport) -> Markup {
             html! { p { "Nobody has looked yet who holds the " (which) "'s end." } }
         }
         None => html! { p { "The " (which) "'s end: " (Text(&end.state)) "." } },
+    }
+}
+
+/// What it was used for, as far as a look told.
+fn usage(open: &Open) -> Markup {
+    let ends = [("client", "client_end", &open.client_end), ("server", "server_end", &open.server_end)];
+    let known: Vec<_> =
+        ends.into_iter().filter_map(|(which, field, end)| Some((which, field, end.usage?))).collect();
+    let table = html! {
+        table {
+            caption class="unseen" { "What each end sent, by the last look" }
+            thead { tr {
+                th scope="col" { "End" }
+                th scope="col" class="number" { "Sent last" }
+                th scope="col" class="number" { "Sends" }
+                th scope="col" class="number" { "Bytes" }
+                th scope="col" class="number" { "Unread there" }
+                th scope="col" { "Shut down for" }
+            } }
+            tbody { @for (which, field, known) in &known {
+                @let at = |part: &str| format!("/{field}/use/{part}");
+                tr {
+                    th scope="row" { (which) }
+                    td class="number" {
+                        (some_duration(&at("last_sent_ns_ago"), known.last_sent_ns_ago))
+                        @if known.last_sent_ns_ago.is_some() { " ago" }
+                    }
+                    td class="number" { (some_number(&at("sends"), known.sends.map(u64::from))) }
+                    td class="number" { (some_number(&at("sent_bytes"), known.sent_bytes)) }
+                    td class="number" { (number(&at("unread"), known.unread.into())) }
+                    td { (known.shut().unwrap_or("nothing")) }
+                }
+            } }
+        }
+    };
+    html! {
+        @if !known.is_empty() {
+            section aria-labelledby="use" {
+                h2 id="use" { "Use" }
+                p class="statement" {
+                    @match use_sentence(open.client_end.usage, open.server_end.usage) {
+                        Some(sentence) => { "By the last look: " (sentence) "." }
+                        None => "It is not known for how long it has been idle.",
+                    }
+                }
+                (scroll("What each end sent", &table))
+            }
+        }
     }
 }
 

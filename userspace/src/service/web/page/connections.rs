@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    cells::{connection_address, duration, encoded, figure, name, number},
+    cells::{connection_address, duration, encoded, figure, name, number, some_duration},
     pages,
     view::{ROWS, SocketView, address},
 };
@@ -59,6 +59,7 @@ pub(super) fn table(view: &SocketView, page: &Page) -> Markup {
             thead { tr {
                 th scope="col" { "Number" }
                 th scope="col" class="number" { "Age" }
+                th scope="col" class="number" { "Idle" }
                 th scope="col" class="number" { "PID" }
                 th scope="col" { "Program" }
                 th scope="col" { "State" }
@@ -90,6 +91,7 @@ fn row(nth: usize, open: &Open) -> Markup {
                 @if open.before_trace { "> " }
                 (duration(&at("age_ns"), open.age_ns))
             }
+            td class="number" { (idle(&at("idle/for_ns"), open)) }
             td class="number" { (number(&at("pid"), open.opener.pid.into())) }
             td {
                 (name(&open.opener.program))
@@ -101,6 +103,14 @@ fn row(nth: usize, open: &Open) -> Markup {
             td { (end(&at("client_end"), &open.client_end, Some(open.opener.pid))) }
             td { (server_end(&at("server_end"), &at("server/pid"), open)) }
         }
+    }
+}
+
+/// For how long neither end has sent anything.
+pub(super) fn idle(pointer: &str, open: &Open) -> Markup {
+    html! {
+        @if open.idle.is_some_and(|idle| idle.at_least) { "> " }
+        (some_duration(pointer, open.idle.map(|idle| idle.for_ns)))
     }
 }
 
