@@ -73,7 +73,9 @@ fn terminals_and_journal_streams_are_no_leak() {
     assert_eq!(told(&findings, ".s.PGSQL.5432", "/psql"), set([Verdict::Pool]));
     // Opened by systemd before it executed the service's program.
     assert_eq!(told(&findings, "stdout", "/systemd"), set([Verdict::Inherited]));
-    assert!(told(&findings, "redis-server.sock", "/python3.11").contains(&Verdict::Pool));
+    assert!(
+        told(&findings, "redis-server.sock", "/python3.11 /field/redis_pool.py").contains(&Verdict::Pool)
+    );
 }
 
 #[test]
@@ -89,21 +91,23 @@ fn a_server_that_is_too_small_is_saturated() {
 #[test]
 fn a_full_postgresql_is_no_pool() {
     let findings = found("field-postgresql-full");
-    let told_of_leak = told(&findings, ".s.PGSQL.5432", "/python3.11");
+    let told_of_leak = told(&findings, ".s.PGSQL.5432", "/python3.11 /field/pg_leak.py");
     assert_eq!(told_of_leak, set([Verdict::ClientLeak]));
     let leak = findings.iter().find(|it| it.verdict == Verdict::ClientLeak).unwrap();
     assert_eq!((leak.slots_limit, leak.seconds_until_full), (Some(20), Some(0)));
     assert_eq!(told(&findings, "admin.sock", "/socat"), set([Verdict::Suspect]));
-    assert!(told(&findings, "admin.sock", "/python3.11").contains(&Verdict::Starved));
+    assert!(told(&findings, "admin.sock", "/python3.11 (agent.service)").contains(&Verdict::Starved));
 }
 
 #[test]
 fn who_held_every_slot_before_the_capture_is_suspected() {
     let findings = found("field-full-before-capture");
     assert_eq!(told(&findings, "haproxy-master.sock", "/socat"), set([Verdict::Suspect]));
-    assert!(told(&findings, "haproxy-master.sock", "/python3.11").contains(&Verdict::Starved));
+    assert!(
+        told(&findings, "haproxy-master.sock", "/python3.11 (agent.service)").contains(&Verdict::Starved)
+    );
     // A leak of 15 beside it has stopped: a program that closes nothing may also have filled its pool.
-    assert_eq!(told(&findings, ".s.PGSQL.5432", "/python3.11"), set([Verdict::Suspect]));
+    assert_eq!(told(&findings, ".s.PGSQL.5432", "/python3.11 /field/sa_pool.py"), set([Verdict::Suspect]));
     let holder = findings.iter().find(|it| it.program.ends_with("/socat")).unwrap();
     assert!(!holder.advice.contains("raise the server's limit"), "{}", holder.advice);
 }

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::container::Membership;
+use super::{container::Membership, script};
 use crate::event::{Actor, Process};
 
 /// Characters of a command line that a group's name keeps.
@@ -13,7 +13,7 @@ const CMDLINE: usize = 120;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
-    /// Path of the executable.
+    /// Path of the executable; of an interpreter, with the script that it runs.
     #[default]
     Program,
     /// Command line, its first 120 characters.
@@ -98,7 +98,11 @@ impl By {
         let process = member.process;
         match self {
             // Where it connects is known with a connection alone: see `Processes::place`.
-            Self::Program | Self::Stack => member.program.to_owned(),
+            Self::Stack => member.program.to_owned(),
+            Self::Program => {
+                let script = process.and_then(|process| script::name(member.program, process));
+                script.unwrap_or_else(|| member.program.to_owned())
+            }
             Self::Cmdline => {
                 process.and_then(command_line).unwrap_or_else(|| "[unknown command line]".to_owned())
             }

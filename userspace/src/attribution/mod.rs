@@ -6,6 +6,7 @@ pub mod limits;
 mod names;
 mod pattern;
 pub mod processes;
+mod script;
 pub mod selection;
 pub mod stacks;
 pub mod targets;

@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 use super::{
     by::{By, Member},
     names::Names,
+    script,
     who::{ProgramId, Who},
 };
 use crate::{
@@ -163,7 +164,9 @@ impl Processes {
     }
 
     fn group(&mut self, actor: &Actor, process: Option<&Process>, program: ProgramId) -> ProgramId {
-        if self.by == By::Program && self.groups.contains(&program) {
+        // What it runs tells the groups of an interpreter apart.
+        let is_group = || self.groups.contains(&program) && !script::is_interpreter(self.name(program));
+        if self.by == By::Program && is_group() {
             return program;
         }
         let uid = actor.uid.or_else(|| process.map(|process| process.uid));

@@ -8,6 +8,7 @@ mod markdown;
 mod output;
 mod scene;
 mod schema;
+mod scripts;
 mod store;
 mod text;
 
