@@ -222,7 +222,7 @@ pub struct Report {
 pub struct View {
     /// What figures and findings are grouped by.
     ///
-    /// Whose unit, container, user or command line cannot be told belongs to one group of that name, such as [unknown unit].
+    /// Who is in no unit or container, or cannot be told, counts by program: [no unit] /usr/bin/x, [unknown unit] /usr/bin/x.
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub by: By,
     /// List only connections as old as this among those that are not closed, for example 10m.

@@ -92,8 +92,8 @@ impl By {
         Self::value_variants().iter().any(|by| by.others() == name)
     }
 
-    /// Name of the group that somebody belongs to. Whose group cannot be told belongs to one of that name: nothing is
-    /// guessed.
+    /// Name of the group that somebody belongs to. Who has none, or whose group cannot be told, counts with others of the program
+    /// alone: together, all of them would be judged as one.
     pub(super) fn group(self, member: &Member<'_>) -> String {
         let process = member.process;
         match self {
@@ -103,17 +103,22 @@ impl By {
                 let script = process.and_then(|process| script::name(member.program, process));
                 script.unwrap_or_else(|| member.program.to_owned())
             }
-            Self::Cmdline => {
-                process.and_then(command_line).unwrap_or_else(|| "[unknown command line]".to_owned())
-            }
+            Self::Cmdline => process
+                .and_then(command_line)
+                .unwrap_or_else(|| format!("[unknown command line] {}", member.program)),
             Self::Unit => match membership(process) {
-                Some(Membership { unit, .. }) => unit.unwrap_or_else(|| "[no unit]".to_owned()),
-                None => "[unknown unit]".to_owned(),
+                Some(Membership { unit: Some(unit), manager: Some(uid), .. }) => {
+                    format!("{unit} (of user {uid})")
+                }
+                Some(Membership { unit: Some(unit), .. }) => unit,
+                Some(Membership { container: Some(container), .. }) => container.short(),
+                Some(_) => format!("[no unit] {}", member.program),
+                None => format!("[unknown unit] {}", member.program),
             },
             Self::Container => match membership(process).map(|it| it.container) {
                 Some(Some(container)) => container.short(),
-                Some(None) => "[no container]".to_owned(),
-                None => "[unknown container]".to_owned(),
+                Some(None) => format!("[no container] {}", member.program),
+                None => format!("[unknown container] {}", member.program),
             },
             Self::User => match (member.user, member.uid()) {
                 (Some(name), _) => name.to_owned(),
@@ -199,18 +204,22 @@ mod tests {
         let within = |path: &str| sample(|it| it.cgroup_path = Some(path.into()));
         let service = within("/system.slice/a.service");
         let docker = within(&format!("/system.slice/docker-{id}.scope"));
+        let of_user = within("/user.slice/user-1000.slice/user@1000.service/app.slice/a.service");
+        let root = within("/");
         let bare = sample(|_| {});
         for (by, process, user, expected) in [
             (By::Program, Some(&bare), None, "/usr/bin/x"),
             (By::Cmdline, Some(&bare), None, "/usr/bin/x -v"),
-            (By::Cmdline, None, None, "[unknown command line]"),
+            (By::Cmdline, None, None, "[unknown command line] /usr/bin/x"),
             (By::Unit, Some(&service), None, "a.service"),
-            (By::Unit, Some(&docker), None, "[no unit]"),
-            (By::Unit, Some(&bare), None, "[unknown unit]"),
-            (By::Unit, None, None, "[unknown unit]"),
+            (By::Unit, Some(&of_user), None, "a.service (of user 1000)"),
+            (By::Unit, Some(&docker), None, "docker 8f3c1d2e4b5a"),
+            (By::Unit, Some(&root), None, "[no unit] /usr/bin/x"),
+            (By::Unit, Some(&bare), None, "[unknown unit] /usr/bin/x"),
+            (By::Unit, None, None, "[unknown unit] /usr/bin/x"),
             (By::Container, Some(&docker), None, "docker 8f3c1d2e4b5a"),
-            (By::Container, Some(&service), None, "[no container]"),
-            (By::Container, Some(&bare), None, "[unknown container]"),
+            (By::Container, Some(&service), None, "[no container] /usr/bin/x"),
+            (By::Container, Some(&bare), None, "[unknown container] /usr/bin/x"),
             (By::User, Some(&bare), Some("web"), "web"),
             (By::User, Some(&bare), None, "uid 0"),
             (By::Pid, Some(&bare), None, "/usr/bin/x (pid 7)"),
@@ -241,7 +250,7 @@ mod tests {
         assert_eq!(with(&[&"x".repeat(120)], false), "x".repeat(120));
         assert_eq!(with(&["x", "y"], true), "x y…");
         // Unreadable, or wiped.
-        assert_eq!(with(&[], true), "[unknown command line]");
-        assert_eq!(with(&[""], false), "[unknown command line]");
+        assert_eq!(with(&[], true), "[unknown command line] /usr/bin/x");
+        assert_eq!(with(&[""], false), "[unknown command line] /usr/bin/x");
     }
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Membership {
     /// The innermost systemd unit that is a service or a scope, such as `haproxy.service`.
     pub unit: Option<String>,
+    /// The user whose own systemd runs the unit; None of the system's: both may have one of that name.
+    #[serde(skip)]
+    pub manager: Option<u32>,
     /// The container.
     pub container: Option<Container>,
 }
@@ -82,8 +85,10 @@ impl Membership {
         });
         let pod = parts.iter().find_map(|part| pod(part));
         let unit = parts.iter().rev().find(is_unit).filter(|unit| container(unit, None).is_none());
+        let manager = parts.iter().take_while(|part| Some(*part) != unit).find_map(|part| manager(part));
         Self {
             unit: unit.map(|unit| (*unit).to_owned()),
+            manager,
             container: found.map(|(runtime, id)| Container { runtime, id: id.to_owned(), pod }),
         }
     }
@@ -105,6 +110,11 @@ fn container<'a>(part: &'a str, parent: Option<&str>) -> Option<(Runtime, &'a st
         _ => Runtime::Unknown,
     };
     Some((runtime, name))
+}
+
+/// `user@1000.service` is the systemd of user 1000.
+fn manager(part: &str) -> Option<u32> {
+    part.strip_prefix("user@")?.strip_suffix(".service")?.parse().ok()
 }
 
 fn is_id(text: &str) -> bool {

@@ -23,8 +23,24 @@ fn figures_are_grouped_as_asked() {
             ][..],
         ),
         (By::Cmdline, &[("/opt/certificates/bin/cert-renewer --watch /etc/ssl/private", 8)]),
-        (By::Unit, &[("cert-renewer.service", 6), ("[no unit]", 4), ("[unknown unit]", 360)]),
-        (By::Container, &[("docker 8f3c1d2e4b5a", 2), ("[no container]", 8), ("[unknown container]", 360)]),
+        (
+            By::Unit,
+            &[
+                ("cert-renewer.service", 6),
+                ("docker 8f3c1d2e4b5a", 2),
+                ("[no unit] /usr/local/bin/deploy", 2),
+                ("[unknown unit] /usr/bin/metrics-exporter", 360),
+            ],
+        ),
+        (
+            By::Container,
+            &[
+                ("docker 8f3c1d2e4b5a", 2),
+                ("[no container] /opt/certificates/bin/cert-renewer", 6),
+                ("[no container] /usr/local/bin/deploy", 2),
+                ("[unknown container] /usr/bin/metrics-exporter", 360),
+            ],
+        ),
         (By::User, &[("root", 8), ("web", 360), ("uid 1001", 2)]),
         (
             By::Pid,

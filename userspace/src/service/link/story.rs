@@ -129,7 +129,7 @@ impl Identity {
         let process = process.as_deref();
         let is_met = actor.id.start != 0;
         let membership = process.and_then(|it| it.cgroup_path.as_deref()).map(Membership::of);
-        let Membership { unit, container } = membership.unwrap_or_default();
+        let Membership { unit, container, .. } = membership.unwrap_or_default();
         let uid = actor.uid.or_else(|| process.map(|it| it.uid));
         Self {
             pid: Some(actor.id.pid).filter(|&pid| pid != 0),
