@@ -50,10 +50,10 @@ impl Session {
                 it.accepted.as_ref().filter(|accepted| it.server.is_open() && accepted.by.is_some())?;
             accepted.at.map(|at| (socket, at))
         };
-        let accepted: BTreeSet<_> = self.open().filter_map(accepted).collect();
-        let facts = |(socket, listener): &(SocketId, Arc<Listener>)| {
-            self.listener_facts(*socket, listener.id, &accepted)
-        };
+        let mut told: BTreeMap<(SocketId, u64), u32> = BTreeMap::new();
+        self.open().filter_map(accepted).for_each(|accept| *told.entry(accept).or_default() += 1);
+        let facts =
+            |(socket, listener): &(SocketId, Arc<Listener>)| self.listener_facts(*socket, listener.id, &told);
         records.extend(listeners.iter().map(facts));
         if let Some(at) = self.use_noted {
             records.push(Record::UseNoted { at, is_reliable: true });
@@ -113,12 +113,14 @@ impl Session {
         listeners
     }
 
-    /// Of connections that were `accepted` at these moments and are open.
-    fn listener_facts(&self, id: SocketId, listener: u64, accepted: &BTreeSet<(SocketId, u64)>) -> Record {
+    /// `told` says how many connections are open that were accepted at a moment: their accepts are carried too.
+    fn listener_facts(&self, id: SocketId, listener: u64, told: &BTreeMap<(SocketId, u64), u32>) -> Record {
         let socket = &self.books.sockets[id.0];
         let assumed = socket.limit.filter(|limit| limit.source == Source::Assumed);
-        // An accept that is told with its connection may still turn out to be none: the one before it counts then.
-        let is_told = socket.last_accept.is_some_and(|at| accepted.contains(&(id, at)));
+        // An accept that is told with its connection may still turn out to be none: the one before it counts then, if there was no
+        // other at its moment.
+        let told = socket.last_accept.and_then(|at| told.get(&(id, at)));
+        let is_told = told == Some(&socket.accepted_then);
         let last_accept = if is_told { socket.served_before.0 } else { socket.last_accept };
         Record::Carried(Carried::Listener {
             listener,

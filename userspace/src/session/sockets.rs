@@ -1,5 +1,7 @@
 //! Sockets by their paths.
 
+use std::cmp::Ordering;
+
 use super::{Session, Timeline, slots::Learning};
 use crate::{
     attribution::limits::{Limit, Source},
@@ -35,8 +37,10 @@ pub struct Socket {
     pub last_accept: Option<u64>,
     /// When the youngest connection was made that the server has accepted and not turned away: nanoseconds since boot.
     pub youngest_served: Option<u64>,
-    /// Both before the last accept: a connection that is closed at once was not served.
+    /// Both before the moment of the last accept: a connection that is closed at once was not served.
     pub(super) served_before: (Option<u64>, Option<u64>),
+    /// Accepts of that moment that were not turned away; more than one only where several came at once.
+    pub(super) accepted_then: u32,
     /// The longest that the server kept an end after its client had gone, and then closed it: nanoseconds. None if it has closed none.
     pub linger: Option<u64>,
     /// What shows how many slots there are.
@@ -66,6 +70,7 @@ impl Socket {
             linger: None,
             youngest_served: None,
             served_before: (None, None),
+            accepted_then: 1,
             learning: Learning::default(),
             timeline: Timeline::new(started),
             is_vacant: false,
@@ -76,7 +81,18 @@ impl Socket {
     /// A connection was accepted that was made at `opened`; it is not counted yet. Nanoseconds since boot.
     pub(super) fn accepted(&mut self, opened: u64, at: u64) {
         self.learning.accepted(opened, at, self.slots.saturating_add(1));
-        self.served_before = (self.last_accept, self.youngest_served);
+        // Of several at one moment, or told late, it does not matter which was told first.
+        match Some(at).cmp(&self.last_accept) {
+            Ordering::Greater => {
+                self.served_before = (self.last_accept, self.youngest_served);
+                self.accepted_then = 1;
+            }
+            Ordering::Equal => self.accepted_then = self.accepted_then.saturating_add(1),
+            Ordering::Less => {
+                let (accept, youngest) = self.served_before;
+                self.served_before = (accept.max(Some(at)), youngest.max(Some(opened)));
+            }
+        }
         self.last_accept = self.last_accept.max(Some(at));
         self.youngest_served = self.youngest_served.max(Some(opened));
         self.learn();
@@ -88,7 +104,11 @@ impl Socket {
         self.learning.released(at);
         if turned_away.is_some() {
             if self.last_accept == turned_away {
+                self.accepted_then = self.accepted_then.saturating_sub(1);
+            }
+            if self.accepted_then == 0 {
                 (self.last_accept, self.youngest_served) = self.served_before;
+                self.accepted_then = 1;
             }
             self.learning.turned_away(self.slots);
         }
