@@ -108,8 +108,7 @@ impl<'r> Life<'r> {
 
     /// What an end sent, by the last descriptor scan before its end; None if that is not known.
     fn sent(&self, end: End) -> Option<Usage> {
-        let known = self.session.usage(self.connection, end)?;
-        known.since.map(|_| known.usage)
+        self.session.usage(self.connection, end)?.sent()
     }
 
     /// What lay unread there then.

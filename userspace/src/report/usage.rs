@@ -37,15 +37,12 @@ pub fn sentence(client: Option<UseReport>, server: Option<UseReport>) -> Option<
     let (client, server) = (client?, server?);
     let idle = Idle::of([client, server])?;
     let ns = human(idle.for_ns);
-    if client.last_sent_ns_ago.is_none() && server.last_sent_ns_ago.is_none() || idle.at_least {
-        return Some(if idle.at_least {
-            format!(
-                "idle for at least {ns}: nothing was sent since that is noted{}",
-                unread(&client, &server)
-            )
-        } else {
-            format!("not used since it was made, {ns} ago")
-        });
+    if idle.at_least {
+        let unread = unread(&client, &server);
+        return Some(format!("idle for at least {ns}: nothing was sent since that is noted{unread}"));
+    }
+    if client.last_sent_ns_ago.or(server.last_sent_ns_ago).is_none() {
+        return Some(format!("not used since it was made, {ns} ago"));
     }
     let ago = |end: &UseReport| end.last_sent_ns_ago.unwrap_or(u64::MAX);
     let (who, is_read) = match ago(&client).cmp(&ago(&server)) {
@@ -93,14 +90,15 @@ pub struct UseReport {
 impl UseReport {
     pub(super) fn new(known: &EndUse, now: u64) -> Self {
         let EndUse { at, since, is_whole, usage } = *known;
+        let sent = known.sent();
         let ago = |at: u64| now.saturating_sub(at);
         Self {
             read_ns_ago: ago(at),
             known_ns: since.map(ago),
             whole: is_whole,
-            last_sent_ns_ago: since.and(usage.last_sent).map(ago),
-            sends: since.map(|_| usage.sends),
-            sent_bytes: since.map(|_| usage.bytes),
+            last_sent_ns_ago: sent.and_then(|sent| sent.last_sent).map(ago),
+            sends: sent.map(|sent| sent.sends),
+            sent_bytes: sent.map(|sent| sent.bytes),
             unread: usage.unread,
             no_receive: usage.no_receive,
             no_send: usage.no_send,

@@ -22,6 +22,12 @@ pub struct EndUse {
 }
 
 impl EndUse {
+    /// What it sent since that is known. None if it is not.
+    #[must_use]
+    pub fn sent(&self) -> Option<Usage> {
+        self.since.map(|_| self.usage)
+    }
+
     /// For how long the end had sent nothing when that was read, in nanoseconds: since it last sent, or at least since that was
     /// noted. None if it is not known.
     #[must_use]
