@@ -57,7 +57,7 @@ pub struct FindingReport {
     pub limit_source: Option<limits::Source>,
     /// Until all slots are used at this growth.
     pub seconds_until_full: Option<u64>,
-    /// What a starved program suffers.
+    /// What a starved program suffers; or what an undecided one does, if the server is full as it seems.
     pub hardship: Option<HardshipReport>,
     /// The stacks that the program's old connections come from which are open at its end; most first. Empty where no stacks
     /// were taken.
@@ -294,6 +294,7 @@ fn facts(session: &Session, socket: SocketId, tallies: &Tallies<'_>, strain: Str
     SocketFacts {
         limit: known.limit.map(|limit| limit.slots),
         limit_is_inferred: known.limit.is_some_and(|limit| limit.is_inferred()),
+        seems_full: known.seems_full(),
         used: known.slots,
         holders: of_socket
             .filter(|(_, tally)| tally.slots > 0)

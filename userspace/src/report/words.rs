@@ -124,7 +124,7 @@ pub(crate) fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) ->
             counted(count, "attempt"),
             finding.slots_limit.map_or_else(String::new, |slots| format!("; {slots} are served at a time"))
         ),
-        Verdict::Undecided => undecided(&program, &path, finding, leak_age),
+        Verdict::Undecided => undecided(&program, &path, finding, leak_age, quote),
         Verdict::Pool if finding.processes > 1 && finding.processes == count => format!(
             "{count} processes of {program} keep one connection each to {path}, the oldest for {oldest}."
         ),
@@ -143,7 +143,10 @@ fn idle(finding: &FindingReport) -> String {
 }
 
 /// What is not known, and what would tell.
-fn undecided(program: &str, path: &str, finding: &FindingReport, leak_age: u64) -> String {
+fn undecided(program: &str, path: &str, finding: &FindingReport, leak_age: u64, quote: Quote) -> String {
+    if let Some(hardship) = &finding.hardship {
+        return unanswered(program, path, finding, hardship, quote);
+    }
     let keeps = format!("{program} keeps {} to {path}", counted(finding.count, "connection"));
     let Some(needed) = finding.needed_ns else {
         return format!("{keeps} that were open before tracing began: a pool or a leak, it is not known.");
@@ -160,6 +163,23 @@ fn undecided(program: &str, path: &str, finding: &FindingReport, leak_age: u64) 
         "{keeps}: a pool or a leak, it is too early to tell. Watched for {}; with this leak age {} are needed{shorter}.",
         human(observed),
         human(needed)
+    )
+}
+
+/// The server is full, or answers like that always.
+fn unanswered(
+    program: &str,
+    path: &str,
+    finding: &FindingReport,
+    hardship: &HardshipReport,
+    quote: Quote,
+) -> String {
+    format!(
+        "{path} may be full, and {program} its victim: the server closed {} at once, while it served {} others{}. A server \
+         that closes after each answer does the same.",
+        counted(hardship.turned_away, "connection"),
+        finding.slots_used,
+        held_by(hardship, quote)
     )
 }
 
@@ -192,8 +212,7 @@ fn starved(program: &str, path: &str, finding: &FindingReport, quote: Quote) -> 
     let Some(hardship) = &finding.hardship else {
         return format!("{program} is starved on {path}.");
     };
-    let HardshipReport { refused, abandoned, waiting, turned_away, goes_on, holders, held_by_server } =
-        hardship;
+    let HardshipReport { refused, abandoned, waiting, turned_away, goes_on, .. } = hardship;
     let mut what = Vec::new();
     for (&count, noun, does, do_) in [
         (refused, "attempt", "failed", "failed"),
@@ -205,13 +224,18 @@ fn starved(program: &str, path: &str, finding: &FindingReport, quote: Quote) -> 
             what.push(format!("{} {}", counted(count, noun), agreeing(count, does, do_)));
         }
     }
-    let mut slots: Vec<String> =
-        holders.iter().map(|holder| format!("{} {}", quote(&holder.program), holder.slots)).collect();
-    if *held_by_server > 0 {
-        slots.push(format!("ends that the server has not released {held_by_server}"));
-    }
     let is = if *goes_on { "is" } else { "was" };
-    let holders =
-        if slots.is_empty() { String::new() } else { format!("; slots are held by {}", slots.join(", ")) };
+    let holders = held_by(hardship, quote);
     format!("{program} {is} starved on {path}: {}{holders}.", what.join(", "))
+}
+
+/// Who holds the slots.
+fn held_by(hardship: &HardshipReport, quote: Quote) -> String {
+    let holders = hardship.holders.iter();
+    let mut slots: Vec<String> =
+        holders.map(|holder| format!("{} {}", quote(&holder.program), holder.slots)).collect();
+    if hardship.held_by_server > 0 {
+        slots.push(format!("ends that the server has not released {}", hardship.held_by_server));
+    }
+    if slots.is_empty() { String::new() } else { format!("; slots are held by {}", slots.join(", ")) }
 }

@@ -81,6 +81,16 @@ impl Learning {
         (times >= OFTEN && !self.is_refuted).then_some(level)
     }
 
+    /// The server serves `used` connections and may be full with them, as it was when it was first seen: it closed at once whoever
+    /// came while it served as many, and was not seen to accept those. One that closes after each answer, beside connections that
+    /// last, looks the same.
+    pub(super) fn seems_full(&self, used: u64) -> bool {
+        let (level, times) = self.turned;
+        // Who comes before the first descriptor scan has found the others is counted beside fewer of them.
+        let are_few = u64::from(self.strays).saturating_mul(STRAY) <= u64::from(times);
+        level >= FEWEST && times >= OFTEN && used >= level && self.served < level && are_few
+    }
+
     /// It closes at once only while it serves so many, and was seen to serve them. A server that closes after each answer does so
     /// with slots free as well; where it was full from the first moment on, the two look the same.
     fn turns_away(&self) -> bool {
@@ -129,6 +139,28 @@ mod tests {
     fn a_server_that_was_full_at_first_sight_shows_nothing() {
         let mut learning = Learning::default();
         (0..100).for_each(|_| assert_eq!(turn_away(&mut learning, 20), None));
+        assert_eq!([19, 20, 21].map(|used| learning.seems_full(used)), [false, true, true]);
+    }
+
+    #[test]
+    fn a_server_may_be_full_at_first_sight() {
+        let mut learning = Learning::default();
+        // Two come before the others are found; three are not enough yet, for one in four may have come so.
+        (0..2).for_each(|_| assert_eq!(turn_away(&mut learning, 0), None));
+        let seen: Vec<_> = (0..9)
+            .map(|_| {
+                turn_away(&mut learning, 20);
+                learning.seems_full(20)
+            })
+            .collect();
+        assert_eq!(seen, [[false; 7].as_slice(), &[true; 2]].concat());
+        // It serves as many as it is seen to accept: it was not full.
+        (1..=20).for_each(|used| learning.accepted(0, 0, used));
+        assert!(!learning.seems_full(20));
+        // Beside one or two that stay, a server that closes after each answer is the rule.
+        let mut beside = Learning::default();
+        (0..9).for_each(|_| assert_eq!(turn_away(&mut beside, FEWEST - 1), None));
+        assert!(!beside.seems_full(FEWEST - 1));
     }
 
     #[test]

@@ -122,6 +122,12 @@ impl Socket {
         }
     }
 
+    /// How many it serves is not known, and it may be full since before it was first seen: it closes at once whoever comes.
+    #[must_use]
+    pub fn seems_full(&self) -> bool {
+        self.limit.is_none() && self.learning.seems_full(self.slots)
+    }
+
     /// Of nothing, until another needs its number.
     pub(super) fn vacate(&mut self) {
         *self = Self { is_retired: true, is_vacant: true, ..Self::new(String::new(), None, 0) };

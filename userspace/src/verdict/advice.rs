@@ -60,6 +60,10 @@ fn general(finding: &Finding) -> &'static str {
             "The program leaves its connections to the kernel, which closes them when it exits. Harmless in a program \
              that soon does; it becomes a leak in one that goes on running."
         }
+        Verdict::Undecided if finding.hardship.is_some() => {
+            "See whether the program gets its answers. If it does, all is well. If it gets errors, the server is full: look \
+             at what is said about those that hold its slots, and give their number with --limit."
+        }
         Verdict::Undecided if finding.figures.needed_ns.is_none() => {
             "These were open before tracing began, and none of them was seen to be used or closed: a pool or a leak, \
              nobody knows. Trace the program from its start."

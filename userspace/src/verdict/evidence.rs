@@ -346,6 +346,9 @@ pub struct SocketFacts {
     pub limit: Option<u64>,
     /// That number is inferred from how the server accepts and closes.
     pub limit_is_inferred: bool,
+    /// The number is not known, and the server may be full since before it was first seen: it closes at once whoever comes. One that
+    /// closes after each answer looks the same.
+    pub seems_full: bool,
     /// Slots in use: accepted server ends that are open.
     pub used: u64,
     /// Whose they are, in any order. What is missing from `used` belongs to clients that have gone.

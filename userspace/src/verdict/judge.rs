@@ -38,10 +38,20 @@ pub fn judge(
     let bench = Bench::new(case, socket, observation, settings);
     let found = [bench.kept(), bench.held(), bench.stale(), bench.suffering(), bench.inherited()];
     let mut findings: Vec<Finding> = found.into_iter().flatten().collect();
+    if !findings.iter().any(|finding| finding.verdict == Verdict::Starved) {
+        findings.extend(bench.unanswered());
+    }
     let has = |verdict| findings.iter().any(|finding: &Finding| finding.verdict == verdict);
-    let accused = [Verdict::ClientLeak, Verdict::Suspect, Verdict::StaleClient, Verdict::Inherited];
-    let accused = accused.into_iter().any(has);
-    findings.extend(bench.exit_only().filter(|_| !accused));
+    let others = [
+        Verdict::ClientLeak,
+        Verdict::Suspect,
+        Verdict::StaleClient,
+        Verdict::Inherited,
+        // What the server closes at once, the client need not.
+        Verdict::Undecided,
+    ];
+    let says_more = others.into_iter().any(has);
+    findings.extend(bench.exit_only().filter(|_| !says_more));
     if findings.is_empty() {
         findings.push(bench.young().unwrap_or_else(|| bench.healthy()));
     }
@@ -136,7 +146,8 @@ impl<'a> Bench<'a> {
         );
         finding.uncertain.extend(self.keeping.is_few.then_some(Doubt::PerhapsFilling));
         finding.uncertain.extend(paused.then_some(Doubt::Paused));
-        let inferred = self.keeping.rests_on_slots && self.socket.limit_is_inferred;
+        let is_inferred = self.socket.limit_is_inferred || self.socket.seems_full;
+        let inferred = self.keeping.rests_on_slots && is_inferred;
         finding.uncertain.extend(inferred.then_some(Doubt::SlotsInferred));
         Some(finding)
     }
@@ -243,6 +254,15 @@ impl<'a> Bench<'a> {
         finding.uncertain.extend(self.socket.limit_is_inferred.then_some(Doubt::SlotsInferred));
         let Hardship { refused, abandoned, waiting, turned_away, .. } = hardship;
         finding.count = refused + abandoned + waiting + turned_away;
+        finding.hardship = Some(hardship);
+        Some(finding)
+    }
+
+    /// The server closes at once whoever comes, and perhaps because it is full.
+    fn unanswered(&self) -> Option<Finding> {
+        let hardship = starvation::perhaps_turned_away(self.case, self.socket)?;
+        let mut finding = self.finding(Verdict::Undecided, std::iter::empty());
+        finding.count = hardship.turned_away;
         finding.hardship = Some(hardship);
         Some(finding)
     }

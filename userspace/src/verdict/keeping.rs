@@ -100,19 +100,23 @@ impl<'a> Keeping<'a> {
         let lasting = own.into_iter().filter(|it| it.before_trace || now.saturating_sub(it.opened) >= least);
         let holding: Vec<_> = lasting.filter(|it| usage(it) != Use::Used).collect();
         keeping.judge(case, socket);
-        if keeping.judged == Judged::Calm && keeping.holds_all(case, socket, &holding) {
+        let are_unused = holding.iter().all(|it| usage(it) == Use::Unused);
+        let may_hold_all = socket.seems_full && are_unused;
+        let is_full = may_hold_all || socket.is_exhausted() && (socket.is_pressed || socket.is_stalled);
+        if keeping.judged == Judged::Calm && is_full && keeping.holds_most(case, socket, &holding) {
             keeping.judged = Judged::Suspect { paused: false };
             keeping.rests_on_slots = true;
+            keeping.unused = holding.iter().copied().filter(|it| usage(it) == Use::Unused).collect();
             keeping.overdue = holding;
         }
         keeping
     }
 
-    /// No slot is free, others want one, and most of them are this program's, which is not seen to use them.
-    fn holds_all(&self, case: &Case<'_>, socket: &SocketFacts, holding: &[&OpenConnection]) -> bool {
-        let is_pressed = socket.is_pressed || socket.is_stalled;
-        let is_full = socket.is_exhausted() && socket.is_held_by(case.program) && is_pressed;
-        is_full && !holding.is_empty() && !self.had_its_chance(&self.began(holding), socket)
+    /// Most slots are this program's, which is not seen to use what it has, and did not need more when it could have had it.
+    fn holds_most(&self, case: &Case<'_>, socket: &SocketFacts, holding: &[&OpenConnection]) -> bool {
+        socket.is_held_by(case.program)
+            && !holding.is_empty()
+            && !self.had_its_chance(&self.began(holding), socket)
     }
 
     fn judge(&mut self, case: &Case<'_>, socket: &SocketFacts) {

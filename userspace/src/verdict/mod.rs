@@ -205,7 +205,7 @@ pub struct Finding {
     pub accepted: u64,
     /// What was measured.
     pub figures: Figures,
-    /// Of a starved program only.
+    /// Of a starved program; and of an undecided one that may be starved.
     pub hardship: Option<Hardship>,
     /// Why it may be wrong.
     pub uncertain: Vec<Doubt>,

@@ -150,15 +150,25 @@ pub(super) fn hardship(case: &Case<'_>, socket: &SocketFacts, now: u64, leak_age
     let was_served_since = served > last_failure;
     let is_refused = socket.is_full() && !was_served_since;
     let goes_on = is_refused || waiting > 0 || stall.is_some_and(nobody_accepts);
-    let mut hardship = Hardship { refused, abandoned, waiting, turned_away, goes_on, ..Hardship::default() };
-    if goes_on {
-        let of_clients: u64 = socket.holders.iter().map(|holder| holder.slots).sum();
-        hardship.held_by_server = socket.used.saturating_sub(of_clients);
-        hardship.holders = socket.holders.clone();
-        hardship.holders.retain(|holder| holder.program != case.program && holder.slots > 0);
-        hardship.holders.sort_by_key(|holder| (std::cmp::Reverse(holder.slots), holder.program));
-    }
-    Some(hardship)
+    let hardship = Hardship { refused, abandoned, waiting, turned_away, goes_on, ..Hardship::default() };
+    Some(if goes_on { with_holders(hardship, case, socket) } else { hardship })
+}
+
+/// What the program suffers if the server is full, as it seems; None if the server did not close its connections at once.
+pub(super) fn perhaps_turned_away(case: &Case<'_>, socket: &SocketFacts) -> Option<Hardship> {
+    let (_, run) = case.record.starvation.turned_away.filter(|&(level, _)| level == socket.used)?;
+    let hardship = Hardship { turned_away: run.count, goes_on: true, ..Hardship::default() };
+    (socket.seems_full && !socket.is_held_by(case.program)).then(|| with_holders(hardship, case, socket))
+}
+
+/// Adds who holds the slots.
+fn with_holders(mut hardship: Hardship, case: &Case<'_>, socket: &SocketFacts) -> Hardship {
+    let of_clients: u64 = socket.holders.iter().map(|holder| holder.slots).sum();
+    hardship.held_by_server = socket.used.saturating_sub(of_clients);
+    hardship.holders = socket.holders.clone();
+    hardship.holders.retain(|holder| holder.program != case.program && holder.slots > 0);
+    hardship.holders.sort_by_key(|holder| (std::cmp::Reverse(holder.slots), holder.program));
+    hardship
 }
 
 /// It has been queued for long, and there is no slot for it, or the server has accepted nobody since.

@@ -102,6 +102,34 @@ fn who_was_never_served_is_not_turned_away() {
     assert_eq!(desk.found(2 * HOUR, Starved).uncertain, []);
 }
 
+/// It may be answered like that always, or the server was full before anybody looked.
+#[test]
+fn who_may_be_turned_away_is_not_healthy() {
+    let mut desk = Desk::new();
+    for nth in 0..5 {
+        let visit = served(HOUR + nth * MINUTE);
+        desk.record.turn_away(visit.at, 10);
+        desk.record.release(&ClientRelease {
+            reception: Reception::ClosedAtOnce,
+            ending: Ending::Ended,
+            ..visit
+        });
+    }
+    desk.facts = SocketFacts { limit: None, ..full_now(0) };
+    assert_eq!(desk.verdicts(2 * HOUR), [ExitOnly], "the server does not seem full");
+    desk.facts.seems_full = true;
+    let finding = desk.findings(2 * HOUR).remove(0);
+    let hardship =
+        Hardship { turned_away: 5, goes_on: true, holders: holders(&[(THEM, 10)]), ..Hardship::default() };
+    assert_eq!((finding.verdict, finding.count, finding.hardship), (Undecided, 5, Some(hardship)));
+    assert_eq!(desk.verdicts(2 * HOUR), [Undecided]);
+    // It serves one less now, or the program holds most of what is held.
+    desk.facts.used = 9;
+    assert_eq!(desk.verdicts(2 * HOUR), [ExitOnly]);
+    desk.facts = SocketFacts { seems_full: true, limit: None, ..full_now(6) };
+    assert_eq!(desk.verdicts(2 * HOUR), [ExitOnly]);
+}
+
 #[test]
 fn slots_decide() {
     // A burst outruns the queue while slots are free.

@@ -115,3 +115,29 @@ fn a_server_that_is_too_small_is_saturated() {
     assert_eq!(failed(&three[1..], 0, 0), [Healthy]);
     assert_eq!(failed(&[0, 1, SECOND - 1], 57, 0), [Healthy]);
 }
+
+/// A server that was full when the capture began, and closes at once whoever comes.
+#[test]
+fn who_holds_what_seems_full_is_suspect_if_it_uses_nothing() {
+    let idle = |last: u64| {
+        let end = EndUse { last: Some(START + last), sends: 1, bytes: 10, unread: Some(0) };
+        Some(Usage { since: START, until: u64::MAX, client: EndUse::default(), server: end })
+    };
+    let holding = |number: u64, usage: Option<Usage>| {
+        let mut desk = Desk { open: vec![OpenConnection { usage, ..before() }; 10], ..Desk::new() };
+        let holders = holders(&[(US, number), (THEM, 10 - number)]);
+        desk.facts = SocketFacts { seems_full: true, used: 10, holders, ..SocketFacts::default() };
+        desk
+    };
+    let finding = holding(10, idle(SECOND)).found(SECOND + AGE, Suspect);
+    assert_eq!((finding.count, finding.figures.unused), (10, 10));
+    assert_eq!(finding.uncertain, [Doubt::BeforeTrace(10), Doubt::SlotsInferred]);
+    // It is used; whether it is, is not known; others hold as many.
+    assert_eq!(holding(10, idle(AGE)).verdicts(SECOND + AGE), [Pool]);
+    assert_eq!(holding(10, None).verdicts(SECOND + AGE), [Undecided]);
+    assert_eq!(holding(5, idle(SECOND)).verdicts(SECOND + AGE), [Undecided]);
+    // One of ten is used.
+    let mut desk = holding(10, idle(SECOND));
+    desk.open[3].usage = idle(AGE);
+    assert_eq!(desk.found(SECOND + AGE, Suspect).count, 9);
+}
