@@ -176,12 +176,13 @@ fn end(row: Row, it: &EndReport) -> Row {
         .value(it.usage.map(|usage| usage.unread))
 }
 
-const FINDINGS: [&str; 24] = [
+const FINDINGS: [&str; 30] = [
     "verdict",
     "path",
     "by",
     "program",
     "count",
+    "accepted",
     "oldest_ns",
     "opened",
     "closed",
@@ -196,9 +197,14 @@ const FINDINGS: [&str; 24] = [
     "refused",
     "abandoned",
     "waiting",
+    "turned_away",
     "goes_on",
     "holders",
     "held_by_server",
+    "needed_ns",
+    "observed_ns",
+    "processes",
+    "unused",
     "uncertain",
     "advice",
 ];
@@ -213,6 +219,7 @@ fn finding(report: &Report, it: &FindingReport) -> Row {
         .value(Some(report.by.name()))
         .text(&it.program)
         .value(Some(it.count))
+        .value(Some(it.accepted))
         .value(it.oldest_ns)
         .value(Some(it.opened))
         .value(Some(it.closed))
@@ -227,9 +234,14 @@ fn finding(report: &Report, it: &FindingReport) -> Row {
         .value(hardship.map(|it| it.refused))
         .value(hardship.map(|it| it.abandoned))
         .value(hardship.map(|it| it.waiting))
+        .value(hardship.map(|it| it.turned_away))
         .value(hardship.map(|it| it.goes_on))
         .text(&holders.join("; "))
         .value(hardship.map(|it| it.held_by_server))
+        .value(it.needed_ns)
+        .value(it.observed_ns)
+        .value(Some(it.processes))
+        .value(Some(it.unused))
         .text(&it.uncertain.join("; "))
         .text(&it.advice)
 }

@@ -47,6 +47,27 @@ fn each_table_has_its_rows() {
     assert_eq!(gone["server_end"], "open");
 }
 
+/// Only where the connections of a finding were opened is a list, and stays with the JSON report.
+#[test]
+fn a_finding_has_the_columns_of_the_json_report() {
+    let scratch = Scratch::new();
+    let trace = scratch.file("t.db");
+    scene::busy().record(&trace, "db1");
+    let json = printed(&["report", "--json", trace.to_str().unwrap()]);
+    let report: serde_json::Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let starved = findings.iter().find(|it| it["verdict"] == "starved").unwrap();
+    let names = |it: &serde_json::Value| it.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let mut expected = names(starved);
+    expected.retain(|name| !["hardship", "opened_at"].contains(&name.as_str()));
+    expected.extend(names(&starved["hardship"]));
+    expected.extend(["host", "file", "by"].map(str::to_owned));
+    let mut columns: Vec<_> = rows(&table(&["--table", "findings"]))[0].keys().cloned().collect();
+    expected.sort();
+    columns.sort();
+    assert_eq!(columns, expected);
+}
+
 #[test]
 fn no_name_becomes_a_formula_or_a_row() {
     for table_name in ["programs", "findings", "open"] {
