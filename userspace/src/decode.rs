@@ -197,7 +197,7 @@ const fn nobody() -> abi::Actor {
     abi::Actor { process, tid: 0, task_flags: 0, uid: abi::NO_ID, gid: abi::NO_ID, comm: [0; 2] }
 }
 
-/// The reason of a release, from the state of the task that made it (KERNEL.md, "Who runs unix_release_sock").
+/// The reason of a release, from the state of the task that made it (docs/kernel.md, "Release").
 fn reason(raw: &abi::Release) -> Reason {
     let flags = raw.actor.task_flags;
     if raw.embryo != 0 {

@@ -151,7 +151,7 @@ fn plan_hook(hook: Hook, facts: &Facts, choice: Choice) -> HookPlan {
     Ok(ways)
 }
 
-/// The ways to watch a hook, best first; KERNEL.md has the observations behind the order and the warnings.
+/// The ways to watch a hook, best first; docs/kernel.md has the observations behind the order and the warnings.
 fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
     use Kind::{Fentry, Fexit, Iter, Kprobe, Kretprobe};
 
