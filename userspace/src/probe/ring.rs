@@ -61,7 +61,7 @@ impl Ring {
         Ok(())
     }
 
-    /// The next records that are there, up to a bound; none means that all is read.
+    /// The next finished records, up to a bound. None: all is read, or the kernel side has not finished the next one.
     pub fn drain(&mut self) -> impl Iterator<Item = Bytes> + use<> {
         let Self { memory, copied, ends, .. } = self;
         ends.clear();
@@ -83,6 +83,12 @@ impl Ring {
     #[must_use]
     pub const fn position(&self) -> Position {
         Position(self.memory.read)
+    }
+
+    /// Up to where the kernel side has reserved room: for records that are finished, and for those that are not yet.
+    #[must_use]
+    pub fn reserved(&self) -> Position {
+        Position(self.memory.written())
     }
 
     /// Passes over what was read up to a position by a reader that did not live to give the room back. False if that is no
@@ -178,5 +184,98 @@ impl Memory {
     fn release(&self, position: u64) {
         // What was read is read before the kernel may write there again.
         self.consumed().fetch_max(position, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use memmap2::MmapMut;
+
+    use super::*;
+
+    const PAGE: usize = 4096;
+
+    /// A ring as the kernel side fills it: the data twice in a row, as the kernel maps them.
+    struct Kernel(Memory);
+
+    impl Kernel {
+        fn new() -> Self {
+            let anonymous = |length| MmapRaw::from(MmapMut::map_anon(length).expect("there is memory"));
+            let (consumer, producer) = (anonymous(PAGE), anonymous(PAGE + 2 * PAGE));
+            Self(Memory { consumer, producer, page: PAGE, size: PAGE as u64, read: 0 })
+        }
+
+        /// Writes bytes into the data, in both places.
+        fn put(&mut self, at: u64, bytes: &[u8]) {
+            for (nth, byte) in bytes.iter().enumerate() {
+                let offset = (at as usize + nth) % PAGE;
+                for place in [PAGE + offset, 2 * PAGE + offset] {
+                    // SAFETY: both are within the mapping of three pages, which nobody else refers to.
+                    unsafe { self.0.producer.as_mut_ptr().add(place).write(*byte) };
+                }
+            }
+        }
+
+        /// Reserves room for a record, and returns its place.
+        #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a page")]
+        fn reserve(&mut self, payload: &[u8], flags: u32) -> u64 {
+            let at = self.0.written();
+            self.flag(at, payload.len() as u32 | flags);
+            self.put(at + HEADER as u64, payload);
+            let next = at + (HEADER + payload.len()).next_multiple_of(HEADER) as u64;
+            // SAFETY: the mapping begins with the position, at a page's border.
+            unsafe { self.0.producer.as_mut_ptr().cast::<u64>().write(next) };
+            at
+        }
+
+        /// Writes a record's length and flags.
+        fn flag(&mut self, at: u64, header: u32) {
+            self.put(at, &header.to_ne_bytes());
+        }
+
+        /// All that can be read, and is given back.
+        fn read(&mut self) -> Vec<Vec<u8>> {
+            let mut records = Vec::new();
+            while self.0.next(|record| records.push(record.to_vec())) {}
+            self.0.release(self.0.read);
+            records
+        }
+    }
+
+    #[test]
+    fn what_is_not_finished_hides_what_lies_behind_it() {
+        let mut ring = Kernel::new();
+        assert!(ring.read().is_empty());
+        ring.reserve(b"first", 0);
+        let busy = ring.reserve(b"second", BUSY);
+        ring.reserve(b"third", 0);
+        assert_eq!(ring.read(), [b"first"]);
+        assert!(ring.read().is_empty());
+        assert!(ring.0.read < ring.0.written(), "that is how it is told from an empty ring");
+        ring.flag(busy, 6);
+        assert_eq!(ring.read(), [b"second".to_vec(), b"third".to_vec()]);
+        assert_eq!(ring.0.read, ring.0.written());
+    }
+
+    #[test]
+    fn what_was_discarded_is_passed_over() {
+        let mut ring = Kernel::new();
+        ring.reserve(b"no", DISCARDED);
+        ring.reserve(b"yes", 0);
+        ring.reserve(b"no more", DISCARDED);
+        assert_eq!(ring.read(), [b"yes"]);
+        assert_eq!(ring.0.read, ring.0.written());
+    }
+
+    #[test]
+    fn a_record_that_passes_the_end_is_in_one_piece() {
+        let mut ring = Kernel::new();
+        for round in 0..100_u64 {
+            let payload: Vec<u8> = (0..250).map(|nth| (round + nth) as u8).collect();
+            ring.reserve(&payload, 0);
+            assert_eq!(ring.read(), [payload], "{round}");
+        }
+        assert!(ring.0.written() > 6 * PAGE as u64);
+        assert_eq!(ring.0.consumed().load(Ordering::Relaxed), ring.0.written());
     }
 }

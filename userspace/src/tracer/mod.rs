@@ -298,7 +298,9 @@ impl<A: Audience> Tracer<A> {
         let (losses, skipped_runs) = (self.probe.losses(), self.probe.skipped_runs());
         let live = if moment.is_some() { None } else { self.live_ends() };
         self.probe.detach();
-        while moment.is_none() && self.drain()? {}
+        if moment.is_none() {
+            self.catch_up(u64::MAX)?;
+        }
         if let Some(live) = live {
             self.make_up(&live, now)?;
         }

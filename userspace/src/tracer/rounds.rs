@@ -1,6 +1,9 @@
 //! Rounds over all descriptors, and repairs after losses.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use tokio::time::sleep;
@@ -73,9 +76,27 @@ impl<A: Audience> Tracer<A> {
     }
 
     /// Takes in what was recorded before a moment. Records lie in the ring in the order of their times, and under a flood the
-    /// ring may never be empty: the first later one ends it.
-    fn catch_up(&mut self, moment: u64) -> Result<(), Failure> {
-        while self.session.latest() < moment && self.drain()? {}
+    /// ring may never be empty: the first later one ends it. A record that is not finished hides all that lie behind it: its
+    /// processor works on something else, or was taken from a virtual machine for a while. It is waited for.
+    pub(super) fn catch_up(&mut self, moment: u64) -> Result<(), Failure> {
+        /// A program of the kernel side runs for microseconds.
+        const PATIENCE: Duration = Duration::from_secs(10);
+        const PAUSE: Duration = Duration::from_micros(100);
+        let (reserved, started) = (self.ring.reserved(), Instant::now());
+        while self.session.latest() < moment && self.ring.position() < reserved {
+            if self.drain()? {
+                continue;
+            }
+            if self.audience.is_enough() {
+                break;
+            }
+            if started.elapsed() >= PATIENCE {
+                self.undecoded += 1;
+                tracing::warn!("a record in the ring is not finished; what lies behind it is not read yet");
+                break;
+            }
+            thread::sleep(PAUSE);
+        }
         Ok(())
     }
 
