@@ -1,5 +1,6 @@
 //! Running other programs: checked, with their output kept where it helps.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -16,7 +17,17 @@ use crate::paths;
 pub(crate) fn command<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null());
+    // cargo describes this program to it. Build scripts of dependencies (ring's) ask for just these variables: with them, each build from
+    // here and each one by hand would build those anew, and sockleak with them, for minutes.
+    for (name, _) in env::vars_os().filter(|(name, _)| is_about_us(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
     command
+}
+
+/// Does cargo describe the package that it runs by this variable?
+fn is_about_us(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// Runs a command on our terminal and fails unless it succeeds.
