@@ -22,11 +22,22 @@ const DEBIAN_MIB: u32 = 1536;
 /// More VMs at a time would want more memory than a test may take for itself.
 const MOST: usize = 4;
 
-/// Runs every boot, with the programs that are built for it.
-pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> Result<Vec<BootResult>> {
-    let guests = Guests::new(boots)?;
+/// How many VMs run at a time unless that is said: three for two processors. A VM waits for a third of its time, for grace periods of
+/// its kernel and for connections to grow old.
+fn usual_jobs() -> usize {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let jobs = jobs.unwrap_or(processors.min(MOST)).clamp(1, boots.len());
+    (processors + processors / 2).min(MOST)
+}
+
+/// Runs every boot, with the programs that are built for it. One of the workers does `first` before it takes a boot.
+pub(super) fn run_all(
+    boots: &[Boot],
+    only: &[String],
+    jobs: Option<usize>,
+    first: impl FnOnce() + Send,
+) -> Result<Vec<BootResult>> {
+    let guests = Guests::new(boots)?;
+    let jobs = jobs.unwrap_or_else(usual_jobs).clamp(1, boots.len());
     let next = Mutex::new(boots.iter().enumerate());
     let results = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -39,9 +50,11 @@ pub(super) fn run_all(boots: &[Boot], only: &[String], jobs: Option<usize>) -> R
                 }
             }
         };
-        for _ in 0..jobs {
+        for _ in 1..jobs {
             scope.spawn(worker);
         }
+        first();
+        worker();
     });
     let mut results = results.into_inner().map_err(|_| anyhow!("a test thread panicked"))?;
     results.sort_by_key(|(index, _)| *index);
