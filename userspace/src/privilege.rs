@@ -41,7 +41,7 @@ pub fn keep_writing() {
     }
 }
 
-/// For a thread that talks to servers elsewhere: all capabilities go. What cannot be dropped is logged.
+/// For a thread that talks to servers elsewhere, or only prints from now on: all capabilities go. What cannot be dropped is logged.
 pub fn keep_nothing() {
     if let Err(error) = drop_all() {
         tracing::warn!("in a thread, {error}");

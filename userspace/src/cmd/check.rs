@@ -10,6 +10,7 @@ use crate::{
     cli::Check,
     failure::Failure,
     namespaces::OwnNamespaces,
+    privilege,
     probe::{
         attach::Probe,
         facts::Machine,
@@ -52,6 +53,8 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
         },
         Err(failure) => (Vec::new(), Vec::new(), Some(failure)),
     };
+    // Every hook is gone again: what is left to do is to print.
+    privilege::keep_nothing();
     let conclusion = match &failure {
         Some(failure) => failure.to_string(),
         None => conclude(&hooks, machine.namespaces),
