@@ -180,7 +180,10 @@ impl Public {
         fs::create_dir_all(&directory).unwrap();
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
         let program = directory.join("sockleak");
-        fs::copy(env!("CARGO_BIN_EXE_sockleak"), &program).unwrap();
+        // By a process of its own: a child that another thread forks meanwhile would have the copy open for writing, and a file that
+        // is written is not executed.
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_sockleak")).arg(&program).status();
+        assert!(copied.unwrap().success());
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         Self(directory)
     }

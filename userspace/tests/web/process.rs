@@ -1,6 +1,6 @@
 //! The real process, started as the service starts it.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -30,7 +30,10 @@ use crate::{
 /// The program where any user may run it.
 fn program(scratch: &Scratch) -> PathBuf {
     let path = scratch.file("sockleak");
-    fs::copy(env!("CARGO_BIN_EXE_sockleak"), &path).unwrap();
+    // By a process of its own: a child that another thread forks meanwhile would have the copy open for writing, and a file that is
+    // written is not executed.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_sockleak")).arg(&path).status();
+    assert!(copied.unwrap().success());
     for path in [path.as_path(), path.parent().unwrap()] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
