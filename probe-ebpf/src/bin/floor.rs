@@ -33,6 +33,11 @@ pub(crate) fn lookup_floor(_: FExitContext) -> i32 {
     0
 }
 
+#[fexit(function = "unix_stream_sendmsg")]
+pub(crate) fn send_floor(_: FExitContext) -> i32 {
+    0
+}
+
 /// The same licence as sockleak's own programs.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]

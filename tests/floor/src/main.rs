@@ -1,5 +1,5 @@
-//! Attaches programs that do nothing to the five functions that sockleak watches, prints `ready`, and keeps them there
-//! until its standard input closes.
+//! Attaches programs that do nothing to the functions that a connection and a message pass and sockleak watches: five and
+//! one. Prints `ready`, and keeps the programs there until its standard input closes.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -10,12 +10,13 @@ use aya::{Btf, Ebpf, programs::Program};
 const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/floor"));
 
 /// The programs and their functions, of the kinds that sockleak's plan prefers.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("release_floor", "unix_release_sock"),
     ("accept_floor", "security_sock_graft"),
     ("attempt_floor", "unix_stream_connect"),
     ("lookup_floor", "unix_find_other"),
     ("connect_floor", "security_unix_stream_connect"),
+    ("send_floor", "unix_stream_sendmsg"),
 ];
 
 fn main() -> anyhow::Result<()> {

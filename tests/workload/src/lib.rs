@@ -9,6 +9,7 @@ pub mod haproxy;
 pub mod identity;
 pub mod scenario;
 pub mod stage;
+pub mod stopped;
 pub mod truth;
 pub mod unix;
 pub mod wait;

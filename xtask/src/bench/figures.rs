@@ -9,6 +9,8 @@ pub(super) struct Figures {
     pub(super) bpftrace: String,
     /// Loops over pairs, by case: instructions per pair of each run.
     pairs: BTreeMap<String, Vec<f64>>,
+    /// Loops over messages, by case: instructions per message of each run.
+    messages: BTreeMap<String, Vec<f64>>,
     /// What the kernel counted, by case.
     programs: BTreeMap<String, Vec<Program>>,
     /// From exec on, by command.
@@ -85,6 +87,10 @@ impl Figures {
                 let per_pair = spent as f64 / number("pairs").filter(|&pairs| pairs > 0)? as f64;
                 self.pairs.entry(case).or_default().push(per_pair);
             }
+            "messages" => {
+                let count = number("messages").filter(|&messages| messages > 0)?;
+                self.messages.entry(case).or_default().push(number("elapsed")? as f64 / count as f64);
+            }
             "program" => self.programs.entry(case).or_default().push(Program {
                 name: (*values.get("name")?).to_owned(),
                 runs: number("runs")?,
@@ -103,6 +109,11 @@ impl Figures {
     /// Instructions per pair.
     pub(super) fn pairs(&self, case: &str) -> Option<Spread> {
         Spread::of(self.pairs.get(case)?.clone())
+    }
+
+    /// Instructions per message.
+    pub(super) fn messages(&self, case: &str) -> Option<Spread> {
+        Spread::of(self.messages.get(case)?.clone())
     }
 
     /// The programs that ran in a case.
@@ -128,6 +139,7 @@ mod tests {
             "figure pairs case=none pairs=10 elapsed=1000 after=0",
             "figure pairs case=none pairs=10 elapsed=900 after=20",
             "figure pairs case=none pairs=10 elapsed=1100 after=0",
+            "figure messages case=off messages=20 elapsed=5000",
             "figure program case=match name=connect_fexit runs=10 time=2500",
             "figure start case=check elapsed=30 processor=20",
         ] {
@@ -136,12 +148,16 @@ mod tests {
         assert_eq!(figures.bpftrace, "bpftrace v0.17.0");
         assert_eq!(figures.pairs("none"), Some(Spread { least: 92.0, median: 100.0, most: 110.0 }));
         assert_eq!(figures.pairs("match"), None);
+        assert_eq!(figures.messages("off").map(|spread| spread.median), Some(250.0));
+        assert_eq!(figures.messages("none"), None);
         assert_eq!(figures.programs("match")[0].per_run(), 250.0);
         assert_eq!(figures.start("check", |start| start.processor).map(|spread| spread.median), Some(20.0));
         for line in [
             "",
             "figure",
             "figure pairs case=x pairs=0 elapsed=1 after=0",
+            "figure messages case=x messages=0 elapsed=1",
+            "figure messages case=x messages=1",
             "figure start case=x elapsed=y",
             "noise",
         ] {

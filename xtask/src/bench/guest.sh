@@ -1,6 +1,7 @@
 #!/bin/sh
 # The measurements, in a VM with one processor. Each line `figure …` is one; xtask makes the tables.
-# From the environment: PAIRS and WARM_UP, their numbers; RUNS, of each measurement.
+# From the environment: PAIRS and WARM_UP, their numbers; MESSAGES, MESSAGES_WARM_UP and MESSAGE_BYTES, their numbers and
+# size; RUNS, of each measurement.
 folder=/tmp/bench
 socket=$folder/ma.sock
 said=$folder/said
@@ -47,6 +48,19 @@ measure() {
         run=$((run + 1))
         line=$(pairs --socket "$socket" --pairs "$PAIRS" --warm-up "$WARM_UP" "$@") || fail "$what was not measured"
         echo "figure pairs case=$what $line"
+    done
+}
+
+# measure_messages CASE [ARGUMENTS OF messages]
+measure_messages() {
+    what=$1
+    shift
+    run=0
+    while [ "$run" -lt "$RUNS" ]; do
+        run=$((run + 1))
+        line=$(messages --socket "$socket" --messages "$MESSAGES" --warm-up "$MESSAGES_WARM_UP" \
+            --bytes "$MESSAGE_BYTES" "$@") || fail "messages: $what was not measured"
+        echo "figure messages case=$what $line"
     done
 }
 
@@ -109,11 +123,23 @@ match="sockleak capture ma.sock"
 other="sockleak capture haproxy-admin.sock"
 alike="sockleak capture mb.sock"
 
+# message_case CASE COMMAND: messages while that sockleak is attached and stopped. It has nothing to do for a message, and
+# what it does now and then would weigh more than the messages.
+message_case() {
+    what=$1
+    shift
+    start TIME "$@"
+    measure_messages "$what" --stop "$tracer"
+    stop
+}
+
 echo "figure bpftrace $(bpftrace --version)"
 settle
 measure none
+measure_messages none
 start_floor
 measure floor
+measure_messages floor
 stop_floor
 start TIME $other
 measure other --tracer "$tracer"
@@ -128,6 +154,11 @@ measure match --tracer "$tracer" --said "$said" --lines 4
 measure match-kernel --tracer "$tracer" --said "$said" --lines 4 --stop-for 250
 stop
 grep -q INCOMPLETE "$said" && fail "sockleak lost events: $(grep -A3 INCOMPLETE "$said")"
+# With `auto` no connection that sockleak follows grows old: the hooks are there and not armed.
+message_case off sockleak capture --use off ma.sock
+message_case unarmed sockleak capture --use auto --leak-age 24h haproxy-admin.sock
+message_case armed-other sockleak capture --use on haproxy-admin.sock
+message_case armed-match sockleak capture --use on ma.sock
 start_bpftrace
 measure bpftrace --tracer "$tracer" --said "$said" --lines 3
 stop

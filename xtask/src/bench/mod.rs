@@ -1,9 +1,10 @@
-//! `cargo xtask bench`: what tracing costs, in instructions of an emulated processor, beside bpftrace; `replay`: what a
-//! report of a recording costs; `session`: what a scan costs; `verdicts`: how often verdicts are right; `page`: what the
-//! service's page costs; `soak`: what the service takes in the long run. Prints,
-//! and judges nothing.
+//! `cargo xtask bench`: what tracing costs a connection and a message, in instructions of an emulated processor, beside
+//! bpftrace; `replay`: what a report of a recording costs; `session`: what a scan costs;
+//! `verdicts`: how often verdicts are right; `page`: what the service's page costs; `soak`: what the service takes in the
+//! long run. Prints, and judges nothing.
 
 mod figures;
+mod messages;
 mod page;
 mod replay;
 mod session;
@@ -26,11 +27,11 @@ use crate::{build, paths};
 use figures::Figures;
 
 /// The measurements take two minutes or three on an idle machine.
-const LIMIT: Duration = Duration::from_secs(1200);
+const LIMIT: Duration = Duration::from_mins(20);
 /// bpftrace's libraries alone are more than 200 MB.
 const MEMORY_MIB: u32 = 2048;
 /// What runs in the guest, beside bpftrace.
-const PROGRAMS: [&str; 5] = ["sockleak", "floor", "bpf-stats", "pairs", "timed"];
+const PROGRAMS: [&str; 6] = ["sockleak", "floor", "bpf-stats", "pairs", "messages", "timed"];
 
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
@@ -44,9 +45,20 @@ pub(crate) struct Args {
     /// Pairs of each measurement
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(250..=100_000))]
     pairs: u32,
+    /// Messages of each measurement
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1000..=1_000_000))]
+    messages: u32,
     /// Runs of each measurement
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
+}
+
+#[cfg(test)]
+impl Args {
+    /// Arguments for tests of the tables.
+    fn example() -> Self {
+        Self { what: None, kernel: "6.1".into(), pairs: 1, messages: 1, runs: 1 }
+    }
 }
 
 /// Something else to measure.
@@ -95,7 +107,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let outcome = vm::run(&spec(args, kernel)?, &mut sink)?;
     let figures = sink.figures;
     ensure!(outcome.status == 0, "the measurements ended early (status {})", outcome.status);
-    print!("{}", table::render(&figures, &title, args)?);
+    print!("{}\n{}", table::render(&figures, &title, args)?, messages::render(&figures, args)?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -119,6 +131,9 @@ fn spec(args: &Args, kernel: kernels::Kernel) -> Result<VmSpec> {
         ("NO_COLOR".into(), "1".into()),
         ("PAIRS".into(), args.pairs.to_string().into()),
         ("WARM_UP".into(), (args.pairs / 10).to_string().into()),
+        ("MESSAGES".into(), args.messages.to_string().into()),
+        ("MESSAGES_WARM_UP".into(), (args.messages / 10).to_string().into()),
+        ("MESSAGE_BYTES".into(), messages::BYTES.to_string().into()),
         ("RUNS".into(), args.runs.to_string().into()),
     ];
     Ok(spec)

@@ -28,7 +28,7 @@ it does afterwards, until its last line about the pairs is in the file, is added
 sleeps in between. \"Kernel side alone\": the tracer is stopped while pairs are made.
 ";
 
-/// Everything as text.
+/// The figures of pairs, programs and starts.
 pub(super) fn render(figures: &Figures, kernel: &str, args: &Args) -> Result<String> {
     let mut out = format!(
         "\nInstructions per pair: {kernel}, {} pairs, {} runs, {}\n\n",
@@ -174,7 +174,7 @@ mod tests {
             };
             assert!(figures.take(&format!("figure pairs case={case} pairs=1 elapsed={elapsed} after=0")));
         }
-        let args = Args { what: None, kernel: "6.1".into(), pairs: 1, runs: 1 };
+        let args = Args::example();
         let text = render(&figures, "linux-image", &args).expect("everything was measured");
         let line = |name: &str| text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
         let floor = line("empty programs").expect("a line of the table");

@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Parser;
-use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, accept4, bind, connect, listen, socket,
 };
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
-use workload::wait;
+use workload::{stopped::while_stopped, wait};
 
 #[derive(Parser)]
 #[command(about = "Makes connections and says what they cost")]
@@ -79,9 +78,7 @@ fn stopped(pairs: &Pairs, tracer: &mut Tracer, count: u32, batch: u32) -> anyhow
     let mut left = count;
     while left > 0 {
         let now = left.min(batch);
-        tracer.stop()?;
-        elapsed += pairs.make(now)?;
-        kill(tracer.pid, Signal::SIGCONT).context("cannot continue the tracer")?;
+        elapsed += while_stopped(tracer.pid, || pairs.make(now))?;
         tracer.catch_up(now)?;
         left -= now;
     }
@@ -150,16 +147,6 @@ impl Tracer {
     fn processor_time(&self) -> anyhow::Result<Duration> {
         let clock = clock_getcpuclockid(self.pid).context("the tracer has ended")?;
         Ok(clock_gettime(clock).context("the tracer has ended")?.into())
-    }
-
-    fn stop(&self) -> anyhow::Result<()> {
-        kill(self.pid, Signal::SIGSTOP).context("cannot stop the tracer")?;
-        let path = format!("/proc/{}/stat", self.pid);
-        wait::until("the tracer to stop", || {
-            let stat = std::fs::read_to_string(&path).context("the tracer has ended")?;
-            // The name before it may hold anything, so the state is looked for from the end.
-            Ok(stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T")))
-        })
     }
 }
 
