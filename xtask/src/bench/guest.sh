@@ -1,7 +1,7 @@
 #!/bin/sh
 # The measurements, in a VM with one processor. Each line `figure …` is one; xtask makes the tables.
 # From the environment: PAIRS and WARM_UP, their numbers; MESSAGES, MESSAGES_WARM_UP and MESSAGE_BYTES, their numbers and
-# size; RUNS, of each measurement.
+# size; RUNS, of each measurement; THEN, the program of an older revision, or nothing.
 folder=/tmp/bench
 socket=$folder/ma.sock
 said=$folder/said
@@ -118,10 +118,39 @@ answers() {
     grep -q ^connect "$said" && grep -q ^release "$said"
 }
 
-match="sockleak capture ma.sock"
+match=ma.sock
 # Of another length than the socket's name, which is the rule; and of the same, when the name has to be looked up.
-other="sockleak capture haproxy-admin.sock"
-alike="sockleak capture mb.sock"
+other=haproxy-admin.sock
+alike=mb.sock
+
+# Sets `lines` to how many lines the tracer writes about a pair: revisions differ.
+count_lines() {
+    pairs --socket "$socket" --pairs 1 --warm-up 0 >/dev/null &
+    maker=$!
+    wait "$maker" || fail "no pair can be made"
+    # Idle time passes at once.
+    sleep 2
+    lines=$(grep -Ec "(^|[[:space:]])$maker([[:space:]]|\$)" "$said")
+    [ "$lines" -gt 0 ] || fail "the tracer wrote no line about a pair: $(cat "$folder/errors" "$said")"
+}
+
+# pair_cases PROGRAM [SUFFIX]: pairs while that sockleak traces. The suffix is added to the names of the cases.
+pair_cases() {
+    start TIME "$1" capture $other
+    measure "other$2" --tracer "$tracer"
+    measure "other-kernel$2" --tracer "$tracer" --stop-for 250
+    stop
+    start TIME "$1" capture $alike
+    measure "alike$2" --tracer "$tracer"
+    measure "alike-kernel$2" --tracer "$tracer" --stop-for 250
+    stop
+    start TIME "$1" capture $match
+    count_lines
+    measure "match$2" --tracer "$tracer" --said "$said" --lines "$lines"
+    measure "match-kernel$2" --tracer "$tracer" --said "$said" --lines "$lines" --stop-for 250
+    stop
+    grep -q INCOMPLETE "$said" && fail "$1 lost events: $(grep -A3 INCOMPLETE "$said")"
+}
 
 # message_case CASE COMMAND: messages while that sockleak is attached and stopped. It has nothing to do for a message, and
 # what it does now and then would weigh more than the messages.
@@ -133,6 +162,15 @@ message_case() {
     stop
 }
 
+# message_cases PROGRAM [SUFFIX]: messages with each setting of --use. With `auto` no connection that the program follows
+# grows old: the hooks are there and not armed.
+message_cases() {
+    message_case "off$2" "$1" capture --use off $match
+    message_case "unarmed$2" "$1" capture --use auto --leak-age 24h $other
+    message_case "armed-other$2" "$1" capture --use on $other
+    message_case "armed-match$2" "$1" capture --use on $match
+}
+
 echo "figure bpftrace $(bpftrace --version)"
 settle
 measure none
@@ -141,24 +179,13 @@ start_floor
 measure floor
 measure_messages floor
 stop_floor
-start TIME $other
-measure other --tracer "$tracer"
-measure other-kernel --tracer "$tracer" --stop-for 250
-stop
-start TIME $alike
-measure alike --tracer "$tracer"
-measure alike-kernel --tracer "$tracer" --stop-for 250
-stop
-start TIME $match
-measure match --tracer "$tracer" --said "$said" --lines 4
-measure match-kernel --tracer "$tracer" --said "$said" --lines 4 --stop-for 250
-stop
-grep -q INCOMPLETE "$said" && fail "sockleak lost events: $(grep -A3 INCOMPLETE "$said")"
-# With `auto` no connection that sockleak follows grows old: the hooks are there and not armed.
-message_case off sockleak capture --use off ma.sock
-message_case unarmed sockleak capture --use auto --leak-age 24h haproxy-admin.sock
-message_case armed-other sockleak capture --use on haproxy-admin.sock
-message_case armed-match sockleak capture --use on ma.sock
+pair_cases sockleak
+message_cases sockleak
+if [ -n "$THEN" ]; then
+    pair_cases "$THEN" -then
+    # Older revisions do not watch messages.
+    "$THEN" capture --help | grep -q -e '--use ' && message_cases "$THEN" -then
+fi
 start_bpftrace
 measure bpftrace --tracer "$tracer" --said "$said" --lines 3
 stop
@@ -171,16 +198,17 @@ start_floor
 measure counted-floor
 programs floor
 stop_floor
-start TIME $other
+start TIME sockleak capture $other
 measure counted-other --tracer "$tracer"
 programs other
 stop
-start TIME $alike
+start TIME sockleak capture $alike
 measure counted-alike --tracer "$tracer"
 programs alike
 stop
-start TIME $match
-measure counted-match --tracer "$tracer" --said "$said" --lines 4
+start TIME sockleak capture $match
+count_lines
+measure counted-match --tracer "$tracer" --said "$said" --lines "$lines"
 programs match
 stop
 start_bpftrace

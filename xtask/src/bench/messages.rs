@@ -38,6 +38,11 @@ A message is a write and a read of one process, over one connection that was ope
 messages are sent: it has nothing to do for one, since nothing is written to the ring buffer for a message.
 ";
 
+/// The measurements in which sockleak traces.
+pub(super) fn of_sockleak() -> impl Iterator<Item = &'static MessageCase> {
+    CASES.iter().filter(|case| !["none", "floor"].contains(&case.name))
+}
+
 /// The table.
 pub(super) fn render(figures: &Figures, args: &Args) -> Result<String> {
     let base = measured(figures, BASE)?.median;
@@ -92,5 +97,11 @@ mod tests {
         );
         assert!(line("--use on, a target").ends_with(" at most 300"), "{text}");
         assert!(render(&Figures::default(), &Args::example()).is_err());
+    }
+
+    #[test]
+    fn only_cases_with_sockleak_are_compared_with_another_sockleak() {
+        let names: Vec<_> = of_sockleak().map(|case| case.name).collect();
+        assert_eq!(names, ["off", "unarmed", "armed-other", "armed-match"]);
     }
 }

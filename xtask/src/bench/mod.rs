@@ -1,12 +1,14 @@
 //! `cargo xtask bench`: what tracing costs a connection and a message, in instructions of an emulated processor, beside
-//! bpftrace; `replay`: what a report of a recording costs; `session`: what a scan costs;
+//! bpftrace and beside an older revision; `replay`: what a report of a recording costs; `session`: what a scan costs;
 //! `verdicts`: how often verdicts are right; `page`: what the service's page costs; `soak`: what the service takes in the
 //! long run. Prints, and judges nothing.
 
+mod comparison;
 mod figures;
 mod messages;
 mod page;
 mod replay;
+mod revision;
 mod session;
 mod soak;
 mod table;
@@ -25,13 +27,18 @@ use crate::setup::{self, Wants};
 use crate::vm::{self, Guest, VmSpec, kernels};
 use crate::{build, paths};
 use figures::Figures;
+use revision::Revision;
 
 /// The measurements take two minutes or three on an idle machine.
 const LIMIT: Duration = Duration::from_mins(20);
+/// As long again with an older revision, which is measured in the same run.
+const LIMIT_OF_COMPARISON: Duration = Duration::from_mins(20);
 /// bpftrace's libraries alone are more than 200 MB.
 const MEMORY_MIB: u32 = 2048;
 /// What runs in the guest, beside bpftrace.
 const PROGRAMS: [&str; 6] = ["sockleak", "floor", "bpf-stats", "pairs", "messages", "timed"];
+/// The older revision's sockleak in the guest.
+const THEN: &str = "/usr/bin/sockleak-then";
 
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
@@ -51,13 +58,16 @@ pub(crate) struct Args {
     /// Runs of each measurement
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
+    /// Build the sockleak of this older revision too (a commit, branch or tag), measure it in the same run, and print both
+    #[arg(long, value_name = "REV")]
+    compare: Option<String>,
 }
 
 #[cfg(test)]
 impl Args {
     /// Arguments for tests of the tables.
     fn example() -> Self {
-        Self { what: None, kernel: "6.1".into(), pairs: 1, messages: 1, runs: 1 }
+        Self { what: None, kernel: "6.1".into(), pairs: 1, messages: 1, runs: 1, compare: None }
     }
 }
 
@@ -90,6 +100,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         None => {}
     }
     let series = kernels::series(&args.kernel)?;
+    let then = args.compare.as_deref().map(Revision::resolve).transpose()?;
+    if let Some(then) = &then {
+        eprintln!("bench: comparing with {} ({})", then.title, then.hash);
+    }
     setup::ensure(Wants {
         build: true,
         guest: true,
@@ -99,22 +113,30 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     })?;
     eprintln!("bench: building");
     build::release(&["sockleak", "workload", "floor"])?;
+    let older = then.as_ref().map(Revision::sockleak).transpose()?;
 
     let kernel = kernels::get(series.name)?;
     let title = kernel.package.clone();
     eprintln!("bench: measuring on {title}, instruction by instruction; this takes a few minutes");
     let mut sink = Sink::default();
-    let outcome = vm::run(&spec(args, kernel)?, &mut sink)?;
+    let outcome = vm::run(&spec(args, kernel, older.as_deref())?, &mut sink)?;
     let figures = sink.figures;
     ensure!(outcome.status == 0, "the measurements ended early (status {})", outcome.status);
     print!("{}\n{}", table::render(&figures, &title, args)?, messages::render(&figures, args)?);
+    if let Some(then) = &then {
+        print!("\n{}", comparison::render(&figures, then)?);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn spec(args: &Args, kernel: kernels::Kernel) -> Result<VmSpec> {
+/// The run, with an older revision's sockleak if there is one to compare with.
+fn spec(args: &Args, kernel: kernels::Kernel, older: Option<&Path>) -> Result<VmSpec> {
     let mut guest = Guest::new()?;
     for program in PROGRAMS {
         guest.add(&paths::release().join(program), &Path::new("/usr/bin").join(program))?;
+    }
+    if let Some(older) = older {
+        guest.add(older, Path::new(THEN))?;
     }
     let bpftrace = paths::program("bpftrace").context("bpftrace is not on this machine")?;
     guest.add(&bpftrace, Path::new("/usr/bin/bpftrace"))?;
@@ -126,7 +148,7 @@ fn spec(args: &Args, kernel: kernels::Kernel) -> Result<VmSpec> {
     spec.qemu = ["-icount", "shift=0,sleep=off"].map(OsString::from).to_vec();
     spec.smp = 1;
     spec.memory = MEMORY_MIB;
-    spec.timeout = LIMIT;
+    spec.timeout = LIMIT + older.map_or(Duration::ZERO, |_| LIMIT_OF_COMPARISON);
     spec.env = vec![
         ("NO_COLOR".into(), "1".into()),
         ("PAIRS".into(), args.pairs.to_string().into()),
@@ -134,6 +156,7 @@ fn spec(args: &Args, kernel: kernels::Kernel) -> Result<VmSpec> {
         ("MESSAGES".into(), args.messages.to_string().into()),
         ("MESSAGES_WARM_UP".into(), (args.messages / 10).to_string().into()),
         ("MESSAGE_BYTES".into(), messages::BYTES.to_string().into()),
+        ("THEN".into(), older.map_or("", |_| THEN).into()),
         ("RUNS".into(), args.runs.to_string().into()),
     ];
     Ok(spec)

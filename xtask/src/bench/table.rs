@@ -7,9 +7,12 @@ use anyhow::{Context, Result};
 use super::Args;
 use super::figures::{Figures, Program, Spread};
 
+/// Pairs that nothing traces: what the other cases are compared with.
+pub(super) const BASE: &str = "none";
+
 /// The measurements of pairs, in the order of the table.
 const CASES: [(&str, &str); 9] = [
-    ("none", "no tracing"),
+    (BASE, "no tracing"),
     ("floor", "empty programs on the same five hooks"),
     ("other-kernel", "sockleak, no match: kernel side alone"),
     ("other", "sockleak, no match"),
@@ -27,6 +30,11 @@ closes by one process. A tracer runs on the same processor, so what it does duri
 it does afterwards, until its last line about the pairs is in the file, is added as its processor time, because it
 sleeps in between. \"Kernel side alone\": the tracer is stopped while pairs are made.
 ";
+
+/// The measurements of pairs in which sockleak traces, with their titles.
+pub(super) fn of_sockleak() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CASES.into_iter().filter(|(_, title)| title.starts_with("sockleak"))
+}
 
 /// The figures of pairs, programs and starts.
 pub(super) fn render(figures: &Figures, kernel: &str, args: &Args) -> Result<String> {
@@ -47,7 +55,7 @@ pub(super) fn render(figures: &Figures, kernel: &str, args: &Args) -> Result<Str
 }
 
 fn pairs(figures: &Figures, out: &mut String) -> Result<()> {
-    let base = median(figures, "none")?;
+    let base = median(figures, BASE)?;
     let bpftrace = median(figures, "bpftrace")? - base;
     let _ = writeln!(
         out,
@@ -64,7 +72,7 @@ fn pairs(figures: &Figures, out: &mut String) -> Result<()> {
             spread.median,
             spread.width() * 100.0
         );
-        if case != "none" {
+        if case != BASE {
             let _ = write!(
                 out,
                 " {added:>+8.0} {:>+7.1}% {:>13.1}%",
@@ -79,7 +87,7 @@ fn pairs(figures: &Figures, out: &mut String) -> Result<()> {
 
 /// The figures that have a mark, beside it.
 fn marks(figures: &Figures, out: &mut String) -> Result<()> {
-    let base = median(figures, "none")?;
+    let base = median(figures, BASE)?;
     let added = |case| Ok::<_, anyhow::Error>(median(figures, case)? - base);
     let of_base = |case| Ok::<_, anyhow::Error>(added(case)? / base * 100.0);
     let rows = [
@@ -168,7 +176,7 @@ mod tests {
         let mut figures = Figures::default();
         for (case, _) in CASES {
             let elapsed = match case {
-                "none" => 30_000,
+                BASE => 30_000,
                 "bpftrace" => 70_000,
                 _ => 33_000,
             };
