@@ -282,7 +282,8 @@ fn strain(
     for (&(socket, _), tally) in tallies {
         let known = &session.sockets()[socket.0];
         let strain = all.entry(socket).or_default();
-        strain.is_pressed |= tally.record.was_refused(known.limit.map(|limit| limit.slots), tally.slots > 0);
+        let is_sure = tally.slots > 0 || known.limit.is_some_and(|limit| !limit.is_inferred());
+        strain.is_pressed |= tally.record.was_refused(known.limit.map(|limit| limit.slots), is_sure);
         strain.is_stalled |= tally.record.is_stalled(known.last_accept);
     }
     all
@@ -380,3 +381,6 @@ impl FindingReport {
         self.opened_at.iter().take(stacks::SHOWN).any(|place| place.stack == stack)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -220,15 +220,19 @@ impl Books {
         // A server with a process for each client exits when it turns one away, and the client may be the first to close.
         // Who keeps most of the slots has kept all before.
         let own = self.tallies.get(&(socket, connection.opener.group)).map_or(0, |tally| tally.slots);
-        let is_keeper = own.saturating_mul(2) > self.sockets[socket.0].slots;
-        let is_refusal = is_client_there || (is_keeper && matches!(reason, Reason::Exit(_)));
+        let known = &self.sockets[socket.0];
+        let is_keeper = own.saturating_mul(2) > known.slots;
+        // Where slots are known, nobody is served beyond them: a client that is told so may be the first to close.
+        let sure = known.limit.filter(|limit| !limit.is_inferred());
+        let is_full = sure.is_some_and(|limit| known.slots >= limit.slots);
+        let is_refusal = is_client_there || is_full || (is_keeper && matches!(reason, Reason::Exit(_)));
         let turned_away = closed_at_once(connection).filter(|_| is_refusal);
         let known = &mut self.sockets[socket.0];
         known.released(at, turned_away);
         if let (EndState::Released { at: left, .. }, Reason::Close) = (&connection.client, reason) {
             known.linger = known.linger.max(Some(at.saturating_sub(*left)));
         }
-        if turned_away.is_some() && is_client_there {
+        if turned_away.is_some() && (is_client_there || is_full) {
             let level = known.slots;
             self.tally(socket, connection.opener.group).record.turn_away(at, level);
         }

@@ -210,11 +210,11 @@ impl Record {
         self.lasting.natural_age(self.leak_age, self.endings.closed > 0, |_| true)
     }
 
-    /// It was refused or turned away while all slots were in use, where there are `limit`. Who was never served, nor is now
-    /// (`is_served`), may be answered like that always.
+    /// It was refused or turned away while all slots were in use, where there are `limit`. Where that is inferred, who was never
+    /// served, nor is now (neither then `is_sure`), may be answered like that always.
     #[must_use]
-    pub fn was_refused(&self, limit: Option<u64>, is_served: bool) -> bool {
-        self.starvation.was_refused(limit.filter(|_| is_served || self.last_served.is_some()))
+    pub fn was_refused(&self, limit: Option<u64>, is_sure: bool) -> bool {
+        self.starvation.was_refused(limit.filter(|_| is_sure || self.last_served.is_some()))
     }
 
     /// Its attempts have failed for longer than the leak age since the last accept.

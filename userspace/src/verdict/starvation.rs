@@ -134,8 +134,10 @@ pub(super) fn hardship(case: &Case<'_>, socket: &SocketFacts, now: u64, leak_age
     let Starvation { refused, abandoned, longest, turned_away, .. } = &case.record.starvation;
     let served = case.open.iter().filter(|it| !it.queued && !it.before_trace).map(|it| it.opened).max();
     let served = served.max(case.record.last_served);
-    // Whoever holds most of the slots is turned away by itself; who was never served may be answered like that always.
-    let is_refusal = |level| !by_itself && served.is_some() && socket.limit == Some(level);
+    // Whoever holds most of the slots is turned away by itself; where it is not sure how many there are, who was never served may be
+    // answered like that always.
+    let is_sure = served.is_some() || !socket.limit_is_inferred;
+    let is_refusal = |level| !by_itself && is_sure && socket.limit == Some(level);
     let turned_away = turned_away.filter(|&(level, _)| is_refusal(level));
     let turned_away = turned_away.map_or(0, |(_, run)| run.count);
     let stall = longest.filter(|run| run.length() >= leak_age);
