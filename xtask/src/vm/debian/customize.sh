@@ -13,10 +13,15 @@ mkdir "$root/out"
 in_root() { chroot "$root" "$@"; }
 in_root systemctl --quiet set-default multi-user.target
 # Who wants them starts them.
-in_root systemctl --quiet disable haproxy.service prometheus.service
+in_root systemctl --quiet disable haproxy.service mariadb.service mariadb.socket memcached.service \
+    nginx.service postgresql.service prometheus.service redis-server.service
+# Its name has the version of PHP.
+for unit in "$root"/lib/systemd/system/php*-fpm.service; do
+    in_root systemctl --quiet disable "${unit##*/}"
+done
 # What nobody waits for here, and an emulated processor takes long for.
 in_root systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
-    fstrim.timer motd-news.timer getty.target systemd-logind.service e2scrub_reap.service systemd-pstore.service \
-    systemd-update-utmp.service systemd-update-utmp-runlevel.service remote-fs.target
+    fstrim.timer motd-news.timer phpsessionclean.timer getty.target systemd-logind.service e2scrub_reap.service \
+    systemd-pstore.service systemd-update-utmp.service systemd-update-utmp-runlevel.service remote-fs.target
 # What spared time here would hide from tests what packages leave behind.
 rm -f "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap" "$root/etc/apt/apt.conf.d/99mmdebstrap"

@@ -13,6 +13,25 @@ use crate::process::{self, Log};
 /// What is installed beside what is essential, and what those need.
 const PACKAGES: [&str; 9] =
     ["adduser", "curl", "haproxy", "procps", "prometheus", "python3", "socat", "systemd", "systemd-sysv"];
+/// The servers that the scenarios of the group `servers` fill, and their client libraries.
+const SERVERS: [&str; 16] = [
+    "dbus-daemon",
+    "gunicorn",
+    "mariadb-server",
+    "memcached",
+    "nginx-light",
+    "php-fpm",
+    "postgresql",
+    "python3-dbus",
+    "python3-psycopg2",
+    "python3-pymemcache",
+    "python3-pymysql",
+    "python3-redis",
+    "python3-sqlalchemy",
+    "python3-xlib",
+    "redis-server",
+    "xvfb",
+];
 /// What nobody reads here: most of what Prometheus depends on are libraries for its pages.
 const LEFT_OUT: [&str; 5] = [
     "/usr/share/doc/*",
@@ -32,7 +51,7 @@ const STAMP: &str = "RECIPE";
 /// Its package is e2fsprogs.
 pub(crate) const MKFS: &str = "mkfs.ext4";
 /// The image takes as much of the disk as is in it.
-const SIZE: &str = "2G";
+const SIZE: &str = "4G";
 
 /// What was made once, in the cache.
 #[derive(Clone, Debug)]
@@ -66,7 +85,13 @@ fn folder() -> PathBuf {
 
 /// All that decides what becomes of it, but for the state of the archive.
 fn recipe() -> String {
-    format!("{}\n{}\nwithout {}\n{CUSTOMIZE}", suite(), PACKAGES.join(" "), LEFT_OUT.join(" "))
+    format!("{}\n{}\nwithout {}\n{CUSTOMIZE}", suite(), packages(" "), LEFT_OUT.join(" "))
+}
+
+/// The names of all packages to install, with this text between them.
+fn packages(separator: &str) -> String {
+    let names: Vec<&str> = PACKAGES.into_iter().chain(SERVERS).collect();
+    names.join(separator)
 }
 
 /// Makes the image from Debian's packages. Nothing gets installed on this machine by it.
@@ -96,7 +121,7 @@ fn mmdebstrap(work: &Path, root: &Path) -> Result<std::process::Command> {
     let mut command =
         process::command("mmdebstrap", ["--mode=root", "--variant=essential", "--architectures=amd64"]);
     command
-        .arg(format!("--include={}", PACKAGES.join(",")))
+        .arg(format!("--include={}", packages(",")))
         .arg("--aptopt=APT::Install-Recommends \"false\"")
         .arg("--aptopt=Acquire::Retries \"3\"")
         // Half an image is of no use: nothing needs to be on the disk before all of it is.
