@@ -95,12 +95,14 @@ enum GroupName {
     Cli,
     /// What the package does on a whole Debian.
     Debian,
+    /// What is said of the clients of real servers.
+    Servers,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Task::List => {
-            let cases = cli::ALL.iter().chain(cli::debian::ALL);
+            let cases = cli::ALL.iter().chain(cli::debian::ALL).chain(cli::servers::ALL);
             for name in ALL.iter().map(|it| it.name).chain(cases.map(|it| it.name)) {
                 println!("{name}");
             }
@@ -141,6 +143,7 @@ fn run(arguments: Run) -> anyhow::Result<ExitCode> {
             GroupName::Haproxy => run_scenarios(&setup, Group::Haproxy, is_wanted),
             GroupName::Cli => run_cases(&setup, cli::ALL, is_wanted),
             GroupName::Debian => run_cases(&setup, cli::debian::ALL, is_wanted),
+            GroupName::Servers => run_cases(&setup, cli::servers::ALL, is_wanted),
         };
         (passed, failed) = (passed + counts.0, failed + counts.1);
     }

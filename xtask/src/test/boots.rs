@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::guests::Guests;
-use super::matrix::{Boot, DEBIAN};
+use super::matrix::{Boot, DEBIAN, SERVERS};
 use super::report::{BootResult, Tally};
 use crate::vm::{self, Outcome, Verdict, VmSpec, kernels};
 
@@ -19,6 +19,10 @@ use crate::vm::{self, Outcome, Verdict, VmSpec, kernels};
 const LIMIT: Duration = Duration::from_secs(1500);
 /// A Prometheus and a whole system beside it.
 const DEBIAN_MIB: u32 = 1536;
+/// Servers and Python programs, one server at a time.
+const SERVERS_MIB: u32 = 2048;
+/// They take a minute each, and some wait for clients that give up.
+const SERVERS_LIMIT: Duration = Duration::from_secs(4500);
 /// More VMs at a time would want more memory than a test may take for itself.
 const MOST: usize = 4;
 
@@ -96,6 +100,9 @@ fn boot_once(boot: &Boot, guests: &Guests, only: &[String]) -> (BootResult, Resu
         if boot.groups.contains(&DEBIAN) {
             spec.memory = DEBIAN_MIB;
         }
+        if boot.groups.contains(&SERVERS) {
+            (spec.memory, spec.timeout) = (SERVERS_MIB, SERVERS_LIMIT);
+        }
         vm::run(&spec, &mut sink)
     });
     let trouble = ended.as_ref().err().map(|error| format!("{error:#}"));
@@ -127,7 +134,10 @@ fn command(boot: &Boot, only: &[String]) -> Vec<OsString> {
     for group in boot.groups {
         command.extend(["--group", group]);
     }
-    for name in only {
+    // What was asked for by name counts, or else what the boot is limited to.
+    let names: Vec<&str> =
+        if only.is_empty() { boot.only.to_vec() } else { only.iter().map(String::as_str).collect() };
+    for name in names {
         command.extend(["--only", name]);
     }
     command.into_iter().map(Into::into).collect()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::matrix::{Boot, DEBIAN, HAPROXY};
+use super::matrix::{Boot, DEBIAN, HAPROXY, SERVERS};
 use super::package::both;
 use crate::vm::{Guest, debian, haproxy};
 use crate::{build, paths};
@@ -18,6 +18,9 @@ const FILES: [&str; 3] = [
     "tests/workload/debian/receiver.py",
 ];
 
+/// Where tests/scenarios looks for the clients of the servers and for their configurations, and where those are in the repository.
+const OF_SERVERS: (&str, &str) = ("/usr/share/sockleak-test", "tests/workload/servers");
+
 /// The programs that run inside, and those of the package. Always all of them: cargo chooses the features of dependencies for what is
 /// built at a time, and another choice would be another build of minutes.
 pub(crate) const PROGRAMS: [&str; 4] = ["sockleak", "manual", "workload", "scenarios"];
@@ -28,6 +31,8 @@ pub(super) struct Guests {
     plain: Option<Guest>,
     /// A whole Debian and the package, if a boot wants that.
     debian: Option<Guest>,
+    /// The same Debian and clients for its servers, if a boot wants that.
+    servers: Option<Guest>,
 }
 
 impl Guests {
@@ -38,27 +43,29 @@ impl Guests {
 
     /// Makes them, with programs that are built already.
     pub(super) fn new(boots: &[Boot]) -> Result<Self> {
-        let plain = boots.iter().any(|boot| !is_debian(boot)).then(plain).transpose()?;
-        let debian = boots.iter().any(is_debian).then(whole_debian).transpose()?;
-        Ok(Self { plain, debian })
+        let plain = boots.iter().any(|boot| !boot.is_on_debian()).then(plain).transpose()?;
+        let has = |group| boots.iter().any(|boot| boot.groups.contains(&group));
+        let debian = has(DEBIAN).then(whole_debian).transpose()?;
+        let servers = has(SERVERS).then(with_servers).transpose()?;
+        Ok(Self { plain, debian, servers })
     }
 
     /// The guest of a boot.
     pub(super) fn of(&self, boot: &Boot) -> Result<Guest> {
-        if is_debian(boot) {
-            return self.debian.clone().context("no guest was made for this boot");
-        }
-        let mut guest = self.plain.clone().context("no guest was made for this boot")?;
+        let guest = if boot.groups.contains(&DEBIAN) {
+            &self.debian
+        } else if boot.groups.contains(&SERVERS) {
+            &self.servers
+        } else {
+            &self.plain
+        };
+        let mut guest = guest.clone().context("no guest was made for this boot")?;
         if boot.groups.contains(&HAPROXY) {
             let folder = haproxy::cached().context("HAProxy 3.0 is not here: run `cargo xtask setup`")?;
             guest.add_as_is(&folder, Path::new(haproxy::PLACE))?;
         }
         Ok(guest)
     }
-}
-
-fn is_debian(boot: &Boot) -> bool {
-    boot.groups.contains(&DEBIAN)
 }
 
 fn plain() -> Result<Guest> {
@@ -78,6 +85,15 @@ fn whole_debian() -> Result<Guest> {
         let name = file.file_name().with_context(|| format!("{} has no name", file.display()))?;
         guest.add(file, &Path::new(FOLDER).join(name))?;
     }
+    Ok(guest)
+}
+
+/// The image has the servers and their client libraries.
+fn with_servers() -> Result<Guest> {
+    let mut guest = Guest::debian(&debian::get()?)?;
+    add_programs(&mut guest, &["sockleak", "scenarios"])?;
+    let (place, folder) = OF_SERVERS;
+    guest.add(&paths::repo().join(folder), Path::new(place))?;
     Ok(guest)
 }
 

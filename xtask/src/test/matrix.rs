@@ -14,6 +14,12 @@ const CLI: &str = "cli";
 /// The cases that the package is tried with, on a whole Debian.
 pub(super) const DEBIAN: &str = "debian";
 
+/// The cases with real servers and their client libraries, on the same Debian.
+pub(super) const SERVERS: &str = "servers";
+
+/// As much of that group as a run takes that asks neither for it nor for everything: each kind of case once.
+const SOME_SERVERS: &[&str] = &["postgresql-leak", "postgresql-full", "redis-pool", "php-fpm-saturated"];
+
 /// The kind of hooks that sockleak is told to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Hooks {
@@ -46,11 +52,18 @@ pub(super) struct Boot {
     pub(super) append: Option<&'static str>,
     /// The groups of scenarios.
     pub(super) groups: &'static [&'static str],
+    /// The only scenarios of those groups, unless it is empty.
+    pub(super) only: &'static [&'static str],
 }
 
 impl Boot {
     fn plain(kernel: &'static str, hooks: Hooks) -> Self {
-        Self { kernel, hooks, append: None, groups: &["kernel"] }
+        Self { kernel, hooks, append: None, groups: &["kernel"], only: &[] }
+    }
+
+    /// Does it boot a whole Debian?
+    pub(super) fn is_on_debian(&self) -> bool {
+        [DEBIAN, SERVERS].iter().any(|group| self.groups.contains(group))
     }
 
     /// What tells this boot from the others: `6.1 auto`.
@@ -64,9 +77,10 @@ impl Boot {
     }
 
     /// The command line's cases take a quarter of an hour for each kernel, and hardly depend on it: the oldest and the newest kernel
-    /// show what does.
+    /// show what does. Of what is said of the clients of real servers, one kernel shows enough.
     fn is_left_out(&self) -> bool {
         self.groups.contains(&CLI) && !["5.10", "7.2"].contains(&self.kernel)
+            || self.groups.contains(&SERVERS) && self.kernel != "6.1"
     }
 
     /// They depend still less on the kind of hook, but for what they say of it.
@@ -101,6 +115,11 @@ pub(super) fn boots(
     if !whole && wanted.is_empty() && hooks.is_none() && group.is_none() {
         boots.retain(|boot| !boot.is_left_out());
     }
+    if !whole && group.is_none() {
+        for boot in boots.iter_mut().filter(|boot| boot.groups.contains(&SERVERS)) {
+            boot.only = SOME_SERVERS;
+        }
+    }
     boots.retain(|boot| whole || hooks.is_some() || !boot.is_for_who_asks());
     boots.retain(|boot| wanted.is_empty() || wanted.iter().any(|name| name == boot.kernel));
     boots.retain(|boot| hooks.is_none_or(|hooks| hooks == boot.hooks));
@@ -133,8 +152,10 @@ fn all() -> Vec<Boot> {
     for series in &SERIES {
         boots.push(Boot { groups: &[CLI], ..Boot::plain(series.name, Hooks::Kprobe) });
     }
-    for kernel in ["6.1", "7.2"] {
-        boots.push(Boot { groups: &[DEBIAN], ..Boot::plain(kernel, Hooks::Auto) });
+    for group in [&[DEBIAN], &[SERVERS]] {
+        for kernel in ["6.1", "7.2"] {
+            boots.push(Boot { groups: group, ..Boot::plain(kernel, Hooks::Auto) });
+        }
     }
     boots
 }
@@ -180,6 +201,8 @@ mod tests {
                 "7.2 kprobe cli",
                 "6.1 auto debian",
                 "7.2 auto debian",
+                "6.1 auto servers",
+                "7.2 auto servers",
             ]
         );
     }
@@ -190,6 +213,7 @@ mod tests {
             boots(&[], None, Some(name), false).map(|all| all.iter().map(Boot::label).collect::<Vec<_>>())
         };
         assert_eq!(group("debian").expect("there are some"), ["6.1 auto debian", "7.2 auto debian"]);
+        assert_eq!(group("servers").expect("there are some"), ["6.1 auto servers", "7.2 auto servers"]);
         assert!(group("none").is_err());
         assert_eq!(group("cli").expect("there are some").len(), SERIES.len());
     }
@@ -200,7 +224,21 @@ mod tests {
         let usual = boots(&[], None, None, false).expect("there are some");
         let left: Vec<_> = all.iter().filter(|boot| !usual.contains(boot)).map(Boot::label).collect();
         let kprobe = ["5.10 kprobe cli", "6.1 kprobe cli", "6.12 kprobe cli", "7.2 kprobe cli"];
-        assert_eq!(left, [&["6.1 auto cli", "6.12 auto cli"][..], &kprobe].concat());
+        // The boot with some of the servers is another one than that with all of them.
+        let servers = ["6.1 auto servers", "7.2 auto servers"];
+        assert_eq!(left, [&["6.1 auto cli", "6.12 auto cli"][..], &kprobe, &servers].concat());
+    }
+
+    #[test]
+    fn a_part_of_the_servers_stands_for_all() {
+        let only = |group, whole| {
+            let boots = boots(&[], None, group, whole).expect("there are some");
+            let servers = boots.iter().filter(|boot| boot.groups.contains(&SERVERS));
+            servers.map(|boot| (boot.kernel, boot.only)).collect::<Vec<_>>()
+        };
+        assert_eq!(only(None, false), [("6.1", SOME_SERVERS)]);
+        assert_eq!(only(None, true), [("6.1", &[][..]), ("7.2", &[][..])]);
+        assert_eq!(only(Some(SERVERS), false), [("6.1", &[][..]), ("7.2", &[][..])]);
     }
 
     #[test]
@@ -208,7 +246,7 @@ mod tests {
         assert_eq!(labels(&["5.10"], Some(Hooks::Fentry)), ["5.10 fentry"]);
         assert_eq!(
             labels(&["6.1"], Some(Hooks::Auto)),
-            ["6.1 auto", "6.1 auto haproxy", "6.1 auto cli", "6.1 auto debian"]
+            ["6.1 auto", "6.1 auto haproxy", "6.1 auto cli", "6.1 auto debian", "6.1 auto servers"]
         );
         assert!(boots(&["7.2".into()], Some(Hooks::Fentry), None, false).is_err());
         assert!(boots(&["4.4".into()], None, None, false).is_err());

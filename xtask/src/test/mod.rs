@@ -28,13 +28,14 @@ pub(crate) struct Args {
     /// Run only this scenario; may be repeated
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
-    /// Run only the boots of this group of scenarios: kernel, verdicts, haproxy, cli or debian
+    /// Run only the boots of this group of scenarios: kernel, verdicts, haproxy, cli, debian or servers
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
     /// Run only the boots with this choice of hooks
     #[arg(long, value_enum)]
     hooks: Option<Hooks>,
-    /// Every boot: the command line's cases on all four kernels and with kprobes too, not on the oldest and the newest alone
+    /// Every boot: the command line's cases on all four kernels and with kprobes too, not on the oldest and the newest alone; all
+    /// cases with real servers, not some of them
     #[arg(long)]
     all: bool,
     /// No VMs
@@ -58,10 +59,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .filter(|name| wanted.iter().any(|b| b.kernel == *name))
         .collect();
     let haproxy = wanted.iter().any(|boot| boot.groups.contains(&matrix::HAPROXY));
-    let debian = wanted.iter().any(|boot| boot.groups.contains(&matrix::DEBIAN));
+    let debian = wanted.iter().any(matrix::Boot::is_on_debian);
+    let package = wanted.iter().any(|boot| boot.groups.contains(&matrix::DEBIAN));
     let guest = !wanted.is_empty();
     let terminal = args.scenario.is_empty() && args.group.is_none();
-    let wants = Wants { build: true, guest, terminal, haproxy, debian, package: debian, ..Wants::default() };
+    let wants = Wants { build: true, guest, terminal, haproxy, debian, package, ..Wants::default() };
     setup::ensure(Wants { kernels: &kernels, ..wants })?;
 
     let started = Instant::now();

@@ -72,6 +72,7 @@ macro_rules! measuring_case {
 }
 
 pub mod debian;
+pub mod servers;
 
 /// All cases, in the order in which they run.
 pub const ALL: &[Case] = &[
@@ -137,7 +138,7 @@ pub const ALL: &[Case] = &[
 /// Finds a case by its name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Case> {
-    ALL.iter().chain(debian::ALL).find(|case| case.name == name)
+    ALL.iter().chain(debian::ALL).chain(servers::ALL).find(|case| case.name == name)
 }
 
 /// Runs a case in a fresh directory. The evidence of a failure is kept.

@@ -6,7 +6,7 @@ mod http;
 mod leaker;
 mod package;
 mod prometheus;
-mod system;
+pub(super) mod system;
 
 use super::{Case, Verdict};
 use system::file;

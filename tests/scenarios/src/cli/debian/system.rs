@@ -21,7 +21,7 @@ const CONFIG: &str = "/etc/sockleak/config.toml";
 const NOT_FILES: [&str; 7] = ["/dev", "/out", "/proc", "/run", "/sys", "/tmp", "/var/log"];
 
 /// Runs a program that has to succeed; what it printed.
-pub(super) fn run(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+pub(in crate::cli) fn run(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(program).args(arguments).output().with_context(|| program.to_owned())?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let complaints = String::from_utf8_lossy(&output.stderr);
@@ -71,7 +71,7 @@ pub(super) fn journal() -> String {
 }
 
 /// Waits until something is so. While it fails, it is not.
-pub(super) fn wait_for(what: &str, is_so: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+pub(in crate::cli) fn wait_for(what: &str, is_so: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     service::wait_for(is_so).with_context(|| format!("waited in vain for {what}"))
 }
 
