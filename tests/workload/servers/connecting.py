@@ -7,10 +7,8 @@ client away, opening or the first use raises an exception of the library.
 
 import os
 
-# A client that waits in the accept queue, or for an answer, gives up after so many seconds.
-PATIENCE = 3
-# A request to a server that is busy waits for longer.
-LONG_PATIENCE = 60
+# A client that waits in the accept queue, or for an answer, gives up after so many seconds: an emulated processor is slow.
+PATIENCE = 60
 
 
 class Connection:
@@ -115,7 +113,7 @@ def php_fpm():
 
     # nginx is between this client and php-fpm: what this client is given is nginx's port.
     def connect(port):
-        return requesting(HTTPConnection("127.0.0.1", int(port), timeout=LONG_PATIENCE))
+        return requesting(HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE))
 
     return connect
 
@@ -134,7 +132,7 @@ def gunicorn():
         def connect(self):
             self.sock = sockets.socket(sockets.AF_UNIX)
             # With a time limit, connecting to a full accept queue fails at once.
-            self.sock.settimeout(LONG_PATIENCE)
+            self.sock.settimeout(PATIENCE)
             self.sock.connect(self.path)
 
     return lambda path: requesting(UnixHTTPConnection(path))

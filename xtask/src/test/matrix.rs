@@ -18,7 +18,8 @@ pub(super) const DEBIAN: &str = "debian";
 pub(super) const SERVERS: &str = "servers";
 
 /// As much of that group as a run takes that asks neither for it nor for everything: each kind of case once.
-const SOME_SERVERS: &[&str] = &["postgresql-leak", "postgresql-full", "redis-pool", "php-fpm-saturated"];
+const SOME_SERVERS: &[&str] =
+    &["postgresql-leak", "postgresql-full", "redis-full", "redis-pool", "php-fpm-saturated"];
 
 /// The kind of hooks that sockleak is told to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use super::server::{FOLDER, Server};
 use crate::cli::bench::Bench;
@@ -40,10 +40,14 @@ impl Client {
         self.child.wait_for_line(fits)
     }
 
-    /// Waits until it has counted this far: a line of the word and the number.
+    /// Waits until it has counted this far: a line of the word and the number. A leaker that is turned away first counts no further.
     pub(super) fn wait_for_count(&mut self, word: &str, number: u64) -> anyhow::Result<()> {
         let line = format!("{word} {number}");
-        self.wait_for(|it| it == line).with_context(|| format!("waited in vain for '{line}'"))
+        let is_last = |it: &str| it == line || it.starts_with("full ");
+        self.wait_for(is_last).with_context(|| format!("waited in vain for '{line}'"))?;
+        let counted = self.last(word)?;
+        ensure!(counted[0] >= number, "it was turned away with {} of {number} '{word}'", counted[0]);
+        Ok(())
     }
 
     /// The numbers behind a word in the last line that begins with it.

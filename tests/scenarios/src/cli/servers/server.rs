@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -28,6 +29,15 @@ pub(super) enum Start {
     Commands(&'static [&'static [&'static str]]),
 }
 
+/// What a capture sees of a client that comes when all slots are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The server accepts and closes at once, before the client does.
+    Shown,
+    /// The server answers with an error, and the client library closes before the server does. That looks like a short visit.
+    Hidden,
+}
+
 /// One server of the table.
 pub(super) struct Server {
     /// What it is called in the names of cases. `connecting.py` has its client library under the same name.
@@ -43,7 +53,8 @@ pub(super) struct Server {
     /// What clients are given to connect to: the socket, or the port of a server between them and that socket.
     pub(super) address: &'static str,
     /// How many connections a client can hold before it is turned away.
-    pub(super) slots: u64,
+    pub(super) slots: RangeInclusive<u64>,
+    pub(super) refusal: Refusal,
 }
 
 pub(super) const POSTGRESQL: Server = Server {
@@ -63,7 +74,8 @@ pub(super) const POSTGRESQL: Server = Server {
     socket: "/run/postgresql/.s.PGSQL.5432",
     address: "/run/postgresql/.s.PGSQL.5432",
     // Three of max_connections are kept free for superusers.
-    slots: 17,
+    slots: 17..=17,
+    refusal: Refusal::Hidden,
 };
 
 pub(super) const MARIADB: Server = Server {
@@ -81,7 +93,8 @@ pub(super) const MARIADB: Server = Server {
     prepare: &[],
     socket: "/run/sockleak-test/mariadb.sock",
     address: "/run/sockleak-test/mariadb.sock",
-    slots: 20,
+    slots: 20..=20,
+    refusal: Refusal::Shown,
 };
 
 pub(super) const REDIS: Server = Server {
@@ -91,7 +104,8 @@ pub(super) const REDIS: Server = Server {
     prepare: &[],
     socket: "/run/redis/redis-server.sock",
     address: "/run/redis/redis-server.sock",
-    slots: 20,
+    slots: 20..=20,
+    refusal: Refusal::Shown,
 };
 
 pub(super) const MEMCACHED: Server = Server {
@@ -111,8 +125,9 @@ pub(super) const MEMCACHED: Server = Server {
     prepare: &[],
     socket: "/run/sockleak-test/memcached.sock",
     address: "/run/sockleak-test/memcached.sock",
-    // The rest of -c it needs itself, for its threads among others.
-    slots: 39,
+    // The rest of -c it takes for itself: the number of descriptors that it expects to need.
+    slots: 36..=44,
+    refusal: Refusal::Shown,
 };
 
 pub(super) const DBUS: Server = Server {
@@ -127,7 +142,8 @@ pub(super) const DBUS: Server = Server {
     prepare: &[],
     socket: "/run/sockleak-test/dbus.sock",
     address: "/run/sockleak-test/dbus.sock",
-    slots: 16,
+    slots: 16..=16,
+    refusal: Refusal::Hidden,
 };
 
 pub(super) const XVFB: Server = Server {
@@ -150,7 +166,8 @@ pub(super) const XVFB: Server = Server {
     socket: "/tmp/.X11-unix/X7",
     address: "/tmp/.X11-unix/X7",
     // It counts itself as one.
-    slots: 63,
+    slots: 63..=63,
+    refusal: Refusal::Shown,
 };
 
 pub(super) const PHP_FPM: Server = Server {
@@ -163,7 +180,8 @@ pub(super) const PHP_FPM: Server = Server {
     prepare: &[],
     socket: "/run/sockleak-test/php-fpm.sock",
     address: "8088",
-    slots: 3,
+    slots: 3..=3,
+    refusal: Refusal::Shown,
 };
 
 pub(super) const GUNICORN: Server = Server {
@@ -180,7 +198,8 @@ pub(super) const GUNICORN: Server = Server {
     prepare: &[],
     socket: "/run/sockleak-test/gunicorn.sock",
     address: "/run/sockleak-test/gunicorn.sock",
-    slots: 2,
+    slots: 2..=2,
+    refusal: Refusal::Shown,
 };
 
 /// A server that runs. It is stopped when this is dropped.
