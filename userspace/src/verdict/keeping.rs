@@ -101,9 +101,9 @@ impl<'a> Keeping<'a> {
         let holding: Vec<_> = lasting.filter(|it| usage(it) != Use::Used).collect();
         keeping.judge(case, socket);
         let are_unused = holding.iter().all(|it| usage(it) == Use::Unused);
-        let may_hold_all = socket.seems_full && are_unused;
-        let is_full = may_hold_all || socket.is_exhausted() && (socket.is_pressed || socket.is_stalled);
-        if keeping.judged == Judged::Calm && is_full && keeping.holds_most(case, socket, &holding) {
+        let holds_most = socket.is_held_by(case.program) && !holding.is_empty();
+        let may_fill = socket.seems_full && are_unused;
+        if keeping.judged == Judged::Calm && holds_most && (may_fill || keeping.fills(socket, &holding)) {
             keeping.judged = Judged::Suspect { paused: false };
             keeping.rests_on_slots = true;
             keeping.unused = holding.iter().copied().filter(|it| usage(it) == Use::Unused).collect();
@@ -112,11 +112,10 @@ impl<'a> Keeping<'a> {
         keeping
     }
 
-    /// Most slots are this program's, which is not seen to use what it has, and did not need more when it could have had it.
-    fn holds_most(&self, case: &Case<'_>, socket: &SocketFacts, holding: &[&OpenConnection]) -> bool {
-        socket.is_held_by(case.program)
-            && !holding.is_empty()
-            && !self.had_its_chance(&self.began(holding), socket)
+    /// No slot is free, others want one, and the program that holds most of them has not gone without more when it could have had one.
+    fn fills(&self, socket: &SocketFacts, holding: &[&OpenConnection]) -> bool {
+        let is_pressed = socket.is_pressed || socket.is_stalled;
+        socket.is_exhausted() && is_pressed && !self.had_its_chance(&self.began(holding), socket)
     }
 
     fn judge(&mut self, case: &Case<'_>, socket: &SocketFacts) {

@@ -132,6 +132,10 @@ fn who_holds_what_seems_full_is_suspect_if_it_uses_nothing() {
     let finding = holding(10, idle(SECOND)).found(SECOND + AGE, Suspect);
     assert_eq!((finding.count, finding.figures.unused), (10, 10));
     assert_eq!(finding.uncertain, [Doubt::BeforeTrace(10), Doubt::SlotsInferred]);
+    // Somebody who closed first once seems to have been served.
+    let mut visited = holding(10, idle(SECOND));
+    visited.facts.youngest_served = Some(START + HOUR);
+    assert_eq!(visited.verdicts(2 * HOUR), [Suspect]);
     // It is used; whether it is, is not known; others hold as many.
     assert_eq!(holding(10, idle(AGE)).verdicts(SECOND + AGE), [Pool]);
     assert_eq!(holding(10, None).verdicts(SECOND + AGE), [Undecided]);
