@@ -21,7 +21,7 @@ use probe_ebpf::abi::{Sent, USE_SHIFT, failure, hook};
 use super::config;
 use crate::{
     emit,
-    kernel::{offset, peek, sock::Sock},
+    kernel::{load, offset, peek, sock::Sock},
     maps::{CALLS, ENDS},
 };
 
@@ -94,18 +94,24 @@ fn is_armed() -> bool {
     config().is_some_and(|config| config.use_armed != 0)
 }
 
-/// The `struct sock` of a `struct socket`, if it is of the kind that a hook is for: of packets or not.
+/// The `struct sock` of a `struct socket`, if it is of the kind that a hook is for: of packets or not. `TYPED`: the socket comes from
+/// an fexit program's context.
 #[inline(always)]
-fn sock_of(socket: u64, of_packets: bool) -> Option<u64> {
-    let sock = peek(socket + offset!(socket_sock));
-    (Sock(sock).is_seqpacket() == of_packets).then_some(sock)
+fn sock_of<const TYPED: bool>(socket: u64, of_packets: bool) -> Option<u64> {
+    let sock = if TYPED {
+        // SAFETY: by what the caller says of the socket.
+        unsafe { load(socket, offset!(socket_sock)) }
+    } else {
+        peek(socket + offset!(socket_sock))
+    };
+    (Sock(sock).is_seqpacket::<TYPED>() == of_packets).then_some(sock)
 }
 
 #[inline(always)]
 fn returned(socket: u64, result: i32, of_packets: bool) {
     if result > 0
         && is_armed()
-        && let Some(sock) = sock_of(socket, of_packets)
+        && let Some(sock) = sock_of::<true>(socket, of_packets)
     {
         note(sock, result);
     }
@@ -117,7 +123,7 @@ fn called(hook: usize, socket: u64, of_packets: bool) {
     if !is_armed() {
         return;
     }
-    let Some(sock) = sock_of(socket, of_packets) else { return };
+    let Some(sock) = sock_of::<false>(socket, of_packets) else { return };
     // The return of this thread's last send was not seen: the kernel has few instances of a kretprobe, and a sender that waits for
     // room holds one.
     if CALLS.remove(&key()).is_ok() {

@@ -94,16 +94,16 @@ impl Sock {
         const SOCK_STREAM: u16 = 1;
 
         peek::<u16>(self.0 + offset!(sock_family)) == AF_UNIX
-            && (self.kind() == SOCK_STREAM || self.is_seqpacket())
+            && (self.kind() == SOCK_STREAM || self.is_seqpacket::<false>())
     }
 
     /// Of a unix socket of a kind that connects: does it send packets, and no stream?
     #[inline(always)]
-    pub(crate) fn is_seqpacket(self) -> bool {
+    pub(crate) fn is_seqpacket<const TYPED: bool>(self) -> bool {
         /// include/linux/net.h
         const SOCK_SEQPACKET: u16 = 5;
 
-        self.kind() == SOCK_SEQPACKET
+        self.member::<TYPED, u16>(offset!(sock_type)) == SOCK_SEQPACKET
     }
 
     /// The other end. It stays, released or not, until this end is released; 0 for a socket that never connected.

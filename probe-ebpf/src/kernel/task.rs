@@ -29,7 +29,7 @@ fn is_typed() -> bool {
     injected(&TYPED_TASK) == 1
 }
 
-/// Reads a member of a task.
+/// Reads a member of a task, or of what its members point to: the verifier follows the types.
 #[inline(always)]
 fn member<T: Plain>(task: u64, offset: u64) -> T {
     if is_typed() {
@@ -146,9 +146,10 @@ impl Task {
     #[inline(always)]
     fn state(self, actor: &Actor) -> u64 {
         let leader: u64 = member(self.0, offset!(task_leader));
-        let comm: [u64; 2] = peek(leader + offset!(task_comm));
-        let parent: u64 = peek(self.0 + offset!(task_parent));
-        let parent: u32 = peek(parent + offset!(task_tgid));
+        // Of a process with one thread, that was read already.
+        let comm = if leader == self.0 { actor.comm } else { peek(leader + offset!(task_comm)) };
+        let parent: u64 = member(self.0, offset!(task_parent));
+        let parent: u32 = member(parent, offset!(task_tgid));
         let (mount, network) = self.own_namespaces();
         let pair = |one: u32, other: u32| u64::from(one) << 32 | u64::from(other);
         let mut hash = mix(HASH, pair(actor.uid, actor.gid));
@@ -163,10 +164,10 @@ impl Task {
     /// Inode numbers of the thread's mount and network namespace; 0 for a task that is exiting and has let go of them.
     #[inline(always)]
     fn own_namespaces(self) -> (u32, u32) {
-        let proxy: u64 = peek(self.0 + offset!(task_nsproxy));
-        let mount: u64 = peek(proxy + offset!(nsproxy_mount));
-        let network: u64 = peek(proxy + offset!(nsproxy_network));
-        (peek(mount + offset!(mount_namespace_inum)), peek(network + offset!(network_namespace_inum)))
+        let proxy: u64 = member(self.0, offset!(task_nsproxy));
+        let mount: u64 = member(proxy, offset!(nsproxy_mount));
+        let network: u64 = member(proxy, offset!(nsproxy_network));
+        (member(mount, offset!(mount_namespace_inum)), member(network, offset!(network_namespace_inum)))
     }
 
     /// Describes the process to userspace: once for each program that it runs, and again when what describes it has changed. An
