@@ -102,7 +102,8 @@ impl<'a> Keeping<'a> {
         keeping.judge(case, socket);
         let are_unused = holding.iter().all(|it| usage(it) == Use::Unused);
         let holds_most = socket.is_held_by(case.program) && !holding.is_empty();
-        let may_fill = socket.seems_full && are_unused;
+        // Of a pool that is used, one may be idle.
+        let may_fill = socket.seems_full && are_unused && holding.len() as u64 * 2 > socket.used;
         if keeping.judged == Judged::Calm && holds_most && (may_fill || keeping.fills(socket, &holding)) {
             keeping.judged = Judged::Suspect { paused: false };
             keeping.rests_on_slots = true;

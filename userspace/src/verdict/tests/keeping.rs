@@ -144,4 +144,7 @@ fn who_holds_what_seems_full_is_suspect_if_it_uses_nothing() {
     let mut desk = holding(10, idle(SECOND));
     desk.open[3].usage = idle(AGE);
     assert_eq!(desk.found(SECOND + AGE, Suspect).count, 9);
+    // Half of them are.
+    (0..5).for_each(|nth| desk.open[nth].usage = idle(AGE));
+    assert_eq!(desk.verdicts(SECOND + AGE), [Undecided]);
 }
