@@ -17,6 +17,8 @@ const LINKED: &str = "ebpf";
 /// Builds the binaries that these features call for; `root` is the way from the embedding package to this one.
 pub(crate) fn build(root: &str, features: &[&str]) -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
+    // aya-build names this package alone.
+    println!("cargo:rerun-if-changed={root}/../userspace/crates/abi");
     let toolchain = if has_toolchain(LINKED) { Toolchain::Custom(LINKED) } else { Toolchain::Nightly };
     // For the child build alone: building `core` is unstable, and a stable compiler must be told to allow it.
     // SAFETY: build scripts have one thread.

@@ -5,7 +5,7 @@ use aya_ebpf::{
     helpers::generated::bpf_ktime_get_boot_ns,
     maps::ring_buf::RingBufEntry,
 };
-use probe_ebpf::abi::{ABI_VERSION, Header, failure};
+use sockleak_abi::{ABI_VERSION, Header, failure};
 
 use crate::{
     kernel::injected,

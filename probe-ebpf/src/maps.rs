@@ -4,7 +4,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
-use probe_ebpf::abi::{Config, Counters, End, Name, Pending, ProcessKey, Python};
+use sockleak_abi::{Config, Counters, End, Name, Pending, ProcessKey, Python};
 
 /// Records on their way to userspace.
 #[map]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use probe_ebpf::abi::{self, circumstance, kind, peer, shutdown, side, untracked};
+use sockleak_abi::{self as abi, circumstance, kind, peer, shutdown, side, untracked};
 use thiserror::Error;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 

@@ -8,7 +8,7 @@ use aya_ebpf::{
     macros::{fentry, kprobe},
     programs::{FEntryContext, ProbeContext},
 };
-use probe_ebpf::abi::{Accept, End, hook, kind, side};
+use sockleak_abi::{Accept, End, hook, kind, side};
 
 use crate::{
     emit,

@@ -12,7 +12,7 @@ use aya_ebpf::{
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
 use core::ptr::{read_volatile, write_volatile};
-use probe_ebpf::abi::{Attempt, Config, NAME_LEN, Name, PREFIX_LEN, Pending, Queue, failure, hook, kind};
+use sockleak_abi::{Attempt, Config, NAME_LEN, Name, PREFIX_LEN, Pending, Queue, failure, hook, kind};
 
 use super::{NOT_FOLLOWED, config, listener_number, reserve_quietly};
 use crate::{

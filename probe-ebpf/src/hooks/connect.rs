@@ -10,9 +10,7 @@ use aya_ebpf::{
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
 use aya_log_ebpf::warn;
-use probe_ebpf::abi::{
-    Config, Connect, End, PROCESSOR_BITS, SEED, Sent, failure, hook, kind, side, untracked,
-};
+use sockleak_abi::{Config, Connect, End, PROCESSOR_BITS, SEED, Sent, failure, hook, kind, side, untracked};
 
 use super::{NOT_FOLLOWED, attempt, config, listener_number};
 use crate::{

@@ -7,9 +7,7 @@
 //! was released just then is told by the next round, or by `verify`.
 
 use aya_ebpf::bindings::BPF_NOEXIST;
-use probe_ebpf::abi::{
-    Config, End, Held, PROCESSOR_BITS, Queue, SEED, Sent, failure, hook, kind, peer, side,
-};
+use sockleak_abi::{Config, End, Held, PROCESSOR_BITS, Queue, SEED, Sent, failure, hook, kind, peer, side};
 
 use super::{NOT_FOLLOWED, config, introduce, introduce_bound, is_ignored, known_listener, queue};
 use crate::{

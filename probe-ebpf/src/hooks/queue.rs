@@ -4,7 +4,7 @@
 //! found is therefore taken for an end only if it is what only such an end can be: bound to the listener's own address. A walk that
 //! goes astray invents none, but misses the connections behind: it is begun again.
 
-use probe_ebpf::abi::{End, failure, hook, is_seed};
+use sockleak_abi::{End, failure, hook, is_seed};
 
 use crate::{
     emit,

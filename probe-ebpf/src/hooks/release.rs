@@ -10,7 +10,7 @@ use aya_ebpf::{
     macros::{fentry, kprobe},
     programs::{FEntryContext, ProbeContext},
 };
-use probe_ebpf::abi::{Actor, End, Release, circumstance, hook, kind};
+use sockleak_abi::{Actor, End, Release, circumstance, hook, kind};
 
 use crate::{
     emit,

@@ -16,7 +16,7 @@ use aya_ebpf::{
     macros::{fexit, kprobe, kretprobe},
     programs::{FExitContext, ProbeContext, RetProbeContext},
 };
-use probe_ebpf::abi::{Sent, USE_SHIFT, failure, hook};
+use sockleak_abi::{Sent, USE_SHIFT, failure, hook};
 
 use super::config;
 use crate::{

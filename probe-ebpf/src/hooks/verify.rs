@@ -4,7 +4,7 @@
 //! An end whose release was missed stays in the map, while its address goes to another socket sooner or later. A released socket
 //! belongs to no `struct socket`; another one at its address belongs to one with another inode number.
 
-use probe_ebpf::abi::{End, liveness};
+use sockleak_abi::{End, liveness};
 
 use crate::{
     kernel::sock::{Sock, TCP_ESTABLISHED},

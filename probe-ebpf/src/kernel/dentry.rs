@@ -3,7 +3,7 @@
 use core::ptr::{read_volatile, write_volatile};
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
-use probe_ebpf::abi::{COMPONENT_LEN, PATH_LEN, PATH_STEPS, Path};
+use sockleak_abi::{COMPONENT_LEN, PATH_LEN, PATH_STEPS, Path};
 
 use super::{offset, peek};
 

@@ -9,7 +9,7 @@ pub(crate) mod task;
 use core::mem::MaybeUninit;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use probe_ebpf::offsets::Offsets;
+use sockleak_abi::offsets::Offsets;
 
 /// Overridden by userspace before the programs are loaded.
 #[unsafe(no_mangle)]

@@ -6,7 +6,7 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
-use probe_ebpf::abi::{Python, SCRIPT_LEN, interpreter_process};
+use sockleak_abi::{Python, SCRIPT_LEN, interpreter_process};
 
 use super::{
     dentry, offset, peek,

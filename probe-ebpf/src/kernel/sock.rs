@@ -1,7 +1,7 @@
 //! `struct unix_sock`, and the test whether anybody asked for it.
 
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str};
-use probe_ebpf::abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
+use sockleak_abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
 
 use super::{
     Plain,
@@ -59,7 +59,7 @@ impl Sock {
         peek(self.0 + offset!(sock_queue_len))
     }
 
-    /// `sk_shutdown`: bits of [`shutdown`](probe_ebpf::abi::shutdown).
+    /// `sk_shutdown`: bits of [`shutdown`](sockleak_abi::shutdown).
     #[inline(always)]
     pub(crate) fn shutdown(self) -> u8 {
         peek(self.0 + offset!(sock_shutdown))

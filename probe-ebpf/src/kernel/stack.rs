@@ -2,7 +2,7 @@
 //! way, by frame pointers, loses the caller of a function that keeps none, as connect(2) of the C library.
 
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
-use probe_ebpf::abi::{STACK_LEN, STACK_PIECE, Stack, failure, hook, kind};
+use sockleak_abi::{STACK_LEN, STACK_PIECE, Stack, failure, hook, kind};
 
 use super::{python, task::Task};
 use crate::emit;

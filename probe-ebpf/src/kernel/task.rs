@@ -6,7 +6,7 @@ use aya_ebpf::helpers::{
         bpf_get_current_cgroup_id, bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_user,
     },
 };
-use probe_ebpf::abi::{ARGV_LEN, Actor, Process, ProcessKey, failure, kind};
+use sockleak_abi::{ARGV_LEN, Actor, Process, ProcessKey, failure, kind};
 
 use super::{HASH, Plain, dentry::Location, injected, load, mix, offset, peek};
 use crate::{

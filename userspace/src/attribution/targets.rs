@@ -12,7 +12,7 @@ use std::{
 };
 
 use globset::GlobMatcher;
-use probe_ebpf::abi::{COMPONENT_LEN, NAME_LEN};
+use sockleak_abi::{COMPONENT_LEN, NAME_LEN};
 use thiserror::Error;
 
 use super::{pattern, view::View};

@@ -13,7 +13,7 @@ use std::{
     path::Path,
 };
 
-use probe_ebpf::abi::{PROCESSOR_BITS, SEED};
+use sockleak_abi::{PROCESSOR_BITS, SEED};
 
 use crate::{
     clock,

@@ -6,10 +6,7 @@ use aya::{
     maps::{MapData, PerCpuArray},
 };
 use aya_log::EbpfLogger;
-use probe_ebpf::{
-    abi::{Counters, hook},
-    offsets::Offsets,
-};
+use sockleak_abi::{Counters, hook, offsets::Offsets};
 
 use super::{
     btf,

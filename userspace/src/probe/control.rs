@@ -7,7 +7,7 @@ use aya::{
     Ebpf,
     maps::{Array, HashMap, Map, MapData, PerCpuArray, PerCpuValues},
 };
-use probe_ebpf::abi::{Config, NAME_LEN, Name, PREFIX_LEN, Python};
+use sockleak_abi::{Config, NAME_LEN, Name, PREFIX_LEN, Python};
 
 use super::shared::Shared;
 use crate::attribution::targets::Wanted;

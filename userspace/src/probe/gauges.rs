@@ -4,7 +4,7 @@ use std::os::fd::AsFd as _;
 
 use anyhow::{Context as _, ensure};
 use aya::maps::HashMap;
-use probe_ebpf::abi::{self, Counters, failure};
+use sockleak_abi::{self as abi, Counters, failure};
 
 use super::{
     attach::Probe,

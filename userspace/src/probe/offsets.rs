@@ -1,6 +1,6 @@
 //! Offsets of the kernel's structures, from its BTF to the global that the programs read.
 
-use probe_ebpf::offsets::Offsets;
+use sockleak_abi::offsets::Offsets;
 
 use super::btf::Btf;
 

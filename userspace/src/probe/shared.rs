@@ -1,9 +1,6 @@
 //! Types that the kernel side defines, marked as aya wants them.
 
-use probe_ebpf::{
-    abi::{Config, Counters, End, Name, Python},
-    offsets::Offsets,
-};
+use sockleak_abi::{Config, Counters, End, Name, Python, offsets::Offsets};
 
 /// A type that both sides share. The wrapper is here because aya's trait and the type are both foreign.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use aya::{
     Ebpf, TestRun as _,
     programs::{RawTracePoint, RawTracePointRunOptions},
 };
-use probe_ebpf::abi::liveness;
+use sockleak_abi::liveness;
 
 use super::attach::Probe;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use probe_ebpf::abi::PROCESSOR_BITS;
+use sockleak_abi::PROCESSOR_BITS;
 
 use super::{
     FoundConnection, Holder, Notice, Session, SocketId,

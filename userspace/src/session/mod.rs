@@ -30,8 +30,8 @@ pub use sockets::{Socket, SocketId};
 pub use timeline::{Stretch, Timeline};
 pub use usage::EndUse;
 
-use probe_ebpf::abi::PROCESSOR_BITS;
 use rustc_hash::FxHashMap;
+use sockleak_abi::PROCESSOR_BITS;
 
 use crate::{
     attribution::{

@@ -23,8 +23,8 @@ use std::{
 };
 
 use lru::LruCache;
-use probe_ebpf::abi;
 use rustc_hash::FxBuildHasher;
+use sockleak_abi as abi;
 
 use crate::{
     event::{Frame, ProcessId, RawStack, Stack},

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use probe_ebpf::abi;
+use sockleak_abi as abi;
 
 use super::maps;
 use crate::{event::ProcessId, proc};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use probe_ebpf::abi;
+use sockleak_abi as abi;
 
 use super::{
     Place,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use nix::unistd::{Uid, User};
-use probe_ebpf::abi;
+use sockleak_abi as abi;
 
 use crate::{
     console::say,

@@ -59,8 +59,7 @@ fn format() -> Result<()> {
 }
 
 fn clippy() -> Result<()> {
-    process::run(&mut cargo("clippy --quiet --workspace --exclude probe-ebpf --all-targets -- -D warnings"))?;
-    process::run(&mut cargo("clippy --quiet --package probe-ebpf --lib -- -D warnings"))
+    process::run(&mut cargo("clippy --quiet --workspace --exclude probe-ebpf --all-targets -- -D warnings"))
 }
 
 /// The kernel side is another target and another compiler: a target folder of its own keeps builds apart.
@@ -92,9 +91,7 @@ fn documentation() -> Result<()> {
     for name in binaries()? {
         everything.args(["--bin", &name]);
     }
-    process::run(everything.env("RUSTDOCFLAGS", "-D warnings"))?;
-    let kernel_side = "doc --quiet --no-deps --package probe-ebpf --document-private-items --lib";
-    process::run(cargo(kernel_side).env("RUSTDOCFLAGS", "-D warnings"))
+    process::run(everything.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// The workspace's programs, but for the kernel side, and for those whose documentation would be in the place of a library's.

@@ -1,6 +1,6 @@
 //! The places in the kernel that are watched.
 
-use probe_ebpf::abi;
+use sockleak_abi as abi;
 
 /// The hooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

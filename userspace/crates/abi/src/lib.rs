@@ -1,7 +1,11 @@
-//! Records, map keys and map values.
+//! What the kernel side and userspace agree on: the records in the ring buffer, the maps' keys and values, and the
+//! [`offsets`] that userspace fills in before the programs are loaded.
+//!
+//! Each layout is defined here once and used by both sides; their sizes are asserted at compile time.
 //!
 //! Every record starts with a [`Header`]; `kind` says what follows. All fields are native-endian and explicitly
 //! padded, so a record has no uninitialised bytes and may be read from any properly sized slice.
+#![no_std]
 
 /// Longest name that can be filtered in the kernel: `sun_path` holds 108 bytes (unix(7)).
 pub const NAME_LEN: usize = 108;
@@ -126,6 +130,7 @@ macro_rules! shared {
 }
 
 mod maps;
+pub mod offsets;
 mod records;
 
 pub use maps::*;
