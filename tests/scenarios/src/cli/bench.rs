@@ -19,10 +19,18 @@ use crate::run::child::Child;
 /// What a text capture says on standard error when it begins.
 pub(crate) const TRACING: &str = "sockleak: tracing; Ctrl-C ends it with the report";
 
-/// Is it said whenever a capture begins? On preemptible kernels that includes a warning about failed attempts.
+/// Is it said whenever a capture begins? That includes what some hooks miss: those for failed connects on preemptible kernels,
+/// and with kprobes alone on Linux 5.10 those too that note use.
 fn is_announcement(line: &str) -> bool {
-    let hook = line.strip_prefix("sockleak: hook attempt: ").or(line.strip_prefix("sockleak: hook lookup: "));
-    line == TRACING || hook.is_some_and(|reason| reason.contains("failed attempts may be missed"))
+    let hook = line.strip_prefix("sockleak: hook ").and_then(|rest| rest.split_once(": "));
+    let is_expected = |(hook, reason): (&str, &str)| match hook {
+        "attempt" | "lookup" => reason.contains("failed attempts may be missed"),
+        "send" | "send-packet" | "send-page" => {
+            reason == "kretprobes of this kernel run out, and messages would be missed"
+        }
+        _ => false,
+    };
+    line == TRACING || hook.is_some_and(is_expected)
 }
 
 /// Where a case is tried.
