@@ -1,8 +1,5 @@
 //! Builds the programs that do nothing.
 
-#[path = "../../probe-ebpf/object.rs"]
-mod object;
-
 fn main() -> anyhow::Result<()> {
-    object::build("../../probe-ebpf", &["floor"])
+    probe_build::build("../../probe-ebpf", &["floor"])
 }

@@ -7,10 +7,10 @@
 use std::{cmp::Reverse, collections::BinaryHeap, path::Path, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
-use sockleak::{
-    event::{Actor, Comm, End, Event, Listener, Namespaces, Process, ProcessId, Queue, Reason, Record, What},
-    trace_file::{Header, Progress, Writer},
+use sockleak_core::event::{
+    Actor, Comm, End, Event, Listener, Namespaces, Process, ProcessId, Queue, Reason, Record, What,
 };
+use sockleak_recording::{Header, Progress, Writer};
 
 /// Sockets, each with a server.
 const SOCKETS: u64 = 40;

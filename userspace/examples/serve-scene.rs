@@ -10,7 +10,6 @@ use std::{fs, io::Read as _, os::unix::fs::PermissionsExt as _, path::Path, thre
 
 use anyhow::{Context as _, Result, bail};
 use sockleak::{
-    event::{End, Reason, What},
     probe::{
         plan::{Hook, Kind},
         status::{HookStatus, Outcome},
@@ -23,6 +22,7 @@ use sockleak::{
         },
     },
 };
+use sockleak_core::event::{End, Reason, What};
 use tokio::{sync::oneshot, time};
 
 #[allow(dead_code, reason = "what tests have in common, and not all of it is of use here")]

@@ -7,7 +7,7 @@
 use std::{hint::black_box, sync::Arc, time::Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use sockleak::{
+use sockleak_core::{
     attribution::{by::By, selection::Selection},
     event::{Actor, Comm, End, Held, HeldSocket, Listener, Peer, ProcessId, Record},
     session::{Session, Settings},

@@ -7,20 +7,23 @@ use clap::{
     builder::{PathBufValueParser, TypedValueParser as _},
 };
 
+mod choice;
 mod fail_on;
 mod watch;
+
+use sockleak_core::attribution::{by::By, limits::GivenLimit};
+use sockleak_recording::export;
+use sockleak_report::document::{CsvTable, Format};
 
 pub use fail_on::FailOn;
 pub use watch::{Pace, Replay, Top};
 
 use crate::{
-    attribution::{by::By, limits::GivenLimit},
-    export,
-    probe::plan::{Choice, UsePolicy},
-    report::document::{CsvTable, Format},
+    client::Server,
+    probe::options::{HookChoice, Options, StackPolicy, UsePolicy},
     service::config::DEFAULT_PATH,
-    top::source::Server,
 };
+use choice::choice;
 
 /// Finds the program that opens unix-socket connections without closing them.
 #[derive(Debug, Parser)]
@@ -137,13 +140,13 @@ pub struct Capture {
     ///
     /// It costs some microseconds a connection. With `auto`, stacks are taken once half the slots of a socket are used
     /// whose limit is known.
-    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+    #[arg(long, value_parser = choice::<StackPolicy>(), value_name = "WHEN", num_args = 0..=1, require_equals = true,
           default_value_t, default_missing_value = "on")]
     pub stacks: StackPolicy,
     /// When to note that an end of a connection sends something: how long it has been idle is known from then on.
     ///
     /// With `auto`, from the first connection on that is older than the leak age; with `off`, no hook is attached for it.
-    #[arg(long = "use", value_enum, value_name = "WHEN", default_value_t)]
+    #[arg(long = "use", value_parser = choice::<UsePolicy>(), value_name = "WHEN", default_value_t)]
     pub usage: UsePolicy,
     /// What the report shows, and how.
     #[command(flatten)]
@@ -160,18 +163,6 @@ pub struct ReportFile {
     pub path: PathBuf,
     /// The form that its name ends with.
     pub format: Format,
-}
-
-/// When stacks are taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum StackPolicy {
-    /// Never.
-    #[default]
-    Off,
-    /// Once half the slots of a socket are used.
-    Auto,
-    /// From the start.
-    On,
 }
 
 /// Arguments of `report`.
@@ -192,13 +183,13 @@ pub struct Report {
     #[arg(long, value_name = "FILE", requires = "service", conflicts_with_all = ["traces", "store"])]
     pub token_file: Option<PathBuf>,
     /// Form of the report [default: as the name of --output ends (.txt, .json, .csv, .md or .html), else text]
-    #[arg(long, value_enum, value_name = "FORM")]
+    #[arg(long, value_parser = choice::<Format>(), value_name = "FORM")]
     pub format: Option<Format>,
     /// Short for --format json.
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
     /// Which table, with --format csv [default: programs]
-    #[arg(long, value_enum, value_name = "TABLE")]
+    #[arg(long, value_parser = choice::<CsvTable>(), value_name = "TABLE")]
     pub table: Option<CsvTable>,
     /// Write the report to this file, whole or not at all; `-` is standard output.
     #[arg(long, short, value_name = "FILE")]
@@ -223,7 +214,7 @@ pub struct View {
     /// What figures and findings are grouped by.
     ///
     /// Who is in no unit or container, or cannot be told, counts by program: [no unit] /usr/bin/x, [unknown unit] /usr/bin/x.
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    #[arg(long, value_parser = choice::<By>(), default_value_t, value_name = "WHAT")]
     pub by: By,
     /// List only connections as old as this among those that are not closed, for example 10m.
     ///
@@ -240,10 +231,10 @@ pub struct Export {
     pub trace: PathBuf,
     /// How rows are written, described in docs/export.md [default: as the name of --output ends (.csv, .jsonl or .parquet),
     /// else csv]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, value_parser = choice::<export::Format>(), value_name = "FORMAT")]
     pub format: Option<export::Format>,
     /// What a row stands for.
-    #[arg(long, value_enum, default_value_t, value_name = "ROWS")]
+    #[arg(long, value_parser = choice::<export::What>(), default_value_t, value_name = "ROWS")]
     pub what: export::What,
     /// Write to this file, which is replaced when everything is written; `-` is standard output.
     #[arg(long, short, value_name = "FILE")]
@@ -295,8 +286,8 @@ pub struct Check {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Probe {
     /// Kinds of hook: the best for each, or only one kind.
-    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
-    pub hooks: Choice,
+    #[arg(long, value_parser = choice::<HookChoice>(), default_value_t, value_name = "KIND")]
+    pub hooks: HookChoice,
     /// Size of the buffer between kernel and sockleak, a power of two of at least 4096, for example 33554432 [default: by the host's
     /// memory, from 8 to 64 MiB].
     #[arg(long, value_name = "BYTES", value_parser = ring_size)]
@@ -304,6 +295,12 @@ pub struct Probe {
     /// How many connections can be followed at a time, at least [default: by the host's memory, from 16384 to 131072].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
     pub max_connections: Option<u32>,
+}
+
+impl From<Probe> for Options {
+    fn from(Probe { hooks, ring_size, max_connections }: Probe) -> Self {
+        Self { hooks, ring_size, max_connections }
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

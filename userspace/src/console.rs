@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::report::escape::terminal;
+use sockleak_core::text::escape::terminal;
 
 /// Lines that are kept at most; the oldest go first.
 const MOST: usize = 100;

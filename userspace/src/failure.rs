@@ -2,11 +2,8 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use crate::{
-    attribution::targets::TargetError,
-    service::{config::ConfigError, store::StoreError},
-    trace_file::TraceError,
-};
+use sockleak_core::attribution::targets::TargetError;
+use sockleak_recording::{TraceError, export::ExportError};
 
 /// A reason to end, in a sentence that names the remedy. `docs/exit-codes.md` lists the statuses.
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +40,10 @@ pub enum Failure {
     Trace(#[from] TraceError),
     /// The service's configuration cannot be used.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(anyhow::Error),
     /// The service's store cannot be used.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(anyhow::Error),
     /// A verdict that the user wants to hear about as a status.
     #[error("{0}")]
     Found(String),
@@ -69,5 +66,14 @@ impl Failure {
             Self::Trace(_) | Self::Store(_) => 6,
             Self::Found(_) => 7,
         })
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Recording(error) => Self::Trace(error),
+            ExportError::Output(error) => Self::Output(error),
+        }
     }
 }

@@ -1,37 +1,28 @@
 //! Follows unix-socket connections from connect to the release of both ends, and tells which program opens without
 //! closing.
 //!
-//! Data flows one way: [`probe`] → [`decode`] → [`session`] ([`attribution`] and [`lifecycle`]) → [`verdict`] → [`report`].
-//! What lies between the ring buffer, or a [`trace_file`], and the output is free of I/O.
+//! Data flows one way: [`probe`] → [`sockleak_core`] (decode, lifecycle, attribution, verdict) → [`sockleak_report`]. Here is what
+//! has to do with the live system: the kernel side, [`tracer`], the [`service`], [`top`], and the commands. What lies between the
+//! ring buffer, or a [`sockleak_recording`], and the output is free of I/O.
 
-pub mod attribution;
 pub mod child;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod cmd;
 pub mod console;
-pub mod decode;
 pub mod diag;
-mod elide;
-pub mod event;
-pub mod export;
 pub mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
-pub mod lifecycle;
 pub mod namespaces;
-mod output_path;
 pub mod privilege;
 pub mod probe;
 pub mod proc;
-mod recent;
 pub mod replay;
-pub mod report;
 pub mod runtime;
 pub mod service;
-pub mod session;
 pub mod stacks;
 pub mod top;
-pub mod trace_file;
 pub mod tracer;
-pub mod verdict;
+pub mod view;

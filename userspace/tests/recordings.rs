@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, ops::ControlFlow, path::Path};
 
-use sockleak::{
+use sockleak_core::{
+    assess::findings::{FindingReport, findings},
     attribution::{by::By, limits::GivenLimit, selection::Selection},
-    report::findings::{FindingReport, findings},
     session::{Session, Settings},
-    trace_file::Trace,
     verdict::Verdict,
 };
+use sockleak_recording::Trace;
 
 /// What is found in a recording.
 fn found(name: &str) -> Vec<FindingReport> {

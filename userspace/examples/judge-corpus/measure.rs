@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sockleak::{
+use sockleak_core::{
+    assess::findings::{FindingReport, findings_with},
     attribution::{by::By, limits::GivenLimit, selection::Selection},
     lifecycle::Connection,
-    report::findings::{FindingReport, findings_with},
     session::{Session, Settings},
     verdict::{Usage, Verdict},
 };

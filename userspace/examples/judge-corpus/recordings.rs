@@ -3,13 +3,13 @@
 use std::{collections::BTreeSet, fs, ops::ControlFlow, path::Path};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use sockleak::{
+use sockleak_core::{
+    assess::findings::findings,
     attribution::{by::By, limits::GivenLimit, selection::Selection},
-    report::findings::findings,
     session::{Session, Settings},
-    trace_file::Trace,
     verdict::Verdict,
 };
+use sockleak_recording::Trace;
 
 /// Judges each `*.db` of a directory that has a `*.truth` beside it.
 pub(crate) fn judge(directory: &Path) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sockleak::{
+use sockleak_core::{
     event::{
         Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue,
         Reason, Record, What,

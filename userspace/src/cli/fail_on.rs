@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::verdict::{UnknownVerdict, Verdict};
+use sockleak_core::verdict::{UnknownVerdict, Verdict};
 
 /// Something that may be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

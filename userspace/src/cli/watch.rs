@@ -3,14 +3,14 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::Args;
+use sockleak_core::attribution::{by::By, limits::GivenLimit};
 
-use super::{Probe, StackPolicy, duration};
+use super::{Probe, choice::choice, duration};
 use crate::{
-    attribution::{by::By, limits::GivenLimit},
-    probe::plan::UsePolicy,
+    client::Server,
+    probe::options::{StackPolicy, UsePolicy},
     replay::Speed,
     service::web::listen::Address,
-    top::source::Server,
 };
 
 /// Arguments of `replay`.
@@ -38,7 +38,7 @@ pub struct Replay {
     #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse)]
     pub limits: Vec<GivenLimit>,
     /// What figures and findings are grouped by.
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    #[arg(long, value_parser = choice::<By>(), default_value_t, value_name = "WHAT")]
     pub by: By,
 }
 
@@ -75,14 +75,14 @@ pub struct Top {
     #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse, conflicts_with = "service")]
     pub limits: Vec<GivenLimit>,
     /// What figures and findings are grouped by [default: program]
-    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "service")]
+    #[arg(long, value_parser = choice::<By>(), value_name = "WHAT", conflicts_with = "service")]
     pub by: Option<By>,
     /// Tell where in the program connections are opened, as for `capture`.
-    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "on",
+    #[arg(long, value_parser = choice::<StackPolicy>(), value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "on",
           requires = "targets")]
     pub stacks: Option<StackPolicy>,
     /// When to note that an end of a connection sends something, as for `capture`.
-    #[arg(long = "use", value_enum, value_name = "WHEN", requires = "targets")]
+    #[arg(long = "use", value_parser = choice::<UsePolicy>(), value_name = "WHEN", requires = "targets")]
     pub usage: Option<UsePolicy>,
     /// How to hook into the kernel.
     #[command(flatten)]

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Table, presets};
 use serde::Serialize;
+use sockleak_core::text::escape::terminal;
 
 use super::output::Output;
 use crate::{
@@ -18,7 +19,6 @@ use crate::{
         sizes::Sizes,
         status::{HookStatus, Outcome},
     },
-    report::escape::terminal,
 };
 
 /// What `check` found.

@@ -7,13 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sockleak_recording::output_path::{self, Place};
 use tempfile::NamedTempFile;
 
 use super::output::Stdout;
-use crate::{
-    failure::Failure,
-    output_path::{self, Place},
-};
+use crate::failure::Failure;
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 256 << 10;

@@ -2,17 +2,17 @@
 
 use std::io::{self, IsTerminal as _};
 
+use sockleak_recording::{
+    Trace,
+    export::{Format, Style, export},
+};
+use sockleak_report::document;
+
 use super::{
     destination::{Destination, is_stdout},
     report::note_end,
 };
-use crate::{
-    cli,
-    export::{Format, Style, export},
-    failure::Failure,
-    report::document,
-    trace_file::Trace,
-};
+use crate::{cli, failure::Failure};
 
 /// Runs it.
 ///
@@ -31,7 +31,8 @@ pub fn run(arguments: &cli::Export) -> Result<(), Failure> {
     let mut destination =
         Destination::open(arguments.output.as_deref(), std::slice::from_ref(&arguments.trace))?;
     let style = Style { format, is_terminal };
-    let outcome = export(&trace, what, style, destination.writer()).map_err(|error| destination.name(error));
+    let outcome =
+        export(&trace, what, style, destination.writer()).map_err(|error| destination.name(error.into()));
     match outcome.and_then(|()| destination.finish()) {
         Err(Failure::Output(cause) | Failure::OutputFile { cause, .. })
             if cause.kind() == io::ErrorKind::BrokenPipe =>

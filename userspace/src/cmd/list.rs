@@ -3,37 +3,32 @@
 use std::{env, fs, sync::Arc};
 
 use anyhow::Context as _;
+use sockleak_core::{
+    assess::Loss,
+    attribution::selection::Selection,
+    decode::decode,
+    event::Record,
+    session::{Notice, Session, Settings},
+    text::count::{counted, times},
+};
+use sockleak_report::list::{Listing, render};
 
 use super::{
     capture::parse_targets,
     output::{Output, terminal_width},
 };
 use crate::{
-    attribution::{selection::Selection, view::View},
     cli::List,
     clock,
     console::say,
-    decode::decode,
     diag::{self, Found},
-    event::Record,
     failure::Failure,
     namespaces::OwnNamespaces,
     privilege,
-    probe::{
-        attach::Probe,
-        facts::Machine,
-        plan::{Choice, Hook},
-        ring::Ring,
-        sizes::Sizes,
-    },
+    probe::{attach::Probe, facts::Machine, options::HookChoice, plan::Hook, ring::Ring, sizes::Sizes},
     proc,
-    report::{
-        Loss,
-        count::{counted, times},
-        list::{Listing, render},
-    },
-    session::{Notice, Session, Settings},
     tracer::source::Source,
+    view::View,
 };
 
 /// Runs it.
@@ -48,7 +43,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     let runtime = crate::runtime::start();
     let runtime = runtime.context("the runtime cannot be started")?;
     let listing = runtime.block_on(async {
-        let selection = Selection::new(targets, View::own(machine.mount_namespace));
+        let selection = Selection::new(targets, &View::own(machine.mount_namespace));
         for awaited in selection.awaited() {
             say(format_args!("{awaited} does not exist"));
         }
@@ -133,7 +128,7 @@ impl Look {
         const RING: u32 = 1 << 20;
         let sizes = Sizes { ring: RING, connections: open_files(), is_look: true };
         let is_needed = |hook| hook == Hook::Iterate;
-        let mut probe = Probe::attach(machine, Choice::Auto, sizes, is_needed)?;
+        let mut probe = Probe::attach(machine, HookChoice::Auto, sizes, is_needed)?;
         probe.require(machine, is_needed)?;
         let ring = probe.ring()?;
         privilege::drop_after_attach();

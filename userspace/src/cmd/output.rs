@@ -8,11 +8,10 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
+use sockleak_core::text::escape;
+use sockleak_report::text;
 
-use crate::{
-    failure::Failure,
-    report::{escape, text},
-};
+use crate::failure::Failure;
 
 /// Written when this much has gathered, and at the end of each batch.
 const CHUNK: usize = 64 << 10;

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, os::fd::OwnedFd};
 
 use anyhow::Context as _;
+use sockleak_core::{attribution::by::By, time::nanoseconds};
 use tokio::{
     net::UnixStream,
     signal::unix::{SignalKind, signal},
@@ -10,9 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    attribution::by::By,
     cli,
-    clock::nanoseconds,
     console::say,
     failure::Failure,
     privilege,

@@ -9,26 +9,29 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sockleak_core::{
+    assess::{Coverage, Report},
+    attribution::{limits::GivenLimit, selection::Selection},
+    event::Record,
+    session::{Session, Settings},
+    time::{Clock, nanoseconds},
+};
+use sockleak_recording::{Header, Progress, Trace, TraceError, export};
+use sockleak_report::{
+    document::{self, Format, Section},
+    text,
+};
+
 use super::{
     destination::{Destination, is_stdout},
     output::terminal_width,
 };
 use crate::{
-    attribution::{limits::GivenLimit, selection::Selection},
     cli::{self, FailOn, View},
-    clock::{Clock, nanoseconds},
+    clock,
     console::say,
-    event::Record,
-    export,
     failure::Failure,
-    report::{
-        Frame, Report,
-        document::{self, Format, Section},
-        text,
-    },
     service::store::{Recording, Recordings, StoreError},
-    session::{Session, Settings},
-    trace_file::{Header, Progress, Trace, TraceError},
 };
 
 /// Runs it.
@@ -98,7 +101,7 @@ struct Replayed {
     host: String,
     file: String,
     session: Session,
-    frame: Frame,
+    frame: Coverage,
     clock: Clock,
 }
 
@@ -156,7 +159,7 @@ fn replay_records(
         session.feed(record);
         ControlFlow::Continue(())
     })?;
-    let clock = Clock::booted_at(header.boot_time);
+    let clock = clock::booted_at(header.boot_time);
     Ok(Replayed { host: header.host.clone(), file, session, frame: progress.clone(), clock })
 }
 

@@ -3,18 +3,19 @@
 use std::{env, path::Path};
 
 use anyhow::Context as _;
+use sockleak_core::time::nanoseconds;
 
 use super::{capture::parse_targets, replay::note_end};
 use crate::{
     cli::{self, Top},
-    clock::nanoseconds,
+    client::Service,
     console::say,
     failure::Failure,
     privilege,
     replay::{Choices, Player, Recorded, Speed},
     top::{
         self, Show, Watched,
-        source::{Local, Service, Tracing},
+        source::{Local, Tracing},
     },
 };
 
@@ -89,7 +90,7 @@ fn trace(arguments: &Top) -> Result<Named, Failure> {
         by: arguments.by.unwrap_or_default(),
         stacks: arguments.stacks.unwrap_or_default(),
         usage: arguments.usage.unwrap_or_default(),
-        probe: arguments.probe,
+        probe: arguments.probe.into(),
     };
     let local = Local::trace(tracing)?;
     // The thread that traces has what it needs; this one draws.

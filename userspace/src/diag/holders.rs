@@ -8,11 +8,10 @@ use std::{
     path::Path,
 };
 
+use sockleak_core::event::{Actor, Comm, ProcessId};
+
 use super::dump::Namespace;
-use crate::{
-    event::{Actor, Comm, ProcessId},
-    proc,
-};
+use crate::proc;
 
 /// A descriptor of a socket.
 #[derive(Clone, Copy, Debug)]

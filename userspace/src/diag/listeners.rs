@@ -7,8 +7,10 @@ use std::{
     path::Path,
 };
 
+use sockleak_core::{decode::abstract_name, event::Listener};
+
 use super::{holders::Holder, message::Socket};
-use crate::{decode::abstract_name, event::Listener, proc};
+use crate::proc;
 
 /// Entries of a directory that are looked at: whoever owns it can put any number into it.
 const MOST_ENTRIES: usize = 65_536;

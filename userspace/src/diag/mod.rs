@@ -14,11 +14,9 @@ use std::{
 };
 
 use sockleak_abi::{PROCESSOR_BITS, SEED};
+use sockleak_core::event::{Carried, End, Held, HeldSocket, Listener, Peer, Queue, Record};
 
-use crate::{
-    clock,
-    event::{Carried, End, Held, HeldSocket, Listener, Peer, Queue, Record},
-};
+use crate::clock;
 use holders::{Holder, Holders};
 use message::{Socket, State};
 

@@ -9,18 +9,18 @@ mod tests;
 
 use std::{fs, io, ops::ControlFlow, path::Path};
 
-use crate::{
+use sockleak_core::{
+    assess::Coverage,
     attribution::{by::By, limits::GivenLimit, selection::Selection},
-    clock::Clock,
     decode::{DecodeError, decode},
-    diag,
-    report::{
-        Frame,
-        document::{self, CsvTable, Format, Section},
-    },
-    service::{config::Config, web},
     session::{Session, Settings},
-    trace_file::Trace,
+};
+use sockleak_recording::Trace;
+use sockleak_report::document::{self, CsvTable, Format, Section};
+
+use crate::{
+    clock, diag,
+    service::{config::Config, web},
 };
 
 /// What takes bytes from outside.
@@ -89,10 +89,10 @@ pub fn session(data: &[u8]) {
     documents(&session, &frame, boot_time);
 }
 
-fn documents(session: &Session, frame: &Frame, boot_time: i64) {
+fn documents(session: &Session, frame: &Coverage, boot_time: i64) {
     for format in [Format::Text, Format::Json, Format::Csv, Format::Markdown, Format::Html] {
         let origin = ("host".to_owned(), "file".to_owned());
-        let section = Section::new(session, frame.clone(), Clock::booted_at(boot_time), origin, format);
+        let section = Section::new(session, frame.clone(), clock::booted_at(boot_time), origin, format);
         let written = document::write(&[section], format, CsvTable::default(), 80, &mut io::sink());
         assert!(written.is_ok(), "nothing is wrong with where it goes");
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::{
+use sockleak_core::{
+    assess::{Coverage, Loss},
     attribution::{by::By, limits::GivenLimit},
     event::{
         Actor, Carried, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId,
         Queue, Reason, Record, Usage, What,
     },
-    report::{Frame, Loss},
     session::Settings,
 };
 
@@ -65,7 +65,7 @@ impl<'a> Records<'a> {
         self.at
     }
 
-    pub(super) fn surroundings(&mut self) -> (Settings, Frame, i64) {
+    pub(super) fn surroundings(&mut self) -> (Settings, Coverage, i64) {
         let slots = self.number().max(1);
         let limit = GivenLimit::parse(&format!("*={slots}")).ok().filter(|_| self.flag());
         let leak_age = match self.byte() {
@@ -82,7 +82,7 @@ impl<'a> Records<'a> {
         });
         let (skipped_runs, boot_time) = (self.number(), self.number().cast_signed());
         self.at = started;
-        (settings, Frame { now, losses: losses.into(), skipped_runs, gaps: Vec::new() }, boot_time)
+        (settings, Coverage { now, losses: losses.into(), skipped_runs, gaps: Vec::new() }, boot_time)
     }
 
     fn id(&mut self) -> ProcessId {

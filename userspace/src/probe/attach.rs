@@ -9,14 +9,14 @@ use aya_log::EbpfLogger;
 use sockleak_abi::{Counters, hook, offsets::Offsets};
 
 use super::{
-    btf,
     control::{Control, take},
     facts::Machine,
     functions::functions,
     hooks::{Attached, Hooks, brief, unload},
     offsets,
+    options::HookChoice,
     pins::{Identity, Pins},
-    plan::{Choice, Hook, plan},
+    plan::{Hook, plan},
     ring::Ring,
     rounds::Rounds,
     shared::Shared,
@@ -76,7 +76,7 @@ pub struct Probe {
 ///
 /// # Errors
 /// If privileges or type information are missing.
-fn preflight(machine: &Machine) -> Result<&btf::Btf, Failure> {
+fn preflight(machine: &Machine) -> Result<&sockleak_btf::Btf, Failure> {
     if machine.namespaces.user {
         return Err(Failure::Kernel(OwnNamespaces::USER.to_owned()));
     }
@@ -100,7 +100,7 @@ fn preflight(machine: &Machine) -> Result<&btf::Btf, Failure> {
 }
 
 /// Where structures have their members.
-fn offsets_of(machine: &Machine, types: &btf::Btf) -> Result<Offsets, Failure> {
+fn offsets_of(machine: &Machine, types: &sockleak_btf::Btf) -> Result<Offsets, Failure> {
     offsets::resolve(types).map_err(|missing| {
         Failure::Kernel(format!(
             "this kernel ({}) has no {}; please report it",
@@ -117,7 +117,7 @@ impl Probe {
     /// If privileges, BTF, a structure's member or a required hook is missing, or the kernel refuses.
     pub fn attach(
         machine: &Machine,
-        choice: Choice,
+        choice: HookChoice,
         sizes: Sizes,
         in_question: fn(Hook) -> bool,
     ) -> Result<Self, Failure> {
@@ -131,7 +131,7 @@ impl Probe {
     /// As there.
     pub fn attach_pinned(
         machine: &Machine,
-        choice: Choice,
+        choice: HookChoice,
         sizes: Sizes,
         in_question: fn(Hook) -> bool,
         pins: Pins,
@@ -145,7 +145,7 @@ impl Probe {
     /// As [`Probe::attach`].
     pub fn identity(
         machine: &Machine,
-        choice: Choice,
+        choice: HookChoice,
         sizes: Sizes,
         in_question: fn(Hook) -> bool,
     ) -> Result<Identity, Failure> {
@@ -157,7 +157,7 @@ impl Probe {
 
     fn attach_with(
         machine: &Machine,
-        choice: Choice,
+        choice: HookChoice,
         sizes: Sizes,
         in_question: fn(Hook) -> bool,
         pins: Option<Pins>,
@@ -314,9 +314,20 @@ fn why_not(machine: &Machine, hook: &HookStatus) -> String {
         Outcome::Unsupported | Outcome::Attached => format!(
             "{function} cannot be watched on this kernel ({}): {reason}; `sockleak check` shows what it offers{}",
             machine.release,
-            hint(machine)
+            paranoia(machine, reason).unwrap_or_else(|| hint(machine))
         ),
     }
+}
+
+/// Debian's kernels can keep kprobes from everybody but `CAP_SYS_ADMIN`.
+fn paranoia(machine: &Machine, reason: &str) -> Option<String> {
+    let level = machine.perf_event_paranoid.filter(|&level| level > 2)?;
+    let is_denied = reason.contains("probe") && reason.contains("Permission denied");
+    is_denied.then(|| {
+        format!(
+            " (kernel.perf_event_paranoid is {level}, so kprobes need CAP_SYS_ADMIN: set it to 2, or run sockleak as root)"
+        )
+    })
 }
 
 fn hint(machine: &Machine) -> String {

@@ -8,9 +8,9 @@ use aya::{
     maps::{Array, HashMap, Map, MapData, PerCpuArray, PerCpuValues},
 };
 use sockleak_abi::{Config, NAME_LEN, Name, PREFIX_LEN, Python};
+use sockleak_core::attribution::targets::Wanted;
 
 use super::shared::Shared;
-use crate::attribution::targets::Wanted;
 
 /// The maps that steer the kernel side.
 pub struct Control {

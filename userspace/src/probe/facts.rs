@@ -3,11 +3,9 @@
 use std::{fs, io, path::Path};
 
 use caps::{CapSet, Capability};
+use sockleak_btf::{Btf, BtfError};
 
-use super::{
-    btf::{Btf, BtfError},
-    plan::{Facts, Hook, Preemption},
-};
+use super::plan::{Facts, Hook, Preemption};
 use crate::namespaces::OwnNamespaces;
 
 /// Where the kernel shows its type information.
@@ -28,6 +26,8 @@ pub struct Machine {
     pub lockdown: Option<String>,
     /// Are there kprobes for perf?
     pub kprobes: bool,
+    /// `kernel.perf_event_paranoid`. Debian's kernels keep kprobes from all but `CAP_SYS_ADMIN` where it is over 2.
+    pub perf_event_paranoid: Option<i32>,
     /// Is kernel code preempted?
     pub preemption: Preemption,
     /// `RLIMIT_MEMLOCK` in bytes; None for no limit.
@@ -79,6 +79,8 @@ impl Machine {
             missing,
             lockdown: read("/sys/kernel/security/lockdown").and_then(|text| bracketed(&text, '[', ']')),
             kprobes: Path::new("/sys/bus/event_source/devices/kprobe/type").exists(),
+            perf_event_paranoid: read("/proc/sys/kernel/perf_event_paranoid")
+                .and_then(|level| level.trim().parse().ok()),
             preemption,
             locked_memory,
             mount_namespace: own_mount_namespace(),

@@ -2,11 +2,9 @@
 
 use aya_obj::btf::{Btf, BtfType, Func, FuncLinkage};
 
-use super::btf;
-
 /// Type information that has functions alone, of those names, under the ids that the kernel knows them by. aya's own reading of
 /// the kernel's takes a tenth of a second on a slow machine, and makes an object of each of its hundred thousand types.
-pub(super) fn functions<'a>(types: &btf::Btf, names: impl Iterator<Item = &'a str>) -> Btf {
+pub(super) fn functions<'a>(types: &sockleak_btf::Btf, names: impl Iterator<Item = &'a str>) -> Btf {
     let mut known: Vec<(u32, &str)> =
         names.filter_map(|name| types.function(name).map(|id| (id, name))).collect();
     known.sort_unstable();
@@ -27,13 +25,13 @@ pub(super) fn functions<'a>(types: &btf::Btf, names: impl Iterator<Item = &'a st
 #[cfg(test)]
 mod tests {
     use aya_obj::btf::BtfKind;
+    use sockleak_btf::{BtfError, sample::sample};
 
     use super::*;
-    use crate::probe::btf::{BtfError, tests::sample};
 
     #[test]
     fn functions_keep_their_ids() -> Result<(), BtfError> {
-        let types = btf::Btf::parse(sample().build())?;
+        let types = sockleak_btf::Btf::parse(sample().build())?;
         let functions = functions(&types, ["f", "missing", "f"].into_iter());
         assert_eq!(functions.id_by_type_name_kind("f", BtfKind::Func).ok(), types.function("f"));
         assert!(types.function("f").is_some());

@@ -5,6 +5,7 @@ use std::os::fd::AsFd as _;
 use anyhow::{Context as _, ensure};
 use aya::maps::HashMap;
 use sockleak_abi::{self as abi, Counters, failure};
+use sockleak_core::{assess::Loss, event::End, lifecycle::LiveEnds};
 
 use super::{
     attach::Probe,
@@ -13,7 +14,6 @@ use super::{
     shared::Shared,
     status::{Outcome, recursion_misses},
 };
-use crate::{event::End, lifecycle::LiveEnds, report::Loss};
 
 impl Probe {
     /// What was lost so far.

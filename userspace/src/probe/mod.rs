@@ -2,13 +2,13 @@
 //! the records.
 
 pub mod attach;
-pub mod btf;
 pub mod control;
 pub mod facts;
 mod functions;
 mod gauges;
 mod hooks;
 pub mod offsets;
+pub mod options;
 pub mod pins;
 pub mod plan;
 pub mod ring;

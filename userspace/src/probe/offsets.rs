@@ -1,8 +1,7 @@
 //! Offsets of the kernel's structures, from its BTF to the global that the programs read.
 
 use sockleak_abi::offsets::Offsets;
-
-use super::btf::Btf;
+use sockleak_btf::Btf;
 
 /// Looks every member up.
 ///

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use super::options::HookChoice;
+
 mod hook;
 
 pub use hook::Hook;
@@ -41,41 +43,6 @@ impl fmt::Display for Kind {
 impl Kind {
     const fn is_tracing(self) -> bool {
         matches!(self, Self::Fentry | Self::Fexit | Self::Iter)
-    }
-}
-
-/// Which kinds the user allows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Choice {
-    /// The best for each hook.
-    #[default]
-    Auto,
-    /// fentry and fexit alone.
-    Fentry,
-    /// kprobes and kretprobes alone.
-    Kprobe,
-}
-
-/// When it is noted that an end sends something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum UsePolicy {
-    /// Never.
-    Off,
-    /// From the first connection on that is older than the leak age.
-    #[default]
-    Auto,
-    /// From the start.
-    On,
-}
-
-impl UsePolicy {
-    /// Which hooks it asks for: a hook that notes nothing would still cost something at every message of the host.
-    #[must_use]
-    pub const fn hooks(self) -> fn(Hook) -> bool {
-        match self {
-            Self::Off => |hook| !hook.is_about_use(),
-            Self::Auto | Self::On => |_| true,
-        }
     }
 }
 
@@ -122,25 +89,25 @@ pub type Plan = Vec<(Hook, HookPlan)>;
 
 /// Draws up the plan.
 #[must_use]
-pub fn plan(facts: &Facts, choice: Choice) -> Plan {
+pub fn plan(facts: &Facts, choice: HookChoice) -> Plan {
     let is_there = |hook: &Hook| *hook != Hook::SendPage || facts.arguments.contains_key(hook.function());
     Hook::ALL.into_iter().filter(is_there).map(|hook| (hook, plan_hook(hook, facts, choice))).collect()
 }
 
-fn plan_hook(hook: Hook, facts: &Facts, choice: Choice) -> HookPlan {
+fn plan_hook(hook: Hook, facts: &Facts, choice: HookChoice) -> HookPlan {
     let function = hook.function();
     let Some(&arguments) = facts.arguments.get(function) else {
         return Err(format!("the kernel has no function {function} that can be traced"));
     };
     let mut ways = ways(hook, arguments, facts);
-    if ways.iter().all(|way| !way.kind.is_tracing()) && choice == Choice::Fentry {
+    if ways.iter().all(|way| !way.kind.is_tracing()) && choice == HookChoice::Fentry {
         return Err(format!("{function} takes {arguments} arguments, for which there is no fexit program"));
     }
     ways.retain(|way| match choice {
-        Choice::Auto => true,
-        Choice::Fentry => way.kind.is_tracing(),
+        HookChoice::Auto => true,
+        HookChoice::Fentry => way.kind.is_tracing(),
         // There is no other kind of iterator.
-        Choice::Kprobe => matches!(way.kind, Kind::Kprobe | Kind::Kretprobe | Kind::Iter),
+        HookChoice::Kprobe => matches!(way.kind, Kind::Kprobe | Kind::Kretprobe | Kind::Iter),
     });
     ways.retain(|way| facts.kprobes || way.kind.is_tracing());
     if ways.is_empty() {
@@ -250,7 +217,7 @@ mod tests {
     }
 
     /// The first program for a hook.
-    fn first(facts: &Facts, choice: Choice, hook: Hook) -> Result<&'static str, String> {
+    fn first(facts: &Facts, choice: HookChoice, hook: Hook) -> Result<&'static str, String> {
         let plan = plan(facts, choice).into_iter().find(|(its, _)| *its == hook);
         plan.map_or(Err("no plan".to_owned()), |(_, ways)| ways.map(|ways| ways[0].programs[0].0))
     }
@@ -265,10 +232,10 @@ mod tests {
             (Hook::Attempt, "attempt_fexit"),
             (Hook::Lookup, "lookup_fexit_4"),
         ] {
-            assert_eq!(first(&facts, Choice::Auto, hook).as_deref(), Ok(expected));
+            assert_eq!(first(&facts, HookChoice::Auto, hook).as_deref(), Ok(expected));
         }
-        assert_eq!(first(&facts, Choice::Fentry, Hook::Release).as_deref(), Ok("release_fentry"));
-        assert_eq!(first(&facts, Choice::Kprobe, Hook::Connect).as_deref(), Ok("connect_kretprobe"));
+        assert_eq!(first(&facts, HookChoice::Fentry, Hook::Release).as_deref(), Ok("release_fentry"));
+        assert_eq!(first(&facts, HookChoice::Kprobe, Hook::Connect).as_deref(), Ok("connect_kretprobe"));
     }
 
     #[test]
@@ -278,11 +245,11 @@ mod tests {
             let release = plan.into_iter().find(|(hook, _)| *hook == Hook::Release);
             release.and_then(|(_, ways)| ways.ok()).map(|ways| ways[0].kind)
         };
-        assert_eq!(kind(Preemption::No, Choice::Auto), Some(Kind::Kprobe));
-        assert_eq!(kind(Preemption::Yes, Choice::Auto), Some(Kind::Twins));
-        assert_eq!(kind(Preemption::Unknown, Choice::Auto), Some(Kind::Twins));
-        assert_eq!(kind(Preemption::Yes, Choice::Kprobe), Some(Kind::Kprobe));
-        assert_eq!(kind(Preemption::Yes, Choice::Fentry), Some(Kind::Fentry));
+        assert_eq!(kind(Preemption::No, HookChoice::Auto), Some(Kind::Kprobe));
+        assert_eq!(kind(Preemption::Yes, HookChoice::Auto), Some(Kind::Twins));
+        assert_eq!(kind(Preemption::Unknown, HookChoice::Auto), Some(Kind::Twins));
+        assert_eq!(kind(Preemption::Yes, HookChoice::Kprobe), Some(Kind::Kprobe));
+        assert_eq!(kind(Preemption::Yes, HookChoice::Fentry), Some(Kind::Fentry));
     }
 
     #[test]
@@ -290,9 +257,9 @@ mod tests {
         for (count, expected) in
             [(4, "lookup_fexit_4"), (5, "lookup_fexit_5"), (6, "lookup_fexit_6"), (7, "lookup_kretprobe")]
         {
-            assert_eq!(first(&facts(count), Choice::Auto, Hook::Lookup).as_deref(), Ok(expected));
+            assert_eq!(first(&facts(count), HookChoice::Auto, Hook::Lookup).as_deref(), Ok(expected));
         }
-        assert!(first(&facts(7), Choice::Fentry, Hook::Lookup).is_err());
+        assert!(first(&facts(7), HookChoice::Fentry, Hook::Lookup).is_err());
     }
 
     #[test]
@@ -301,22 +268,22 @@ mod tests {
             [(Preemption::No, false), (Preemption::Yes, true), (Preemption::Unknown, true)]
         {
             let facts = Facts { kprobes: false, preemption, ..facts(4) };
-            assert_eq!(first(&facts, Choice::Auto, Hook::Release).as_deref(), Ok("release_fentry"));
-            let plan = plan(&facts, Choice::Auto);
+            assert_eq!(first(&facts, HookChoice::Auto, Hook::Release).as_deref(), Ok("release_fentry"));
+            let plan = plan(&facts, HookChoice::Auto);
             let release = plan.iter().find(|(hook, _)| *hook == Hook::Release).map(|(_, ways)| ways);
             let warned =
                 release.and_then(|ways| ways.as_ref().ok()).is_some_and(|ways| ways[0].warning.is_some());
             assert_eq!(warned, warns);
         }
         let facts = Facts { kprobes: false, ..facts(4) };
-        assert!(first(&facts, Choice::Kprobe, Hook::Release).is_err());
+        assert!(first(&facts, HookChoice::Kprobe, Hook::Release).is_err());
     }
 
     #[test]
     fn a_missing_function_is_named() {
         let mut facts = facts(4);
         facts.arguments.remove("security_unix_stream_connect");
-        let error = first(&facts, Choice::Auto, Hook::Connect).unwrap_err();
+        let error = first(&facts, HookChoice::Auto, Hook::Connect).unwrap_err();
         assert!(error.contains("security_unix_stream_connect"), "{error}");
     }
 

@@ -1,17 +1,15 @@
 //! The history of what was played: minute by minute of the recording's clock, as the service keeps one.
 
-use crate::{
-    clock::Clock,
-    service::{
-        link::{answer::Series, question::SeriesRange},
-        minutes,
-        snapshot::sockets,
-        store::{
-            StoreError,
-            history::{History, Rollup},
-        },
+use sockleak_core::{session::Session, time::Clock};
+
+use crate::service::{
+    link::{answer::Series, question::SeriesRange},
+    minutes,
+    snapshot::sockets,
+    store::{
+        StoreError,
+        history::{History, Rollup},
     },
-    session::Session,
 };
 
 const SECOND: u64 = 1_000_000_000;

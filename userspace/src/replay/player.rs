@@ -4,6 +4,14 @@ use std::{borrow::Cow, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::Value;
+use sockleak_core::{
+    assess::{Coverage, Report},
+    attribution::{by::By, limits::GivenLimit, selection::Selection},
+    event::Record,
+    session::{Notice, Session, Settings},
+    time::Clock,
+};
+use sockleak_report::document::{Format, Section};
 
 use super::{
     minutes::Minutes,
@@ -12,15 +20,9 @@ use super::{
     tape::{Peek, Tape},
 };
 use crate::{
-    attribution::{by::By, limits::GivenLimit, selection::Selection},
-    clock::Clock,
-    event::Record,
+    clock,
     failure::Failure,
     probe::status::HookStatus,
-    report::{
-        Frame, Report,
-        document::{Format, Section},
-    },
     service::{
         link::{
             Answers, Played, Present,
@@ -34,7 +36,6 @@ use crate::{
         metrics::{Exposition, Metrics, Own},
         snapshot::{Snapshot, Surroundings},
     },
-    session::{Notice, Session, Settings},
 };
 
 /// Steps between two moments at which questions are answered: a few milliseconds' worth.
@@ -91,7 +92,7 @@ pub struct Player {
     pace: Pace,
     clock: Clock,
     /// Its moment is the present one.
-    frame: Frame,
+    frame: Coverage,
     host: String,
     kernel: String,
     hooks: Vec<HookStatus>,
@@ -109,11 +110,12 @@ impl Player {
     /// If the choices do not fit the recording, or no thread can be started that reads it.
     pub fn new(recorded: Recorded, choices: &Choices) -> Result<Self, Failure> {
         let Recorded { header, progress, name, read, .. } = recorded;
-        let after = |duration: Duration| header.started.saturating_add(crate::clock::nanoseconds(duration));
+        let after =
+            |duration: Duration| header.started.saturating_add(sockleak_core::time::nanoseconds(duration));
         let from = after(choices.from);
         let to = choices.to.map_or(progress.now, |to| after(to).min(progress.now));
         if from > to {
-            let length = crate::clock::human(progress.now.saturating_sub(header.started));
+            let length = sockleak_core::time::human(progress.now.saturating_sub(header.started));
             return Err(Failure::Usage(format!(
                 "there is nothing to play: {name} lasts for {length}; give an earlier --from, or a --to after it"
             )));
@@ -126,7 +128,7 @@ impl Player {
             limits: recorded_limits.chain(choices.limits.iter().cloned()).collect(),
             by: choices.by,
         };
-        let clock = Clock::booted_at(header.boot_time);
+        let clock = clock::booted_at(header.boot_time);
         let tape = Tape::start(read, choices.to.map(|_| to)).context("the recording cannot be read")?;
         Ok(Self {
             session: Session::new(Selection::recorded(header.targets), settings),
@@ -134,7 +136,7 @@ impl Player {
             pace: Pace::new(choices.speed, from, to),
             events: Gathered::new(clock.clone()),
             clock,
-            frame: Frame { now: header.started, ..progress },
+            frame: Coverage { now: header.started, ..progress },
             host: header.host,
             kernel: header.kernel,
             // Of another version they may look different: then there is nothing to tell of them.

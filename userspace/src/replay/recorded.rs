@@ -2,11 +2,12 @@
 
 use std::{fmt, ops::ControlFlow, path::Path};
 
+use sockleak_core::event::Record;
+use sockleak_recording::{Header, Progress, Trace, TraceError};
+
 use crate::{
-    event::Record,
     failure::Failure,
     service::store::{Recording, StoreError},
-    trace_file::{Header, Progress, Trace, TraceError},
 };
 
 /// Takes records until it has enough.

@@ -2,13 +2,11 @@
 
 use std::{io, ops::ControlFlow, thread, vec};
 
+use sockleak_core::event::{Carried, Record};
+use sockleak_recording::TraceError;
 use tokio::sync::mpsc;
 
 use super::recorded::Read;
-use crate::{
-    event::{Carried, Record},
-    trace_file::TraceError,
-};
 
 /// Records that are handed over at a time.
 const BATCH: usize = 512;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{clock::nanoseconds, report::missing::Missing};
+use sockleak_core::{assess::missing::Missing, time::nanoseconds};
 
 /// What was lost this long ago counts as over, unless more is lost.
 pub const RECENT: Duration = Duration::from_mins(10);
@@ -77,8 +77,9 @@ impl Episode {
 
 #[cfg(test)]
 mod tests {
+    use sockleak_core::assess::Loss;
+
     use super::*;
-    use crate::report::Loss;
 
     const MINUTE: u64 = 60_000_000_000;
 

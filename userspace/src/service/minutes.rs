@@ -1,5 +1,7 @@
 //! Between a snapshot and the history: what goes in, and what comes out as an answer.
 
+use sockleak_core::attribution::by::By;
+
 use super::{
     link::{
         answer::Series,
@@ -8,7 +10,6 @@ use super::{
     snapshot::{ProgramSnapshot, SocketSnapshot},
     store::history::{History, OTHERS, ProgramFacts, SocketFacts},
 };
-use crate::attribution::by::By;
 
 /// What the history wants to know of a socket. With `is_nameless` its programs count together: a history outlives the settings
 /// by which their names are kept from others.

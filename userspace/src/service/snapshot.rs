@@ -6,21 +6,18 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-
-use crate::{
+use sockleak_core::{
+    assess::{Coverage, Loss, findings::FindingReport, stacks::StackReport},
     attribution::limits::Limit,
-    clock::Clock,
     event::{Queue, name::shown_without_padding},
     lifecycle::{Connection, State},
-    probe::status::HookStatus,
-    report::{
-        Frame, Loss, errno_name,
-        findings::FindingReport,
-        stacks::{self, StackReport},
-    },
     session::Session,
+    text::errno_name,
+    time::Clock,
     verdict::{Endings, Lifetimes},
 };
+
+use crate::probe::status::HookStatus;
 
 /// Upper bounds of the lifetimes' buckets, in seconds: from a health check's to a leak's.
 pub const LIFETIME_BOUNDS: [f64; 12] =
@@ -145,9 +142,10 @@ impl Snapshot {
 
     /// Takes it.
     #[must_use]
-    pub fn new(session: &Session, frame: &Frame, around: &Surroundings<'_>) -> Self {
+    pub fn new(session: &Session, frame: &Coverage, around: &Surroundings<'_>) -> Self {
         let incomplete_because = frame.missing(session);
-        let findings = crate::report::findings::findings(session, frame.now, !incomplete_because.is_empty());
+        let findings =
+            sockleak_core::assess::findings::findings(session, frame.now, !incomplete_because.is_empty());
         let milliseconds = |at: u64| around.clock.timestamp(at).as_millisecond();
         Self {
             at_ms: milliseconds(frame.now),
@@ -155,7 +153,7 @@ impl Snapshot {
             host: around.host.to_owned(),
             kernel: around.kernel.to_owned(),
             version: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
-            targets: session.selection.given().map(str::to_owned).collect(),
+            targets: session.targets().map(str::to_owned).collect(),
             leak_age_ns: session.settings().leak_age,
             complete: incomplete_because.is_empty(),
             incomplete_because,
@@ -164,7 +162,7 @@ impl Snapshot {
             unseen_releases: session.unseen_releases(),
             hooks: around.hooks.to_vec(),
             sockets: sockets(session, frame.now, &findings),
-            stacks: stacks::mentioned(session, &findings),
+            stacks: sockleak_core::assess::stacks::mentioned(session, &findings),
             findings,
         }
     }

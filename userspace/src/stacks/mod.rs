@@ -25,11 +25,9 @@ use std::{
 use lru::LruCache;
 use rustc_hash::FxBuildHasher;
 use sockleak_abi as abi;
+use sockleak_core::event::{Frame, ProcessId, RawStack, Stack};
 
-use crate::{
-    event::{Frame, ProcessId, RawStack, Stack},
-    proc,
-};
+use crate::proc;
 use file::{Files, Identity};
 use maps::Mapping;
 use message::{Ask, FileFacts, Name, Python, Registers, Script, Told};

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use sockleak_core::event::{Frame, RawStack};
+
 use super::{DEEPEST, maps};
-use crate::event::{Frame, RawStack};
 
 /// Modules and offsets, the innermost first, with the reason why there are no names; None if the process is gone.
 pub(super) fn frames(raw: &RawStack, why: &Arc<str>) -> Option<Arc<[Frame]>> {
@@ -49,8 +50,9 @@ fn addresses(raw: &RawStack, is_code: impl Fn(u64) -> bool) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use sockleak_core::event::ProcessId;
+
     use super::*;
-    use crate::event::ProcessId;
 
     #[test]
     fn frame_pointers_lead_to_callers_and_never_in_a_circle() {

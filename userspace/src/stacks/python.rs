@@ -3,9 +3,10 @@
 use std::{fs, path::PathBuf};
 
 use sockleak_abi as abi;
+use sockleak_core::event::ProcessId;
 
 use super::maps;
-use crate::{event::ProcessId, proc};
+use crate::proc;
 
 /// Where a version of `CPython` keeps things. From its headers, and compared with a running interpreter.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sockleak_core::event::ProcessId;
+
 use super::{
     Failed, Resolver, State,
     file::Identity,
     message::{Ask, Told},
     process::Trouble,
 };
-use crate::event::ProcessId;
 
 /// Once something has ended the process so often it is not read again: the first time it may have been something else.
 const STRIKES: u8 = 2;

@@ -9,11 +9,11 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 
-use super::{
-    source::{self, Source, Trouble},
-    state::{Detail, Heard, Wants},
+use super::state::{Detail, Heard, Wants};
+use crate::{
+    client::{self, Source, Trouble},
+    service::{link::Question, model::Health},
 };
-use crate::service::{link::Question, model::Health};
 
 /// The first and the longest time until events are listened to again.
 const AGAIN: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
@@ -57,7 +57,7 @@ impl Poller {
             if !is_ready {
                 self.wait_until_ready().await?;
             }
-            let snapshot = source::ask(&*self.source, Question::Snapshot).await;
+            let snapshot = client::ask(&*self.source, Question::Snapshot).await;
             is_ready = snapshot.is_ok();
             let heard = match snapshot {
                 Ok(snapshot) => Heard::Snapshot(Box::new(snapshot)),
@@ -74,7 +74,7 @@ impl Poller {
         const QUIET: u32 = 10;
 
         for times in 0_u32.. {
-            match source::ask::<Health>(&*self.source, Question::Ready).await {
+            match client::ask::<Health>(&*self.source, Question::Ready).await {
                 Err(Trouble::Refused(503, _)) => {
                     if times % QUIET == QUIET - 1 {
                         self.tell(Heard::Starting).await?;
@@ -126,12 +126,12 @@ impl Poller {
     async fn ask(&self, detail: &Detail) -> Heard {
         let heard = match detail {
             Detail::Page(filter) => {
-                let page = source::ask(&*self.source, Question::Connections(filter.clone())).await;
+                let page = client::ask(&*self.source, Question::Connections(filter.clone())).await;
                 page.map(|page| Heard::Page(filter.clone(), page))
             }
             Detail::Story(id) => {
                 let question = Question::Connection { id: *id, with_argv: true };
-                match source::ask(&*self.source, question).await {
+                match client::ask(&*self.source, question).await {
                     Err(Trouble::Refused(404, _)) => Ok(Heard::Story(*id, None)),
                     story => story.map(|story| Heard::Story(*id, Some(Box::new(story)))),
                 }
@@ -177,11 +177,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        client::{Asked, Events, Listened, Told},
         service::link::Answer,
-        top::{
-            source::{Asked, Events, Listened},
-            state::Told,
-        },
     };
 
     /// Fails so many times, and knows of nothing after that. Who listens hears a little.

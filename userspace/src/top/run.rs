@@ -17,11 +17,12 @@ use tokio::{
 
 use super::{
     poll::Poller,
-    source::{self, Local, Service, Source},
+    source::Local,
     state::{Effect, Heard, Message, State, Wants},
     terminal::{self, Screen},
 };
 use crate::{
+    client::{self, Service, Source},
     console::{self, Diverted},
     failure::Failure,
     service::{link::Question, model::Health},
@@ -92,7 +93,7 @@ async fn connect(watched: Watched) -> Result<Connected, Failure> {
             Ok((Arc::new(asker), Some(ended)))
         }
         Watched::Service(service) => {
-            let health: Result<Health, _> = source::ask(&*service, Question::Health).await;
+            let health: Result<Health, _> = client::ask(&*service, Question::Health).await;
             health.map_err(|trouble| {
                 Failure::Other(anyhow::anyhow!(
                     "no service answers: {trouble}; start `sockleak serve`, name it with --service, or name a TARGET to trace"

@@ -1,8 +1,7 @@
 //! Text from outside, made safe for a cell of a terminal and cut to its width.
 
+use sockleak_core::text::escape::is_unsafe;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
-use crate::report::escape::is_unsafe;
 
 /// Which part of a text is kept that is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +166,7 @@ mod tests {
 
     #[test]
     fn times_are_of_letters_that_there_are() {
-        let time = || crate::clock::human(3_500);
+        let time = || sockleak_core::time::human(3_500);
         assert_eq!((UNICODE.time(time()).as_str(), ASCII.time(time()).as_str()), ("3 µs", "3 us"));
     }
 

@@ -1,9 +1,9 @@
 //! How things look: with colours or without, with Unicode or without. A colour is never the only sign of anything.
 
 use ratatui::style::{Color, Modifier, Style};
+use sockleak_core::{lifecycle::State, verdict::Verdict};
 
 use super::text::Letters;
-use crate::{lifecycle::State, verdict::Verdict};
 
 /// How things look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

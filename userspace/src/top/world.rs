@@ -1,21 +1,23 @@
 //! A small world for tests: it answers what a state wants to know, as a source would.
 
 use serde::{Serialize, de::DeserializeOwned};
-
-use super::state::{Data, Detail, Heard, Message, State, Told};
-use crate::{
+use sockleak_core::{
     attribution::limits::GivenLimit,
-    clock::Clock,
     event::{End, Frame, Record, Stack},
-    report::{self, json},
+    session::{Notice, Session, Settings},
+    testing::{SECOND, accept, attempt, connect, event, listener, process, release, session_with},
+    time::Clock,
+};
+use sockleak_report::json;
+
+use super::state::{Data, Detail, Heard, Message, State};
+use crate::{
+    client::Told,
+    clock,
     service::{
         link::{closed::Closed, connections::Page, story::Story},
         model,
         snapshot::{Snapshot, Surroundings},
-    },
-    session::{
-        Notice, Session, Settings,
-        tests::{SECOND, accept, attempt, connect, event, listener, process, release, session_with},
     },
 };
 
@@ -47,7 +49,7 @@ fn told<T: DeserializeOwned>(value: &impl Serialize) -> T {
 
 fn clock() -> Clock {
     // 2026-01-02T03:04:05Z
-    Clock::booted_at(1_767_323_045_000_000_000)
+    clock::booted_at(1_767_323_045_000_000_000)
 }
 
 impl World {
@@ -118,7 +120,11 @@ impl World {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
-        let frame = report::Frame { now: self.now, gaps: self.gaps.clone(), ..report::Frame::default() };
+        let frame = sockleak_core::assess::Coverage {
+            now: self.now,
+            gaps: self.gaps.clone(),
+            ..sockleak_core::assess::Coverage::default()
+        };
         let around = Surroundings { clock: &clock(), host: "db1", kernel: "6.12.0", hooks: &[] };
         told(&Snapshot::new(&self.session, &frame, &around))
     }

@@ -1,13 +1,14 @@
 //! What a recording needs of what the session is fed.
 
-use crate::{
+use sockleak_core::{
     attribution::{limits::GivenLimit, selection::Selection},
-    clock::Clock,
     event::{Record, What},
-    probe::{attach::Probe, facts::Machine},
     session::{Notice, Session, Settings},
-    trace_file::Header,
+    time::Clock,
 };
+use sockleak_recording::Header;
+
+use crate::probe::{attach::Probe, facts::Machine};
 
 /// What a recording begins with.
 #[must_use]

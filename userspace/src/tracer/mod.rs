@@ -9,27 +9,33 @@ mod upkeep;
 
 use std::sync::Arc;
 
-use crate::{
-    cli::StackPolicy,
-    clock,
-    console::say,
+use sockleak_core::{
+    assess::{Coverage, Loss, missing::Missing},
     decode::decode,
     event::{Listener, Record},
+    session::{FoundConnection, Notice, Seen, Session},
+    text::count::counted,
+};
+
+pub use keep::{header, host_name};
+
+use crate::{
+    clock,
+    console::say,
     failure::Failure,
     privilege,
     probe::{
         attach::Probe,
         facts::Machine,
-        plan::{Choice, Hook, UsePolicy},
+        options::{HookChoice, StackPolicy, UsePolicy},
+        plan::Hook,
         ring::{Position, Ring},
         sizes::Sizes,
         status::Outcome,
     },
-    report::{Frame, Loss, count::counted, missing::Missing},
-    session::{FoundConnection, Notice, Seen, Session},
+    view::View,
 };
 use keep::Kind;
-pub use keep::{header, host_name};
 use source::Source;
 
 /// Who is told what happens, and keeps it.
@@ -86,6 +92,8 @@ pub struct Tracer<A> {
     pub session: Session,
     /// Who is told.
     pub audience: A,
+    /// Where paths are looked up.
+    files: View,
     ring: Ring,
     source: Source,
     stacks: StackPolicy,
@@ -104,7 +112,12 @@ pub struct Tracer<A> {
 ///
 /// # Errors
 /// If one of those that are required is missing.
-pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes, usage: UsePolicy) -> Result<Probe, Failure> {
+pub fn attach(
+    machine: &Machine,
+    choice: HookChoice,
+    sizes: Sizes,
+    usage: UsePolicy,
+) -> Result<Probe, Failure> {
     let probe = Probe::attach(machine, choice, sizes, usage.hooks())?;
     probe.require(machine, Hook::is_required)?;
     Ok(probe)
@@ -112,13 +125,14 @@ pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes, usage: UsePolicy)
 
 impl<A: Audience> Tracer<A> {
     /// Drops the privileges that attaching needed, tells the kernel side what to look for, and switches it on. `session` is
-    /// empty, or what an earlier process knew.
+    /// empty, or what an earlier process knew; its targets are looked up in `files`.
     ///
     /// # Errors
     /// If the kernel side cannot be told.
     pub fn start(
         mut probe: Probe,
         session: Session,
+        files: View,
         (stacks, usage): (StackPolicy, UsePolicy),
         audience: A,
     ) -> Result<Self, Failure> {
@@ -131,7 +145,7 @@ impl<A: Audience> Tracer<A> {
         if session.highest_number() > 0 && !probe.is_taken_over() {
             probe.control.number_from(session.highest_number())?;
         }
-        probe.control.look_for(session.selection.wanted())?;
+        probe.control.look_for(session.selection().wanted())?;
         // As the first round wants it: there are no map operations then that could wait.
         probe.control.listeners_only(true)?;
         if stacks != StackPolicy::Off {
@@ -148,6 +162,7 @@ impl<A: Audience> Tracer<A> {
             probe,
             session,
             audience,
+            files,
             ring,
             source,
             stacks,
@@ -164,7 +179,7 @@ impl<A: Audience> Tracer<A> {
 
     /// Says what will be missing, and what is waited for.
     pub fn announce(&self) {
-        for awaited in self.session.selection.awaited() {
+        for awaited in self.session.selection().awaited() {
             say(format_args!("{awaited} does not exist yet; waiting for it"));
         }
         for hook in &self.probe.hooks {
@@ -264,7 +279,7 @@ impl<A: Audience> Tracer<A> {
         }
         if matches!(record, Record::Listener(_)) {
             // Its directory may have come with it.
-            self.session.selection.refresh();
+            self.session.look(&self.files);
         }
         let copy = self.audience.keeps().then(|| (record.clone(), Kind::of(&record, &self.session)));
         let notice = self.session.feed(record);
@@ -291,7 +306,7 @@ impl<A: Audience> Tracer<A> {
     ///
     /// # Errors
     /// If the audience fails.
-    pub fn stop(&mut self, moment: Option<u64>) -> Result<Frame, Failure> {
+    pub fn stop(&mut self, moment: Option<u64>) -> Result<Coverage, Failure> {
         // New connections first: one whose release hook is gone already would stay open for ever.
         self.probe.control.enable(false)?;
         let now = moment.unwrap_or_else(clock::now);
@@ -310,7 +325,7 @@ impl<A: Audience> Tracer<A> {
             let stacks = counted(count, "stack");
             tracing::info!("{stacks} could not be read: the processes were gone");
         }
-        Ok(Frame { now, losses, skipped_runs, gaps: self.gaps() })
+        Ok(Coverage { now, losses, skipped_runs, gaps: self.gaps() })
     }
 
     /// What is missing, besides what the kernel side counts.
@@ -343,8 +358,8 @@ impl<A: Audience> Tracer<A> {
 
     /// What surrounds the session now.
     #[must_use]
-    pub fn frame(&self) -> Frame {
-        Frame {
+    pub fn frame(&self) -> Coverage {
+        Coverage {
             now: clock::now(),
             losses: self.losses.clone(),
             skipped_runs: self.probe.skipped_runs(),

@@ -6,10 +6,11 @@ use std::{
 };
 
 use anyhow::Context as _;
+use sockleak_core::{event::Record, lifecycle::LiveEnds};
 use tokio::time::sleep;
 
 use super::{Audience, Tracer};
-use crate::{clock, event::Record, failure::Failure, lifecycle::LiveEnds};
+use crate::{clock, failure::Failure};
 
 impl<A: Audience> Tracer<A> {
     /// Finds the connections that are there already. Every hook is attached and on: one that is made meanwhile is seen by the

@@ -10,15 +10,12 @@ use std::{
 
 use nix::unistd::{Uid, User};
 use sockleak_abi as abi;
-
-use crate::{
-    console::say,
+use sockleak_core::{
     event::{Actor, Namespaces, Process, ProcessId, Record, What},
-    namespaces::OwnNamespaces,
-    proc,
     recent::Recent,
-    stacks::Resolver,
 };
+
+use crate::{console::say, namespaces::OwnNamespaces, proc, stacks::Resolver};
 
 /// Names of users and control groups that are remembered, at least: on a host of months there is no end to control groups.
 const REMEMBERED: usize = 4096;
@@ -171,7 +168,7 @@ fn read_process(actor: &Actor) -> Option<Process> {
     // Read again: the number may have changed hands in between.
     proc::is_same(pid, start).then(|| Process {
         id: actor.id,
-        program: Some(crate::event::name::shown(program.as_os_str().as_encoded_bytes())),
+        program: Some(sockleak_core::event::name::shown(program.as_os_str().as_encoded_bytes())),
         argv,
         argv_truncated,
         comm: actor.comm,

@@ -1,18 +1,23 @@
 //! What is looked after now and then.
 
-use super::{Audience, Tracer};
-use crate::{
-    cli::StackPolicy,
-    clock,
-    console::say,
+use sockleak_core::{
     event::Record,
-    failure::Failure,
-    probe::plan::{Hook, UsePolicy},
-    report::{
+    session::Socket,
+    text::{
         count::{agreeing, counted},
         escape::terminal,
     },
-    session::Socket,
+};
+
+use super::{Audience, Tracer};
+use crate::{
+    clock,
+    console::say,
+    failure::Failure,
+    probe::{
+        options::{StackPolicy, UsePolicy},
+        plan::Hook,
+    },
 };
 
 impl<A: Audience> Tracer<A> {
@@ -21,8 +26,8 @@ impl<A: Audience> Tracer<A> {
     /// # Errors
     /// If the kernel side cannot be told, or the audience fails.
     pub fn look(&mut self) -> Result<(), Failure> {
-        self.session.selection.refresh();
-        self.probe.control.look_for(self.session.selection.wanted())?;
+        self.session.look(&self.files);
+        self.probe.control.look_for(self.session.selection().wanted())?;
         self.probe.flush_log();
         let losses = self.probe.losses();
         let missed = self.probe.missed(Hook::Release);

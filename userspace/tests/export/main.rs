@@ -2,17 +2,21 @@
 
 mod scene;
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
 
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use parquet::record::{Field, RowAccessor as _};
+use parquet::{
+    file::reader::{FileReader as _, SerializedFileReader},
+    record::{Field, RowAccessor as _},
+};
 use serde_json::{Map, Value, json};
-use sockleak::export::{Kind, What as Rows, fields};
+use sockleak_recording::export::{Kind, What as Rows, fields};
 
 use scene::{
     CONTROL, FORMULA, SECOND, SOCKET, connect, event, listener, process, recorded, records, scratch,

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use sockleak::event::{
+use sockleak_core::event::{
     Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue, Reason,
     Record, What,
 };
-use sockleak::trace_file::{Header, Progress, Writer};
+use sockleak_recording::{Header, Progress, Writer};
 use tempfile::TempDir;
 
 /// 2026-01-02T03:04:05Z

@@ -1,6 +1,6 @@
 //! What looks at all descriptors find in a scene.
 
-use sockleak::event::{End, Held, HeldSocket, Peer, Record, Usage};
+use sockleak_core::event::{End, Held, HeldSocket, Peer, Record, Usage};
 
 use super::{HAPROXY, SECOND, START, Scene, actor};
 

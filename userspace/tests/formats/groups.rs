@@ -1,7 +1,7 @@
 //! `--by` and `--older-than`.
 
 use serde_json::Value;
-use sockleak::attribution::by::By;
+use sockleak_core::attribution::by::By;
 
 use crate::{
     printed,

@@ -1,6 +1,6 @@
 //! `--format markdown`.
 
-use sockleak::attribution::by::By;
+use sockleak_core::attribution::by::By;
 
 use crate::{
     printed,

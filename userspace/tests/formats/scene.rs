@@ -4,17 +4,17 @@
 use std::{collections::HashMap, iter, ops::ControlFlow, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
-use sockleak::{
+use sockleak_core::{
+    assess::{Coverage, Loss, Report},
     attribution::{by::By, limits::GivenLimit, selection::Selection},
-    clock::Clock,
     event::{
         self, Actor, Comm, End, Event, Held, Listener, Namespaces, Process, ProcessId, Queue, Reason, Record,
         Stack, What,
     },
-    report::{self, Frame, Loss, Report},
     session::{Session, Settings},
-    trace_file::{Header, Progress, Trace, Writer},
 };
+use sockleak_recording::{Header, Progress, Trace, Writer};
+use sockleak_report as report;
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 /// When the trace begins: nanoseconds since boot.
@@ -229,9 +229,9 @@ impl Scene {
         Seen { session: self.session(by), frame: self.frame() }
     }
 
-    pub(crate) fn frame(&self) -> Frame {
+    pub(crate) fn frame(&self) -> Coverage {
         let Progress { now, losses, skipped_runs, gaps } = self.progress();
-        Frame { now, losses, skipped_runs, gaps }
+        Coverage { now, losses, skipped_runs, gaps }
     }
 }
 
@@ -318,7 +318,7 @@ pub(crate) fn incomplete() -> Scene {
 /// What has been seen, of which a report tells.
 pub(crate) struct Seen {
     session: Session,
-    frame: Frame,
+    frame: Coverage,
 }
 
 impl Seen {
@@ -330,7 +330,8 @@ impl Seen {
 /// The line of a report.
 pub(crate) fn line(report: &Report) -> Value {
     let mut line = Vec::new();
-    report::json::report(report, &Clock::booted_at(1_767_323_045_000_000_000), None, &mut line).unwrap();
+    report::json::report(report, &sockleak::clock::booted_at(1_767_323_045_000_000_000), None, &mut line)
+        .unwrap();
     serde_json::from_slice(&line).unwrap()
 }
 
@@ -347,7 +348,7 @@ pub(crate) fn replayed(path: &Path, by: By) -> Seen {
     });
     fed.unwrap();
     let Progress { now, losses, skipped_runs, gaps } = trace.progress().clone();
-    Seen { session, frame: Frame { now, losses, skipped_runs, gaps } }
+    Seen { session, frame: Coverage { now, losses, skipped_runs, gaps } }
 }
 
 /// Opened connections by group and socket.

@@ -2,7 +2,7 @@
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use sockleak::{attribution::by::By, report};
+use sockleak_core::attribution::by::By;
 
 use crate::{
     printed,
@@ -31,7 +31,7 @@ fn scenes() -> [Scene; 3] {
 #[test]
 fn the_schema_is_one() {
     jsonschema::draft202012::meta::validate(&schema()).unwrap();
-    assert_eq!(schema()["properties"]["schema_version"]["const"], report::SCHEMA_VERSION);
+    assert_eq!(schema()["properties"]["schema_version"]["const"], sockleak_core::assess::SCHEMA_VERSION);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Two programs of one interpreter.
 
-use sockleak::{
+use sockleak_core::{
+    assess::findings::{FindingReport, findings},
     attribution::by::By,
     event::End,
-    report::findings::{FindingReport, findings},
     verdict::Verdict,
 };
 

@@ -2,12 +2,12 @@
 
 use std::{fs, ops::ControlFlow, path::Path, time::Duration};
 
-use sockleak::{
+use sockleak::service::store::{Options, Store};
+use sockleak_core::{
     attribution::selection::Selection,
-    service::store::{Options, Store},
     session::{Session, Settings},
-    trace_file::{Header, Trace},
 };
+use sockleak_recording::{Header, Trace};
 
 use crate::{
     printed,

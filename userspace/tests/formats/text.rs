@@ -1,9 +1,7 @@
 //! Text: what fits where, and that a replay says what the capture said.
 
-use sockleak::{
-    attribution::by::By,
-    report::{Loss, text},
-};
+use sockleak_core::{assess::Loss, attribution::by::By};
+use sockleak_report::text;
 use textwrap::core::display_width;
 
 use crate::{

@@ -3,7 +3,6 @@
 use std::{fs, time::Duration};
 
 use sockleak::{
-    attribution::by::By,
     failure::Failure,
     replay::{Choices, Next, Player, Recorded, Speed, Stage},
     service::{
@@ -15,6 +14,7 @@ use sockleak::{
         metrics::Exposition,
     },
 };
+use sockleak_core::attribution::by::By;
 
 use crate::scene::{self, Scene, Scratch, line};
 

@@ -7,10 +7,10 @@ use nix::{
     unistd::Pid,
 };
 use sockleak::{
-    attribution::by::By,
     replay::{Choices, Player, Recorded, Speed},
     top::{self, Show, Watched, source::Local},
 };
+use sockleak_core::attribution::by::By;
 
 use crate::{Tmux, at_the_end, recorded, scene::Scratch};
 

@@ -4,17 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use sockleak::{
-    attribution::by::By,
-    clock::Clock,
-    event::{Queue, Record},
     probe::{
         plan::Hook,
         status::{HookStatus, Outcome},
-    },
-    report::{
-        Frame,
-        document::{Format, Section},
-        json,
     },
     service::{
         link::{
@@ -30,9 +22,18 @@ use sockleak::{
         snapshot::{Snapshot, Surroundings},
         store::history::{History, Point, ProgramPoint, Rollup},
     },
-    session::{Notice, Session},
 };
-
+use sockleak_core::{
+    assess::Coverage,
+    attribution::by::By,
+    event::{Queue, Record},
+    session::{Notice, Session},
+    time::Clock,
+};
+use sockleak_report::{
+    document::{Format, Section},
+    json,
+};
 use tempfile::TempDir;
 
 use crate::scene::{self, Scene};
@@ -44,7 +45,7 @@ const LOOK_EVERY: u64 = 10_000_000_000;
 pub(crate) struct Fake {
     pub(crate) session: Session,
     closed: Closed,
-    pub(crate) frame: Frame,
+    pub(crate) frame: Coverage,
     clock: Clock,
     /// Minute by minute, if it is kept.
     history: Option<(History, TempDir)>,
@@ -56,14 +57,14 @@ pub(crate) struct Fake {
 impl Fake {
     /// In the year in which scenes are set, without a history.
     pub(crate) fn new(scene: &Scene, by: By) -> Self {
-        Self::with(scene, by, Clock::booted_at(1_767_323_045_000_000_000))
+        Self::with(scene, by, sockleak::clock::booted_at(1_767_323_045_000_000_000))
     }
 
     /// The scene ends now, and its history is kept.
     #[allow(dead_code, reason = "not every test has a use for it")]
     pub(crate) fn present(scene: &Scene) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as i64;
-        let clock = Clock::booted_at(now - scene.frame().now.cast_signed());
+        let clock = sockleak::clock::booted_at(now - scene.frame().now.cast_signed());
         let mut fake = Self::with(&scene::quiet(), By::Program, clock);
         let directory = tempfile::tempdir().unwrap();
         let history = History::open(directory.path(), Duration::from_hours(24 * 400), 1 << 30).unwrap();

@@ -2,16 +2,12 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use sockleak::{
-    attribution::by::By,
-    clock::Clock,
-    report::json,
-    service::{
-        link::{Answers as _, question::ConnectionFilter},
-        model::{self, What},
-    },
-    session::Notice,
+use sockleak::service::{
+    link::{Answers as _, question::ConnectionFilter},
+    model::{self, What},
 };
+use sockleak_core::{attribution::by::By, session::Notice};
+use sockleak_report::json;
 
 use crate::{
     client::{Answer, get, get_all},
@@ -90,7 +86,7 @@ fn twins_are_alike() {
 /// Everything that a session tells of, as the stream of events has it.
 #[test]
 fn clients_read_events() {
-    let clock = Clock::booted_at(1_767_323_045_000_000_000);
+    let clock = sockleak::clock::booted_at(1_767_323_045_000_000_000);
     let scene = scene::busy();
     let mut session = scene::quiet().session(By::Program);
     let mut kinds = [0; 4];

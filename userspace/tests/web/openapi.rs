@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use sockleak::{
-    attribution::by::By,
-    service::{
-        link::answer::HealthStatus,
-        web::{OPENAPI, ROUTES},
-    },
+use sockleak::service::{
+    link::answer::HealthStatus,
+    web::{OPENAPI, ROUTES},
 };
+use sockleak_core::attribution::by::By;
 
 use crate::{
     client::{Answer, ask, get, get_all},

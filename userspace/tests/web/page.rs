@@ -4,16 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scraper::{ElementRef, Html, Selector};
 use serde_json::Value;
-use sockleak::{
-    attribution::by::By,
-    clock,
-    report::escape::terminal,
-    service::{
-        link::Settings,
-        model::{FindingReport, Snapshot},
-        web::{ASSETS, PAGES},
-    },
+use sockleak::service::{
+    link::Settings,
+    model::{FindingReport, Snapshot},
+    web::{ASSETS, PAGES},
 };
+use sockleak_core::{attribution::by::By, text::escape::terminal, time};
 
 use crate::{
     client::{Answer, ask, get, get_all},
@@ -76,10 +72,10 @@ fn is_shown(value: &str, shown: &str, pointer: &str) -> bool {
     match number {
         _ if ends("_ms") => shown.ends_with(" UTC"),
         _ if ends("/growth_per_hour") => shown.ends_with(" an hour"),
-        Ok(nanoseconds) if ends("_ns") || ends("_ns_ago") => shown == clock::human(nanoseconds),
+        Ok(nanoseconds) if ends("_ns") || ends("_ns_ago") => shown == time::human(nanoseconds),
         Ok(0) if ends("/seconds_until_full") => shown == "full now" || shown == "now",
         Ok(seconds) if ends("/seconds_until_full") => {
-            shown == format!("in {}", clock::human(seconds * 1_000_000_000))
+            shown == format!("in {}", time::human(seconds * 1_000_000_000))
         }
         // One more than the backlog may wait.
         Ok(max) if ends("/queue/max") => shown == (max + 1).to_string(),
@@ -367,6 +363,6 @@ async fn findings_are_stated_as_in_the_report() {
         snapshot.findings.iter().filter(|it| it.verdict.name() != "healthy").collect();
     assert_eq!(stated.len(), told.len());
     for (finding, stated) in told.iter().zip(stated) {
-        assert_eq!(terminal(&finding.sentence(snapshot.leak_age_ns)), stated);
+        assert_eq!(terminal(&sockleak_report::sentence(finding, snapshot.leak_age_ns)), stated);
     }
 }

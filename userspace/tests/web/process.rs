@@ -6,16 +6,14 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, geteuid},
 };
-use sockleak::{
-    attribution::by::By,
-    service::{
-        link::{Settings, respond},
-        web::{
-            listen::{Address, Listener},
-            process::Web,
-        },
+use sockleak::service::{
+    link::{Settings, respond},
+    web::{
+        listen::{Address, Listener},
+        process::Web,
     },
 };
+use sockleak_core::attribution::by::By;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,

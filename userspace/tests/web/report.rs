@@ -7,7 +7,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use sockleak::{attribution::by::By, service::link::Settings};
+use sockleak::service::link::Settings;
+use sockleak_core::attribution::by::By;
 use tempfile::TempDir;
 
 use crate::{

@@ -1,6 +1,7 @@
 //! Command lines hold secrets; names are whatever programs call themselves.
 
-use sockleak::{attribution::by::By, service::link::Settings};
+use sockleak::service::link::Settings;
+use sockleak_core::attribution::by::By;
 
 use crate::{
     client::{get, get_all},

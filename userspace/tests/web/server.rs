@@ -3,21 +3,19 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use sockleak::{
-    attribution::by::By,
-    service::{
-        link::{Link, Settings, respond},
-        web::{
-            self,
-            listen::{Address, Listener},
-        },
+use sockleak::service::{
+    link::{Link, Settings, respond},
+    web::{
+        self,
+        listen::{Address, Listener},
     },
 };
+use sockleak_core::attribution::by::By;
 use tokio::{net::UnixStream, sync::mpsc};
 
-use crate::scene::Scene;
-
 pub(crate) use crate::fake::Fake;
+
+use crate::scene::Scene;
 
 pub(crate) const TOKEN: &str = "correct horse battery staple";
 

@@ -1,19 +1,13 @@
 //! The type information of a cached kernel, taken out of its bootable image.
 
-use std::fs;
-use std::io::Read;
+use std::{fs, io::Read};
 
 use anyhow::{Context, Result, anyhow, bail};
 use object::{Object, ObjectSection};
 
+pub(super) use sockleak_btf::Btf;
+
 use crate::vm::kernels::Kernel;
-
-// Included by path, not as a dependency: sockleak's build needs what `cargo xtask setup` installs.
-#[path = "../../../userspace/src/probe/btf.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the reader is sockleak's; only prototypes are of use here")]
-mod reader;
-
-pub(super) use reader::Btf;
 
 /// Reads a kernel's BTF. Unpacking takes seconds: the section is kept beside the kernel.
 pub(super) fn of(kernel: &Kernel) -> Result<Btf> {

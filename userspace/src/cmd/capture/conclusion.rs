@@ -6,6 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sockleak_core::assess::{Coverage, Report};
+use sockleak_recording::output_path::{self, Place};
+use sockleak_report::{
+    document::{self, CsvTable, Format, Section},
+    json,
+    pictures::pictures,
+    text,
+};
+
 use super::{
     super::{
         destination::is_same,
@@ -17,14 +26,6 @@ use super::{
 use crate::{
     cli::{self, Capture},
     failure::Failure,
-    output_path::{self, Place},
-    report::{
-        Frame, Report,
-        document::{self, CsvTable, Format, Section},
-        json,
-        pictures::pictures,
-        text,
-    },
     tracer,
 };
 
@@ -88,7 +89,7 @@ impl ReportFile {
 
 impl Run<'_> {
     /// Ends the recording and writes the report.
-    pub(super) fn conclude(&mut self, frame: Frame) -> Result<(), Failure> {
+    pub(super) fn conclude(&mut self, frame: Coverage) -> Result<(), Failure> {
         let recorded = recording::end(&mut self.tracer.audience, &frame);
         let now = frame.now;
         let session = &self.tracer.session;

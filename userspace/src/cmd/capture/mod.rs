@@ -13,22 +13,25 @@ mod conclusion;
 mod recording;
 mod teller;
 
-use conclusion::ReportFile;
-use teller::Teller;
-
-use crate::{
+use sockleak_core::{
     attribution::{
         selection::Selection,
         targets::{Target, TargetError},
-        view::View,
     },
+    session::{Session, Settings},
+    time::{Clock, nanoseconds},
+};
+
+use crate::{
     cli::Capture,
-    clock::{self, Clock, nanoseconds},
+    clock,
     failure::Failure,
     probe::{facts::Machine, sizes::Sizes},
-    session::{Session, Settings},
     tracer::{self, Tracer},
+    view::View,
 };
+use conclusion::ReportFile;
+use teller::Teller;
 
 /// How often the ring is read when the kernel side does not ask for it sooner.
 const DRAIN_EVERY: Duration = Duration::from_millis(50);
@@ -106,8 +109,9 @@ impl<'a> Run<'a> {
     fn start(arguments: &'a Capture, targets: Vec<Target>, machine: &Machine) -> Result<Self, Failure> {
         let sizes = Sizes::new(arguments.probe.ring_size, arguments.probe.max_connections);
         let probe = tracer::attach(machine, arguments.probe.hooks, sizes, arguments.usage)?;
-        let selection = Selection::new(targets, View::own(machine.mount_namespace));
-        let clock = Clock::read();
+        let files = View::own(machine.mount_namespace);
+        let selection = Selection::new(targets, &files);
+        let clock = clock::read();
         let settings = Settings {
             started: clock::now(),
             leak_age: nanoseconds(arguments.leak_age),
@@ -118,7 +122,7 @@ impl<'a> Run<'a> {
         let report_file = ReportFile::open(arguments)?;
         let teller = Teller::new(arguments, clock.clone(), recording);
         let policies = (arguments.stacks, arguments.usage);
-        let tracer = Tracer::start(probe, Session::new(selection, settings), policies, teller)?;
+        let tracer = Tracer::start(probe, Session::new(selection, settings), files, policies, teller)?;
         let mut run = Self { arguments, clock, tracer, report_file };
         run.announce(machine)?;
         Ok(run)
@@ -135,7 +139,7 @@ impl<'a> Run<'a> {
             "boot_id": machine.boot_id,
             "time": self.clock.rfc3339(session.settings().started),
             "boot_ns": session.settings().started,
-            "targets": session.selection.given().collect::<Vec<_>>(),
+            "targets": session.targets().collect::<Vec<_>>(),
             "leak_age_ns": session.settings().leak_age,
             "hooks": self.tracer.probe.hooks,
         });

@@ -1,17 +1,15 @@
 //! `--output`: everything that the session takes in goes to a trace file too.
 
+use sockleak_core::{assess::Coverage, attribution::selection::Selection, session::Settings, time::Clock};
+use sockleak_recording::Writer;
+
 use super::teller::Teller;
 use crate::{
-    attribution::selection::Selection,
     cli::Capture,
-    clock::Clock,
     console::say,
     failure::Failure,
     privilege,
     probe::{attach::Probe, facts::Machine},
-    report::Frame,
-    session::Settings,
-    trace_file::Writer,
     tracer::{self, Tracer},
 };
 
@@ -44,7 +42,7 @@ pub(super) fn flush(tracer: &mut Tracer<Teller>) {
 }
 
 /// Ends the recording as the report has it.
-pub(super) fn end(teller: &mut Teller, frame: &Frame) -> Result<(), Failure> {
+pub(super) fn end(teller: &mut Teller, frame: &Coverage) -> Result<(), Failure> {
     let Some(writer) = teller.recording.take() else { return Ok(()) };
     Ok(writer.finish(frame.clone())?)
 }

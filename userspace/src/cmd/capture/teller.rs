@@ -1,22 +1,19 @@
 //! What a capture says and records while it goes on.
 
 use serde_json::{Value, json};
-
-use crate::{
-    cli::Capture,
-    clock::{self, Clock},
-    cmd::output::Output,
-    console::say,
+use sockleak_core::{
+    assess::Loss,
     event::{Listener, Record},
-    failure::Failure,
-    report::{
-        Loss, json,
-        live::{HEADINGS, Lines},
-    },
     session::{FoundConnection, Seen},
-    trace_file::Writer,
-    tracer::Audience,
+    time::Clock,
 };
+use sockleak_recording::Writer;
+use sockleak_report::{
+    json,
+    live::{HEADINGS, Lines},
+};
+
+use crate::{cli::Capture, clock, cmd::output::Output, console::say, failure::Failure, tracer::Audience};
 
 /// Prints lines or JSON, and records.
 pub(super) struct Teller {

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use sockleak_core::{text::escape, time::nanoseconds};
+use sockleak_report::document::Format;
 
 use super::{fail_on_any, put, width};
 use crate::{
     cli,
-    clock::nanoseconds,
+    client::{Server, Service},
     failure::Failure,
-    report::{document::Format, escape},
     service::link::{Answer, question::ReportFilter},
-    top::source::{Server, Service},
 };
 
 /// So long is waited: a service that follows many connections has much to write.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde::{Deserialize, Serialize};
+use sockleak_core::{time::human, verdict::Verdict};
 
 use super::notification::{Key, Kind};
-use crate::{clock::human, service::config::AlertSettings, verdict::Verdict};
+use crate::service::config::AlertSettings;
 
 /// What the service sees now, as far as alerts go.
 #[derive(Clone, Debug, Default)]

@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use sockleak_core::time::nanoseconds;
 
 use super::{
     condition::Condition,
     notification::{Key, Notification, Status},
 };
-use crate::{
-    clock::{self, nanoseconds},
-    service::config::AlertSettings,
-};
+use crate::{clock, service::config::AlertSettings};
 
 /// A moment by both clocks: the one that never steps says how long something lasts, the other one is shown.
 #[derive(Clone, Copy, Debug)]

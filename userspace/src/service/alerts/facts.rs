@@ -19,7 +19,7 @@ impl Facts {
             socket: finding.path.clone(),
             program: finding.program.clone(),
             count: finding.count,
-            summary: finding.sentence(snapshot.leak_age_ns),
+            summary: sockleak_report::sentence(finding, snapshot.leak_age_ns),
             uncertain: finding.uncertain.clone(),
             is_over: finding.is_over(),
         });
@@ -29,27 +29,26 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{
+    use sockleak_core::{
+        assess::Coverage,
         attribution::limits::GivenLimit,
-        clock::Clock,
-        report::Frame,
-        service::{
-            alerts::{
-                Alerts, Status, conditions,
-                tests::{at, settings},
-            },
-            snapshot::Surroundings,
+        session::{Session, Settings},
+        testing::{SECOND, accept, connect, event, feed, listener, process, session_with},
+        time::Clock,
+    };
+
+    use super::*;
+    use crate::service::{
+        alerts::{
+            Alerts, Status, conditions,
+            tests::{at, settings},
         },
-        session::{
-            Session, Settings,
-            tests::{SECOND, accept, connect, event, feed, listener, process, session_with},
-        },
+        snapshot::Surroundings,
     };
 
     fn facts(session: &Session, second: u64, trouble: &[String]) -> Facts {
-        let frame = Frame { now: second * SECOND, ..Frame::default() };
-        let clock = Clock::booted_at(0);
+        let frame = Coverage { now: second * SECOND, ..Coverage::default() };
+        let clock = Clock::utc(0);
         let around = Surroundings { clock: &clock, host: "host", kernel: "6.1", hooks: &[] };
         Facts::of(&Snapshot::new(session, &frame, &around), trouble)
     }

@@ -1,8 +1,7 @@
 //! What is told: the payload of every sink (docs/service.md).
 
 use serde::{Deserialize, Serialize};
-
-use crate::verdict::Verdict;
+use sockleak_core::verdict::Verdict;
 
 /// What an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use sockleak_core::verdict::Verdict;
 
 use super::{
     tests::{at, finding, settings},
     *,
 };
-use crate::{service::config::AlertSettings, verdict::Verdict};
+use crate::service::config::AlertSettings;
 
 /// Time that passes (seconds), which of three programs leak then, and whether the service is restarted before.
 fn updates() -> impl Strategy<Value = Vec<(u64, [bool; 3], bool)>> {

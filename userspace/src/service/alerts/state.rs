@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use sockleak_core::{text::escape, time::nanoseconds};
 use tempfile::NamedTempFile;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
     notification::{Key, Kind, Notification},
     sinks::Sinks,
 };
-use crate::{clock::nanoseconds, report::escape, service::health};
+use crate::service::health;
 
 /// The form of what is saved.
 const VERSION: u32 = 1;

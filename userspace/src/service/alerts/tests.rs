@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-
-use super::*;
-use crate::{
-    report::{Loss, missing::Missing},
-    service::{config::AlertSettings, health::Watch},
+use sockleak_core::{
+    assess::{Loss, missing::Missing},
     verdict::Verdict,
 };
+
+use super::*;
+use crate::service::{config::AlertSettings, health::Watch};
 
 mod saved;
 

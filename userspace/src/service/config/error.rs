@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::failure::Failure;
+
 /// What is wrong with a configuration: one sentence that names the file, the line, the key and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
@@ -45,5 +47,11 @@ impl Source<'_> {
     /// What is wrong at a byte.
     pub(super) fn error(&self, at: usize, message: impl Into<String>) -> ConfigError {
         ConfigError { path: self.path.to_owned(), line: Some(self.line(at)), message: message.into() }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error.into())
     }
 }

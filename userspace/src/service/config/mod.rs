@@ -17,17 +17,18 @@ use std::{
     time::Duration,
 };
 
+use sockleak_core::attribution::{by::By, limits::GivenLimit};
+use toml::de::DeTable;
+
 pub use error::ConfigError;
 pub use settings::{
     AlertSettings, HttpSettings, Listen, OtlpSettings, SinkSettings, StoreSettings, TargetSettings,
 };
 pub use token::{Token, TokenFile};
-use toml::de::DeTable;
 
 use crate::{
-    attribution::{by::By, limits::GivenLimit, view::View},
-    cli::{Probe, StackPolicy},
-    probe::plan::UsePolicy,
+    probe::options::{Options, StackPolicy, UsePolicy},
+    view::View,
 };
 use error::Source;
 use section::{ALERTS, HTTP, OTLP, PROBE, STORE, Section, TARGET, TOP};
@@ -59,7 +60,7 @@ pub struct Config {
     /// Whom figures are sent to.
     pub otlp: Option<OtlpSettings>,
     /// How to hook into the kernel.
-    pub probe: Probe,
+    pub probe: Options,
 }
 
 impl Config {

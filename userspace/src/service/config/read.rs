@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use hyper::Uri;
+use sockleak_core::{attribution::targets::Target, verdict::Verdict};
 
 use super::{
     error::ConfigError,
@@ -13,7 +14,7 @@ use super::{
     token::TokenFile,
     value::{Value, absolute},
 };
-use crate::{attribution::targets::Target, cli::Probe, probe::plan::Choice, verdict::Verdict};
+use crate::probe::options::{HookChoice, Options};
 
 /// Reads `[[target]]`.
 pub(super) fn targets(sections: Vec<Section<'_>>) -> Result<Vec<TargetSettings>, ConfigError> {
@@ -218,10 +219,10 @@ pub(super) fn otlp(section: Option<Section<'_>>) -> Result<Option<OtlpSettings>,
 }
 
 /// Reads `[probe]`.
-pub(super) fn probe(section: Option<Section<'_>>) -> Result<Probe, ConfigError> {
+pub(super) fn probe(section: Option<Section<'_>>) -> Result<Options, ConfigError> {
     const LARGEST_RING: u64 = 1 << 30;
 
-    let mut settings = Probe { hooks: Choice::Auto, ring_size: None, max_connections: None };
+    let mut settings = Options { hooks: HookChoice::Auto, ring_size: None, max_connections: None };
     let Some(mut section) = section else { return Ok(settings) };
     if let Some(hooks) = section.take("hooks") {
         settings.hooks = hooks.choice()?;

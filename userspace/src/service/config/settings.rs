@@ -2,8 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use sockleak_core::{attribution::targets::Target, verdict::Verdict};
+
 use super::token::TokenFile;
-use crate::{attribution::targets::Target, verdict::Verdict};
 
 /// A socket to watch.
 #[derive(Clone, Debug)]

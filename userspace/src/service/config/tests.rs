@@ -1,7 +1,9 @@
 use std::{fs::Permissions, net::SocketAddr, os::unix::fs::PermissionsExt as _};
 
+use sockleak_core::verdict::Verdict;
+
 use super::*;
-use crate::{probe::plan::Choice, verdict::Verdict};
+use crate::probe::options::HookChoice;
 
 const TARGET_ONLY: &str = "[[target]]\nsocket = \"ma.sock\"\n";
 
@@ -27,7 +29,7 @@ fn a_target_is_enough() {
     assert_eq!(config.store, StoreSettings::default());
     assert_eq!(config.http, HttpSettings::default());
     assert_eq!(config.otlp, None);
-    assert_eq!((config.probe.hooks, config.probe.ring_size), (Choice::Auto, None));
+    assert_eq!((config.probe.hooks, config.probe.ring_size), (HookChoice::Auto, None));
     assert!(config.limits(&View::own(0)).is_empty());
 }
 
@@ -122,7 +124,7 @@ fn everything_can_be_set() {
     assert_eq!(config.store.max_bytes, 20_000_000);
     let any = Listen::Tcp(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 80)));
     assert_eq!(config.http.listen, [any, Listen::Unix("/run/h.sock".into())]);
-    assert_eq!((config.probe.hooks, config.probe.ring_size), (Choice::Kprobe, Some(4096)));
+    assert_eq!((config.probe.hooks, config.probe.ring_size), (HookChoice::Kprobe, Some(4096)));
     assert_eq!(config.probe.max_connections, Some(16));
     let otlp = config.otlp.as_ref().expect("it is configured");
     assert_eq!((otlp.endpoint.host(), otlp.interval.as_secs()), (Some("c.example"), 1));

@@ -3,7 +3,7 @@
 use std::{fmt::Display, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
-use clap::ValueEnum;
+use sockleak_core::choice::Choice;
 use toml::de::DeValue;
 
 use super::{
@@ -107,11 +107,10 @@ impl<'a> Value<'a> {
     }
 
     /// One of several names, those of the command line.
-    pub(super) fn choice<T: ValueEnum>(&self) -> Result<T, ConfigError> {
+    pub(super) fn choice<T: Choice>(&self) -> Result<T, ConfigError> {
         self.read(|text| {
-            T::from_str(text, false).map_err(|_| {
-                let names = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-                let names: Vec<_> = names.map(|name| format!("{:?}", name.get_name())).collect();
+            T::named(text).ok_or_else(|| {
+                let names: Vec<_> = T::names().map(|name| format!("{name:?}")).collect();
                 format!("write one of {}", names.join(", "))
             })
         })

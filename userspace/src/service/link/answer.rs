@@ -4,6 +4,12 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sockleak_core::{
+    assess::{findings::FindingReport, stacks::StackReport},
+    text::escape,
+    verdict::Verdict,
+};
+use sockleak_report::document::{self, Format, Section};
 
 use super::{
     Question,
@@ -13,18 +19,11 @@ use super::{
 };
 use crate::{
     probe::status::HookStatus,
-    report::{
-        document::{self, Format, Section},
-        escape,
-        findings::FindingReport,
-        stacks::StackReport,
-    },
     service::{
         metrics::Exposition,
         snapshot::{Snapshot, SocketSnapshot},
         store::history::{Point, ProgramPoint},
     },
-    verdict::Verdict,
 };
 
 /// The content type of JSON.

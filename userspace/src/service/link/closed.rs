@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use crate::{
+use sockleak_core::{
+    assess::Open,
     attribution::who::{ProgramId, Who},
     event::{End, Frame},
     lifecycle::{Connection, EndState},
-    report::Open,
     session::Session,
 };
 
@@ -84,14 +84,13 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{
+    use sockleak_core::{
         event::{End, Record},
-        session::{
-            Session,
-            tests::{SECOND, accept, connect, event, listener, process, release, session},
-        },
+        session::Session,
+        testing::{SECOND, accept, connect, event, listener, process, release, session},
     };
+
+    use super::*;
 
     fn note(session: &mut Session, closed: &mut Closed, record: Record) {
         session.feed(record);

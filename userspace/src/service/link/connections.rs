@@ -3,17 +3,17 @@
 use std::cmp::Ordering;
 
 use serde::Serialize;
+use sockleak_core::{
+    assess::{self, Open},
+    event::Comm,
+    lifecycle::{Connection, State},
+    session::{Session, SocketId},
+};
 
 use super::{
     answer::is_asked_for,
     closed::Closed,
     question::{ConnectionFilter, MOST_CONNECTIONS, Sort, SortBy},
-};
-use crate::{
-    event::Comm,
-    lifecycle::{Connection, State},
-    report::{self, Open},
-    session::{Session, SocketId},
 };
 
 /// Some of the connections that are not closed, or of those that were closed a short time ago.
@@ -110,7 +110,7 @@ impl<'a> Facts<'a> {
     }
 
     fn told(open: &Open<'a>) -> Self {
-        let report::Opener { pid, program, comm, .. } = open.opener;
+        let assess::Opener { pid, program, comm, .. } = open.opener;
         Self {
             id: open.connection,
             age: open.age_ns,
@@ -158,8 +158,9 @@ fn some<'s, T>(
 
 #[cfg(test)]
 mod tests {
+    use sockleak_core::testing::{accept, connect, event, listener, process, session};
+
     use super::*;
-    use crate::session::tests::{accept, connect, event, listener, process, session};
 
     /// Connections 1 to 4 of three programs, the first the oldest, on two sockets; 3 is not accepted.
     fn picked(filter: &ConnectionFilter) -> Vec<u64> {

@@ -3,8 +3,8 @@
 use std::mem;
 
 use serde_json::Value;
-
-use crate::{clock::Clock, report::json, session::Seen};
+use sockleak_core::{session::Seen, time::Clock};
+use sockleak_report::json;
 
 /// What happened since it was taken last, while somebody listens: nobody else would take it.
 #[derive(Debug)]

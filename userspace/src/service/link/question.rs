@@ -1,11 +1,9 @@
 //! What can be asked.
 
 use serde::{Deserialize, Serialize};
+use sockleak_report::document::{CsvTable, Format};
 
-use crate::{
-    report::document::{CsvTable, Format},
-    service::metrics::Exposition,
-};
+use crate::service::metrics::Exposition;
 
 /// Connections of one page at most.
 pub const MOST_CONNECTIONS: u32 = 1000;

@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-
-use super::closed::Closed;
-use crate::{
+use sockleak_core::{
+    assess::Open,
     attribution::{
         container::{Container, Membership},
         who::{ProgramId, Who},
     },
-    clock::Clock,
     event::{End, Frame, Reason},
     lifecycle::{Connection, EndState},
-    report::Open,
     session::Session,
+    time::Clock,
 };
+
+use super::closed::Closed;
 
 /// One connection, who had to do with it and when, and where in its program it was opened.
 #[derive(Clone, Debug, Serialize)]

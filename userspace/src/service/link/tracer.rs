@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Sink, Stream as _};
 use serde_json::Value;
+use sockleak_core::text::escape;
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
@@ -16,7 +17,6 @@ use super::{
     Answer, LinkError, Question, Settings,
     frame::{Ask, Head, MOST_TO_TRACER, MOST_TO_WEB, codec},
 };
-use crate::report::escape;
 
 /// While so many bytes are not taken up yet, no further question is read.
 const MOST_WAITING: usize = 1 << 20;

@@ -2,14 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use sockleak_core::{attribution::limits::Limit, event::Queue, text::escape::terminal, verdict::Verdict};
+
 use super::{OTHER, Own, counts::Counts, names::Names};
 use crate::{
-    attribution::limits::Limit,
-    event::Queue,
     probe::status::Outcome,
-    report::escape::terminal,
     service::snapshot::{LIFETIME_BOUNDS, STATES, Snapshot, SocketSnapshot},
-    verdict::Verdict,
 };
 
 /// Findings with series of their own, the most severe of them.

@@ -9,8 +9,9 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
+use sockleak_core::attribution::by::By;
+
 use super::{OTHER, counts::Counts};
-use crate::attribution::by::By;
 
 /// Sockets with series of their own: the first so many.
 pub(super) const MOST_SOCKETS: usize = 256;

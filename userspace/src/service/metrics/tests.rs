@@ -5,24 +5,28 @@ use std::collections::BTreeMap;
 pub(in crate::service) mod otlp;
 mod parser;
 
-use super::{figures::MOST_FINDINGS, names::MOST_SOCKETS, *};
-use crate::{
+use sockleak_core::{
+    assess::{
+        Loss,
+        findings::{FindingReport, HardshipReport},
+    },
     attribution::limits::{Limit, Source},
     event::Queue,
     lifecycle::State,
+    text::escape::{is_unsafe, terminal},
+    verdict::{Endings, Verdict},
+};
+
+pub(in crate::service) use parser::Samples;
+
+use super::{figures::MOST_FINDINGS, names::MOST_SOCKETS, *};
+use crate::{
     probe::{
         plan::{Hook, Kind},
         status::{HookStatus, Outcome},
     },
-    report::{
-        Loss,
-        escape::{is_unsafe, terminal},
-        findings::{FindingReport, HardshipReport},
-    },
     service::snapshot::{LIFETIME_BOUNDS, ProgramSnapshot, SocketSnapshot},
-    verdict::{Endings, Verdict},
 };
-pub(in crate::service) use parser::Samples;
 use parser::{Parsed, parse, parse_prometheus};
 
 const HOSTILE: &str = "/bin/\"a\\b\"\n# EOF\n{x=\"y\"} 1\u{1b}[2J\u{202e}<b>";

@@ -1,9 +1,9 @@
-//! Open connections: twins of [`crate::report::Open`] and of what is made of it, which own what they say.
+//! Open connections: twins of [`sockleak_core::assess::Open`] and of what is made of it, which own what they say.
 
 use serde::{Deserialize, Serialize};
+use sockleak_core::{assess, event::Frame, lifecycle::State};
 
 use super::{Identity, Release};
-use crate::{event::Frame, lifecycle::State, report};
 
 /// Some of the connections that are not closed, or were a short time ago. See [`crate::service::link::connections::Page`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct Story {
     pub frames: Vec<Frame>,
 }
 
-/// An open connection. See [`crate::report::Open`].
+/// An open connection. See [`sockleak_core::assess::Open`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
     /// Its number.
@@ -61,7 +61,7 @@ pub struct Open {
     /// Number of the stack that it was opened from, where that was taken.
     pub stack: Option<u32>,
     /// For how long it has been idle by the last descriptor scan; None if that is not known of both ends.
-    pub idle: Option<report::Idle>,
+    pub idle: Option<assess::Idle>,
     /// Where it stands.
     pub state: State,
     /// The client end.
@@ -112,7 +112,7 @@ pub struct EndReport {
     pub held_by: Option<Vec<HeldBy>>,
     /// How it was used, by the last look; None if that did not tell.
     #[serde(rename = "use")]
-    pub usage: Option<report::UseReport>,
+    pub usage: Option<assess::UseReport>,
 }
 
 /// A process with a descriptor of an end.
@@ -125,9 +125,9 @@ pub struct HeldBy {
     pub fd: u32,
 }
 
-impl From<&report::Open<'_>> for Open {
-    fn from(open: &report::Open<'_>) -> Self {
-        let report::Opener { pid, start_ns, program, argv, comm } = &open.opener;
+impl From<&assess::Open<'_>> for Open {
+    fn from(open: &assess::Open<'_>) -> Self {
+        let assess::Opener { pid, start_ns, program, argv, comm } = &open.opener;
         Self {
             connection: open.connection,
             path: open.path.to_owned(),
@@ -153,15 +153,15 @@ impl From<&report::Open<'_>> for Open {
     }
 }
 
-impl From<&report::Party<'_>> for Party {
-    fn from(party: &report::Party<'_>) -> Self {
+impl From<&assess::Party<'_>> for Party {
+    fn from(party: &assess::Party<'_>) -> Self {
         Self { pid: party.pid, program: party.program.to_owned() }
     }
 }
 
-impl From<&report::EndReport<'_>> for EndReport {
-    fn from(end: &report::EndReport<'_>) -> Self {
-        let held = |by: &report::HeldBy<'_>| HeldBy { party: Party::from(&by.party), fd: by.fd };
+impl From<&assess::EndReport<'_>> for EndReport {
+    fn from(end: &assess::EndReport<'_>) -> Self {
+        let held = |by: &assess::HeldBy<'_>| HeldBy { party: Party::from(&by.party), fd: by.fd };
         Self {
             state: end.state.to_owned(),
             reason: end.reason.map(str::to_owned),

@@ -1,8 +1,7 @@
-//! Events as they happen: the objects that [`crate::report::json::event`] writes.
+//! Events as they happen: the objects that [`sockleak_report::json::event`] writes.
 
 use serde::{Deserialize, Serialize};
-
-use crate::{
+use sockleak_core::{
     event::{End, Queue},
     lifecycle::State,
 };

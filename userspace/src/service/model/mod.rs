@@ -19,15 +19,15 @@ pub use super::{
     snapshot::{ProgramSnapshot, Snapshot, SocketSnapshot},
     store::history::{Point, ProgramPoint},
 };
-pub use crate::{
-    attribution::container::Container,
-    event::{End, Frame, Queue},
-    lifecycle::State,
-    probe::status::HookStatus,
-    report::{
+pub use crate::probe::status::HookStatus;
+pub use sockleak_core::{
+    assess::{
         Loss,
         findings::{FindingReport, HardshipReport, SlotHolder},
         stacks::{OpenedAt, StackReport},
     },
+    attribution::container::Container,
+    event::{End, Frame, Queue},
+    lifecycle::State,
     verdict::{Endings, Verdict},
 };

@@ -8,8 +8,9 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsPartialSuccess, ExportMetricsServiceResponse,
 };
 use prost::Message as _;
+use sockleak_core::text::escape::terminal;
 
-use crate::{report::escape::terminal, service::post::Answer};
+use crate::service::post::Answer;
 
 /// A collector is not left alone for longer, whatever it asks for.
 const LONGEST: Duration = Duration::from_hours(1);

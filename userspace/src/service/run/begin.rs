@@ -1,26 +1,30 @@
 //! How the service begins: it goes on where the one before it ended, as far as kernel and store allow.
 
 use anyhow::Context as _;
+use sockleak_core::{
+    assess::missing::Missing,
+    attribution::selection::Selection,
+    event::Record,
+    session::{Session, Settings},
+    time::nanoseconds,
+};
 use tokio::task::JoinSet;
 
 use super::{Service, history::Minutes, http, keeper::Keeper, notify::Notifier, otlp::Sending, upkeep::Due};
 use crate::{
-    attribution::{selection::Selection, view::View},
-    cli::StackPolicy,
-    clock::{self, Clock, nanoseconds},
+    clock,
     console::say,
-    event::Record,
     failure::Failure,
     privilege,
     probe::{
         attach::Probe,
         facts::Machine,
+        options::{StackPolicy, UsePolicy},
         pins::{Pins, PinsError, Root},
-        plan::{Hook, UsePolicy},
+        plan::Hook,
         ring::Position,
         sizes::Sizes,
     },
-    report::missing::Missing,
     service::{
         alerts::{Alerts, Delivery, Moment, Saved, Sinks},
         config::Config,
@@ -28,8 +32,8 @@ use crate::{
         metrics::Metrics,
         store::{Options, Replayed, Store},
     },
-    session::{Session, Settings},
     tracer::{self, Tracer},
+    view::View,
 };
 
 /// A finding of a leak rests on some leak ages: for so many, one that was told is not taken for over after a restart.
@@ -64,13 +68,13 @@ impl Service {
         let host = tracer::host_name();
         let (web, listening) = http::prepare(&config, &host)?;
         let source = source(&machine, &probe);
-        let clock = Clock::read();
+        let clock = clock::read();
         let view = view(&machine);
         let settings = settings(&config, &view);
         let selection = selection(&config, &view);
         let before = restore(&mut store, &machine, &settings, &selection)?;
         let session = &before.session;
-        let header = tracer::header(&machine, &probe, &session.selection, session.settings(), &clock);
+        let header = tracer::header(&machine, &probe, session.selection(), session.settings(), &clock);
         let is_taken_over = probe.is_taken_over();
         let watch = before.watch(is_taken_over);
         let position = if is_taken_over { before.position } else { Position::default() };
@@ -78,7 +82,7 @@ impl Service {
             say(format_args!("{error}; the service goes on without it, and tries again every minute"));
         }
         let keeper = Keeper::new(store, clock.clone(), sizes(&config).ring);
-        let tracer = resume(probe, before, (config.stacks, config.usage), keeper).await?;
+        let tracer = resume(probe, before, view.clone(), (config.stacks, config.usage), keeper).await?;
         let minutes = Minutes::open(&config.store, config.by);
         let sending = Sending::begin(config.otlp.as_ref()).context("figures cannot be sent to [otlp]")?;
         let alerts = Alerts::new(&config.alerts, host.clone());
@@ -106,10 +110,7 @@ impl Service {
         };
         service.take_up(deliveries);
         let how = if is_taken_over { "the kernel was tracing meanwhile" } else { "tracing begins" };
-        tracing::info!(
-            "watching {}: {how}",
-            service.tracer.session.selection.given().collect::<Vec<_>>().join(", ")
-        );
+        tracing::info!("watching {}: {how}", service.tracer.session.targets().collect::<Vec<_>>().join(", "));
         service.notifier.ready();
         Ok(service)
     }
@@ -135,6 +136,7 @@ impl Service {
 async fn resume(
     mut probe: Probe,
     before: Before,
+    view: View,
     policies: (StackPolicy, UsePolicy),
     keeper: Keeper,
 ) -> Result<Tracer<Keeper>, Failure> {
@@ -143,7 +145,7 @@ async fn resume(
     if is_taken_over {
         probe.reconsider()?;
     }
-    let mut tracer = Tracer::start(probe, before.session, policies, keeper)?;
+    let mut tracer = Tracer::start(probe, before.session, view, policies, keeper)?;
     tracer.audience.progress = tracer.frame();
     // The process before may have read on after it could not store any more.
     let is_seamless = is_taken_over && tracer.skip_to(before.position);
@@ -269,5 +271,5 @@ pub(super) fn settings(config: &Config, view: &View) -> Settings {
 
 /// What is looked for.
 pub(super) fn selection(config: &Config, view: &View) -> Selection {
-    Selection::new(config.targets.iter().map(|it| it.target.clone()).collect(), view.clone())
+    Selection::new(config.targets.iter().map(|it| it.target.clone()).collect(), view)
 }

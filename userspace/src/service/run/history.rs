@@ -2,11 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use sockleak_core::attribution::by::By;
 use tokio::time::Instant;
 
 use super::Service;
 use crate::{
-    attribution::by::By,
     console::say,
     service::{
         config::StoreSettings,

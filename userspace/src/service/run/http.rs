@@ -3,14 +3,14 @@
 use std::{borrow::Cow, fs, io, os::fd::OwnedFd, path::Path, thread, time::Duration};
 
 use anyhow::Context as _;
+use sockleak_core::attribution::by::By;
+use sockleak_report::document::{Format, Section};
 
 use super::Service;
 use crate::{
-    attribution::by::By,
     clock,
     console::say,
     failure::Failure,
-    report::document::{Format, Section},
     service::{
         config::{Config, HttpSettings, Listen, TokenFile},
         link::{

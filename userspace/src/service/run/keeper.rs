@@ -1,17 +1,21 @@
 //! What the service does with what it is told: it stores it, and keeps what was closed last in memory.
 
-use crate::{
-    clock::{self, Clock},
+use sockleak_core::{
+    assess::Loss,
     event::{Listener, Record},
+    session::{FoundConnection, Seen, Session},
+    time::Clock,
+};
+use sockleak_recording::Progress;
+
+use crate::{
+    clock,
     failure::Failure,
     probe::ring::Position,
-    report::Loss,
     service::{
         link::{closed::Closed, gathered::Gathered},
         store::Store,
     },
-    session::{FoundConnection, Seen, Session},
-    trace_file::Progress,
     tracer::Audience,
 };
 
@@ -66,7 +70,11 @@ impl Audience for Keeper {
     }
 
     fn listener(&mut self, listener: &Listener) {
-        tracing::debug!("listener {} has number {}", crate::event::name::shown(&listener.path), listener.id);
+        tracing::debug!(
+            "listener {} has number {}",
+            sockleak_core::event::name::shown(&listener.path),
+            listener.id
+        );
     }
 
     fn seen(&mut self, seen: &Seen<'_>) {
@@ -103,21 +111,20 @@ impl Audience for Keeper {
 mod tests {
     use std::{path::Path, thread::sleep, time::Duration};
 
-    use super::*;
-    use crate::{
-        service::store::{Options, Recording},
-        session::{
-            Notice,
-            tests::{connect, event, listener, process, session},
-        },
-        trace_file::Header,
+    use sockleak_core::{
+        session::Notice,
+        testing::{connect, event, listener, process, session},
     };
+    use sockleak_recording::Header;
+
+    use super::*;
+    use crate::service::store::{Options, Recording};
 
     fn keeper(directory: &Path, ring_size: u32) -> Keeper {
         let options = Options::new(directory.to_owned(), 16 << 20, Duration::from_hours(1), || {});
         let mut store = Store::open(options).expect("it can be made");
         store.start(Header::default(), "boot/pins", 0, Vec::new).expect("it can be written");
-        Keeper::new(store, Clock::booted_at(0), ring_size)
+        Keeper::new(store, clock::booted_at(0), ring_size)
     }
 
     /// A long round is read piece by piece, and nobody but this has it committed: the ring gets its room back all the same.

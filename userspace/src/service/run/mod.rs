@@ -12,6 +12,10 @@ mod upkeep;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use sockleak_core::{
+    assess::{Coverage, missing::Missing},
+    time::Clock,
+};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
@@ -27,13 +31,11 @@ use super::{
     web::process::Web,
 };
 use crate::{
-    attribution::view::View,
-    clock::Clock,
     console::say,
     failure::Failure,
     probe::{facts::Machine, pins::Root},
-    report::{Frame, missing::Missing},
     tracer::Tracer,
+    view::View,
 };
 use keeper::Keeper;
 
@@ -174,7 +176,7 @@ impl Service {
     }
 
     /// What surrounds the session now, with what the store misses.
-    fn frame(&self) -> Frame {
+    fn frame(&self) -> Coverage {
         let mut frame = self.tracer.frame();
         let unstored = self.tracer.audience.store.unstored();
         if unstored > 0 {

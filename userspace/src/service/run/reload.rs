@@ -61,7 +61,7 @@ impl Service {
         };
         say(format_args!("{error:#}; [[target]] stays as it was"));
         config.targets.clone_from(&self.config.targets);
-        if let Err(error) = probe.control.look_for(session.selection.wanted()) {
+        if let Err(error) = probe.control.look_for(session.selection().wanted()) {
             say(format_args!("{error:#}; restart the service"));
         }
         false

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use sockleak_core::assess::missing::Missing;
 use tokio::time::Instant;
 
 use super::Service;
@@ -9,7 +10,6 @@ use crate::{
     clock,
     console::say,
     failure::Failure,
-    report::missing::Missing,
     service::{
         alerts::{self, Facts, Moment, Saved},
         snapshot::Snapshot,

@@ -6,12 +6,12 @@ use std::{
 };
 
 use rusqlite::Connection;
-
-use super::directory::{self, Bounds};
-use crate::trace_file::{
+use sockleak_recording::{
     Committed, TraceError, Writer,
     segment::{self, Beginning},
 };
+
+use super::directory::{self, Bounds};
 
 /// The segment that is written to.
 #[derive(Debug)]

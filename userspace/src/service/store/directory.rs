@@ -56,10 +56,10 @@ impl Bounds {
         &self,
         path: &Path,
         connection: &rusqlite::Connection,
-    ) -> Result<(), crate::trace_file::TraceError> {
+    ) -> Result<(), sockleak_recording::TraceError> {
         match self.pages.load(std::sync::atomic::Ordering::Relaxed) {
             0 => Ok(()),
-            pages => crate::trace_file::segment::bound(path, connection, pages),
+            pages => sockleak_recording::segment::bound(path, connection, pages),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use sockleak_recording::TraceError;
 use thiserror::Error;
 
-use crate::trace_file::TraceError;
+use crate::failure::Failure;
 
 /// Why a store cannot be used, or is not written to any more.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -121,5 +122,11 @@ impl StoreError {
             TraceError::Newer { path, version } => Self::Newer { path, version },
             error => Self::Trace(error),
         }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.into())
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use sockleak_recording::{Header, Progress, Segment, Trace, TraceError, segment};
+
 use super::{StoreError, directory::Entry};
-use crate::trace_file::{Header, Progress, Segment, Trace, TraceError, segment};
 
 /// A segment that was there before.
 #[derive(Debug)]

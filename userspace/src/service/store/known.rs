@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::{
+use sockleak_core::{
     event::{Listener, Process, ProcessId, Record},
     recent::Recent,
 };

@@ -24,17 +24,16 @@ mod known;
 mod recording;
 mod replay;
 
+use sockleak_core::event::Record;
+use sockleak_recording::{
+    Closing, Committed, Header, Progress, Segment, TraceError, Writer,
+    segment::{self, Beginning},
+};
+
 pub use error::StoreError;
 pub use recording::{Recording, Recordings};
 pub use replay::Replayed;
 
-use crate::{
-    event::Record,
-    trace_file::{
-        Closing, Committed, Header, Progress, Segment, TraceError, Writer,
-        segment::{self, Beginning},
-    },
-};
 use current::{Current, Work, begin};
 use directory::Bounds;
 use found::Found;

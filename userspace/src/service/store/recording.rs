@@ -2,11 +2,10 @@
 
 use std::{ops::ControlFlow, path::Path};
 
+use sockleak_core::event::{Carried, Record};
+use sockleak_recording::{Header, Progress, Segment, Trace, TraceError, segment};
+
 use super::{StoreError, directory};
-use crate::{
-    event::{Carried, Record},
-    trace_file::{Header, Progress, Segment, Trace, TraceError, segment},
-};
 
 /// Segments that go on where the one before ends: nothing is missing in between. Another boot of the host, another start of
 /// the kernel side and a time in which nothing could be stored begin another recording.

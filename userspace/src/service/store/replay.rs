@@ -2,11 +2,10 @@
 
 use std::{ops::ControlFlow, path::PathBuf};
 
+use sockleak_core::event::Record;
+use sockleak_recording::{Segment, TraceError};
+
 use super::{Recording, Recordings, Store, StoreError, directory, found};
-use crate::{
-    event::Record,
-    trace_file::{Segment, TraceError},
-};
 
 /// What became of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,21 +2,16 @@
 
 use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::SystemTime};
 
-use clap::ValueEnum;
 use hyper::StatusCode;
+use sockleak_core::{choice::Choice, lifecycle::State, time, verdict::Verdict};
+use sockleak_report::text;
 
 use super::{page::SocketView, response::Refusal};
-use crate::{
-    clock,
-    lifecycle::State,
-    report::text,
-    service::{
-        link::question::{
-            ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, ReportFilter, SeriesRange, Sort,
-        },
-        snapshot::STATES,
+use crate::service::{
+    link::question::{
+        ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, ReportFilter, SeriesRange, Sort,
     },
-    verdict::Verdict,
+    snapshot::STATES,
 };
 
 /// Connections of a page, and points of a series, unless others are asked for.
@@ -111,17 +106,15 @@ impl<'a> Parameters<'a> {
         let duration = humantime::parse_duration(&text);
         let duration = duration
             .map_err(|_| bad(&format!("older_than={text} cannot be used; write for example 90s or 10m")))?;
-        Ok(clock::nanoseconds(duration))
+        Ok(time::nanoseconds(duration))
     }
 
     /// One of some names, or the usual one.
-    fn one_of<T: ValueEnum + Default>(&self, name: &str) -> Result<T, Refusal> {
+    fn one_of<T: Choice + Default>(&self, name: &str) -> Result<T, Refusal> {
         let Some(text) = self.text(name) else { return Ok(T::default()) };
-        T::from_str(&text, false).map_err(|_| {
-            let known = T::value_variants()
-                .iter()
-                .filter_map(|it| Some(it.to_possible_value()?.get_name().to_owned()));
-            bad(&format!("there is no {name} {text:?}; known: {}", known.collect::<Vec<_>>().join(", ")))
+        T::named(&text).ok_or_else(|| {
+            let known = T::names().collect::<Vec<_>>();
+            bad(&format!("there is no {name} {text:?}; known: {}", known.join(", ")))
         })
     }
 
@@ -178,8 +171,9 @@ pub(super) fn bad(sentence: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use sockleak_report::document::{CsvTable, Format};
+
     use super::*;
-    use crate::report::document::{CsvTable, Format};
 
     fn refused<T>(result: Result<T, Refusal>) -> String {
         result.err().map(|Refusal(_, sentence)| sentence).unwrap_or_default()

@@ -2,22 +2,27 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use sockleak_core::{
+    assess::Loss,
+    attribution::{by::By, limits::GivenLimit, selection::Selection, targets::Target},
+    event::{Listener, Record},
+    session::{FoundConnection, Seen, Session, Settings},
+    time::Clock,
+};
+use sockleak_report::document::{Format, Section};
 use tokio::{
     net::UnixStream,
     time::{Instant, MissedTickBehavior, interval},
 };
 
 use crate::{
-    attribution::{by::By, limits::GivenLimit, selection::Selection, targets::Target, view::View},
-    cli::{self, StackPolicy},
-    clock::{self, Clock},
+    clock,
     console::say,
-    event::{Listener, Record},
     failure::Failure,
-    probe::{facts::Machine, plan::UsePolicy, sizes::Sizes},
-    report::{
-        Loss,
-        document::{Format, Section},
+    probe::{
+        facts::Machine,
+        options::{Options, StackPolicy, UsePolicy},
+        sizes::Sizes,
     },
     service::{
         link::{
@@ -33,8 +38,8 @@ use crate::{
         metrics::{Exposition, Metrics, Own},
         snapshot::{Snapshot, Surroundings},
     },
-    session::{FoundConnection, Seen, Session, Settings},
     tracer::{self, Audience, Tracer, host_name},
+    view::View,
 };
 
 /// How often the ring is read when the kernel side does not ask for it sooner.
@@ -60,7 +65,7 @@ pub struct Tracing {
     /// When it is noted that an end sends something.
     pub usage: UsePolicy,
     /// How to hook into the kernel.
-    pub probe: cli::Probe,
+    pub probe: Options,
 }
 
 /// Tracing under way.
@@ -77,14 +82,15 @@ impl Watch {
     /// Attaches everything, and switches it on. To be called within a runtime, by the thread that follows.
     pub(super) fn begin(tracing: Tracing) -> Result<Self, Failure> {
         let machine = Machine::inspect();
-        let cli::Probe { hooks, ring_size, max_connections } = tracing.probe;
+        let Options { hooks, ring_size, max_connections } = tracing.probe;
         let sizes = Sizes::new(ring_size, max_connections);
         let probe = tracer::attach(&machine, hooks, sizes, tracing.usage)?;
-        let selection = Selection::new(tracing.targets, View::own(machine.mount_namespace));
+        let files = View::own(machine.mount_namespace);
+        let selection = Selection::new(tracing.targets, &files);
         let Tracing { leak_age, limits, by, stacks, usage, .. } = tracing;
         let session = Session::new(selection, Settings { started: clock::now(), leak_age, limits, by });
-        let clock = Clock::read();
-        let tracer = Tracer::start(probe, session, (stacks, usage), Listening::new(clock.clone()))?;
+        let clock = clock::read();
+        let tracer = Tracer::start(probe, session, files, (stacks, usage), Listening::new(clock.clone()))?;
         let round = Instant::now() + ROUND_EVERY;
         Ok(Self { tracer, machine, host: host_name(), clock, metrics: Metrics::default(), round })
     }

@@ -3,21 +3,16 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::rates::{Rate, Rates};
-use crate::service::{
-    link::question::ConnectionFilter,
-    model::{Event, FindingReport, Page, Snapshot, Story, Verdict},
+use crate::{
+    client::Told,
+    service::{
+        link::question::ConnectionFilter,
+        model::{Event, FindingReport, Page, Snapshot, Story, Verdict},
+    },
 };
 
 /// Events that are remembered.
 const MOST_EVENTS: usize = 500;
-
-/// Something from the stream of events.
-#[derive(Clone, Debug)]
-pub(in crate::top) enum Told {
-    Event(Box<Event>),
-    /// So many were missed.
-    Missed(u64),
-}
 
 /// What was heard.
 #[derive(Clone, Debug, Default)]

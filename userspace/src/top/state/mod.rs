@@ -14,7 +14,7 @@ mod tests;
 
 use std::time::Duration;
 
-pub(super) use data::{Data, Hearing, Known, Told};
+pub(super) use data::{Data, Hearing, Known};
 pub(super) use keys::{Effect, Input};
 pub(super) use listing::{Item, Listing, sum};
 #[cfg(test)]
@@ -23,6 +23,7 @@ pub(super) use pages::{FindingKey, Page, Pane, Scope, What};
 pub(super) use rates::Rate;
 pub(super) use sorting::{Order, Sorted};
 
+use crate::client::Told;
 use crate::{
     service::{
         link::question::ConnectionFilter,

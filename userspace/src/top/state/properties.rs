@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use ratatui::{buffer::Buffer, layout::Rect, style::Color};
+use sockleak_core::text::escape::is_unsafe;
 
 use super::*;
-use crate::{
-    report::escape::is_unsafe,
-    top::{text::width, theme::Theme, world::World},
-};
+use crate::top::{text::width, theme::Theme, world::World};
 
 /// Anything that can happen.
 #[derive(Clone, Debug)]

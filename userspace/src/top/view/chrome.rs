@@ -6,14 +6,12 @@ use ratatui::{
     style::Style,
     text::{Line, Span},
 };
+use sockleak_core::time::nanoseconds;
 
 use super::when::day_and_time;
-use crate::{
-    clock::nanoseconds,
-    top::{
-        state::{Hearing, Listing, Overlay, Pane, Scope, State, What},
-        text::{Keep, short, width},
-    },
+use crate::top::{
+    state::{Hearing, Listing, Overlay, Pane, Scope, State, What},
+    text::{Keep, short, width},
 };
 
 /// Columns of a sentence from elsewhere.

@@ -1,12 +1,11 @@
 //! Connections: who opened each, where it stands, and who holds its ends.
 
 use ratatui::text::Line;
+use sockleak_core::time::human;
+use sockleak_report::{elide::file_name, usage::words, use_sentence};
 
 use super::{Cell, Facts, columns::Column};
 use crate::{
-    clock::human,
-    elide::file_name,
-    report::use_sentence,
     service::model::{EndReport, Open},
     top::{
         state::{Sorted, State},
@@ -117,7 +116,7 @@ pub(super) fn in_full(letters: Letters, end: &EndReport) -> String {
             let more = holders.len().saturating_sub(MOST_HOLDERS);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let used =
-                end.usage.and_then(|usage| usage.words()).map_or_else(String::new, |it| format!("; {it}"));
+                end.usage.and_then(|usage| words(&usage)).map_or_else(String::new, |it| format!("; {it}"));
             format!("open; held by {}{more}{used}", named.collect::<Vec<_>>().join(", "))
         }
         ("released", _) => "released; it was not seen when and by whom".to_owned(),

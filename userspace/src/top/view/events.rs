@@ -1,10 +1,10 @@
 //! Events as they happen, the last one first.
 
 use ratatui::text::Line;
+use sockleak_core::time::human;
 
 use super::{Cell, Facts, columns::Column, when::time_of_day_of};
 use crate::{
-    clock::human,
     service::model::{End, Event, State as Stands, What},
     top::{
         state::{Sorted, State},

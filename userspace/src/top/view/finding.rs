@@ -1,10 +1,11 @@
 //! One finding, with its evidence and what to do about it.
 
 use ratatui::text::{Line, Span};
+use sockleak_core::text::escape::terminal;
+use sockleak_report::{html::findings::evidence, stacks, words};
 
 use super::{Facts, prose, prose_columns};
 use crate::{
-    report::{escape::terminal, html::findings::evidence, stacks, words},
     service::model::FindingReport,
     top::state::{FindingKey, State},
 };

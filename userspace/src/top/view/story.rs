@@ -1,6 +1,8 @@
 //! One connection's whole story.
 
 use ratatui::text::{Line, Span};
+use sockleak_core::time::human;
+use sockleak_report::{html::lanes::words, stacks};
 
 use super::{
     Facts,
@@ -9,8 +11,6 @@ use super::{
     when::{day_and_time, time_of_day},
 };
 use crate::{
-    clock::human,
-    report::{html::lanes::words, stacks},
     service::model::{EndReport, Identity, Release, State as Stands, Story},
     top::{
         state::{Known, State},

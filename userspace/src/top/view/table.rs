@@ -1,19 +1,17 @@
 //! A list: headings, rows, and what more there is to say of one.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
+use sockleak_report::elide;
 
 use super::{
     Cell, DETAIL, HEADINGS, cells,
     columns::{Column, lay_out},
     columns_of, detail,
 };
-use crate::{
-    elide,
-    top::{
-        state::{Hearing, Listing, Order, Pane, State, What},
-        text::{Keep, width},
-        theme::Theme,
-    },
+use crate::top::{
+    state::{Hearing, Listing, Order, Pane, State, What},
+    text::{Keep, width},
+    theme::Theme,
 };
 
 /// Draws it.

@@ -7,8 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sockleak_core::text::escape;
+use sockleak_recording::output_path::refuse_planted;
+
 use super::{Notification, SinkCounts};
-use crate::{output_path::refuse_planted, report::escape};
 
 /// The file is put aside before it grows past this, in bytes.
 const LARGEST: u64 = 16 << 20;

@@ -4,18 +4,17 @@ mod file;
 mod queue;
 mod webhook;
 
-use file::FileSink;
+use sockleak_core::text::escape::terminal;
+
 pub use webhook::Delivery;
-use webhook::Webhook;
 
 use super::{
     notification::{Notification, Status},
     state::{Saved, Undelivered},
 };
-use crate::{
-    report::escape::terminal,
-    service::{CertificateError, config::SinkSettings, post::Timing},
-};
+use crate::service::{CertificateError, config::SinkSettings, post::Timing};
+use file::FileSink;
+use webhook::Webhook;
 
 /// What became of what was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,11 +12,12 @@ mod names;
 mod rollup;
 mod series;
 
+use sockleak_recording::new_file;
+
 pub use rollup::{Minute, OTHERS, ProgramFacts, ProgramMinute, Rollup, SocketFacts, SocketMinute};
 pub use series::{Point, ProgramPoint};
 
 use super::StoreError;
-use crate::trace_file::new_file;
 use names::Names;
 
 /// Tells a history from other SQLite databases: "slkH".

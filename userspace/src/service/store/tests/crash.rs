@@ -3,8 +3,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use sockleak_core::event::Carried;
+
 use super::*;
-use crate::event::Carried;
 
 /// Where the process that is killed writes to.
 const DIRECTORY: &str = "SOCKLEAK_TEST_STORE";

@@ -7,14 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::*;
-use crate::{
+use sockleak_core::{
     event::{End, Event},
-    session::{
-        Session,
-        tests::{SECOND, accept, attempt, connect, event, listener, process as described, release, session},
-    },
+    session::Session,
+    testing::{SECOND, accept, attempt, connect, event, listener, process as described, release, session},
 };
+
+use super::*;
 
 mod bounds;
 mod crash;

@@ -1,16 +1,18 @@
-use super::*;
-use crate::{
-    clock::Clock,
+use sockleak_core::{
+    assess::{Coverage, Report},
     event::Carried,
-    report::{Frame, Report, json},
-    trace_file::Trace,
 };
+use sockleak_recording::Trace;
+use sockleak_report::json;
+
+use super::*;
+use crate::clock;
 
 /// The report as JSON.
 fn report(session: &Session, index: u64) -> String {
-    let frame = Frame { now: time(index), losses: Vec::new(), skipped_runs: 0, gaps: Vec::new() };
+    let frame = Coverage { now: time(index), losses: Vec::new(), skipped_runs: 0, gaps: Vec::new() };
     let mut line = Vec::new();
-    json::report(&Report::new(session, frame), &Clock::booted_at(0), None, &mut line)
+    json::report(&Report::new(session, frame), &clock::booted_at(0), None, &mut line)
         .expect("it can be written");
     String::from_utf8(line).expect("JSON is UTF-8")
 }

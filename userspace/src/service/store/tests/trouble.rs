@@ -1,7 +1,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
+use sockleak_recording::Trace;
+
 use super::*;
-use crate::trace_file::Trace;
 
 fn refused(options: Options) -> String {
     Store::open(options).map(|_| ()).expect_err("it cannot be had").to_string()

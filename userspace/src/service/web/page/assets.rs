@@ -1,6 +1,6 @@
 //! What the page is made of besides itself.
 
-use crate::report::html::STYLE;
+use sockleak_report::html::STYLE;
 
 const OWN_STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

@@ -5,8 +5,10 @@ use std::fmt::Display;
 use form_urlencoded::byte_serialize;
 use jiff::Timestamp;
 use maud::{Markup, Render, html};
+use sockleak_core::time::human;
+use sockleak_report::html::parts::Text;
 
-use crate::{clock::human, report::html::parts::Text, service::model::Open};
+use crate::service::model::Open;
 
 /// Letters of a name that are shown where there are many names.
 const LETTERS: usize = 120;

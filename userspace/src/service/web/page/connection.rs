@@ -1,22 +1,20 @@
 //! One connection's whole story.
 
 use maud::{Markup, html};
+use sockleak_report::{
+    html::{
+        lanes::{class, sign, words},
+        parts::{Text, scroll},
+    },
+    stacks, use_sentence,
+};
 
 use super::{
     cells::{duration, figure, instant, moment, name, number, socket_address, some_duration, some_number},
     layout::{self, Frame},
     tables,
 };
-use crate::{
-    report::{
-        html::{
-            lanes::{class, sign, words},
-            parts::{Text, scroll},
-        },
-        stacks, use_sentence,
-    },
-    service::model::{EndReport, Identity, Open, Release, State, Story},
-};
+use crate::service::model::{EndReport, Identity, Open, Release, State, Story};
 
 /// Holders of an end that are told.
 const HOLDERS: usize = 50;

@@ -1,26 +1,26 @@
 //! The connections of a socket: as lanes, and as a table.
 
 use maud::{Markup, html};
+use sockleak_core::time::human;
+use sockleak_report::{
+    elide::file_name,
+    html::{
+        lanes::{Bar, Lane, Lanes, sign},
+        parts::{self, Text, scroll},
+        plot::Ticks,
+    },
+};
 
 use super::{
     cells::{connection_address, duration, encoded, figure, name, number, some_duration},
     pages,
     view::{ROWS, SocketView, address},
 };
-use crate::{
-    clock::human,
-    elide::file_name,
-    report::html::{
-        lanes::{Lanes, sign},
-        parts::{self, Text, scroll},
-        plot::Ticks,
-    },
-    service::model::{EndReport, Open, Page},
-};
+use crate::service::model::{EndReport, Open, Page};
 
 /// The oldest that are open, and the last that were closed.
 pub(super) fn lanes(view: &SocketView, open: &Page, closed: &Page) -> Markup {
-    let shown: Vec<Open> = open.connections.iter().chain(&closed.connections).cloned().collect();
+    let shown: Vec<Lane<'_>> = open.connections.iter().chain(&closed.connections).map(lane).collect();
     let rest = open.total.saturating_sub(open.connections.len());
     html! {
         section id="lanes" aria-labelledby="lanes-title" {
@@ -39,11 +39,28 @@ pub(super) fn lanes(view: &SocketView, open: &Page, closed: &Page) -> Markup {
                     ticks: Ticks::Ago,
                     leak_age: None,
                     more,
-                    link: Some(connection_address),
                 };
                 (lanes.draw("lanes-picture"))
             }
         }
+    }
+}
+
+fn bar(end: &EndReport) -> Bar<'_> {
+    Bar { state: &end.state, reason: end.reason.as_deref(), released_ns_ago: end.released_ns_ago }
+}
+
+fn lane(open: &Open) -> Lane<'_> {
+    Lane {
+        argv: open.opener.argv.as_deref(),
+        program: &open.opener.program,
+        pid: open.opener.pid,
+        age_ns: open.age_ns,
+        before_trace: open.before_trace,
+        state: open.state,
+        client: bar(&open.client_end),
+        server: bar(&open.server_end),
+        link: Some(connection_address(open)),
     }
 }
 

@@ -3,21 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
+use sockleak_core::attribution::limits::Limit;
+use sockleak_report::html::{
+    parts::{self, scroll},
+    plot::Ticks,
+    stack::{Layer, Stacked, Tone},
+};
 
 use super::{
     cells::{dash, moment, name, number, some_number},
     series_address,
     view::SocketView,
 };
-use crate::{
-    attribution::limits::Limit,
-    report::html::{
-        parts::{self, scroll},
-        plot::Ticks,
-        stack::{Layer, Stacked, Tone},
-    },
-    service::model::{Point, ProgramPoint, SeriesOf},
-};
+use crate::service::model::{Point, ProgramPoint, SeriesOf};
 
 /// Programs that are drawn apart.
 const PROGRAMS: usize = 5;
@@ -46,7 +44,7 @@ pub(super) fn history(
         figure {
             (drawn.draw("history"))
             figcaption {
-                "A step is " (crate::clock::human(view.range.step as u64 * MILLISECOND))
+                "A step is " (sockleak_core::time::human(view.range.step as u64 * MILLISECOND))
                 ". Areas: connections that were not closed at its end, by who opened them. Line: the most slots in use within it."
             }
             details {

@@ -1,11 +1,9 @@
 //! What is around each view.
 
 use maud::{DOCTYPE, Markup, html};
+use sockleak_report::html::parts::{self, Text};
 
-use crate::{
-    report::html::parts::{self, Text},
-    service::model::Snapshot,
-};
+use crate::service::model::Snapshot;
 
 /// What a page says of itself.
 pub(crate) struct Frame<'a> {
@@ -75,6 +73,6 @@ pub(super) fn document(title: &str, frame: &Frame<'_>, main: &Markup) -> Markup 
 /// What is missing from the evidence, if anything is.
 pub(super) fn doubts(snapshot: &Snapshot) -> Markup {
     html! {
-        @if !snapshot.complete { (crate::report::html::incomplete(&snapshot.incomplete_because)) }
+        @if !snapshot.complete { (sockleak_report::html::incomplete(&snapshot.incomplete_because)) }
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn render(view: &View, sources: &Sources, frame: &Frame<'_>) -> Resul
 pub(super) fn refusal(sentence: &str, frame: &Frame<'_>) -> String {
     let main = html! {
         h1 { "This cannot be shown" }
-        p class="banner" { (crate::report::html::parts::Text(sentence)) "." }
+        p class="banner" { (sockleak_report::html::parts::Text(sentence)) "." }
         p { a href="/" { "All sockets" } }
     };
     layout::document("sockleak", frame, &main).into_string()

@@ -3,6 +3,14 @@
 use std::{cmp::Reverse, collections::HashMap};
 
 use maud::{Markup, html};
+use sockleak_report::{
+    elide,
+    html::{
+        findings::{card, severity},
+        healthy,
+        parts::{self, Text, scroll},
+    },
+};
 
 use super::{
     cells::{dash, moment, name, number, socket_address, some_duration, until_full},
@@ -10,15 +18,7 @@ use super::{
     pages,
     tables::finding_figure,
 };
-use crate::{
-    elide,
-    report::html::{
-        findings::{card, severity},
-        healthy,
-        parts::{self, Text, scroll},
-    },
-    service::model::{FindingReport, HookStatus, Snapshot, SocketSnapshot, Verdict},
-};
+use crate::service::model::{FindingReport, HookStatus, Snapshot, SocketSnapshot, Verdict};
 
 /// Sockets of a page.
 const ROWS: usize = 50;
@@ -104,7 +104,7 @@ fn told(snapshot: &Snapshot) -> impl Iterator<Item = (usize, &FindingReport)> {
 }
 
 fn well(snapshot: &Snapshot) -> Markup {
-    let age = crate::clock::human(snapshot.leak_age_ns);
+    let age = sockleak_core::time::human(snapshot.leak_age_ns);
     healthy(&format!("No end that is still open was kept for {age} or longer, and nobody was starved."))
 }
 

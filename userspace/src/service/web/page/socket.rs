@@ -1,6 +1,13 @@
 //! One socket.
 
 use maud::{Markup, html};
+use sockleak_core::{text::count::counted, time::human};
+use sockleak_report::html::{
+    findings::card,
+    healthy,
+    histogram::{Bar, Histogram},
+    parts::{self, scroll},
+};
 
 use super::{
     cells::{encoded, figure, moment, name},
@@ -11,21 +18,9 @@ use super::{
     tables::{self, facts, failed, finding_figure, programs},
     view::{SocketView, Sources},
 };
-use crate::{
-    clock::human,
-    report::{
-        count::counted,
-        html::{
-            findings::card,
-            healthy,
-            histogram::{Bar, Histogram},
-            parts::{self, scroll},
-        },
-    },
-    service::{
-        model::{FindingReport, Snapshot, SocketSnapshot, Verdict},
-        snapshot::LIFETIME_BOUNDS,
-    },
+use crate::service::{
+    model::{FindingReport, Snapshot, SocketSnapshot, Verdict},
+    snapshot::LIFETIME_BOUNDS,
 };
 
 /// Findings that are told.

@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 
 use maud::{Markup, html};
+use sockleak_report::html::{
+    findings::Figure,
+    parts::{self, Text, scroll},
+};
 
 use super::cells::{dash, duration, figure, name, number, token};
-use crate::{
-    report::html::{
-        findings::Figure,
-        parts::{self, Text, scroll},
-    },
-    service::model::{FindingReport, ProgramSnapshot, SocketSnapshot},
-};
+use crate::service::model::{FindingReport, ProgramSnapshot, SocketSnapshot};
 
 /// Programs that are told.
 const PROGRAMS: usize = 50;

@@ -1,21 +1,19 @@
 //! What can be looked at, and which questions that takes.
 
 use serde::de::DeserializeOwned;
+use sockleak_core::lifecycle::State;
+use sockleak_report::html::lanes::LANES;
 
 use super::{
     cells::encoded,
     range::{RANGES, Range},
 };
-use crate::{
-    lifecycle::State,
-    report::html::lanes::LANES,
-    service::{
-        link::{
-            Answer, Question,
-            question::{ConnectionFilter, SeriesRange},
-        },
-        model::{Page, Refused, SeriesOf, Snapshot, Story},
+use crate::service::{
+    link::{
+        Answer, Question,
+        question::{ConnectionFilter, SeriesRange},
     },
+    model::{Page, Refused, SeriesOf, Snapshot, Story},
 };
 
 /// Connections of a page of their table.

@@ -9,16 +9,14 @@ use std::{
 
 use hyper::{StatusCode, Uri, header::CONTENT_TYPE};
 use rustls::RootCertStore;
+use sockleak_core::text::escape;
 use tokio::sync::Notify;
 
 use super::{Notification, SinkCounts, Undelivered, queue::Queue};
-use crate::{
-    report::escape,
-    service::{
-        CertificateError,
-        config::TokenFile,
-        post::{Poster, Timing},
-    },
+use crate::service::{
+    CertificateError,
+    config::TokenFile,
+    post::{Poster, Timing},
 };
 
 /// What both ends share.

@@ -6,6 +6,7 @@ use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
+use sockleak_core::text::escape::is_unsafe;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpListener,
@@ -14,7 +15,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::{report::escape::is_unsafe, service::alerts::tests::notification};
+use crate::service::alerts::tests::notification;
 
 const FAST: Timing = Timing {
     first: Duration::from_millis(1),

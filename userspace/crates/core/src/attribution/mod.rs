@@ -1,0 +1,14 @@
+//! Who and what: the programs behind process ids, and the listeners that the user asked for.
+
+pub mod by;
+pub mod container;
+pub mod files;
+pub mod limits;
+mod names;
+mod pattern;
+pub mod processes;
+mod script;
+pub mod selection;
+pub mod stacks;
+pub mod targets;
+pub mod who;

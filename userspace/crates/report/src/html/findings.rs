@@ -1,0 +1,99 @@
+//! What was found, with its evidence and what to do about it.
+
+use maud::{Markup, PreEscaped, html};
+use sockleak_core::{
+    assess::{findings::FindingReport, stacks::StackReport},
+    time::human,
+    verdict::Verdict,
+};
+
+use super::parts::{Text, code, scroll};
+use crate::{
+    stacks, tables,
+    words::{rounded, statement},
+};
+
+/// A figure of a finding: what it is, what it says, and the field that it comes from with its value.
+pub struct Figure {
+    /// What it is.
+    pub what: &'static str,
+    /// What it says.
+    pub shown: String,
+    /// The field that it comes from.
+    pub field: &'static str,
+}
+
+/// A card. The leak age is nanoseconds; stacks are open to be read `with_stacks`; `figure` shows a figure.
+pub fn card(
+    finding: &FindingReport,
+    stacks: &[StackReport],
+    leak_age: u64,
+    with_stacks: bool,
+    figure: &dyn Fn(&Figure) -> Markup,
+) -> Markup {
+    let (severity, sign) = severity(finding.verdict);
+    let (places, rest) = stacks::places(stacks, finding);
+    html! {
+        article class={ "finding " (severity) } {
+            h3 { span class="badge" { (sign) " " (finding.verdict) } " " (code(&finding.program)) }
+            p class="statement" { (stated(finding, leak_age)) }
+            dl class="evidence" {
+                @for it in evidence(finding) { div { dt { (it.what) } dd { (figure(&it)) } } }
+            }
+            @for doubt in &finding.uncertain {
+                p class="doubt" { strong { "Uncertain:" } " " (Text(doubt)) "." }
+            }
+            @for (place, functions) in places {
+                details class="stack" open[with_stacks] {
+                    summary { (Text(&place)) }
+                    (scroll("Stack", &html! { pre { @for line in functions.lines() { (Text(line)) "\n" } } }))
+                }
+            }
+            @if let Some(sentence) = rest { p { (sentence) } }
+            p class="advice" { strong { "What to do:" } " " (Text(&finding.advice)) }
+        }
+    }
+}
+
+/// The sentence that states it. Names are escaped as they are put into it, and nothing else of it is from outside.
+fn stated(finding: &FindingReport, leak_age: u64) -> Markup {
+    PreEscaped(statement(finding, leak_age, |name| code(name).into_string()))
+}
+
+/// How bad it is: by colour, and by a sign for those who see none.
+pub const fn severity(verdict: Verdict) -> (&'static str, &'static str) {
+    match verdict {
+        Verdict::ClientLeak | Verdict::ServerLeak => ("leaks", "▲"),
+        Verdict::Suspect | Verdict::Starved | Verdict::Saturated | Verdict::StaleClient => ("suffers", "◆"),
+        Verdict::Inherited | Verdict::ExitOnly | Verdict::Undecided => ("notes", "●"),
+        Verdict::Pool | Verdict::Healthy => ("calm", "○"),
+    }
+}
+
+/// The figures of a finding, as far as they are known.
+pub fn evidence(finding: &FindingReport) -> Vec<Figure> {
+    let slots = finding
+        .slots_limit
+        .map_or_else(|| finding.slots_used.to_string(), |limit| format!("{} of {limit}", finding.slots_used));
+    // Of the others it is not what the verdict rests on, and a pool does not grow: its figure is what chance leaves.
+    let grows = matches!(finding.verdict, Verdict::ClientLeak | Verdict::ServerLeak | Verdict::Suspect);
+    let growth =
+        finding.growth_per_hour.filter(|_| grows).map(|growth| format!("+{} an hour", rounded(growth)));
+    let full = finding.seconds_until_full.map(|seconds| match seconds {
+        0 => "now".to_owned(),
+        seconds => format!("in {}", human(seconds.saturating_mul(1_000_000_000))),
+    });
+    let all = [
+        ("connections", "count", Some(finding.count.to_string())),
+        ("oldest", "oldest_ns", finding.oldest_ns.map(human)),
+        ("opened", "opened", Some(finding.opened.to_string())),
+        ("closed", "closed", Some(finding.closed.to_string())),
+        ("half live within", "p50_ns", finding.p50_ns.map(human)),
+        ("99 % live within", "p99_ns", finding.p99_ns.map(human)),
+        ("failed attempts", "failed", tables::failed(&finding.failed, ", ")),
+        ("growth", "growth_per_hour", growth),
+        ("slots in use", "slots_used", Some(slots)),
+        ("full", "seconds_until_full", full),
+    ];
+    all.into_iter().filter_map(|(what, field, shown)| Some(Figure { what, shown: shown?, field })).collect()
+}

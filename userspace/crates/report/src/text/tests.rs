@@ -1,0 +1,89 @@
+use sockleak_core::{
+    assess::{Coverage, Loss},
+    event::{End, Record},
+    session::Settings,
+    testing::{SECOND, accept, attempt, connect, event, feed, listener, process, release, session_with},
+};
+
+use super::*;
+
+/// One program that closes, one that does not, one that is refused, and a server that keeps an end.
+fn records() -> Vec<Record> {
+    vec![
+        listener(1, "/run/ma.sock"),
+        process(1, Some("/usr/sbin/haproxy")),
+        process(7, Some("/usr/bin/tidy")),
+        process(8, Some("/usr/bin/leaky")),
+        process(9, Some("/usr/bin/\x1b[31mlate")),
+        event(10, 7, connect(1, 1)),
+        event(10, 1, accept(1, 1)),
+        event(11, 7, release(1, 1, End::Client)),
+        event(11, 1, release(1, 1, End::Server)),
+        event(20, 8, connect(2, 1)),
+        event(20, 1, accept(2, 1)),
+        event(30, 8, connect(3, 1)),
+        event(40, 7, connect(4, 1)),
+        event(40, 1, accept(4, 1)),
+        event(41, 7, release(4, 1, End::Client)),
+        event(99, 9, attempt(Some(1), "/run/ma.sock")),
+    ]
+}
+
+fn frame() -> Coverage {
+    Coverage { now: 110 * SECOND, losses: Vec::new(), skipped_runs: 0, gaps: Vec::new() }
+}
+
+/// With a leak age in seconds.
+fn rendered(leak_age: u64, frame: Coverage) -> String {
+    let settings = Settings { started: 5 * SECOND, leak_age: leak_age * SECOND, ..Settings::default() };
+    let mut session = session_with(&["/run/ma.sock"], settings);
+    feed(&mut session, records());
+    render(&Report::new(&session, frame), 120)
+}
+
+#[test]
+fn the_report_tells_who_left_what_open() {
+    let expected = "\
+105.0 s on /run/ma.sock: 4 connections opened, 3 of them not closed at both ends
+
+/run/ma.sock
+PROGRAM                  OPENED  CLOSED  CLIENT END OPEN  SERVER END OPEN      OLDEST  FAILED
+/usr/bin/\\u{1b}[31mlate       0       0                0                0           -  EAGAIN 1
+/usr/bin/leaky                2       0                2                2  1 min 30 s  -
+/usr/bin/tidy                 2       1                0                1  1 min 10 s  -
+
+Not closed
+       AGE  PID  PROGRAM            STATE          CLIENT END            SERVER END
+1 min 30 s    8  /usr/bin/leaky -v  open           open (socket:[1002])  open (accepted by /usr/sbin/haproxy 1)
+1 min 20 s    8  /usr/bin/leaky -v  queued         open (socket:[1003])  open (not accepted)
+1 min 10 s    7  /usr/bin/tidy -v   client-closed  close 1 min 9 s ago   open (accepted by /usr/sbin/haproxy 1)
+
+UNDECIDED: /usr/bin/leaky keeps 1 connection to /run/ma.sock: a pool or a leak,
+  it is too early to tell. Watched for 1 min 45 s; with this leak age 3 min 0 s
+  are needed, or --leak-age 26s.
+  Trace for longer, or with a shorter leak age, to tell a pool from the
+  beginning of a leak.
+";
+    assert_eq!(rendered(60, frame()), expected);
+}
+
+#[test]
+fn young_connections_are_not_pointed_out() {
+    let text = rendered(600, frame());
+    assert!(text.contains("with this leak age 30 min 0 s"), "{text}");
+    assert!(!text.contains("POOL") && !text.contains("HEALTHY"), "{text}");
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let losses = vec![Loss { hook: "release".into(), what: "events (ring buffer full)".into(), count: 3 }];
+    let gaps = vec!["the accept hook is not attached".to_owned()];
+    let text = rendered(60, Coverage { losses, gaps, skipped_runs: 2, ..frame() });
+    for sentence in [
+        "INCOMPLETE: events (ring buffer full) of the release hook lost at least 3 times.\n",
+        "INCOMPLETE: the accept hook is not attached.\n",
+        "At most 2 failed attempts may be missing: the kernel skipped that many runs.\n",
+    ] {
+        assert!(text.contains(sentence), "{text}");
+    }
+}
