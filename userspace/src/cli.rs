@@ -221,6 +221,9 @@ pub struct View {
     /// Those from before the trace are listed too: their age is not known. Figures and verdicts do not change.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub older_than: Option<Duration>,
+    /// List everything, in text and Markdown: without it, long lists are cut, and what is left out is counted.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Arguments of `export`.

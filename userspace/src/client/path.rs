@@ -39,11 +39,12 @@ pub(crate) fn of(question: &Question) -> String {
             query.add("offset", Some(offset.to_string()));
             "/api/v1/connections"
         }
-        Question::Report(ReportFilter { format, table, width, older_than_ns, with_argv: _ }) => {
+        Question::Report(ReportFilter { format, table, width, all, older_than_ns, with_argv: _ }) => {
             query.add("format", Some(format.name().to_owned()));
             let table = Some(table.name()).filter(|_| *format == Format::Csv);
             query.add("table", table.map(str::to_owned));
             query.add("width", Some(width.to_string()));
+            query.add("all", all.then(|| "true".to_owned()));
             query.add("older_than", (*older_than_ns > 0).then(|| format!("{older_than_ns}ns")));
             "/api/v1/report"
         }
@@ -91,6 +92,7 @@ mod tests {
             format,
             table: CsvTable::Open,
             width: 90,
+            all: false,
             older_than_ns: 0,
             with_argv: true,
         };

@@ -19,7 +19,7 @@ use sockleak_core::{
 use sockleak_recording::{Header, Progress, Trace, TraceError, export};
 use sockleak_report::{
     document::{self, Format, Section},
-    text,
+    text::{self, Layout},
 };
 
 use super::{
@@ -55,7 +55,7 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
     };
     let sections: Vec<Section> = replayed.iter().map(|it| it.section(&arguments.view, format)).collect();
     let table = arguments.table.unwrap_or_default();
-    put(arguments, &files, |out| document::write(&sections, format, table, width(arguments), out))?;
+    put(arguments, &files, |out| document::write(&sections, format, table, layout(arguments), out))?;
     let outcome = sections.iter().try_for_each(|section| fail_on(&section.report, &arguments.fail_on));
     drop(sections);
     // The process ends: what is freed one by one, in millions of pieces, would take as long as a tenth of the replay.
@@ -81,10 +81,11 @@ fn form(arguments: &cli::Report) -> Result<Format, Failure> {
     }
 }
 
-/// Columns of text.
-fn width(arguments: &cli::Report) -> usize {
+/// How much is shown, and in how many columns.
+fn layout(arguments: &cli::Report) -> Layout {
     let to_file = arguments.output.as_deref().is_some_and(|path| !is_stdout(path));
-    terminal_width().filter(|_| !to_file).unwrap_or(text::WIDTH)
+    let width = terminal_width().filter(|_| !to_file).unwrap_or(text::WIDTH);
+    Layout { width, is_whole: arguments.view.all }
 }
 
 /// Has the document written where the user wants it; `sources` are what was read.

@@ -16,7 +16,10 @@ use sockleak_core::{
     session::{Session, Settings},
 };
 use sockleak_recording::Trace;
-use sockleak_report::document::{self, CsvTable, Format, Section};
+use sockleak_report::{
+    document::{self, CsvTable, Format, Section},
+    text::Layout,
+};
 
 use crate::{
     clock, diag,
@@ -93,7 +96,13 @@ fn documents(session: &Session, frame: &Coverage, boot_time: i64) {
     for format in [Format::Text, Format::Json, Format::Csv, Format::Markdown, Format::Html] {
         let origin = ("host".to_owned(), "file".to_owned());
         let section = Section::new(session, frame.clone(), clock::booted_at(boot_time), origin, format);
-        let written = document::write(&[section], format, CsvTable::default(), 80, &mut io::sink());
+        let written = document::write(
+            &[section],
+            format,
+            CsvTable::default(),
+            Layout { width: 80, is_whole: false },
+            &mut io::sink(),
+        );
         assert!(written.is_ok(), "nothing is wrong with where it goes");
     }
 }

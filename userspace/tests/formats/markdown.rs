@@ -20,7 +20,7 @@ fn sockets_have_their_findings_and_tables() {
     let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part:?} is not in:\n{text}"));
     let order = [
         "# `db1`: `/",
-        "3600.0 s on `*.sock`: 374 connections opened and 1 there before, 15 of them not closed",
+        "1 h 0 min on `*.sock`: 374 connections opened and 1 there before, 15 of them not closed",
         "## `/run/haproxy/ma.sock`\n\n- **CLIENT-LEAK**: `/opt/certificates/bin/cert-renewer` opens connections to",
         "  - Opened 8 times in renew (/src/a.rs:42):\n\n    ```text\n",
         "/src/a.rs:42\n",

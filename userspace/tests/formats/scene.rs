@@ -14,11 +14,13 @@ use sockleak_core::{
     session::{Session, Settings},
 };
 use sockleak_recording::{Header, Progress, Trace, Writer};
-use sockleak_report as report;
+use sockleak_report::{self as report, document::Section, text};
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 /// When the trace begins: nanoseconds since boot.
 const START: u64 = 1_000 * SECOND;
+/// When the host was booted: nanoseconds since 1970.
+const BOOTED: i64 = 1_767_323_045_000_000_000;
 const HAPROXY: u32 = 107;
 const RENEWER: u32 = 203;
 const EXPORTER: u32 = 204;
@@ -242,7 +244,7 @@ fn header(host: &str) -> Header {
         boot_id: "5f1c".to_owned(),
         kernel: "6.12.0".to_owned(),
         // 2026-01-02T03:04:05Z
-        boot_time: 1_767_323_045_000_000_000,
+        boot_time: BOOTED,
         targets: vec!["*.sock".to_owned()],
         leak_age: 60 * SECOND,
         limits: vec!["ma.sock=10".to_owned()],
@@ -325,13 +327,25 @@ impl Seen {
     pub(crate) fn report(&self) -> Report<'_> {
         Report::new(&self.session, self.frame.clone())
     }
+
+    /// The report as text of so many columns, as a capture on host db1 ends with it.
+    pub(crate) fn text(&self, width: usize) -> String {
+        let clock = sockleak::clock::booted_at(BOOTED);
+        let section = Section {
+            host: "db1".to_owned(),
+            file: String::new(),
+            report: self.report(),
+            clock,
+            pictures: Vec::new(),
+        };
+        text::render(&section, text::Layout { width, is_whole: false })
+    }
 }
 
 /// The line of a report.
 pub(crate) fn line(report: &Report) -> Value {
     let mut line = Vec::new();
-    report::json::report(report, &sockleak::clock::booted_at(1_767_323_045_000_000_000), None, &mut line)
-        .unwrap();
+    report::json::report(report, &sockleak::clock::booted_at(BOOTED), None, &mut line).unwrap();
     serde_json::from_slice(&line).unwrap()
 }
 

@@ -31,7 +31,8 @@ fn a_replay_says_what_the_capture_said() {
     let trace = scratch.file("t.db");
     scene.record(&trace, "db1");
     for (name, by) in [("program", By::Program), ("unit", By::Unit), ("pid", By::Pid)] {
-        let live = text::render(&scene.seen(by).report(), text::WIDTH);
+        let seen = scene.seen(by);
+        let live = seen.text(text::WIDTH);
         assert_eq!(printed(&["report", "--by", name, trace.to_str().unwrap()]), live);
     }
 }
@@ -47,7 +48,7 @@ fn one_attempt_is_no_plural() {
     scene.losses.push(Loss { hook: "accept".into(), what: "events".into(), count: 1 });
     (0..10).for_each(|nth| _ = scene.open(nth, 7, 1));
     scene.refuse(200_000, 8, 1, path);
-    let text = text::render(&scene.seen(By::Program).report(), text::WIDTH).replace("\n  ", " ");
+    let text = scene.seen(By::Program).text(text::WIDTH).replace("\n  ", " ");
     for sentence in [
         ": 1 attempt failed;",
         "At most 1 failed attempt may be missing",
@@ -59,25 +60,18 @@ fn one_attempt_is_no_plural() {
 
 #[test]
 fn a_table_keeps_its_numbers() {
-    let text = text::render(&scene::busy().seen(By::Program).report(), text::WIDTH);
+    let text = scene::busy().seen(By::Program).text(text::WIDTH);
     for lines in [
         "\
-PROGRAM                   OPENED  CLOSED  CLIENT  SERVER       OLDEST  FAILED
+PROGRAM           SOCKET          OPENED  CLIENT  SERVER       OLDEST  FAILED
                                              END     END
                                             OPEN    OPEN
-…icates/bin/cert-renewer       8       0       8       8  56 min 40 s  -
+…in/cert-renewer  …proxy/ma.sock       8       8       8  56 min 40 s  -
 ",
         "
-Not closed on /run/haproxy/ma.sock
-        AGE    IDLE  PID  PROGRAM       STATE          CLIENT END    SERVER END
-56 min 40 s  56 min  203  …ert-renewer  open           open [10362]  haproxy 107
-                          --watch
-                          /etc…
-",
-        "
-Not closed on /run/app/<b>|app.sock
-          AGE  PID  PROGRAM            STATE          CLIENT END    SERVER END
-> 59 min 59 s  204  …metrics-exporter  open           open [9000]   haproxy 107
+Not closed
+     AGE    IDLE  PID  PROGRAM         SOCKET         CLIENT END    SERVER END
+> 59 min       -  204  …rics-exporter  …<b>|app.sock  open [9000]   haproxy 107
 ",
     ] {
         assert!(text.contains(lines), "{lines} is not in:\n{text}");
@@ -86,7 +80,7 @@ Not closed on /run/app/<b>|app.sock
 
 #[test]
 fn wide_terminals_are_used() {
-    let wide = text::render(&scene::busy().seen(By::Program).report(), 200);
+    let wide = scene::busy().seen(By::Program).text(200);
     assert!(wide.contains("open (accepted by /usr/sbin/haproxy 107)"), "{wide}");
     assert!(wide.lines().any(|line| display_width(line) > 80));
 }

@@ -172,6 +172,7 @@ async fn parameters_and_refusals_are_as_described() {
                 "format" | "table" => parameter["schema"]["enum"][2].as_str().unwrap(),
                 "width" => "100",
                 "older_than" => "10m",
+                "all" => "true",
                 "from" => "1",
                 "to" => "99999999999999",
                 "verdict" => parameter["schema"]["enum"][0].as_str().unwrap(),

@@ -20,8 +20,12 @@ pub(super) fn quiet(bench: &Bench<'_>) -> anyhow::Result<()> {
     ended.expect(0)?;
     expect_silence(&ended)?;
     ensure!(!ended.out.contains("TIME  "), "there are live lines:\n{}", ended.out);
-    let first = ended.out.lines().next().context("there is no report")?;
-    ensure!(first.contains(" connections opened, "), "the report does not come first: {first}");
+    // Where and when, and then what came of it.
+    let first: Vec<_> = ended.out.lines().take(2).collect();
+    ensure!(
+        first.len() == 2 && first[0].contains(", sockleak ") && first[1].contains(" connections opened, "),
+        "the report does not come first: {first:?}"
+    );
     ended.expect_output(&[&format!("\n{path}\nPROGRAM"), "/scenarios"])?;
     let short = bench.run(&mut bench.capture(&["-q", "--for", "100ms", &path]))?;
     short.expect(0)?;

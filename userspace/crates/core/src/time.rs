@@ -50,6 +50,18 @@ impl Clock {
         self.timestamp(since_boot).to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string()
     }
 
+    /// A moment in local time, as `2026-11-29 15:04:05`.
+    #[must_use]
+    pub fn local(&self, since_boot: u64) -> String {
+        self.timestamp(since_boot).to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    /// The same with the time zone, as `2026-11-29 15:04:05 CET`.
+    #[must_use]
+    pub fn local_with_zone(&self, since_boot: u64) -> String {
+        self.timestamp(since_boot).to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+
     /// Nanoseconds from a moment back to the last full second of the day.
     #[must_use]
     pub fn subsecond(&self, since_boot: u64) -> u32 {

@@ -11,7 +11,7 @@ use sockleak_core::{
 };
 
 use super::{
-    document::{CsvTable, Section},
+    section::{CsvTable, Section},
     tables::failed,
 };
 

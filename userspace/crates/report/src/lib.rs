@@ -13,6 +13,7 @@ pub mod list;
 pub mod live;
 mod markdown;
 pub mod pictures;
+pub mod section;
 pub mod stacks;
 pub mod tables;
 pub mod text;

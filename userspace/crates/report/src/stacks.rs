@@ -15,17 +15,37 @@ use sockleak_core::{
     },
 };
 
+/// How much is told of where connections were opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Depth {
+    /// Places in the program.
+    pub places: usize,
+    /// Functions of each, the innermost first.
+    pub frames: usize,
+}
+
+impl Depth {
+    /// Everything that says something: deeper functions tell little about who opened.
+    pub const WHOLE: Self = Self { places: SHOWN, frames: 24 };
+    /// The place with the most connections, and how the program came there.
+    pub const BRIEF: Self = Self { places: 1, frames: 8 };
+}
+
 /// Where in its program the connections of a finding were opened: the places with the most connections, in words and with
 /// their functions; and how many others there are.
-pub fn places(stacks: &[StackReport], finding: &FindingReport) -> (Vec<(String, String)>, Option<String>) {
-    let shown = finding.opened_at.iter().take(SHOWN).filter_map(|place| {
+pub fn places(
+    stacks: &[StackReport],
+    finding: &FindingReport,
+    Depth { places, frames }: Depth,
+) -> (Vec<(String, String)>, Option<String>) {
+    let shown = finding.opened_at.iter().take(places).filter_map(|place| {
         let stack = stacks.iter().find(|stack| stack.id == place.stack)?;
         let site = site(&stack.frames).map_or_else(String::new, |site| format!(" in {site}"));
         let mut functions = String::new();
-        lines(&stack.frames, &mut functions);
+        lines(&stack.frames, frames, &mut functions);
         Some((format!("Opened {}{site}:", times(place.count)), functions))
     });
-    let rest = finding.opened_at.get(SHOWN..).filter(|rest| !rest.is_empty()).map(|rest| {
+    let rest = finding.opened_at.get(places..).filter(|rest| !rest.is_empty()).map(|rest| {
         let count: u64 = rest.iter().map(|place| place.count).sum();
         let places = rest.len();
         let noun = agreeing(places as u64, "place", "places");
@@ -35,21 +55,19 @@ pub fn places(stacks: &[StackReport], finding: &FindingReport) -> (Vec<(String, 
 }
 
 /// A stack as indented lines: function, and where it is. What leads to `main` is left out.
-pub fn lines(frames: &[Frame], out: &mut String) {
-    /// Deeper ones say little about who opened.
-    const SHOWN: usize = 24;
+pub fn lines(frames: &[Frame], most: usize, out: &mut String) {
     let is_main =
         |frame: &Frame| matches!(frame.function.as_deref(), Some("main" | "main.main" | "<module>"));
     let len = frames.iter().position(is_main).map_or(frames.len(), |main| main + 1);
-    let names: Vec<String> = frames[..len].iter().take(SHOWN).map(name).collect();
+    let names: Vec<String> = frames[..len].iter().take(most).map(name).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default().min(40);
     for (frame, name) in frames.iter().zip(names) {
         let place = place(frame);
         // Writing to a string does not fail.
         let _ = writeln!(out, "    {name:width$}  {place}");
     }
-    if len > SHOWN {
-        let _ = writeln!(out, "    and {} more", len - SHOWN);
+    if len > most {
+        let _ = writeln!(out, "    and {} more", len - most);
     }
 }
 
@@ -107,7 +125,7 @@ mod tests {
             frame(None, None, None),
             Frame { unnamed: Some("it is too large\u{1b}".into()), ..frame(None, None, Some("/bin/b")) },
         ];
-        lines(&frames, &mut text);
+        lines(&frames, 24, &mut text);
         let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
         assert_eq!(lines[0], ["connect", "/lib/libc.so.6+0x10"]);
         assert!(lines[1].ends_with(&["(inlined)", "a.c:7"]), "{text}");
@@ -153,7 +171,7 @@ mod tests {
     fn what_leads_to_main_is_left_out() {
         let frame = |function: &str| Frame { function: Some(function.into()), ..Frame::default() };
         let mut text = String::new();
-        lines(&["open", "main", "__libc_start_main", "_start"].map(frame), &mut text);
+        lines(&["open", "main", "__libc_start_main", "_start"].map(frame), 24, &mut text);
         assert_eq!(text.lines().count(), 2, "{text}");
     }
 }

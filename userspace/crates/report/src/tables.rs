@@ -1,6 +1,9 @@
 //! The tables of a report.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use sockleak_core::{
     assess::{EndReport, Idle, Open, Program, Report},
@@ -10,9 +13,6 @@ use sockleak_core::{
 
 use super::grid::{Cell, Grid, Kind};
 use crate::elide::file_name;
-
-/// Lists at most this many open connections of a group; the rest is counted.
-const SHOWN: usize = 20;
 
 /// The sockets of a report, in the order of their figures.
 pub(super) fn paths<'r>(report: &'r Report<'_>) -> Vec<&'r str> {
@@ -41,32 +41,107 @@ pub(super) fn by_severity<'r>(report: &'r Report<'_>) -> Vec<&'r str> {
     told.map(|it| it.path.as_str()).chain(paths(report)).filter(|path| met.insert(*path)).collect()
 }
 
-/// What each group did on a socket.
-pub(super) fn programs(report: &Report, rows: &[&Program]) -> Grid {
-    let with_before = rows.iter().any(|row| row.before_trace > 0);
-    let mut columns = vec![(report.by.heading(), Kind::Name), ("OPENED", Kind::Number)];
+/// What is open of a group on a socket.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    /// The longest that one of its connections has been idle.
+    idle: Option<Idle>,
+    /// The processes that opened them.
+    pids: BTreeSet<u32>,
+}
+
+/// What is open of each group on each socket.
+pub(super) type Groups<'r> = HashMap<(&'r str, &'r str), Group>;
+
+/// Goes through all open connections once.
+pub(super) fn groups<'r>(report: &Report<'r>) -> Groups<'r> {
+    let mut groups = Groups::new();
+    for open in report.open.iter() {
+        let group = groups.entry((open.path, open.group)).or_default();
+        if let Some(idle) = open.idle {
+            let longer = group.idle.is_none_or(|known| idle.for_ns > known.for_ns);
+            group.idle = if longer { Some(idle) } else { group.idle };
+        }
+        group.pids.insert(open.opener.pid);
+    }
+    groups
+}
+
+/// What each group did on each socket: those that are accused first, then by what they have open.
+pub(super) fn ranked<'r>(report: &'r Report<'_>) -> Vec<&'r Program> {
+    let told = report.findings.iter().filter(|it| !is_calm(it.verdict));
+    let accused: HashSet<_> = told.map(|it| (it.path.as_str(), it.program.as_str())).collect();
+    let mut rows: Vec<&Program> = report.programs.iter().collect();
+    rows.sort_by_key(|row| {
+        let is_accused = accused.contains(&(row.path.as_str(), row.program.as_str()));
+        (Reverse(is_accused), Reverse(row.open_client + row.open_server))
+    });
+    rows
+}
+
+/// Is there nothing to do about it?
+pub(super) const fn is_calm(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Healthy | Verdict::Pool)
+}
+
+/// What each group did on one socket, or on several: then each row names its own. With `groups`, rows tell for how long they have
+/// been idle; with `is_wide`, their processes too.
+pub(super) fn programs<'r>(
+    report: &Report,
+    rows: &[&'r Program],
+    groups: Option<&'r Groups<'r>>,
+    is_wide: bool,
+) -> Grid {
+    let first = rows.first().map(|row| row.path.as_str());
+    let with_socket = rows.iter().any(|row| Some(row.path.as_str()) != first);
+    // With sockets, there is room for figures alone that cannot be read elsewhere.
+    let has_room = is_wide || !with_socket;
+    let with_before = has_room && rows.iter().any(|row| row.before_trace > 0);
+    let group = |row: &'r Program| groups.and_then(|all| all.get(&(row.path.as_str(), row.program.as_str())));
+    let with_idle = has_room && rows.iter().any(|row| group(row).is_some_and(|it| it.idle.is_some()));
+    let with_pids = is_wide && groups.is_some_and(|all| !all.is_empty());
+    let mut columns = vec![(report.by.heading(), Kind::Name)];
+    columns.extend(with_socket.then_some(("SOCKET", Kind::Name)));
+    columns.push(("OPENED", Kind::Number));
     columns.extend(with_before.then_some(("BEFORE", Kind::Number)));
+    columns.extend(has_room.then_some(("CLOSED", Kind::Number)));
     columns.extend([
-        ("CLOSED", Kind::Number),
         ("CLIENT END OPEN", Kind::Number),
         ("SERVER END OPEN", Kind::Number),
         ("OLDEST", Kind::Number),
-        ("FAILED", Kind::Prose),
     ]);
+    columns.extend(with_idle.then_some(("IDLE", Kind::Number)));
+    columns.extend(with_pids.then_some(("PIDS", Kind::Prose)));
+    columns.push(("FAILED", Kind::Prose));
     let mut grid = Grid::new(&columns);
     for row in rows {
-        let mut cells: Vec<Cell> = vec![row.program.as_str().into(), row.opened.to_string().into()];
+        let known = group(row);
+        let mut cells: Vec<Cell> = vec![row.program.as_str().into()];
+        cells.extend(with_socket.then(|| row.path.as_str().into()));
+        cells.push(row.opened.to_string().into());
         cells.extend(with_before.then(|| row.before_trace.to_string().into()));
+        cells.extend(has_room.then(|| row.closed.to_string().into()));
         cells.extend([
-            row.closed.to_string().into(),
             row.open_client.to_string().into(),
             row.open_server.to_string().into(),
             row.oldest_ns.map_or_else(|| "-".to_owned(), human).into(),
-            failed(&row.failed, ", ").unwrap_or_else(|| "-".to_owned()).into(),
         ]);
+        cells.extend(with_idle.then(|| known.and_then(|it| it.idle).map_or_else(|| "-".into(), idle)));
+        cells.extend(with_pids.then(|| known.map_or_else(|| "-".to_owned(), |it| pids(&it.pids)).into()));
+        cells.push(failed(&row.failed, ", ").unwrap_or_else(|| "-".to_owned()).into());
         grid.rows.push(cells);
     }
     grid
+}
+
+/// `7, 8, 9 and 4 more`.
+fn pids(pids: &BTreeSet<u32>) -> String {
+    const SHOWN: usize = 3;
+
+    let shown: Vec<String> = pids.iter().take(SHOWN).map(u32::to_string).collect();
+    let rest = pids.len().saturating_sub(SHOWN);
+    let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("{}{rest}", shown.join(", "))
 }
 
 /// `EAGAIN 2, ECONNREFUSED 1`; None without failures.
@@ -75,34 +150,50 @@ pub fn failed(failed: &BTreeMap<String, u64>, between: &str) -> Option<String> {
     (!failed.is_empty()).then(|| failed.join(between))
 }
 
-/// Open connections, and how many more there are of the same groups.
-pub(super) fn open<'a>(open: impl Iterator<Item = Open<'a>>) -> (Grid, usize) {
-    let mut rows: Vec<(Option<Cell>, Vec<Cell>)> = Vec::new();
-    let mut shown: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    let mut hidden = 0;
-    for connection in open {
+/// At most `most` of the open connections, shared among the groups that they belong to. With `with_socket`, each names its own, and
+/// where the table is not wide the state gives way: the ends tell it.
+pub(super) fn open<'a>(
+    open: impl Iterator<Item = Open<'a>>,
+    groups: usize,
+    most: usize,
+    with_socket: bool,
+    is_wide: bool,
+) -> Grid {
+    let share = (most / groups.max(1)).max(1);
+    let mut shown: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut is_within = |connection: &Open<'a>| {
         let count = shown.entry((connection.path, connection.group)).or_default();
         *count += 1;
-        if *count > SHOWN {
-            hidden += 1;
-            continue;
-        }
+        *count <= share
+    };
+    let rows = open.filter(|connection| is_within(connection)).take(most).map(|connection| {
         let opener = &connection.opener;
-        let cells = vec![
-            age(connection.age_ns, connection.before_trace).into(),
+        let mut cells = vec![
+            aged(&connection, with_socket),
             opener.pid.to_string().into(),
-            command(opener.argv, opener.program).into(),
-            connection.state.name().into(),
-            client_end(&connection),
-            server_end(&connection),
+            Cell {
+                long: command(opener.argv, opener.program, LONG),
+                short: Some(command(opener.argv, file_name(opener.program), SHORT)),
+            },
         ];
-        rows.push((connection.idle.map(idle), cells));
-    }
-    (open_grid(rows), hidden)
+        cells.extend(with_socket.then(|| connection.path.into()));
+        cells.extend((!with_socket || is_wide).then(|| connection.state.name().into()));
+        cells.extend([client_end(&connection), server_end(&connection)]);
+        (connection.idle.map(idle), cells)
+    });
+    open_grid(rows.collect(), with_socket, is_wide)
+}
+
+/// At most `most` of the connections that are open on a socket, and how many more there are.
+pub(super) fn open_on(report: &Report, path: &str, most: usize) -> (Grid, usize) {
+    let groups: HashSet<&str> = report.open.on(path).map(|open| open.group).collect();
+    let grid = open(report.open.on(path), groups.len(), most, false, false);
+    let hidden = report.open.count_on(path).saturating_sub(grid.rows.len());
+    (grid, hidden)
 }
 
 /// With a column for how long each has been idle, if that is known of any.
-fn open_grid(rows: Vec<(Option<Cell>, Vec<Cell>)>) -> Grid {
+fn open_grid(rows: Vec<(Option<Cell>, Vec<Cell>)>, with_socket: bool, is_wide: bool) -> Grid {
     let mut headings = vec![
         ("AGE", Kind::Number),
         ("PID", Kind::Number),
@@ -111,6 +202,12 @@ fn open_grid(rows: Vec<(Option<Cell>, Vec<Cell>)>) -> Grid {
         ("CLIENT END", Kind::Prose),
         ("SERVER END", Kind::Prose),
     ];
+    if with_socket {
+        headings.insert(3, ("SOCKET", Kind::Name));
+    }
+    if with_socket && !is_wide {
+        headings.retain(|(heading, _)| *heading != "STATE");
+    }
     let has_idle = rows.iter().any(|(idle, _)| idle.is_some());
     if has_idle {
         headings.insert(1, ("IDLE", Kind::Number));
@@ -129,6 +226,13 @@ fn open_grid(rows: Vec<(Option<Cell>, Vec<Cell>)>) -> Grid {
 pub fn age(nanoseconds: u64, before_trace: bool) -> String {
     let age = human(nanoseconds);
     if before_trace { format!("> {age}") } else { age }
+}
+
+/// How old it is; in round numbers where room is scarce.
+fn aged(connection: &Open, is_crowded: bool) -> Cell {
+    let (ns, before_trace) = (connection.age_ns, connection.before_trace);
+    let mark = if before_trace { "> " } else { "" };
+    Cell { long: age(ns, before_trace), short: is_crowded.then(|| format!("{mark}{}", rounded(ns))) }
 }
 
 /// For how long it has been idle; in round numbers where room is scarce.
@@ -158,15 +262,18 @@ pub(super) fn server_end(connection: &Open) -> Cell {
     end(&connection.server_end, server.map(|party| party.pid), accepted)
 }
 
-/// The program with its arguments, cut to a line.
-pub fn command(argv: Option<&[String]>, program: &str) -> String {
-    const WIDTH: usize = 48;
+/// Characters of a command line, and those where room is scarce.
+pub const LONG: usize = 48;
+const SHORT: usize = 28;
+
+/// The program with its arguments, cut to so many characters.
+pub fn command(argv: Option<&[String]>, program: &str, most: usize) -> String {
     let arguments = argv.and_then(|argv| argv.get(1..)).unwrap_or_default().join(" ");
     let text = if arguments.is_empty() { program.to_owned() } else { format!("{program} {arguments}") };
-    if text.chars().count() <= WIDTH {
+    if text.chars().count() <= most {
         return text;
     }
-    text.chars().take(WIDTH - 1).chain(['…']).collect()
+    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 /// An end in a cell. `owner` opened or accepted it; if others hold it now, they are named. Of an open one, the texts say

@@ -1,61 +1,119 @@
 //! The report as text.
 
-use std::fmt::Write as _;
+use std::{collections::HashSet, fmt::Write as _};
 
-use sockleak_core::{assess::Report, text::escape::terminal, verdict::Verdict};
+use sockleak_core::{
+    assess::{Report, findings::FindingReport},
+    text::escape::terminal,
+    verdict::Verdict,
+};
 
 use super::{
-    document::Section,
     grid::{Grid, Kind},
+    section::Section,
     stacks, tables,
-    words::{all_is_well, headline, missing, more, remarks, statement, younger},
+    words::{all_is_well, headline, missing, more, origin, remarks, statement, younger},
 };
 
 /// Columns of text that is not for a terminal, or for a narrow one.
 pub const WIDTH: usize = 80;
 
-/// Renders a report in so many columns, where that can be.
+/// How much is shown, and in how many columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Columns, where that can be.
+    pub width: usize,
+    /// Everything is listed. Otherwise the report is at most some 60 lines long, and says what it leaves out.
+    pub is_whole: bool,
+}
+
+impl Layout {
+    /// At most so many of a list.
+    pub(super) const fn most(self, few: usize) -> usize {
+        if self.is_whole { usize::MAX } else { few }
+    }
+
+    pub(super) const fn depth(self) -> stacks::Depth {
+        if self.is_whole { stacks::Depth::WHOLE } else { stacks::Depth::BRIEF }
+    }
+}
+
+/// Findings that are told whole, and those that are told in a line each.
+const TOLD: [usize; 2] = [5, 5];
+/// Rows of figures, and of connections.
+const ROWS: [usize; 2] = [12, 10];
+/// From so many columns on, the figures name processes.
+const WIDE: usize = 110;
+
+/// Renders a report: where and when, what was found, and then the figures.
 #[must_use]
-pub fn render(report: &Report, width: usize) -> String {
+pub fn render(section: &Section<'_>, layout: Layout) -> String {
+    let report = &section.report;
     let mut out = String::new();
-    let _ = writeln!(out, "{}", headline(report, quote));
+    let _ = writeln!(out, "{}", origin(section, quote));
+    let _ = writeln!(out, "{}\n", headline(report, quote));
+    findings(report, layout, &mut out);
+    for sentence in missing(report) {
+        prose(&terminal(&sentence), "", &mut out);
+    }
     if report.programs.is_empty() {
         let _ = writeln!(out, "\nNo {} connected, or tried to.", report.by.noun());
     }
-    let (paths, figures) = (tables::paths(report), tables::figures(report));
-    for path in &paths {
-        let _ = write!(out, "\n{}\n{}", terminal(path), tables::programs(report, &figures[path]).text(width));
-    }
-    let with_open: Vec<&str> = paths.into_iter().filter(|path| report.open.count_on(path) > 0).collect();
-    for path in &with_open {
-        let (table, hidden) = tables::open(report.open.on(path));
-        let which = if with_open.len() > 1 { format!(" on {}", terminal(path)) } else { String::new() };
-        let _ = write!(out, "\nNot closed{which}\n{}", table.text(width));
-        more(hidden).into_iter().for_each(|sentence| prose(&sentence, "", &mut out));
-    }
+    figures(report, layout, &mut out);
     if let Some(sentence) = younger(report) {
         let _ = writeln!(out, "\n{sentence}");
     }
-    out.push('\n');
-    findings(report, &mut out);
-    for sentence in remarks(report).into_iter().chain(missing(report)) {
+    let remarks = remarks(report);
+    if !remarks.is_empty() {
+        out.push('\n');
+    }
+    for sentence in remarks {
         prose(&terminal(&sentence), "", &mut out);
     }
     out
 }
 
+/// What each program did, and what is open.
+fn figures(report: &Report, layout: Layout, out: &mut String) {
+    let Layout { width, .. } = layout;
+    let [few_rows, few_open] = ROWS;
+    let (groups, rows) = (tables::groups(report), tables::ranked(report));
+    let shown = &rows[..rows.len().min(layout.most(few_rows))];
+    if !rows.is_empty() {
+        let one_socket = rows.iter().all(|row| row.path == rows[0].path);
+        let heading = if one_socket { terminal(&rows[0].path) } else { "All sockets".into() };
+        let table = tables::programs(report, shown, Some(&groups), width >= WIDE).text(width);
+        let _ = write!(out, "\n{heading}\n{table}");
+    }
+    more(rows.len() - shown.len(), "row").into_iter().for_each(|sentence| prose(&sentence, "", out));
+    if report.open.is_empty() {
+        return;
+    }
+    let paths: HashSet<&str> = groups.keys().map(|(path, _)| *path).collect();
+    let table =
+        tables::open(report.open.iter(), groups.len(), layout.most(few_open), paths.len() > 1, width >= WIDE);
+    let hidden = report.open.len() - table.rows.len();
+    let which = match (paths.iter().next(), paths.len(), tables::paths(report).len()) {
+        // Of several sockets, one has open connections.
+        (Some(path), 1, 2..) => format!(" on {}", terminal(path)),
+        _ => String::new(),
+    };
+    let _ = write!(out, "\nNot closed{which}\n{}", table.text(width));
+    more(hidden, "connection").into_iter().for_each(|sentence| prose(&sentence, "", out));
+}
+
 /// Renders several, with a table of them in front.
 #[must_use]
-pub fn render_all(sections: &[Section], width: usize) -> String {
+pub fn render_all(sections: &[Section<'_>], layout: Layout) -> String {
     let [section] = sections else {
-        let mut out = summary(sections).text(width);
-        for Section { host, file, report, .. } in sections {
-            let title = format!("{host}: {file}");
-            let _ = write!(out, "\n{}\n\n{}", terminal(&title), render(report, width));
+        let mut out = summary(sections).text(layout.width);
+        for section in sections {
+            let title = format!("{}: {}", section.host, section.file);
+            let _ = write!(out, "\n{}\n\n{}", terminal(&title), render(section, layout));
         }
         return out;
     };
-    render(&section.report, width)
+    render(section, layout)
 }
 
 /// What comes out of each.
@@ -89,23 +147,52 @@ fn quote(name: &str) -> String {
     terminal(name).into_owned()
 }
 
-/// What was found, with its doubts and what to do about it.
-fn findings(report: &Report, out: &mut String) {
-    for finding in report.findings.iter().filter(|finding| finding.verdict != Verdict::Healthy) {
-        let verdict = finding.verdict.name().to_uppercase();
-        prose(&format!("{verdict}: {}", statement(finding, report.leak_age_ns, quote)), "", out);
-        for doubt in &finding.uncertain {
-            prose(&format!("Uncertain: {doubt}."), "  ", out);
-        }
-        let (places, rest) = stacks::places(&report.stacks, finding);
-        for (place, functions) in places {
-            prose(&place, "  ", out);
-            out.push_str(&functions);
-        }
-        rest.into_iter().for_each(|sentence| prose(&sentence, "  ", out));
+/// What was found: what there is to do something about, with its doubts and what that is, and then the rest.
+fn findings(report: &Report, layout: Layout, out: &mut String) {
+    let (calm, accusing): (Vec<_>, Vec<_>) = report
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict != Verdict::Healthy)
+        .partition(|finding| tables::is_calm(finding.verdict));
+    let [whole, lines] = TOLD.map(|few| layout.most(few));
+    let mut advised = HashSet::new();
+    for finding in accusing.iter().take(whole) {
+        state(report, finding, out);
+        explain(report, finding, layout, &mut advised, out);
+    }
+    let rest: Vec<_> = accusing.iter().skip(whole).chain(&calm).collect();
+    rest.iter().take(lines).for_each(|finding| state(report, finding, out));
+    more(rest.len().saturating_sub(lines), "finding")
+        .into_iter()
+        .for_each(|sentence| prose(&sentence, "", out));
+    all_is_well(report).into_iter().for_each(|sentence| prose(&sentence, "", out));
+}
+
+fn state(report: &Report, finding: &FindingReport, out: &mut String) {
+    let verdict = finding.verdict.name().to_uppercase();
+    prose(&format!("{verdict}: {}", statement(finding, report.leak_age_ns, quote)), "", out);
+}
+
+/// Its doubts, where connections were opened, and what to do; each advice is given once.
+fn explain<'r>(
+    report: &Report,
+    finding: &'r FindingReport,
+    layout: Layout,
+    advised: &mut HashSet<&'r str>,
+    out: &mut String,
+) {
+    for doubt in &finding.uncertain {
+        prose(&format!("Uncertain: {doubt}."), "  ", out);
+    }
+    let (places, rest) = stacks::places(&report.stacks, finding, layout.depth());
+    for (place, functions) in places {
+        prose(&place, "  ", out);
+        out.push_str(&functions);
+    }
+    rest.into_iter().for_each(|sentence| prose(&sentence, "  ", out));
+    if advised.insert(&finding.advice) {
         prose(&finding.advice, "  ", out);
     }
-    all_is_well(report).into_iter().for_each(|sentence| prose(&sentence, "", out));
 }
 
 /// Text in lines of 80 columns: longer ones are hard to read.

@@ -10,6 +10,8 @@ use sockleak_core::{
     verdict::Verdict,
 };
 
+use crate::section::Section;
+
 /// The line that begins a report: how long was observed, on what, and what came of it.
 pub(super) fn headline(report: &Report, quote: Quote) -> String {
     let opened: u64 = report.programs.iter().map(|program| program.opened).sum();
@@ -17,8 +19,8 @@ pub(super) fn headline(report: &Report, quote: Quote) -> String {
     let before = if before > 0 { format!(" and {before} there before") } else { String::new() };
     let targets = report.targets.iter().map(|target| quote(target)).collect::<Vec<_>>().join(" ");
     format!(
-        "{:.1} s on {targets}: {} opened{before}, {} of them not closed at both ends",
-        report.seconds,
+        "{} on {targets}: {} opened{before}, {} of them not closed at both ends",
+        human((report.seconds * 1e9) as u64),
         counted(opened, "connection"),
         report.not_closed()
     )
@@ -69,9 +71,28 @@ pub(super) fn younger(report: &Report) -> Option<String> {
     (hidden > 0).then(|| format!("{hidden} younger {ones} not shown."))
 }
 
-/// That there are more connections than shown, if so.
-pub(super) fn more(hidden: usize) -> Option<String> {
+/// That there are more than shown, if so, and how to see them.
+pub(super) fn more(hidden: usize, noun: &str) -> Option<String> {
+    (hidden > 0)
+        .then(|| format!("… and {}; --all lists them.", counted(hidden as u64, &format!("more {noun}"))))
+}
+
+/// That there are more than a page shows, if so.
+pub(super) fn more_of_same(hidden: usize) -> Option<String> {
     (hidden > 0).then(|| format!("… and {hidden} more, younger ones of the same."))
+}
+
+/// Where, when, and by which sockleak it was observed: a report is pasted into a ticket.
+pub(super) fn origin(section: &Section<'_>, quote: Quote) -> String {
+    let Section { host, report, clock, .. } = section;
+    let started = report.now.saturating_sub((report.seconds * 1e9) as u64);
+    format!(
+        "{}, {} to {}, sockleak {}",
+        quote(host),
+        clock.local(started),
+        clock.local_with_zone(report.now),
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 /// What was found, as reports state it; `leak_age` in nanoseconds. Names are as they are: escape the sentence for where it is shown.

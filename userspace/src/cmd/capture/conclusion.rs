@@ -12,7 +12,7 @@ use sockleak_report::{
     document::{self, CsvTable, Format, Section},
     json,
     pictures::pictures,
-    text,
+    text::{self, Layout},
 };
 
 use super::{
@@ -68,7 +68,7 @@ impl ReportFile {
         Ok(Some(Self { file, path: path.clone(), format: *format, is_given }))
     }
 
-    fn write(self, section: Section<'_>) -> Result<(), Failure> {
+    fn write(self, section: Section<'_>, is_whole: bool) -> Result<(), Failure> {
         let Self { file, path, format, is_given } = self;
         let written = || -> io::Result<()> {
             // A device or a pipe has no length.
@@ -76,7 +76,8 @@ impl ReportFile {
                 file.set_len(0)?;
             }
             let mut out = BufWriter::new(&file);
-            document::write(&[section], format, CsvTable::default(), text::WIDTH, &mut out)?;
+            let layout = Layout { width: text::WIDTH, is_whole };
+            document::write(&[section], format, CsvTable::default(), layout, &mut out)?;
             out.flush()
         };
         written().map_err(|cause| Failure::OutputFile { path, cause })
@@ -94,30 +95,31 @@ impl Run<'_> {
         let now = frame.now;
         let session = &self.tracer.session;
         let report = view(Report::new(session, frame), &self.arguments.view);
+        let recording = self.arguments.output.as_deref().map(Path::display);
+        let wants_pictures = self.report_file.as_ref().is_some_and(ReportFile::wants_pictures);
+        let section = Section {
+            host: tracer::host_name(),
+            file: recording.map_or_else(|| NOT_RECORDED.to_owned(), |path| path.to_string()),
+            report,
+            clock: self.clock.clone(),
+            pictures: if wants_pictures { pictures(session, now) } else { Vec::new() },
+        };
         let out = &mut self.tracer.audience.out;
         if self.arguments.json {
-            json::report(&report, &self.clock, None, &mut out.sink()).map_err(Failure::Output)?;
+            json::report(&section.report, &self.clock, None, &mut out.sink()).map_err(Failure::Output)?;
         } else {
             if !self.arguments.quiet {
                 out.buffer.push(b'\n');
             }
             let width = terminal_width().unwrap_or(text::WIDTH);
-            out.buffer.extend_from_slice(text::render(&report, width).as_bytes());
+            let layout = Layout { width, is_whole: self.arguments.view.all };
+            out.buffer.extend_from_slice(text::render(&section, layout).as_bytes());
         }
         out.flush()?;
-        let failed = fail_on(&report, &self.arguments.fail_on);
+        let failed = fail_on(&section.report, &self.arguments.fail_on);
         // Neither file takes the other with it.
-        let written = self.report_file.take().map_or(Ok(()), |file| {
-            let recording = self.arguments.output.as_deref().map(Path::display);
-            let pictures = if file.wants_pictures() { pictures(session, now) } else { Vec::new() };
-            file.write(Section {
-                host: tracer::host_name(),
-                file: recording.map_or_else(|| NOT_RECORDED.to_owned(), |path| path.to_string()),
-                report,
-                clock: self.clock.clone(),
-                pictures,
-            })
-        });
+        let all = self.arguments.view.all;
+        let written = self.report_file.take().map_or(Ok(()), |file| file.write(section, all));
         recorded.and(written).and(failed)
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 use sockleak_core::{text::escape, time::nanoseconds};
 use sockleak_report::document::Format;
 
-use super::{fail_on_any, put, width};
+use super::{fail_on_any, layout, put};
 use crate::{
     cli,
     client::{Server, Service},
@@ -22,7 +22,8 @@ pub(super) fn run(server: &Server, format: Format, arguments: &cli::Report) -> R
     let filter = ReportFilter {
         format,
         table: arguments.table.unwrap_or_default(),
-        width: u16::try_from(width(arguments)).unwrap_or(u16::MAX),
+        width: u16::try_from(layout(arguments).width).unwrap_or(u16::MAX),
+        all: arguments.view.all,
         older_than_ns: arguments.view.older_than.map_or(0, nanoseconds),
         with_argv: true,
     };

@@ -24,8 +24,7 @@ fn a_target_is_enough() {
     let config = parse(TARGET_ONLY).expect("it is right");
     assert_eq!(config.leak_age, Duration::from_secs(60));
     assert_eq!((config.by, config.stacks), (By::Program, StackPolicy::Off));
-    assert_eq!(config.targets.len(), 1);
-    assert_eq!(config.alerts, AlertSettings::default());
+    assert_eq!((config.targets.len(), &config.alerts), (1, &AlertSettings::default()));
     assert_eq!(config.store, StoreSettings::default());
     assert_eq!(config.http, HttpSettings::default());
     assert_eq!(config.otlp, None);

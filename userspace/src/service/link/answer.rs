@@ -9,7 +9,10 @@ use sockleak_core::{
     text::escape,
     verdict::Verdict,
 };
-use sockleak_report::document::{self, Format, Section};
+use sockleak_report::{
+    document::{self, Format, Section},
+    text::Layout,
+};
 
 use super::{
     Question,
@@ -253,7 +256,8 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
 }
 
 fn report(mut section: Section<'_>, filter: &ReportFilter) -> Answer {
-    let &ReportFilter { format, table, width, older_than_ns, with_argv } = filter;
+    let &ReportFilter { format, table, width, all, older_than_ns, with_argv } = filter;
+    let layout = Layout { width: width.into(), is_whole: all };
     if older_than_ns > 0 {
         section.report.hide_younger(older_than_ns);
     }
@@ -264,7 +268,7 @@ fn report(mut section: Section<'_>, filter: &ReportFilter) -> Answer {
     let mut names: Vec<_> = found.into_iter().rev().map(Verdict::name).collect();
     names.extend((!section.report.complete).then_some("incomplete"));
     let mut body = Vec::new();
-    match document::write(&[section], format, table, width.into(), &mut body) {
+    match document::write(&[section], format, table, layout, &mut body) {
         Ok(()) => Answer { verdicts: Some(names.join(", ")), ..Answer::new(format.content_type(), body) },
         Err(error) => Answer::error(500, &format!("the report cannot be written: {error}")),
     }

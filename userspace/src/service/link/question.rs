@@ -98,6 +98,8 @@ pub struct ReportFilter {
     pub table: CsvTable,
     /// Columns of text.
     pub width: u16,
+    /// Everything is listed, in text and Markdown.
+    pub all: bool,
     /// Open connections as old as this are listed, in nanoseconds.
     pub older_than_ns: u64,
     /// With command lines.

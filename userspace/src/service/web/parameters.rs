@@ -109,6 +109,15 @@ impl<'a> Parameters<'a> {
         Ok(time::nanoseconds(duration))
     }
 
+    /// `true` or `false`; false if it is not given.
+    fn flag(&self, name: &str) -> Result<bool, Refusal> {
+        match self.text(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(text) => Err(bad(&format!("{name}={text} cannot be used; write true or false"))),
+        }
+    }
+
     /// One of some names, or the usual one.
     fn one_of<T: Choice + Default>(&self, name: &str) -> Result<T, Refusal> {
         let Some(text) = self.text(name) else { return Ok(T::default()) };
@@ -125,7 +134,8 @@ impl<'a> Parameters<'a> {
             return Err(bad(&format!("width={width} cannot be used; write {WIDTH_REMEDY}")));
         }
         let (table, older_than_ns) = (self.one_of("table")?, self.older_than()?);
-        Ok(ReportFilter { format, table, width, older_than_ns, with_argv })
+        let all = self.flag("all")?;
+        Ok(ReportFilter { format, table, width, all, older_than_ns, with_argv })
     }
 
     pub(super) fn connections(&self, with_argv: bool) -> Result<ConnectionFilter, Refusal> {
@@ -217,12 +227,13 @@ mod tests {
 
     #[test]
     fn a_report_is_of_a_form() {
-        let names = ["format", "table", "width", "older_than"];
+        let names = ["format", "table", "width", "all", "older_than"];
         let report = |query| Parameters::new(query, &names).and_then(|it| it.report(false));
         let usual = ReportFilter {
             format: Format::Text,
             table: CsvTable::Programs,
             width: 80,
+            all: false,
             older_than_ns: 0,
             with_argv: false,
         };
@@ -236,6 +247,7 @@ mod tests {
             ("format=csv&table=x", "no table \"x\"; known: programs, open, findings"),
             ("width=0", "a number from 40 to 1000"),
             ("width=x", "a number from 40 to 1000"),
+            ("all=yes", "true or false"),
             ("older_than=soon", "90s or 10m"),
         ] {
             let refusal = refused(report(query));

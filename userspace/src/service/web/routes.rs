@@ -97,7 +97,7 @@ pub(super) fn route(
             Asks::Tracer(Question::Series(range))
         }
         "/api/v1/report" => {
-            let filter = parameters(&["format", "table", "width", "older_than"])?.report(with_argv)?;
+            let filter = parameters(&["format", "table", "width", "all", "older_than"])?.report(with_argv)?;
             Asks::Tracer(Question::Report(filter))
         }
         "/api/v1/events" => {

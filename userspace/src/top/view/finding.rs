@@ -62,7 +62,7 @@ pub(super) fn lines(state: &State, key: &FindingKey) -> Vec<Line<'static>> {
     lines.extend([Line::default(), heading("What to do")]);
     lines.extend(prose(state, &finding.advice, columns));
     let known = state.data.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.stacks);
-    let (places, rest) = stacks::places(known, finding);
+    let (places, rest) = stacks::places(known, finding, stacks::Depth::WHOLE);
     if !places.is_empty() {
         lines.extend([Line::default(), heading("Where they were opened")]);
     }

@@ -71,7 +71,7 @@ fn told(state: &State, story: &Story) -> Vec<Line<'static>> {
     if !story.frames.is_empty() {
         lines.extend([Line::default(), heading("Where it was opened")]);
         let mut stack = String::new();
-        stacks::lines(&story.frames, &mut stack);
+        stacks::lines(&story.frames, stacks::Depth::WHOLE.frames, &mut stack);
         lines.extend(facts.stack(&stack));
     }
     let inode = |inode: Option<u64>| inode.map_or_else(|| "not known".to_owned(), |inode| inode.to_string());

@@ -9,7 +9,8 @@ use sockleak_core::{
 
 use super::parts::{Text, code, scroll};
 use crate::{
-    stacks, tables,
+    stacks::{self, Depth},
+    tables,
     words::{rounded, statement},
 };
 
@@ -32,7 +33,7 @@ pub fn card(
     figure: &dyn Fn(&Figure) -> Markup,
 ) -> Markup {
     let (severity, sign) = severity(finding.verdict);
-    let (places, rest) = stacks::places(stacks, finding);
+    let (places, rest) = stacks::places(stacks, finding, Depth::WHOLE);
     html! {
         article class={ "finding " (severity) } {
             h3 { span class="badge" { (sign) " " (finding.verdict) } " " (code(&finding.program)) }

@@ -150,7 +150,7 @@ impl Lanes<'_> {
         let begin = if connection.before_trace { 0.0 } else { part(connection.age_ns) };
         let says = format!(
             "{} {}, {}, {} old",
-            tables::command(connection.argv, connection.program),
+            tables::command(connection.argv, connection.program, tables::LONG),
             connection.pid,
             words(connection.state),
             tables::age(connection.age_ns, connection.before_trace)

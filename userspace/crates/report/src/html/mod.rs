@@ -22,15 +22,17 @@ use sockleak_core::{
 };
 
 use super::{
-    document::Section,
     pictures::Picture,
+    section::Section,
     tables, text,
-    words::{all_is_well, headline, more, remarks, younger},
+    words::{all_is_well, headline, more_of_same, remarks, younger},
 };
 use lanes::{LANES, Lane, Lanes};
 use parts::{Text, code};
 use plot::Ticks;
 
+/// Connections that are listed for a socket.
+const OPEN: usize = 50;
 /// Nothing is loaded, nothing runs: not even if a name slipped through.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 /// What reports and the service's page look like.
@@ -163,8 +165,8 @@ fn socket(section: &Section, parts: &Parts<'_>, path: &str, id: &str) -> Markup 
     let leaks = findings.filter(|it| it.verdict == Verdict::ClientLeak);
     let leaking: Vec<&str> = leaks.map(|it| it.program.as_str()).collect();
     let pictures = parts.pictures.get(path).into_iter().flatten().enumerate();
-    let (open, hidden) = tables::open(report.open.on(path));
-    let figures = tables::programs(report, parts.figures.get(path).map_or(&[], Vec::as_slice));
+    let (open, hidden) = tables::open_on(report, path, OPEN);
+    let figures = tables::programs(report, parts.figures.get(path).map_or(&[], Vec::as_slice), None, false);
     html! {
         section class="socket" {
             h3 { (code(path)) }
@@ -180,7 +182,7 @@ fn socket(section: &Section, parts: &Parts<'_>, path: &str, id: &str) -> Markup 
                 h4 { "Not closed" }
                 (open.html("Connections that are not closed"))
             }
-            @if let Some(sentence) = more(hidden) { p class="remark" { (sentence) } }
+            @if let Some(sentence) = more_of_same(hidden) { p class="remark" { (sentence) } }
             @if !figures.rows.is_empty() {
                 h4 { "Figures" }
                 (figures.html("What each did"))
@@ -204,7 +206,7 @@ fn open_lanes(report: &Report, path: &str, id: &str) -> Markup {
         length: (report.seconds * 1e9) as u64,
         ticks: Ticks::Since,
         leak_age: Some(report.leak_age_ns),
-        more: more(open - shown.len()),
+        more: more_of_same(open - shown.len()),
     };
     lanes.draw(id)
 }

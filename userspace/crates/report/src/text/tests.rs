@@ -1,8 +1,9 @@
 use sockleak_core::{
     assess::{Coverage, Loss},
     event::{End, Record},
-    session::Settings,
+    session::{Session, Settings},
     testing::{SECOND, accept, attempt, connect, event, feed, listener, process, release, session_with},
+    time::Clock,
 };
 
 use super::*;
@@ -38,31 +39,40 @@ fn rendered(leak_age: u64, frame: Coverage) -> String {
     let settings = Settings { started: 5 * SECOND, leak_age: leak_age * SECOND, ..Settings::default() };
     let mut session = session_with(&["/run/ma.sock"], settings);
     feed(&mut session, records());
-    render(&Report::new(&session, frame), 120)
+    let report = Report::new(&session, frame);
+    let section = Section {
+        host: "db\u{202e}1".to_owned(),
+        file: String::new(),
+        report,
+        clock: Clock::utc(1_767_323_045_000_000_000),
+        pictures: Vec::new(),
+    };
+    render(&section, Layout { width: 120, is_whole: false })
 }
 
 #[test]
 fn the_report_tells_who_left_what_open() {
     let expected = "\
-105.0 s on /run/ma.sock: 4 connections opened, 3 of them not closed at both ends
-
-/run/ma.sock
-PROGRAM                  OPENED  CLOSED  CLIENT END OPEN  SERVER END OPEN      OLDEST  FAILED
-/usr/bin/\\u{1b}[31mlate       0       0                0                0           -  EAGAIN 1
-/usr/bin/leaky                2       0                2                2  1 min 30 s  -
-/usr/bin/tidy                 2       1                0                1  1 min 10 s  -
-
-Not closed
-       AGE  PID  PROGRAM            STATE          CLIENT END            SERVER END
-1 min 30 s    8  /usr/bin/leaky -v  open           open (socket:[1002])  open (accepted by /usr/sbin/haproxy 1)
-1 min 20 s    8  /usr/bin/leaky -v  queued         open (socket:[1003])  open (not accepted)
-1 min 10 s    7  /usr/bin/tidy -v   client-closed  close 1 min 9 s ago   open (accepted by /usr/sbin/haproxy 1)
+db\\u{202e}1, 2026-01-02 03:04:10 to 2026-01-02 03:05:55 UTC, sockleak 0.1.0
+1 min 45 s on /run/ma.sock: 4 connections opened, 3 of them not closed at both ends
 
 UNDECIDED: /usr/bin/leaky keeps 1 connection to /run/ma.sock: a pool or a leak,
   it is too early to tell. Watched for 1 min 45 s; with this leak age 3 min 0 s
   are needed, or --leak-age 26s.
   Trace for longer, or with a shorter leak age, to tell a pool from the
   beginning of a leak.
+
+/run/ma.sock
+PROGRAM                  OPENED  CLOSED  CLIENT END OPEN  SERVER END OPEN      OLDEST  PIDS  FAILED
+/usr/bin/leaky                2       0                2                2  1 min 30 s  8     -
+/usr/bin/tidy                 2       1                0                1  1 min 10 s  7     -
+/usr/bin/\\u{1b}[31mlate       0       0                0                0           -  -     EAGAIN 1
+
+Not closed
+       AGE  PID  PROGRAM            STATE          CLIENT END            SERVER END
+1 min 30 s    8  /usr/bin/leaky -v  open           open (socket:[1002])  open (accepted by /usr/sbin/haproxy 1)
+1 min 20 s    8  /usr/bin/leaky -v  queued         open (socket:[1003])  open (not accepted)
+1 min 10 s    7  /usr/bin/tidy -v   client-closed  close 1 min 9 s ago   open (accepted by /usr/sbin/haproxy 1)
 ";
     assert_eq!(rendered(60, frame()), expected);
 }
@@ -85,5 +95,59 @@ fn what_is_missing_is_said() {
         "At most 2 failed attempts may be missing: the kernel skipped that many runs.\n",
     ] {
         assert!(text.contains(sentence), "{text}");
+    }
+}
+
+/// Each program keeps `each` connections to a socket of its own.
+fn crowd(programs: u32, each: u64) -> Session {
+    let settings = Settings { leak_age: 60 * SECOND, ..Settings::default() };
+    let mut session = session_with(&["*.sock"], settings);
+    for program in 0..programs {
+        let (pid, socket) = (100 + program, u64::from(program));
+        let described = process(pid, Some(&format!("/usr/bin/program-{program}")));
+        feed(&mut session, [described, listener(socket, &format!("/run/{program}/a.sock"))]);
+    }
+    for nth in 0..each {
+        for program in 0..programs {
+            let (pid, socket) = (100 + program, u64::from(program));
+            let id = nth * u64::from(programs) + socket;
+            feed(
+                &mut session,
+                [event(10 + nth, pid, connect(id, socket)), event(10 + nth, 1, accept(id, socket))],
+            );
+        }
+    }
+    session
+}
+
+#[test]
+fn a_report_is_short_whatever_is_open() {
+    for (programs, each) in [(1, 12), (1, 500), (30, 20), (300, 2)] {
+        let session = crowd(programs, each);
+        for width in [40, 80, 120, 200] {
+            let report = || Report::new(&session, Coverage { now: 3600 * SECOND, ..Coverage::default() });
+            let lines = |is_whole| {
+                let section = Section {
+                    host: "db1".to_owned(),
+                    file: String::new(),
+                    report: report(),
+                    clock: Clock::utc(0),
+                    pictures: Vec::new(),
+                };
+                render(&section, Layout { width, is_whole })
+            };
+            let (short, whole) = (lines(false), lines(true));
+            let hidden = u64::from(programs) * each - 10.min(u64::from(programs) * each);
+            // Forty columns take several lines for a row.
+            let most = if width < 80 { 160 } else { 60 };
+            assert!(short.lines().count() <= most, "{}: {short}", short.lines().count());
+            assert_eq!(
+                short.contains(&format!("… and {hidden} more connections; --all lists them.")),
+                hidden > 1
+            );
+            assert!(!whole.contains("--all"), "{whole}");
+            let rows = whole.lines().filter(|line| line.contains(" open ")).count() as u64;
+            assert!(rows >= u64::from(programs) * each, "{rows} rows");
+        }
     }
 }

@@ -250,7 +250,7 @@ fn usage(open: &Open) -> Markup {
 /// Where in its program it was opened.
 fn stack(story: &Story) -> Markup {
     let mut lines = String::new();
-    stacks::lines(&story.frames, &mut lines);
+    stacks::lines(&story.frames, stacks::Depth::WHOLE.frames, &mut lines);
     html! {
         section aria-labelledby="stack" {
             h2 id="stack" { "Where it was opened" }
