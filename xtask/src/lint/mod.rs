@@ -1,6 +1,7 @@
 //! `cargo xtask lint`: everything that is checked without running sockleak.
 
 mod btf;
+mod imports;
 mod lengths;
 mod prototypes;
 
@@ -20,6 +21,10 @@ type Check = (&'static str, fn() -> Result<()>);
 
 /// Runs every check, whatever the others found.
 pub(crate) fn run() -> Result<()> {
+    if std::env::var_os("MEASURE").is_some() {
+        let metadata = MetadataCommand::new().manifest_path(paths::repo().join("Cargo.toml")).no_deps().exec()?;
+        return imports::measure(&metadata);
+    }
     let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
     setup::ensure(Wants { build: true, clippy: true, kernels: &all, ..Wants::default() })?;
     let checks: [Check; 6] = [
