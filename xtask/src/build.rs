@@ -7,6 +7,10 @@ use anyhow::{Context, Result};
 
 use crate::{paths, process};
 
+/// The programs that run in the VMs of tests, and those of the package. Always all of them: cargo chooses the features of dependencies for
+/// what is built at a time, and another choice would be another build of minutes.
+pub(crate) const FOR_TESTS: [&str; 4] = ["sockleak", "manual", "workload", "scenarios"];
+
 /// Builds packages of this workspace for release.
 pub(crate) fn release(packages: &[&str]) -> Result<()> {
     let mut cargo = process::command("cargo", ["build", "--release", "--quiet"]);

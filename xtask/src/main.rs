@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod browser;
 mod build;
+mod counts;
 mod demo;
 mod lint;
 mod notices;
@@ -13,6 +14,7 @@ mod process;
 mod setup;
 mod test;
 mod vm;
+mod vm_task;
 
 use std::process::ExitCode;
 
@@ -43,7 +45,7 @@ enum Task {
     /// Check format, lints, documentation, file lengths, and hooks against the kernels' type information
     Lint,
     /// Run a command in a VM that has sockleak and HAProxy installed
-    Vm(vm::cli::Args),
+    Vm(vm_task::Args),
     /// Build the Debian package, and check it
     Package(package::Args),
 }
@@ -56,7 +58,7 @@ fn main() -> ExitCode {
         Task::Browser(args) => browser::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
-        Task::Vm(args) => vm::cli::run(args),
+        Task::Vm(args) => vm_task::run(args),
         Task::Package(args) => package::run(&args),
     };
     done.unwrap_or_else(|error| {

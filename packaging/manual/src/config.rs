@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::{commands, markdown};
+use crate::markdown;
 
 /// The documentation that the page is made of.
 const DOCUMENTATION: &str = include_str!("../../../docs/service.md");
@@ -16,10 +16,10 @@ pub(crate) const SECTION: &str = "5";
 /// Its file.
 pub(crate) const FILE: &str = "sockleak-config.5";
 
-/// The page.
-pub(crate) fn page() -> anyhow::Result<Vec<u8>> {
+/// The page. Its footer names the source.
+pub(crate) fn page(source: &str) -> anyhow::Result<Vec<u8>> {
     let mut page = Roff::new();
-    page.control("TH", [NAME, SECTION, "", &commands::source(), "File Formats"]);
+    page.control("TH", [NAME, SECTION, "", source, "File Formats"]);
     page.control("SH", ["NAME"]);
     page.text([roman(format!("{NAME} - configuration of sockleak serve"))]);
     page.control("SH", ["SYNOPSIS"]);
@@ -61,7 +61,7 @@ mod tests {
     /// The example has every key; a test of the service's sees to that.
     #[test]
     fn every_key_is_explained() {
-        let page = String::from_utf8(page().expect("it is made")).expect("it is UTF-8");
+        let page = String::from_utf8(page("sockleak 0.1.0").expect("it is made")).expect("it is UTF-8");
         let keys = Config::example().lines().map(|line| line.trim_start_matches("# "));
         let keys = keys
             .filter_map(|line| line.split_once(" = "))

@@ -30,7 +30,8 @@ fn main() -> anyhow::Result<()> {
         }
         fs::create_dir_all(folder).with_context(|| format!("{} cannot be created", folder.display()))?;
     }
-    let pages = commands::pages()?.into_iter().chain([(config::FILE.to_owned(), config::page()?)]);
+    let pages =
+        commands::pages()?.into_iter().chain([(config::FILE.to_owned(), config::page(&commands::source())?)]);
     for (name, page) in pages {
         let path = man.join(name);
         fs::write(&path, page).with_context(|| format!("{} cannot be written", path.display()))?;

@@ -10,8 +10,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
+use crate::counts::Counts;
 use crate::setup::{self, Wants};
-use crate::test::report::Counts;
 use crate::{build, demo, paths, process};
 pub(crate) use environment::Environment;
 
@@ -82,7 +82,7 @@ impl Programs {
         eprintln!("browser: building");
         // Cargo chooses the features of dependencies for what is built at a time: with what the VMs and the tests are built with, it
         // is the same build, and not another one of minutes.
-        build::release(&crate::test::PROGRAMS)?;
+        build::release(&build::FOR_TESTS)?;
         let examples = "build --quiet --workspace --exclude probe-ebpf --examples";
         process::run(process::command("cargo", examples.split(' ')).current_dir(paths::repo()))?;
         let serve = paths::target().join("debug/examples/serve-scene");

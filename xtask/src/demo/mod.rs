@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::setup::{self, Wants};
 use crate::vm::{self, Guest, VmSpec, kernels};
-use crate::{build, paths};
+use crate::{build, paths, vm_task};
 
 /// The demo itself takes a quarter of this.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -34,7 +34,7 @@ pub(crate) struct Args {
 
 /// Sets up, builds, boots and shows.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let (status, trace) = play(&args.kernel, vm::cli::terminal_env(), &mut io::stdout())?;
+    let (status, trace) = play(&args.kernel, vm_task::terminal_env(), &mut io::stdout())?;
     if let Some(trace) = trace {
         let (sockleak, trace) = (paths::release().join("sockleak"), trace.display().to_string());
         let sockleak = sockleak.display();

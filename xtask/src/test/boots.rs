@@ -12,6 +12,7 @@ use anyhow::{Result, anyhow};
 use super::guests::Guests;
 use super::matrix::{Boot, DEBIAN, SERVERS};
 use super::report::{BootResult, Tally};
+use crate::counts::Counts;
 use crate::vm::{self, Outcome, Verdict, VmSpec, kernels};
 
 /// All scenarios take a few minutes, half of them on the kernel where fifty recordings are killed; with other VMs beside it, a
@@ -159,7 +160,7 @@ impl Prefixed<'_> {
         writeln!(io::stdout().lock(), "[{}] {line}", self.label)
     }
 
-    fn finish(mut self, trouble: Option<String>) -> (super::report::Counts, Vec<String>, Option<String>) {
+    fn finish(mut self, trouble: Option<String>) -> (Counts, Vec<String>, Option<String>) {
         if !self.line.is_empty() {
             // Whether the rest of a line could be shown does not change the counts.
             let _ = self.end_line();

@@ -21,10 +21,6 @@ const FILES: [&str; 3] = [
 /// Where tests/scenarios looks for the clients of the servers and for their configurations, and where those are in the repository.
 const OF_SERVERS: (&str, &str) = ("/usr/share/sockleak-test", "tests/workload/servers");
 
-/// The programs that run inside, and those of the package. Always all of them: cargo chooses the features of dependencies for what is
-/// built at a time, and another choice would be another build of minutes.
-pub(crate) const PROGRAMS: [&str; 4] = ["sockleak", "manual", "workload", "scenarios"];
-
 /// The guests that the boots need.
 pub(super) struct Guests {
     /// BusyBox and the programs, if a boot wants that.
@@ -38,7 +34,7 @@ pub(super) struct Guests {
 impl Guests {
     /// Builds the programs that run inside.
     pub(super) fn build_programs() -> Result<()> {
-        build::release(&PROGRAMS)
+        build::release(&build::FOR_TESTS)
     }
 
     /// Makes them, with programs that are built already.

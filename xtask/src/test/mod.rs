@@ -4,7 +4,7 @@ mod boots;
 mod guests;
 mod matrix;
 mod package;
-pub(crate) mod report;
+mod report;
 mod rules;
 mod units;
 
@@ -13,10 +13,10 @@ use std::{process::ExitCode, thread, time::Instant};
 use anyhow::{Result, anyhow, ensure};
 
 use crate::browser;
+use crate::counts::Counts;
 use crate::setup::{self, Wants};
 use crate::vm::kernels;
 use guests::Guests;
-pub(crate) use guests::PROGRAMS;
 use matrix::Hooks;
 
 /// Arguments of `cargo xtask test`.
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let (units, built) = thread::scope(|scope| {
         let release = scope.spawn(|| if guest { Guests::build_programs() } else { Ok(()) });
         // A loop on one scenario is quick only without the rest.
-        let units = if terminal { units::run() } else { Ok(report::Counts::default()) };
+        let units = if terminal { units::run() } else { Ok(Counts::default()) };
         (units, release.join().map_err(|_| anyhow!("the thread that builds panicked")).flatten())
     });
     built?;
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     println!("{} s until the first VM", started.elapsed().as_secs());
     if !wanted.is_empty() {
         // A browser waits as much as a VM does: it is looked into beside them.
-        let mut browser = Ok(report::Counts::default());
+        let mut browser = Ok(Counts::default());
         let look = || {
             if terminal {
                 browser = browser::test();
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         print!("{}", report::table(total, &results));
         let scenarios = report::sum(&results);
         ensure!(
-            args.scenario.is_empty() || scenarios != report::Counts::default(),
+            args.scenario.is_empty() || scenarios != Counts::default(),
             "no scenario is called {}",
             args.scenario.join(" or ")
         );

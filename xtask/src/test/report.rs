@@ -1,21 +1,6 @@
 //! What the boots reported: their lines read, counted and summed up. Pure.
 
-use std::ops::Add;
-
-/// Tests that passed and failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) passed: usize,
-    pub(crate) failed: usize,
-}
-
-impl Add for Counts {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
-    }
-}
+use crate::counts::Counts;
 
 /// A line of `scenarios run`.
 #[derive(Debug, PartialEq, Eq)]

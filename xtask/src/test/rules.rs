@@ -4,7 +4,7 @@ use std::fs::File;
 
 use anyhow::Context as _;
 
-use super::report::Counts;
+use crate::counts::Counts;
 use crate::vm::debian;
 use crate::{paths, process};
 

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 
-use super::report::Counts;
+use crate::counts::Counts;
 use crate::{paths, process};
 
 /// Runs them, passing their output on.

@@ -1,7 +1,6 @@
 //! Virtual machines: a kernel of the cache, an initramfs with what the run needs, one command, its verdict.
 
 mod boot;
-pub(crate) mod cli;
 pub(crate) mod debian;
 pub(crate) mod guest;
 pub(crate) mod haproxy;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
-use super::{Guest, VmSpec, debian, kernels};
 use crate::setup::{self, Wants};
+use crate::vm::{self, Guest, VmSpec, debian, kernels};
 use crate::{build, paths};
 
 /// Arguments of `cargo xtask vm`.
@@ -77,7 +77,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     spec.memory = args.memory;
     spec.out = args.out;
     spec.env = terminal_env();
-    let outcome = super::run(&spec, &mut io::stdout())?;
+    let outcome = vm::run(&spec, &mut io::stdout())?;
     if let Some(out) = outcome.out {
         eprintln!("/out is in {}", out.display());
     }
