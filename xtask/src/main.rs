@@ -1,9 +1,10 @@
-//! Project tasks: `cargo xtask setup | demo | test | browser | bench | vm | lint | package`.
+//! Project tasks: `cargo xtask setup | demo | check | test | browser | bench | vm | lint | package`.
 
 mod apt;
 mod bench;
 mod browser;
 mod build;
+mod check;
 mod counts;
 mod demo;
 mod lint;
@@ -36,14 +37,16 @@ enum Task {
     Setup,
     /// Watch sockleak find the client that leaks, on a real HAProxy in a VM
     Demo(demo::Args),
+    /// Before a commit: check format and sources, and run the unit tests of the crates that were changed
+    Check(check::Args),
     /// Run unit and property tests, then the scenarios in VMs, on every kernel
     Test(test::Args),
     /// Look at the page and at a report in Chromium: figures, keyboard, both themes, and what axe finds
     Browser(browser::Args),
     /// Measure what tracing costs, in instructions, beside bpftrace
     Bench(bench::Args),
-    /// Check format, lints, documentation, file lengths, and hooks against the kernels' type information
-    Lint,
+    /// Check format, lints, imports, dependencies, spelling, documentation, and hooks against the kernels' type information
+    Lint(lint::Args),
     /// Run a command in a VM that has sockleak and HAProxy installed
     Vm(vm_task::Args),
     /// Build the Debian package, and check it
@@ -54,10 +57,11 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Task::Demo(args) => demo::run(&args),
+        Task::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
         Task::Test(args) => test::run(&args),
         Task::Browser(args) => browser::run(&args),
         Task::Bench(args) => bench::run(&args),
-        Task::Lint => lint::run().map(|()| ExitCode::SUCCESS),
+        Task::Lint(args) => lint::run(&args).map(|()| ExitCode::SUCCESS),
         Task::Vm(args) => vm_task::run(args),
         Task::Package(args) => package::run(&args),
     };

@@ -1,8 +1,6 @@
 //! `cargo xtask lint`: everything that is checked without running sockleak.
 
 mod btf;
-mod imports;
-mod lengths;
 mod prototypes;
 
 use std::collections::BTreeSet;
@@ -16,25 +14,45 @@ use crate::setup::{self, Wants, toolchain};
 use crate::vm::kernels;
 use crate::{paths, process};
 
+/// Arguments of `cargo xtask lint`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Print which modules use which, and all circles of files; check nothing
+    #[arg(long)]
+    graph: bool,
+}
+
 /// A check: its name, and what tells whether all is well.
 type Check = (&'static str, fn() -> Result<()>);
 
-/// Runs every check, whatever the others found.
-pub(crate) fn run() -> Result<()> {
-    if std::env::var_os("MEASURE").is_some() {
-        let metadata = MetadataCommand::new().manifest_path(paths::repo().join("Cargo.toml")).no_deps().exec()?;
-        return imports::measure(&metadata);
+/// What takes seconds, and needs nothing that `cargo xtask setup` installs.
+const QUICK: [Check; 2] = [("format", format), ("sources", sources)];
+
+/// What compiles, or reads the kernels.
+const SLOW: [Check; 4] = [
+    ("hook prototypes", prototypes::check),
+    ("clippy", clippy),
+    ("clippy of the kernel side", clippy_probe),
+    ("documentation", documentation),
+];
+
+/// Runs every check, or prints the graph of imports.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.graph {
+        return process::run(&mut cargo("run --quiet --package xtask-lint -- --graph"));
     }
     let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
     setup::ensure(Wants { build: true, clippy: true, kernels: &all, ..Wants::default() })?;
-    let checks: [Check; 6] = [
-        ("format", format),
-        ("file lengths", lengths::check),
-        ("hook prototypes", prototypes::check),
-        ("clippy", clippy),
-        ("clippy of the kernel side", clippy_probe),
-        ("documentation", documentation),
-    ];
+    check(&[&QUICK[..], &SLOW].concat())
+}
+
+/// Runs the quick checks.
+pub(crate) fn quick() -> Result<()> {
+    check(&QUICK)
+}
+
+/// Runs checks, each of them whatever the others found.
+fn check(checks: &[Check]) -> Result<()> {
     let mut failed = Vec::new();
     for (name, check) in checks {
         let started = Instant::now();
@@ -42,7 +60,7 @@ pub(crate) fn run() -> Result<()> {
             Ok(()) => println!("ok   {name} ({} s)", started.elapsed().as_secs()),
             Err(error) => {
                 println!("FAIL {name}: {error:#}");
-                failed.push(name);
+                failed.push(*name);
             }
         }
     }
@@ -61,6 +79,11 @@ fn cargo(arguments: &str) -> Command {
 
 fn format() -> Result<()> {
     process::run(&mut cargo("fmt --all --check"))
+}
+
+/// The checks that read sources alone. They are a program of their own: what it is made of takes a while to build.
+fn sources() -> Result<()> {
+    process::run(&mut cargo("run --quiet --package xtask-lint"))
 }
 
 fn clippy() -> Result<()> {

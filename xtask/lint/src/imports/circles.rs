@@ -6,14 +6,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub(super) type Graph<T> = BTreeMap<T, BTreeSet<T>>;
 
 /// The groups of nodes that lead to one another, each with two nodes at least.
-pub(super) fn groups<T: Copy + Ord>(graph: &Graph<T>) -> Vec<BTreeSet<T>> {
-    let reached: BTreeMap<T, BTreeSet<T>> = graph.keys().map(|&node| (node, reach(graph, node))).collect();
-    let mut groups = Vec::new();
-    let mut done = BTreeSet::new();
-    for (&node, to) in &reached {
-        let back = to.iter().filter(|&other| reached.get(other).is_some_and(|back| back.contains(&node)));
-        let group: BTreeSet<T> = back.copied().collect();
-        if group.len() > 1 && done.insert(*group.first().unwrap_or(&node)) {
+pub(super) fn groups<T: Clone + Ord>(graph: &Graph<T>) -> Vec<BTreeSet<T>> {
+    let reached: BTreeMap<&T, BTreeSet<&T>> = graph.keys().map(|node| (node, reach(graph, node))).collect();
+    let mut groups: Vec<BTreeSet<T>> = Vec::new();
+    for (node, to) in &reached {
+        if groups.iter().any(|group| group.contains(node)) {
+            continue;
+        }
+        let back = to.iter().filter(|other| reached.get(*other).is_some_and(|back| back.contains(node)));
+        let group: BTreeSet<T> = back.map(|&node| node.clone()).collect();
+        if group.len() > 1 {
             groups.push(group);
         }
     }
@@ -21,29 +23,29 @@ pub(super) fn groups<T: Copy + Ord>(graph: &Graph<T>) -> Vec<BTreeSet<T>> {
 }
 
 /// Every node that a node leads to.
-fn reach<T: Copy + Ord>(graph: &Graph<T>, from: T) -> BTreeSet<T> {
+fn reach<'a, T: Ord>(graph: &'a Graph<T>, from: &'a T) -> BTreeSet<&'a T> {
     let (mut reached, mut next) = (BTreeSet::new(), vec![from]);
     while let Some(node) = next.pop() {
-        next.extend(graph.get(&node).into_iter().flatten().filter(|&&to| reached.insert(to)));
+        next.extend(graph.get(node).into_iter().flatten().filter(|&to| reached.insert(to)));
     }
     reached
 }
 
 /// A shortest circle through a node: it begins with the node, and its last leads back to it.
-pub(super) fn shortest<T: Copy + Ord>(graph: &Graph<T>, through: T) -> Option<Vec<T>> {
-    let mut came_from: BTreeMap<T, T> = BTreeMap::new();
+pub(super) fn shortest<T: Clone + Ord>(graph: &Graph<T>, through: &T) -> Option<Vec<T>> {
+    let mut came_from: BTreeMap<&T, &T> = BTreeMap::new();
     let mut next = VecDeque::from([through]);
     while let Some(node) = next.pop_front() {
-        for &to in graph.get(&node).into_iter().flatten() {
+        for to in graph.get(node).into_iter().flatten() {
             if to == through {
-                let mut circle = vec![node];
+                let mut circle = vec![node.clone()];
                 while let Some(&before) = came_from.get(&circle[circle.len() - 1]) {
-                    circle.push(before);
+                    circle.push(before.clone());
                 }
                 circle.reverse();
                 return Some(circle);
             }
-            if !came_from.contains_key(&to) {
+            if !came_from.contains_key(to) {
                 came_from.insert(to, node);
                 next.push_back(to);
             }
@@ -74,8 +76,8 @@ mod tests {
     #[test]
     fn the_shortest_circle_is_named() {
         let it = graph(&[(1, 2), (2, 3), (3, 1), (2, 1), (3, 4)]);
-        assert_eq!(shortest(&it, 1), Some(vec![1, 2]));
-        assert_eq!(shortest(&it, 3), Some(vec![3, 1, 2]));
-        assert_eq!(shortest(&it, 4), None);
+        assert_eq!(shortest(&it, &1), Some(vec![1, 2]));
+        assert_eq!(shortest(&it, &3), Some(vec![3, 1, 2]));
+        assert_eq!(shortest(&it, &4), None);
     }
 }

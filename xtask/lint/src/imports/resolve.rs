@@ -9,40 +9,33 @@ use super::tree::Crate;
 
 /// Use of one file by another, both by their index in the crate.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Edge {
-    pub(super) from: usize,
-    pub(super) to: usize,
+pub(crate) struct Edge {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
 }
 
 /// The first place where one file uses another.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Place {
-    pub(super) line: usize,
+pub(crate) struct Place {
+    pub(crate) line: usize,
     /// As it is written there.
-    pub(super) path: String,
+    pub(crate) path: String,
 }
 
-/// What a crate uses.
-#[derive(Debug, Default)]
-pub(super) struct Uses {
-    pub(super) files: BTreeMap<Edge, Place>,
-    /// Other crates of the workspace, by the file that uses them.
-    pub(super) crates: BTreeMap<(usize, String), Place>,
-}
+/// All uses of one file by another.
+pub(crate) type Uses = BTreeMap<Edge, Place>;
 
 /// What a path leads to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 enum Target {
-    Module(usize),
+    Module,
     /// An item, defined in this module; and whether it is a trait.
     Item(usize, bool),
-    /// Another crate.
-    Crate(String),
 }
 
 /// Follows all paths of a crate.
-pub(super) fn uses(it: &Crate, others: &[String]) -> Uses {
-    let resolver = Resolver { it, others };
+pub(super) fn uses(it: &Crate) -> Uses {
+    let resolver = Resolver { it };
     let mut uses = Uses::default();
     for module in 0..it.modules.len() {
         resolver.follow(module, &mut uses);
@@ -55,7 +48,6 @@ const FARTHEST: usize = 8;
 
 struct Resolver<'a> {
     it: &'a Crate,
-    others: &'a [String],
 }
 
 impl Resolver<'_> {
@@ -67,32 +59,26 @@ impl Resolver<'_> {
             match self.path(module, &import.path, 0) {
                 // A re-export alone is no use. A trait need not be named to be used.
                 Some(Target::Item(_, is_trait)) if !is_named && (import.shared || !is_trait) => {}
-                Some(target) => self.note(module, &target, import.line, &import.path, uses),
+                Some(target) => self.note(module, target, import.line, &import.path, uses),
                 None => {}
             }
         }
         for (path, &line) in &source.mentions {
             if let Some(target) = self.path(module, path, 0) {
-                self.note(module, &target, line, path, uses);
+                self.note(module, target, line, path, uses);
             }
         }
     }
 
-    fn note(&self, module: usize, target: &Target, line: usize, path: &[String], uses: &mut Uses) {
-        let from = self.it.modules[module].file;
+    fn note(&self, module: usize, target: Target, line: usize, path: &[String], uses: &mut Uses) {
+        // What is used of a module is an item in it, which another path names.
+        let Target::Item(definer, _) = target else { return };
+        let (from, to) = (self.it.modules[module].file, self.it.modules[definer].file);
+        if from == to {
+            return;
+        }
         let place = Place { line, path: path.join("::") };
-        let first = match target {
-            // What is used of a module is an item in it, which another path names.
-            Target::Module(_) => return,
-            Target::Item(to, _) if self.it.modules[*to].file == from => return,
-            Target::Item(to, _) => uses.files.entry(Edge { from, to: self.it.modules[*to].file }),
-            Target::Crate(name) => {
-                let first = uses.crates.entry((from, name.clone())).or_insert_with(|| place.clone());
-                first.line = first.line.min(line);
-                return;
-            }
-        };
-        let first = first.or_insert_with(|| place.clone());
+        let first = uses.entry(Edge { from, to }).or_insert_with(|| place.clone());
         if place.line < first.line {
             *first = place;
         }
@@ -112,15 +98,13 @@ impl Resolver<'_> {
                 }
                 self.inside(parent, rest, depth)
             }
-            _ => self
-                .inside(module, path, depth)
-                .or_else(|| self.others.contains(first).then(|| Target::Crate(first.clone()))),
+            _ => self.inside(module, path, depth),
         }
     }
 
     /// Follows what is left of a path from a module on.
     fn inside(&self, module: usize, path: &[String], depth: usize) -> Option<Target> {
-        let Some((name, rest)) = path.split_first() else { return Some(Target::Module(module)) };
+        let Some((name, rest)) = path.split_first() else { return Some(Target::Module) };
         let node = &self.it.modules[module];
         let child = node.children.get(name).copied();
         // A module and a function may have one name; what follows it tells them apart.
@@ -136,13 +120,9 @@ impl Resolver<'_> {
         let stars = || {
             let stars = node.source.imports.iter().filter(|import| import.name.is_none());
             let mut wholes = stars.map(|star| [&star.path, path].concat());
-            wholes.find_map(|whole| match self.path(module, &whole, depth + 1) {
-                // All of another crate's names might be in it.
-                Some(Target::Crate(_)) => None,
-                target => target,
-            })
+            wholes.find_map(|whole| self.path(module, &whole, depth + 1))
         };
-        imported.or_else(|| child.map(Target::Module)).or_else(stars)
+        imported.or_else(|| child.map(|_| Target::Module)).or_else(stars)
     }
 }
 
@@ -152,19 +132,17 @@ mod tests {
 
     use super::*;
 
-    /// Uses between files, as `from -> to (line path)`.
+    /// Uses of one file by another, as `from -> to (line path)`.
     fn edges(files: &[(&str, &str)]) -> Vec<String> {
         let read =
             |path: &Path| files.iter().find(|(name, _)| Path::new(name) == path).map(|it| it.1.to_owned());
         let it = Crate::load("made_up", Path::new("lib.rs"), &read).expect("it is Rust");
         let name = |file: usize| it.files[file].display().to_string();
-        let uses = uses(&it, &["other_crate".to_owned()]);
-        let files = uses.files.iter().map(|(edge, place)| (edge.from, name(edge.to), place));
-        let crates = uses.crates.iter().map(|((from, to), place)| (*from, to.clone(), place));
-        files
-            .chain(crates)
-            .map(|(from, to, it)| format!("{} -> {to} ({} {})", name(from), it.line, it.path))
-            .collect()
+        let uses = uses(&it);
+        let shown = uses.iter().map(|(edge, place)| {
+            format!("{} -> {} ({} {})", name(edge.from), name(edge.to), place.line, place.path)
+        });
+        shown.collect()
     }
 
     #[test]
@@ -184,20 +162,21 @@ mod tests {
         let parent = "mod inner; pub use inner::Thing; pub const MOST: u32 = 1; fn f() -> Thing { Thing }";
         let child = "use super::MOST; pub struct Thing; fn f() -> u32 { MOST }";
         let found = edges(&[lib, ("a/mod.rs", parent), ("a/inner.rs", child)]);
-        assert_eq!(found, ["a/mod.rs -> a/inner.rs (1 inner::Thing)", "a/inner.rs -> a/mod.rs (1 super::MOST)"]);
+        assert_eq!(
+            found,
+            ["a/mod.rs -> a/inner.rs (1 inner::Thing)", "a/inner.rs -> a/mod.rs (1 super::MOST)"]
+        );
     }
 
     #[test]
-    fn traits_stars_and_other_crates_are_followed() {
+    fn traits_and_stars_are_followed() {
         let found = edges(&[
             ("lib.rs", "mod a; mod b; mod c;"),
             ("a.rs", "pub trait Draw {}\npub struct Pen;"),
-            ("b.rs", "use crate::a::*;\nfn f(_: Pen) {}\nuse other_crate::x;"),
+            ("b.rs", "use crate::a::*;\nfn f(_: Pen) {}"),
             ("c.rs", "use super::a::Draw as _;"),
         ]);
-        let expected =
-            ["b.rs -> a.rs (2 Pen)", "c.rs -> a.rs (1 super::a::Draw)", "b.rs -> other_crate (3 other_crate::x)"];
-        assert_eq!(found, expected);
+        assert_eq!(found, ["b.rs -> a.rs (2 Pen)", "c.rs -> a.rs (1 super::a::Draw)"]);
     }
 
     #[test]

@@ -7,57 +7,55 @@ use anyhow::{Context, Result};
 
 use super::source::{self, Module};
 
+/// What the root module is called.
+pub(super) const ROOT: &str = "crate";
+
 /// All modules of a library or a program; the first is its root.
 #[derive(Debug)]
-pub(super) struct Crate {
-    /// What others call it in paths.
-    pub(super) name: String,
-    pub(super) files: Vec<PathBuf>,
-    pub(super) modules: Vec<Node>,
+pub(crate) struct Crate {
+    /// The package that it belongs to.
+    pub(crate) name: String,
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) modules: Vec<Node>,
 }
 
 /// A module and its place in the crate.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub(super) name: String,
     /// Its index in `Crate::files`.
-    pub(super) file: usize,
+    pub(crate) file: usize,
     pub(super) parent: Option<usize>,
     pub(super) children: BTreeMap<String, usize>,
-    pub(super) source: Module,
+    pub(crate) source: Module,
 }
 
 /// Gives the text of a file, if there is one.
-pub(super) type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
+pub(crate) type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
 impl Crate {
     /// Reads a crate from its root file on.
     ///
     /// # Errors
     /// If a file is missing or is not Rust.
-    pub(super) fn load(name: &str, root: &Path, read: Read<'_>) -> Result<Self> {
+    pub(crate) fn load(name: &str, root: &Path, read: Read<'_>) -> Result<Self> {
         let mut it = Self { name: name.to_owned(), files: Vec::new(), modules: Vec::new() };
         let text = read(root).with_context(|| format!("cannot read {}", root.display()))?;
         let folder = root.parent().unwrap_or(Path::new("")).to_owned();
-        it.file("", root.to_owned(), &text, folder, None, read)?;
+        it.file("", root.to_owned(), &text, &folder, None, read)?;
         Ok(it)
     }
 
-    /// The top-level module that a module is in; the crate's name for its root.
-    pub(super) fn top(&self, mut module: usize) -> &str {
+    /// The path of the module that a file is: `report::html`; `crate` for the root.
+    pub(super) fn path(&self, file: usize) -> String {
+        let mut module = self.modules.iter().position(|module| module.file == file).unwrap_or_default();
+        let mut names = Vec::new();
         while let Some(parent) = self.modules[module].parent {
-            if self.modules[parent].parent.is_none() {
-                return &self.modules[module].name;
-            }
+            names.push(self.modules[module].name.as_str());
             module = parent;
         }
-        &self.name
-    }
-
-    /// The top-level module that a file is in.
-    pub(super) fn top_of_file(&self, file: usize) -> &str {
-        let module = self.modules.iter().position(|module| module.file == file).unwrap_or_default();
-        self.top(module)
+        names.reverse();
+        if names.is_empty() { ROOT.to_owned() } else { names.join("::") }
     }
 
     fn file(
@@ -65,14 +63,14 @@ impl Crate {
         name: &str,
         path: PathBuf,
         text: &str,
-        folder: PathBuf,
+        folder: &Path,
         parent: Option<usize>,
         read: Read<'_>,
     ) -> Result<usize> {
-        let source = source::parse(text)
+        let source = source::File::parse(text)
             .map_err(|error| anyhow::anyhow!("{}:{}: {error}", path.display(), error.span().start().line))?;
         self.files.push(path);
-        self.module(name, source, self.files.len() - 1, folder, parent, read)
+        self.module(name, source.without_tests(), self.files.len() - 1, folder, parent, read)
     }
 
     fn module(
@@ -80,7 +78,7 @@ impl Crate {
         name: &str,
         mut source: Module,
         file: usize,
-        folder: PathBuf,
+        folder: &Path,
         parent: Option<usize>,
         read: Read<'_>,
     ) -> Result<usize> {
@@ -89,7 +87,7 @@ impl Crate {
         self.modules.push(Node { name: name.to_owned(), file, parent, children, source });
         let own = self.modules.len() - 1;
         for (child, block) in blocks {
-            let at = self.module(&child, block, file, folder.join(&child), Some(own), read)?;
+            let at = self.module(&child, block, file, &folder.join(&child), Some(own), read)?;
             self.modules[own].children.insert(child, at);
         }
         for (child, named) in files {
@@ -105,7 +103,7 @@ impl Crate {
             let is_root = path.file_name().is_some_and(|name| name == "mod.rs");
             let inner = if is_root { path.parent().map(Path::to_owned) } else { None };
             let inner = inner.unwrap_or_else(|| path.with_extension(""));
-            let at = self.file(&child, path, &text, inner, Some(own), read)?;
+            let at = self.file(&child, path, &text, &inner, Some(own), read)?;
             self.modules[own].children.insert(child, at);
         }
         Ok(own)
@@ -143,8 +141,8 @@ mod tests {
         let it = Crate::load("made_up", Path::new("src/lib.rs"), &read).expect("all files are there");
         let files: Vec<_> = it.files.iter().map(|file| file.display().to_string()).collect();
         assert_eq!(files, ["src/lib.rs", "src/b/inner.rs", "src/a/mod.rs", "src/a/deep.rs", "other/x.rs"]);
-        let tops: Vec<_> = (0..it.files.len()).map(|file| it.top_of_file(file)).collect();
-        assert_eq!(tops, ["made_up", "b", "a", "a", "c"]);
+        let modules: Vec<_> = (0..it.files.len()).map(|file| it.path(file)).collect();
+        assert_eq!(modules, [ROOT, "b::inner", "a", "a::deep", "c"]);
         assert!(Crate::load("made_up", Path::new("none.rs"), &read).is_err());
     }
 }

@@ -8,50 +8,72 @@ use syn::{Attribute, Item, ItemMod, ItemUse, Macro, Meta, UseTree, Visibility};
 
 /// A module: a file, or a block within one.
 #[derive(Debug, Default)]
-pub(super) struct Module {
+pub(crate) struct Module {
     /// The names of what it defines. `true` for a trait, which is used without being named.
-    pub(super) definitions: BTreeMap<String, bool>,
+    pub(crate) definitions: BTreeMap<String, bool>,
     /// Modules with a body in this file.
-    pub(super) blocks: BTreeMap<String, Module>,
+    pub(crate) blocks: BTreeMap<String, Module>,
     /// Modules in files of their own, and the file that `#[path]` names.
-    pub(super) files: BTreeMap<String, Option<String>>,
+    pub(crate) files: BTreeMap<String, Option<String>>,
     /// What `use` brings in, at any depth.
-    pub(super) imports: Vec<Import>,
+    pub(crate) imports: Vec<Import>,
     /// Every path that is used, by its first line.
-    pub(super) mentions: BTreeMap<Vec<String>, usize>,
+    pub(crate) mentions: BTreeMap<Vec<String>, usize>,
 }
 
 /// One name that `use` brings in.
 #[derive(Debug)]
-pub(super) struct Import {
+pub(crate) struct Import {
     /// How it is called here. `None` for `*`.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The path that it is imported from.
-    pub(super) path: Vec<String>,
-    pub(super) line: usize,
+    pub(crate) path: Vec<String>,
+    pub(crate) line: usize,
     /// Whether others may see it: then it may be no more than a re-export.
-    pub(super) shared: bool,
+    pub(crate) shared: bool,
 }
 
-/// Reads a file.
-///
-/// # Errors
-/// If it is not Rust.
-pub(super) fn parse(text: &str) -> syn::Result<Module> {
-    let file = syn::parse_file(text)?;
-    let mut reader = Reader::default();
-    if !is_for_tests(&file.attrs) {
-        reader.visit_file(&file);
+/// The syntax of a file.
+pub(super) struct File(syn::File);
+
+impl File {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it is not Rust.
+    pub(super) fn parse(text: &str) -> syn::Result<Self> {
+        syn::parse_file(text).map(Self)
     }
-    Ok(reader.module)
+
+    /// What it says, without code for tests.
+    pub(super) fn without_tests(&self) -> Module {
+        self.read(false)
+    }
+
+    /// What it says, with code for tests.
+    pub(super) fn whole(&self) -> Module {
+        self.read(true)
+    }
+
+    fn read(&self, with_tests: bool) -> Module {
+        let mut reader = Reader { module: Module::default(), with_tests };
+        if !reader.leaves_out(&self.0.attrs) {
+            reader.visit_file(&self.0);
+        }
+        reader.module
+    }
 }
 
-#[derive(Default)]
 struct Reader {
     module: Module,
+    with_tests: bool,
 }
 
 impl Reader {
+    fn leaves_out(&self, attributes: &[Attribute]) -> bool {
+        !self.with_tests && is_for_tests(attributes)
+    }
+
     fn mention(&mut self, path: Vec<String>, line: usize) {
         let first = self.module.mentions.entry(path).or_insert(line);
         *first = line.min(*first);
@@ -119,7 +141,7 @@ impl Reader {
 
 impl<'ast> Visit<'ast> for Reader {
     fn visit_item(&mut self, item: &'ast Item) {
-        if is_for_tests(attributes(item)) {
+        if self.leaves_out(attributes(item)) {
             return;
         }
         match item {
@@ -143,7 +165,7 @@ impl<'ast> Visit<'ast> for Reader {
             syn::ImplItem::Const(it) => &it.attrs,
             _ => return visit::visit_impl_item(self, item),
         };
-        if !is_for_tests(attributes) {
+        if !self.leaves_out(attributes) {
             visit::visit_impl_item(self, item);
         }
     }
@@ -154,7 +176,7 @@ impl<'ast> Visit<'ast> for Reader {
             self.module.files.insert(name, path_attribute(&item.attrs));
             return;
         };
-        let mut inner = Self::default();
+        let mut inner = Self { module: Module::default(), with_tests: self.with_tests };
         items.iter().for_each(|item| inner.visit_item(item));
         self.module.blocks.insert(name, inner.module);
     }
@@ -183,6 +205,7 @@ impl<'ast> Visit<'ast> for Reader {
         if attribute.path().is_ident("doc") {
             return;
         }
+        self.visit_path(attribute.path());
         if let Meta::List(list) = &attribute.meta {
             self.tokens(list.tokens.clone());
             // `#[serde(with = "crate::a")]`
@@ -264,13 +287,17 @@ fn line(name: &Ident) -> usize {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Module {
+        File::parse(text).expect("it is Rust").without_tests()
+    }
+
     fn mentions(text: &str) -> Vec<String> {
-        parse(text).expect("it is Rust").mentions.keys().map(|path| path.join("::")).collect()
+        parse(text).mentions.keys().map(|path| path.join("::")).collect()
     }
 
     #[test]
     fn imports_are_read_one_by_one() {
-        let module = parse("use a::{self, b::C as D, e::*};\npub(crate) use f::g;\n").expect("it is Rust");
+        let module = parse("use a::{self, b::C as D, e::*};\npub(crate) use f::g;\n");
         let imports: Vec<_> = module
             .imports
             .iter()
@@ -300,7 +327,7 @@ mod tests {
         let text = "#[cfg(test)] mod tests;\n#[cfg(any(test, feature = \"fuzzing\"))] pub mod fuzz;\n\
                     #[cfg(test)] use crate::a;\n#[cfg(not(test))] mod real;\n\
                     impl A { #[cfg(test)] fn f() { crate::b(); } }";
-        let module = parse(text).expect("it is Rust");
+        let module = parse(text);
         assert!(module.files.keys().eq(["real"]));
         assert!(module.imports.is_empty());
         assert!(!mentions(text).contains(&"crate::b".to_owned()));

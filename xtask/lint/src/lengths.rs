@@ -1,32 +1,35 @@
-//! No source file grows past what can be taken in.
+//! No source file grows past what can be taken in, and no name looks like an option.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::{paths, process};
+use crate::repository;
 
 const LONGEST: usize = 400;
 const EXTENSIONS: [&str; 7] = ["rs", "sh", "py", "js", "css", "html", "sql"];
 
-/// Checks every source file that git knows or would add, and that no name looks like an option.
-pub(super) fn check() -> Result<()> {
-    let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let list = process::output(process::command("git", arguments).current_dir(paths::repo()))?;
-    if let Some(name) = list.split_terminator('\0').find(|name| is_option(name)) {
-        bail!("{name}: no name begins with -, which commands take for an option or for standard output");
-    }
+/// Checks the length of every source file.
+pub(crate) fn check() -> Result<()> {
     let mut long = Vec::new();
-    for name in list.split_terminator('\0').filter(|name| is_source(name)) {
+    for name in repository::files()?.iter().filter(|name| is_source(name)) {
         // A file may be deleted and not yet committed.
-        let lines = fs::read_to_string(paths::repo().join(name)).map_or(0, |text| text.lines().count());
+        let lines = fs::read_to_string(repository::root().join(name)).map_or(0, |text| text.lines().count());
         if lines >= LONGEST {
             long.push(format!("{name} has {lines}"));
         }
     }
     if !long.is_empty() {
         bail!("files stay under {LONGEST} lines: {}", long.join(", "));
+    }
+    Ok(())
+}
+
+/// Checks the name of every file.
+pub(crate) fn check_names() -> Result<()> {
+    if let Some(name) = repository::files()?.iter().find(|name| is_option(name)) {
+        bail!("{name}: no name begins with -, which commands take for an option or for standard output");
     }
     Ok(())
 }
