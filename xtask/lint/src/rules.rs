@@ -14,26 +14,38 @@ pub(crate) const CRATES: &[&[&str]] = &[
 
 /// Top-level modules of a crate, lowest first: a module uses those in lower rows alone, none above it and none beside it. In crates that
 /// are not in this table, any use is allowed that makes no circle.
-pub(crate) const MODULES: &[(&str, &[&[&str]])] = &[(
-    "sockleak",
-    &[
-        &["elide", "event", "namespaces", "output_path", "recent", "runtime"],
-        &["clock", "decode"],
-        &["attribution", "proc"],
-        &["failure", "lifecycle", "verdict"],
-        &["session"],
-        &["probe", "report", "trace_file"],
-        &["console", "diag", "export", "privilege"],
-        &["child"],
-        &["stacks"],
-        &["tracer"],
-        &["service"],
-        &["replay"],
-        &["top"],
-        &["cli"],
-        &["cmd"],
-    ],
-)];
+pub(crate) const MODULES: &[(&str, &[&[&str]])] = &[
+    (
+        "sockleak-core",
+        &[
+            &["choice", "recent", "time"],
+            &["event"],
+            &["decode", "text"],
+            &["attribution"],
+            &["lifecycle", "verdict"],
+            &["session"],
+            &["assess"],
+        ],
+    ),
+    (
+        "sockleak",
+        &[
+            &["namespaces", "runtime"],
+            &["clock"],
+            &["failure", "proc", "view"],
+            &["probe"],
+            &["console", "diag", "privilege"],
+            &["child"],
+            &["stacks"],
+            &["tracer"],
+            &["service"],
+            &["client", "replay"],
+            &["top"],
+            &["cli"],
+            &["cmd"],
+        ],
+    ),
+];
 
 /// A use that breaks a rule and is known: from one module, or any in it, to another.
 pub(crate) struct Known {
@@ -45,36 +57,6 @@ pub(crate) struct Known {
 
 /// Uses upwards, and one use of each circle. None is added; each that is gone is struck out.
 pub(crate) const KNOWN: &[Known] = &[
-    Known {
-        from: "failure",
-        to: "service::config",
-        reason: "the error of all programs names those of single modules: each module has an error of its own, and one place chooses exit statuses",
-    },
-    Known { from: "failure", to: "service::store", reason: "as for `service::config`" },
-    Known { from: "failure", to: "trace_file", reason: "as for `service::config`" },
-    Known {
-        from: "probe::gauges",
-        to: "report",
-        reason: "`Loss` is what the probe counts: it belongs to assessment, below both",
-    },
-    Known {
-        from: "report::html",
-        to: "service::model",
-        reason: "the page of a report is drawn from the API's wire model: it should be drawn from plain figures",
-    },
-    Known {
-        from: "service::config",
-        to: "cli",
-        reason: "the options of the probe are defined by the command line: they belong to the probe",
-    },
-    Known { from: "service::run::begin", to: "cli", reason: "`StackPolicy` belongs to the tracer" },
-    Known { from: "top::source::trace", to: "cli", reason: "`StackPolicy` belongs to the tracer" },
-    Known { from: "tracer", to: "cli", reason: "`StackPolicy` belongs to the tracer" },
-    Known {
-        from: "trace_file",
-        to: "report",
-        reason: "`Frame` and the names of errors belong to what is recorded",
-    },
     Known {
         from: "diag::dump",
         to: "diag::holders",
@@ -92,16 +74,8 @@ pub(crate) const KNOWN: &[Known] = &[
     },
     Known { from: "probe::verify", to: "probe::attach", reason: "as for `probe::rounds`" },
     Known {
-        from: "report::csv",
-        to: "report::document",
-        reason: "`Section` is what each form is given: it belongs below the forms",
-    },
-    Known { from: "report::html", to: "report::document", reason: "as for `report::csv`" },
-    Known { from: "report::markdown", to: "report::document", reason: "as for `report::csv`" },
-    Known { from: "report::text", to: "report::document", reason: "as for `report::csv`" },
-    Known {
-        from: "report::stacks",
-        to: "report::findings",
+        from: "assess::stacks",
+        to: "assess::findings",
         reason: "stacks are collected from findings: they should be given their numbers",
     },
     Known {
@@ -170,9 +144,7 @@ pub(crate) const PURE: &[Pure] = &[Pure {
         "clap",
         "crossterm",
         "hyper",
-        "libc",
         "memmap2",
-        "nix",
         "ratatui",
         "rusqlite",
         "rustls",
@@ -189,7 +161,10 @@ pub(crate) const PURE: &[Pure] = &[Pure {
         "std::env",
         "std::fs",
         "std::net",
-        "std::os",
+        "std::os::fd",
+        "std::os::unix::fs",
+        "std::os::unix::net",
+        "std::os::unix::process",
         "std::process",
         "std::thread",
         "std::time::Instant",
