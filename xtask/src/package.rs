@@ -14,7 +14,7 @@ use crate::{build, notices, paths, process};
 const PROGRAMS: [&str; 2] = ["sockleak", "manual"];
 /// Shells that have to be able to read the package's scripts, if they are here.
 const SHELLS: [&str; 2] = ["sh", "dash"];
-/// Files without which it is not whole; of manual pages and documents there are more.
+/// Files without which it is not whole; of manual pages there are more, and [`DOCUMENTS`].
 const FILES: [&str; 15] = [
     "etc/sockleak/config.toml",
     "usr/bin/sockleak",
@@ -32,6 +32,8 @@ const FILES: [&str; 15] = [
     "usr/share/man/man5/sockleak-config.5.gz",
     "usr/share/zsh/vendor-completions/_sockleak",
 ];
+/// Folders all of whose documents it contains: an operator reads runbooks on the host that is in trouble.
+const DOCUMENTS: [&str; 3] = ["docs", "docs/decisions", "docs/runbooks"];
 /// The unit's exposure by systemd's own reckoning, in tenths, may not be above this: releases of systemd differ by some tenths, and
 /// a sandbox that is lost makes more.
 const MOST_EXPOSED: &str = "40";
@@ -93,6 +95,10 @@ fn check(package: &Path) -> Result<()> {
     let present = files(root)?;
     let missing: Vec<_> = FILES.iter().filter(|file| !present.contains(Path::new(file))).collect();
     ensure!(missing.is_empty(), "it lacks {missing:?}");
+    for document in documents()? {
+        let place = Path::new("usr/share/doc/sockleak").join(&document);
+        ensure!(present.contains(&place), "it lacks {}", place.display());
+    }
     let control = root.join("DEBIAN");
     let conffiles = fs::read_to_string(control.join("conffiles")).context("it has no list of conffiles")?;
     ensure!(conffiles == "/etc/sockleak/config.toml\n", "these are its conffiles: {conffiles:?}");
@@ -105,6 +111,19 @@ fn check(package: &Path) -> Result<()> {
     process::output(process::command(&sockleak, ["serve", "--check-config", "--config"]).arg(config))?;
     check_sandbox(&root.join("usr/lib/systemd/system/sockleak.service"))?;
     lint(package)
+}
+
+/// The documents that it contains, by their paths in the repository.
+fn documents() -> Result<Vec<PathBuf>> {
+    let mut documents = Vec::new();
+    for folder in DOCUMENTS.map(Path::new) {
+        let place = paths::repo().join(folder);
+        for entry in fs::read_dir(&place).with_context(|| format!("cannot read {}", place.display()))? {
+            let name = PathBuf::from(entry?.file_name());
+            documents.extend(name.extension().is_some_and(|it| it == "md").then(|| folder.join(&name)));
+        }
+    }
+    Ok(documents)
 }
 
 /// Each command that the program shows has a manual page.
@@ -180,6 +199,19 @@ fn files(root: &Path) -> Result<BTreeSet<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runbooks_and_decisions_are_among_the_documents() {
+        let documents = documents().expect("the folders are there");
+        for name in [
+            "docs/service.md",
+            "docs/runbooks/README.md",
+            "docs/runbooks/haproxy-master-socket.md",
+            "docs/decisions/0001-kprobe-twins-for-release.md",
+        ] {
+            assert!(documents.iter().any(|document| document == Path::new(name)), "no {name}");
+        }
+    }
 
     #[test]
     fn commands_are_read_from_the_help() {
