@@ -21,9 +21,6 @@ pub(crate) struct Args {
     since: String,
 }
 
-/// Files that every crate is built by.
-const OF_ALL: [&str; 3] = ["Cargo.lock", "Cargo.toml", "rust-toolchain.toml"];
-
 /// Checks; fails at the first kind of check that finds something.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
@@ -83,11 +80,8 @@ fn changed(since: &str) -> Result<Vec<String>> {
     Ok([differ, new].concat().split_terminator('\0').map(str::to_owned).collect())
 }
 
-/// The packages that files belong to: the one in the innermost folder. What all are built by belongs to all.
+/// The packages that files belong to: the one in the innermost folder. What is in none, such as Cargo.lock, belongs to no package.
 fn touched<'a>(files: &[String], packages: &[(&Path, &'a str)]) -> BTreeSet<&'a str> {
-    if files.iter().any(|file| OF_ALL.contains(&file.as_str())) {
-        return packages.iter().map(|(_, name)| *name).collect();
-    }
     let of = |file: &String| {
         let around = packages.iter().filter(|(folder, _)| Path::new(file).starts_with(folder));
         around.max_by_key(|(folder, _)| folder.components().count()).map(|(_, name)| *name)
@@ -111,7 +105,7 @@ mod tests {
             ("userspace/core/src/a.rs", &["sockleak-core"]),
             ("docs/a.md", &[]),
             ("xtask-more/a.rs", &[]),
-            ("Cargo.lock", &["sockleak", "sockleak-core", "xtask"]),
+            ("Cargo.lock", &[]),
         ] {
             let names: Vec<_> = touched(&[file.to_owned()], &packages).into_iter().collect();
             assert_eq!(names, expected, "{file}");

@@ -34,7 +34,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Find out what this machine lacks for building and testing, and install it
-    Setup,
+    Setup(setup::Args),
     /// Watch sockleak find the client that leaks, on a real HAProxy in a VM
     Demo(demo::Args),
     /// Before a commit: check format and sources, and run the unit tests of the crates that were changed
@@ -55,7 +55,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
-        Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
+        Task::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
         Task::Demo(args) => demo::run(&args),
         Task::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
         Task::Test(args) => test::run(&args),

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -50,6 +50,11 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// Like [`output`], for questions to which "no answer" is an answer, within a time limit.
 pub(crate) fn ask(command: &mut Command, limit: Duration) -> Option<String> {
+    ask_whatever(command, limit).and_then(|(status, text)| status.success().then_some(text))
+}
+
+/// Like [`ask`], for programs whose answer counts whatever status they end with.
+pub(crate) fn ask_whatever(command: &mut Command, limit: Duration) -> Option<(ExitStatus, String)> {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     let Ok(Some(status)) = child.wait_timeout(limit) else {
         // Too late to be of use; whether it could be killed changes nothing.
@@ -59,7 +64,7 @@ pub(crate) fn ask(command: &mut Command, limit: Duration) -> Option<String> {
     };
     let mut text = String::new();
     child.stdout.take()?.read_to_string(&mut text).ok()?;
-    status.success().then_some(text)
+    Some((status, text))
 }
 
 /// A file that takes the output of noisy commands.

@@ -18,6 +18,20 @@ pub(crate) fn fits(llvm: Option<u32>) -> bool {
     }
 }
 
+/// How to get it by hand: as a program with LLVM in it, or built.
+pub(super) fn by_hand(llvm: Option<u32>) -> Vec<String> {
+    let version = llvm.map_or_else(|| "N".to_owned(), |llvm| llvm.to_string());
+    vec![
+        "cargo binstall bpf-linker".to_owned(),
+        "or the program from https://github.com/aya-rs/bpf-linker/releases, into ~/.cargo/bin".to_owned(),
+        format!("or LLVM {version} with headers (N is what `rustup run nightly rustc -vV` prints), then"),
+        format!(
+            "LLVM_PREFIX=/usr/lib/llvm-{version} cargo install bpf-linker --no-default-features \
+             --features llvm-{version}"
+        ),
+    ]
+}
+
 /// The major version of the shared LLVM library that a program uses.
 fn linked_llvm(program: &Path) -> Option<u32> {
     libs::needed(program).iter().find_map(|name| llvm_major(name))

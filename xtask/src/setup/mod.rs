@@ -19,6 +19,14 @@ use crate::process::Log;
 use crate::vm::kernels::{self, Series};
 use crate::vm::{debian, haproxy};
 
+/// Arguments of `cargo xtask setup`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Install only what a build of sockleak needs: nothing for tests, virtual machines or packages
+    #[arg(long)]
+    build: bool,
+}
+
 /// What a task needs of the machine.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Wants<'a> {
@@ -71,9 +79,8 @@ impl Action {
             Self::Haproxy | Self::Kernel(_) => packages::can_fetch(),
             // It compiles, and needs no more than that.
             Self::CargoDeb => true,
-            Self::Toolchain
-            | Self::Clippy
-            | Self::Linker
+            Self::Toolchain | Self::Clippy => packages::can_install() || toolchain::is_rustup_online(),
+            Self::Linker
             | Self::Qemu
             | Self::Guest
             | Self::Bench
@@ -86,7 +93,7 @@ impl Action {
     fn carry_out(&self, log: &Log) -> Result<()> {
         match self {
             Self::Toolchain => toolchain::install(log),
-            Self::Clippy => packages::install(&["rust-web-clippy"], log),
+            Self::Clippy => toolchain::install_clippy(log),
             Self::Linker => linker::install(log),
             Self::Qemu => qemu::install(log),
             Self::Guest => packages::install(&packages::missing_for_guest(), log),
@@ -104,34 +111,50 @@ impl Action {
     }
 }
 
-/// The `setup` task: everything, with a closing line.
-pub(crate) fn run() -> Result<()> {
+/// The `setup` task: everything, or what a build needs, with a closing line.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.build {
+        ensure(Wants { build: true, ..Wants::default() })?;
+        println!("set-up complete, to build: {}", kernel_side()?);
+        println!("  next: cargo build --release --package sockleak");
+        return Ok(());
+    }
     let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
     let wants = Wants { build: true, clippy: true, guest: true, terminal: true, ..Wants::default() };
     let wants = Wants { haproxy: true, debian: true, package: true, ..wants };
     ensure(Wants { kernels: &all, ..wants })?;
-    let toolchain = toolchain::find().context("the compiler for the kernel side vanished")?;
-    println!(
-        "set-up complete: kernel side with toolchain `{}` (rustc {}, LLVM {})",
-        toolchain.name, toolchain.release, toolchain.llvm
-    );
+    println!("set-up complete: {}", kernel_side()?);
     for kernel in kernels::SERIES.iter().filter_map(kernels::cached) {
         println!("  kernel {:<5} {}", kernel.series, kernel.package);
     }
     Ok(())
 }
 
+/// What the kernel side is built with.
+fn kernel_side() -> Result<String> {
+    let it = toolchain::find().context("the compiler for the kernel side vanished")?;
+    Ok(format!("kernel side with toolchain `{}` (rustc {}, LLVM {})", it.name, it.release, it.llvm))
+}
+
 /// Puts in place whatever of `wants` is missing; says nothing when all is there.
 pub(crate) fn ensure(wants: Wants<'_>) -> Result<()> {
-    let steps = missing(wants)?;
-    if steps.is_empty() {
-        return Ok(());
+    // Once more, because a compiler that was missing decides which bpf-linker fits.
+    for _ in 0..2 {
+        let steps = missing(wants)?;
+        if steps.is_empty() {
+            break;
+        }
+        put_in_place(&steps)?;
     }
+    Ok(())
+}
+
+fn put_in_place(steps: &[Step]) -> Result<()> {
     eprintln!("set-up: this machine lacks");
-    for step in &steps {
+    for step in steps {
         eprintln!("  - {}", step.title);
     }
-    refuse_impossible(&steps)?;
+    refuse_impossible(steps)?;
 
     let log = Log::create("setup")?;
     for (index, step) in steps.iter().enumerate() {
@@ -208,7 +231,7 @@ fn missing_for_build(wants: Wants<'_>) -> Vec<Step> {
         steps.push(Step {
             title: "a Rust compiler that has the source of core (rustup toolchain `ebpf` or `nightly`)"
                 .into(),
-            by_hand: vec!["rustup toolchain install nightly --component rust-src,clippy".into()],
+            by_hand: toolchain::by_hand(),
             action: Action::Toolchain,
         });
     }
@@ -222,21 +245,12 @@ fn missing_for_build(wants: Wants<'_>) -> Vec<Step> {
     }
     let llvm = toolchain.as_ref().map(|toolchain| toolchain.llvm);
     if wants.build && !linker::fits(llvm) {
-        let version = llvm.map_or_else(|| "N".to_owned(), |llvm| llvm.to_string());
         steps.push(Step {
             title: match llvm {
                 Some(llvm) => format!("bpf-linker and LLVM {llvm}, the version that rustc uses"),
                 None => "bpf-linker and LLVM, of the version that rustc uses".into(),
             },
-            by_hand: vec![
-                format!(
-                    "LLVM {version} with headers (N is what `rustup run nightly rustc -vV` prints), then"
-                ),
-                format!(
-                    "LLVM_PREFIX=/usr/lib/llvm-{version} cargo install bpf-linker --no-default-features \
-                     --features llvm-{version}"
-                ),
-            ],
+            by_hand: linker::by_hand(llvm),
             action: Action::Linker,
         });
     }
@@ -249,7 +263,10 @@ fn refuse_impossible(steps: &[Step]) -> Result<()> {
     if impossible.is_empty() {
         return Ok(());
     }
-    eprintln!("\nset-up installs by itself on Debian, as root. Here, please do:");
+    eprintln!(
+        "\nset-up installs by itself on Debian, as root. {} Here, please do:",
+        toolchain::rustup_says()
+    );
     for step in impossible {
         eprintln!("  {}:", step.title);
         for line in &step.by_hand {

@@ -1,15 +1,19 @@
 //! The compiler for the kernel side: one that has the source of `core`, which `-Z build-std` builds.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use super::packages;
+use crate::paths;
 use crate::process::{self, Log};
 
 /// The rustup toolchains that userspace/build.rs looks for, in its order.
 const NAMES: [&str; 2] = ["ebpf", "nightly"];
+/// What it needs beside a compiler.
+const COMPONENTS: &str = "rust-src,clippy";
 /// Debian's compiler for web browsers, newer than its ordinary one.
 const DEBIAN: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
 /// The oldest compiler that builds the workspace: `rust-version` in Cargo.toml.
@@ -64,18 +68,58 @@ fn versions(text: &str) -> Option<(String, u32)> {
     Some((field("release:")?.to_owned(), llvm))
 }
 
+/// Whether rustup is here and reaches the server that it installs from. With it, nothing else is needed to get a compiler, and no rights.
+pub(crate) fn is_rustup_online() -> bool {
+    static ONLINE: OnceLock<bool> = OnceLock::new();
+    *ONLINE.get_or_init(|| {
+        // It asks about toolchains that get updates, and about rustup itself. Its status only says whether there are any.
+        let mut check = process::command("rustup", ["check"]);
+        process::ask_whatever(&mut check, ANSWER).is_some_and(|(_, answer)| has_answer(&answer))
+    })
+}
+
+/// Whether `rustup check` was told of any toolchain.
+fn has_answer(check: &str) -> bool {
+    let check = check.to_lowercase();
+    check.contains("up to date") || check.contains("update available")
+}
+
+/// What that means, in words.
+pub(crate) fn rustup_says() -> &'static str {
+    match (paths::program("rustup"), is_rustup_online()) {
+        (None, _) => "There is no rustup: see https://rustup.rs.",
+        (_, true) => "rustup reaches its server, so it can install compilers.",
+        (_, false) => "rustup does not reach its server.",
+    }
+}
+
+/// How to get a toolchain by hand.
+pub(crate) fn by_hand() -> Vec<String> {
+    vec![format!("rustup toolchain install {} --profile minimal --component {COMPONENTS}", NAMES[1])]
+}
+
+/// Gets clippy for the toolchain that is here.
+pub(crate) fn install_clippy(log: &Log) -> Result<()> {
+    if find().is_some_and(|toolchain| toolchain.name == NAMES[1]) {
+        let arguments = ["component", "add", "clippy", "--toolchain", NAMES[1]];
+        return log.run_within(&mut process::command("rustup", arguments), Some(DOWNLOAD));
+    }
+    packages::install(&[DEBIAN[3]], log)
+}
+
 /// Gets a toolchain: from Debian where it has one that is new enough, else from rustup.
 pub(crate) fn install(log: &Log) -> Result<()> {
-    match packages::candidate(DEBIAN[0], log) {
+    let debian = if packages::can_install() { packages::candidate(DEBIAN[0], log) } else { None };
+    match debian {
         Some(version) if new_enough(&version) => {
             eprintln!("      from Debian: {} {version}", DEBIAN[0]);
             packages::install(&DEBIAN, log)?;
             log.run(&mut process::command("rustup", ["toolchain", "link", NAMES[0], "/usr"]))?;
         }
         _ => {
-            eprintln!("      from rustup: Debian has no compiler that is new enough");
+            eprintln!("      from rustup, with core's source");
             let arguments =
-                ["toolchain", "install", NAMES[1], "--profile", "minimal", "--component", "rust-src,clippy"];
+                ["toolchain", "install", NAMES[1], "--profile", "minimal", "--component", COMPONENTS];
             log.run_within(&mut process::command("rustup", arguments), Some(DOWNLOAD))?;
         }
     }
@@ -108,6 +152,26 @@ mod tests {
             "rustc 1.96.0 (ac68faa20)\nbinary: rustc\nhost: x86_64\nrelease: 1.96.0\nLLVM version: 22.1.8\n";
         assert_eq!(versions(text), Some(("1.96.0".to_owned(), 22)));
         assert_eq!(versions("release: 1.96.0\n"), None);
+    }
+
+    #[test]
+    fn rustup_is_online_if_it_was_told_of_a_toolchain() {
+        for (check, is_answer) in [
+            ("stable-x86_64-unknown-linux-gnu - Up to date : 1.95.0 (59807616e 2026-04-14)\n", true),
+            ("nightly-x86_64-unknown-linux-gnu - update available: 1.97.0-nightly -> 1.98.0-nightly\n", true),
+            ("error: could not download file\n", false),
+            // Toolchains without updates alone, and a rustup that somebody else updates.
+            ("", false),
+        ] {
+            assert_eq!(has_answer(check), is_answer, "{check}");
+        }
+    }
+
+    #[test]
+    fn the_toolchain_file_names_the_oldest_compiler() {
+        let file = include_str!("../../../rust-toolchain.toml");
+        let channel = file.lines().find_map(|line| line.strip_prefix("channel = ")).expect("it names one");
+        assert!(channel.trim_matches('"').starts_with(&format!("{}.{}.", OLDEST.0, OLDEST.1)), "{channel}");
     }
 
     #[test]
