@@ -118,9 +118,10 @@ pub(crate) fn install(log: &Log) -> Result<()> {
         }
         _ => {
             eprintln!("      from rustup, with core's source");
-            let arguments =
-                ["toolchain", "install", NAMES[1], "--profile", "minimal", "--component", COMPONENTS];
-            log.run_within(&mut process::command("rustup", arguments), Some(DOWNLOAD))?;
+            // rustup itself is the user's: without this, it would replace itself by what the server has.
+            let arguments = ["toolchain", "install", NAMES[1], "--no-self-update", "--profile", "minimal"];
+            let mut rustup = process::command("rustup", arguments);
+            log.run_within(rustup.args(["--component", COMPONENTS]), Some(DOWNLOAD))?;
         }
     }
     let found =
