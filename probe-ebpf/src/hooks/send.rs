@@ -21,7 +21,7 @@ use sockleak_abi::{Sent, USE_SHIFT, failure, hook};
 use super::config;
 use crate::{
     emit,
-    kernel::{load, offset, peek, sock::Sock},
+    kernel::{offset, read, sock::Sock},
     maps::{CALLS, ENDS},
 };
 
@@ -98,12 +98,8 @@ fn is_armed() -> bool {
 /// an fexit program's context.
 #[inline(always)]
 fn sock_of<const TYPED: bool>(socket: u64, of_packets: bool) -> Option<u64> {
-    let sock = if TYPED {
-        // SAFETY: by what the caller says of the socket.
-        unsafe { load(socket, offset!(socket_sock)) }
-    } else {
-        peek(socket + offset!(socket_sock))
-    };
+    // SAFETY: such a socket is a typed pointer, and its own member is read.
+    let sock = unsafe { read::<TYPED, u64>(socket, offset!(socket_sock)) };
     (Sock(sock).is_seqpacket::<TYPED>() == of_packets).then_some(sock)
 }
 

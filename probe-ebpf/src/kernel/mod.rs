@@ -52,16 +52,23 @@ pub(crate) fn peek<T: Plain>(address: u64) -> T {
     }
 }
 
-/// Reads a member of a typed pointer, as fentry and fexit programs have them in their arguments, without a helper: the
-/// kernel makes a bad address read as zero.
+/// Reads a member of a kernel structure; zero where it cannot be read.
+///
+/// `TYPED`: the verifier knows what `pointer` points to, and the member is read without a helper. The kernel makes a bad address
+/// read as zero.
 ///
 /// # Safety
-/// `pointer` must come straight from such a program's context, and the member must lie within the structure that BTF
-/// says it points to: the verifier refuses everything else.
+/// If `TYPED`, `pointer` must come from the context of an fentry or fexit program, from a helper that returns a typed pointer, or
+/// from a member that was read in this way. The member must lie within the structure that BTF says it points to: the verifier
+/// refuses everything else.
 #[inline(always)]
-pub(crate) unsafe fn load<T: Plain>(pointer: u64, offset: u64) -> T {
-    // SAFETY: by this function's contract.
-    unsafe { core::ptr::read_volatile((pointer + offset) as *const T) }
+pub(crate) unsafe fn read<const TYPED: bool, T: Plain>(pointer: u64, offset: u64) -> T {
+    if TYPED {
+        // SAFETY: by this function's contract.
+        unsafe { core::ptr::read_volatile((pointer + offset) as *const T) }
+    } else {
+        peek(pointer + offset)
+    }
 }
 
 /// Takes a word into a hash. Any odd number with bits all over would do for the FNV hash's prime.

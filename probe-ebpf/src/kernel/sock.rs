@@ -6,7 +6,7 @@ use sockleak_abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
 use super::{
     Plain,
     dentry::{self, Location},
-    load, offset, peek, zero,
+    offset, peek, read, zero,
 };
 use crate::maps::WANTED;
 
@@ -33,15 +33,12 @@ impl Sock {
         peek(self.0 + offset!(sock_type))
     }
 
-    /// Reads a member of `struct sock`, which the pointers of fexit programs (`TYPED`) allow without a helper.
+    /// Reads a member of `struct sock`. `TYPED`: the socket is an argument or the result of an fentry or fexit program's function,
+    /// or a member of such an argument.
     #[inline(always)]
     fn member<const TYPED: bool, T: Plain>(self, offset: u64) -> T {
-        if TYPED {
-            // SAFETY: the pointer is straight from such a program's context, and all members read are the sock's own.
-            unsafe { load(self.0, offset) }
-        } else {
-            peek(self.0 + offset)
-        }
+        // SAFETY: the verifier knows such a pointer as `struct sock *`, and the offsets read here are of that structure's members.
+        unsafe { read::<TYPED, T>(self.0, offset) }
     }
 
     /// The accept queue. `sk_ack_backlog` stays 0 on unix sockets: the receive queue's length counts.

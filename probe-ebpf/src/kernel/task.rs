@@ -8,7 +8,7 @@ use aya_ebpf::helpers::{
 };
 use sockleak_abi::{ARGV_LEN, Actor, Process, ProcessKey, failure, kind};
 
-use super::{HASH, Plain, dentry::Location, injected, load, mix, offset, peek};
+use super::{HASH, Plain, dentry::Location, injected, mix, offset, peek, read};
 use crate::{
     emit,
     maps::{ANNOUNCED, Announced, LAST_ANNOUNCED},
@@ -29,12 +29,12 @@ fn is_typed() -> bool {
     injected(&TYPED_TASK) == 1
 }
 
-/// Reads a member of a task, or of what its members point to: the verifier follows the types.
+/// Reads a member of a task, or of what its members point to.
 #[inline(always)]
 fn member<T: Plain>(task: u64, offset: u64) -> T {
     if is_typed() {
-        // SAFETY: the task is the current one or was read from it, so the verifier knows its type.
-        unsafe { load(task, offset) }
+        // SAFETY: the helper gave the task as a typed pointer, or it was read from a member of that one.
+        unsafe { read::<true, T>(task, offset) }
     } else {
         peek(task + offset)
     }
