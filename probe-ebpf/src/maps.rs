@@ -33,17 +33,37 @@ pub(crate) static ENDS: HashMap<u64, End> = HashMap::with_max_entries(65_536, 0)
 #[map]
 pub(crate) static ANNOUNCED: LruHashMap<ProcessKey, u64> = LruHashMap::with_max_entries(16_384, 0);
 
-/// An entry of [`ANNOUNCED`].
+/// What describes a process and may change while it runs the same program: see `Task::state`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct State {
+    /// User and group.
+    pub(crate) user: u64,
+    /// Inode numbers of the namespaces of mounts and networks.
+    pub(crate) namespaces: u64,
+    /// Thread group id of the parent.
+    pub(crate) parent: u64,
+    /// Control group id.
+    pub(crate) cgroup: u64,
+    /// Name of the thread group's leader.
+    pub(crate) comm: [u64; 2],
+}
+
+/// A process that was described, as it was then.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Announced {
     pub(crate) process: ProcessKey,
-    pub(crate) state: u64,
+    pub(crate) state: State,
 }
 
-/// The process that was found among the described ones last, on each processor: a busy one is not looked up again.
+/// Places of [`LAST_ANNOUNCED`], a power of two.
+pub(crate) const LAST_PLACES: u32 = 16;
+
+/// Processes that were found among the described ones last, on each processor, by thread group id: a busy one is not looked up
+/// again, and no hash of its state is made.
 #[map]
-pub(crate) static LAST_ANNOUNCED: PerCpuArray<Announced> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static LAST_ANNOUNCED: PerCpuArray<Announced> = PerCpuArray::with_max_entries(LAST_PLACES, 0);
 
 /// What `unix_find_other` found for the connect that a thread is in, where the connect may fail. Entries of connects that
 /// succeeded stay until the thread connects again or others need the room, so this is no map that can be full.

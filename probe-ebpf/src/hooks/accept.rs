@@ -10,9 +10,10 @@ use aya_ebpf::{
 };
 use sockleak_abi::{Accept, End, hook, kind, side};
 
+use super::owner;
 use crate::{
     emit,
-    kernel::{sock, task::Task},
+    kernel::{sock, task},
     maps::ENDS,
 };
 
@@ -38,13 +39,11 @@ fn accepted(server: u64, parent: u64) {
     if side != side::SERVER {
         return;
     }
-    let task = Task::current();
-    let actor = task.actor();
-    task.announce(hook::ACCEPT, &actor);
+    let actor = task::announced(hook::ACCEPT);
     let server_inode = sock::socket_inode_number(parent);
     // SAFETY: as above; nobody else writes to the entry.
     unsafe {
-        (*end).owner = u64::from(actor.process.tgid);
+        (*end).owner = owner(&actor.process);
         (*end).owner_exec_id = actor.process.exec_id;
         (*end).inode = server_inode;
     }

@@ -20,8 +20,7 @@ use crate::{
     kernel::{
         HASH, clear, mix, peek, scalar,
         sock::{self, Sock},
-        task::Task,
-        zero,
+        task, zero,
     },
     maps::{CALLS, IGNORED, PENDING},
 };
@@ -153,7 +152,7 @@ fn has_room<const TYPED: bool>(listener: Sock) -> bool {
 #[inline(always)]
 fn found(address: u64, other: Sock) {
     let Some(config) = config() else { return };
-    let Some(listener) = listener_number(hook::LOOKUP, config, other) else { return };
+    let Some(listener) = listener_number::<false>(hook::LOOKUP, config, other) else { return };
     let pending = Pending { listener, queue: other.queue::<false>(), address: address_hash(address) };
     if PENDING.insert(bpf_get_current_pid_tgid(), &pending, 0).is_err() {
         emit::count(hook::LOOKUP, failure::PENDING);
@@ -163,7 +162,7 @@ fn found(address: u64, other: Sock) {
 /// Remembers a listener to which a security module refuses the connect that is under way, and so about to fail.
 #[inline(always)]
 pub(super) fn refused(config: &Config, listener: Sock) {
-    let Some(number) = listener_number(hook::CONNECT, config, listener) else { return };
+    let Some(number) = listener_number::<true>(hook::CONNECT, config, listener) else { return };
     let pending = Pending { listener: number, queue: listener.queue::<true>(), address: THIS_CONNECT };
     if PENDING.insert(bpf_get_current_pid_tgid(), &pending, 0).is_err() {
         emit::count(hook::CONNECT, failure::PENDING);
@@ -212,9 +211,7 @@ fn failed(address: u64, address_len: i32, result: i32, compare: bool) {
     if listener == 0 && is_wanted_address(scalar(address), address_len) == 0 {
         return;
     }
-    let task = Task::current();
-    let actor = task.actor();
-    task.announce(hook::ATTEMPT, &actor);
+    let actor = task::announced(hook::ATTEMPT);
     let Some(mut entry) = emit::reserve::<Attempt>(hook::ATTEMPT) else { return };
     let record = entry.as_mut_ptr();
     // SAFETY: a reserved record; every field is written before it is submitted.

@@ -12,10 +12,10 @@ use aya_ebpf::{
 use aya_log_ebpf::warn;
 use sockleak_abi::{Config, Connect, End, PROCESSOR_BITS, SEED, Sent, failure, hook, kind, side, untracked};
 
-use super::{NOT_FOLLOWED, attempt, config, listener_number};
+use super::{NOT_FOLLOWED, attempt, config, listener_number, owner};
 use crate::{
     emit,
-    kernel::{sock::Sock, stack, task::Task},
+    kernel::{sock::Sock, stack, task},
     maps::{CALLS, ENDS, NUMBERS},
 };
 
@@ -45,7 +45,7 @@ pub(crate) fn connect_kprobe(ctx: ProbeContext) -> u32 {
     // Kept for matching sockets alone; the return is looked up by thread. One that was missed must not answer for this.
     let Some(config) = config() else { return 0 };
     let _ = CALLS.remove(&bpf_get_current_pid_tgid());
-    if Sock(sockets[1]).candidate(config).is_some()
+    if Sock(sockets[1]).candidate::<false>(config).is_some()
         && CALLS.insert(bpf_get_current_pid_tgid(), sockets, 0).is_err()
     {
         emit::count(hook::CONNECT, failure::PENDING);
@@ -69,13 +69,11 @@ pub(crate) fn connect_kretprobe(ctx: RetProbeContext) -> u32 {
 /// `TYPED`: the sockets come from an fexit program's context.
 #[inline(always)]
 fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, server: Sock) {
-    let Some(number) = listener_number(hook::CONNECT, config, listener) else { return };
+    let Some(number) = listener_number::<TYPED>(hook::CONNECT, config, listener) else { return };
     if number == NOT_FOLLOWED {
         return;
     }
-    let task = Task::current();
-    let actor = task.actor();
-    task.announce(hook::CONNECT, &actor);
+    let actor = task::announced(hook::CONNECT);
     let connection = next_number();
     if config.stacks != 0 {
         stack::emit_stack(connection);
@@ -86,7 +84,7 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
         connection,
         listener: number,
         side: side::CLIENT,
-        owner: u64::from(actor.process.tgid),
+        owner: owner(&actor.process),
         owner_exec_id: actor.process.exec_id,
         inode: client_inode,
         sent: Sent::NOTHING,

@@ -119,7 +119,7 @@ fn observe() {
 
 #[inline(always)]
 fn listening(config: &Config, descriptor: &Descriptor, listener: Sock) {
-    let Some(candidate) = listener.candidate(config) else { return };
+    let Some(candidate) = listener.candidate::<false>(config) else { return };
     let identity = candidate.identity();
     let address = listener.address();
     let number = match known_listener(listener, identity) {
@@ -268,7 +268,7 @@ extern "C" fn listener_of(bound: u64) -> u64 {
         Some(number) => number,
         None => {
             let Some(number) = bound
-                .candidate(config)
+                .candidate::<false>(config)
                 .filter(|candidate| candidate.is_wanted())
                 .and_then(|_| introduce_bound(hook::ITERATE, bound))
             else {

@@ -13,7 +13,7 @@ mod send;
 mod verify;
 
 use aya_ebpf::{bindings::BPF_NOEXIST, maps::ring_buf::RingBufEntry};
-use sockleak_abi::{self as abi, Config, End, NAME_LEN, Sent, failure, kind, side};
+use probe_ebpf::abi::{self, Config, End, NAME_LEN, ProcessKey, Sent, failure, kind, side};
 
 use crate::{
     emit,
@@ -33,20 +33,29 @@ fn config() -> Option<&'static Config> {
     CONFIG.get(0).filter(|config| config.enabled != 0)
 }
 
+/// [`End::owner`] of an end that a process opens or accepts: its id, and the low half of its start.
+#[inline(always)]
+fn owner(process: &ProcessKey) -> u64 {
+    process.start << 32 | u64::from(process.tgid)
+}
+
 /// [`listener_number`] of a listener whose connections are not followed.
 const NOT_FOLLOWED: u64 = 0;
 
 /// Number of a wanted listener, which is described to userspace when it is first met; None if nobody asked for it.
 /// [`NOT_FOLLOWED`] if userspace turned it down, or could not be told about it, which was counted.
 ///
-/// A listener that is known was wanted under its name then: its name need not be looked up again.
+/// A listener that is known was wanted under its name then: its name need not be looked up again. `TYPED`: as for
+/// [`Sock::candidate`].
 #[inline(always)]
-fn listener_number(hook: usize, config: &Config, listener: Sock) -> Option<u64> {
-    let candidate = listener.candidate(config)?;
+fn listener_number<const TYPED: bool>(hook: usize, config: &Config, listener: Sock) -> Option<u64> {
+    let candidate = listener.candidate::<TYPED>(config)?;
     let identity = candidate.identity();
     let number = match known_listener(listener, identity) {
         Some(number) => number,
-        None if candidate.is_wanted() => introduce(hook, listener, identity, None).unwrap_or(NOT_FOLLOWED),
+        None if candidate.is_wanted() => {
+            introduce(hook, listener, scalar(identity), None).unwrap_or(NOT_FOLLOWED)
+        }
         None => return None,
     };
     Some(if is_ignored(config, number) { NOT_FOLLOWED } else { number })

@@ -23,7 +23,7 @@ const MOST_THREADS: usize = 64;
 /// # Safety
 /// `to` must have room for [`SCRIPT_LEN`] entries.
 #[inline(always)]
-pub(crate) unsafe fn walk(task: Task, to: *mut [u64; 2]) -> u32 {
+pub(crate) unsafe fn walk(task: Task<false>, to: *mut [u64; 2]) -> u32 {
     let Some((python, runtime)) = interpreter(task) else { return 0 };
     let Some(thread) = thread(task, &python, runtime) else { return 0 };
     let mut frame = read(read(thread + u64::from(python.c_frame)) + u64::from(python.frame));
@@ -44,7 +44,7 @@ pub(crate) unsafe fn walk(task: Task, to: *mut [u64; 2]) -> u32 {
 
 /// The interpreter that the process is, and the address of its `_PyRuntime`.
 #[inline(always)]
-fn interpreter(task: Task) -> Option<(Python, u64)> {
+fn interpreter(task: Task<false>) -> Option<(Python, u64)> {
     let process = interpreter_process(current_ids().0);
     // SAFETY: copied at once.
     if let Some(&python) = unsafe { PYTHONS.get(&process) } {
@@ -64,7 +64,7 @@ fn interpreter(task: Task) -> Option<(Python, u64)> {
 
 /// The interpreter's own notes of the current thread.
 #[inline(always)]
-fn thread(task: Task, python: &Python, runtime: u64) -> Option<u64> {
+fn thread(task: Task<false>, python: &Python, runtime: u64) -> Option<u64> {
     let id = u64::from(task.own_thread_id());
     let interpreter = read(runtime + u64::from(python.interpreter));
     let mut thread = read(interpreter + u64::from(python.thread));

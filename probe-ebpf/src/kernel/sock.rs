@@ -1,12 +1,12 @@
 //! `struct unix_sock`, and the test whether anybody asked for it.
 
-use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str};
-use sockleak_abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
+use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_skc_to_unix_sock};
+use probe_ebpf::abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
 
 use super::{
     Plain,
     dentry::{self, Location},
-    offset, peek, read, zero,
+    injected, offset, peek, read, scalar, zero,
 };
 use crate::maps::WANTED;
 
@@ -15,6 +15,11 @@ const FAMILY_LEN: u32 = 2;
 
 /// State of a connected socket; include/net/tcp_states.h.
 pub(crate) const TCP_ESTABLISHED: u8 = 1;
+
+/// 1 where the kernel tells programs that a socket is a `struct unix_sock` (Linux 5.16), so that its own members are read without
+/// a helper each. As `TYPED_TASK`.
+#[unsafe(no_mangle)]
+static TYPED_UNIX: u32 = 0x5ac4_fffd;
 
 /// A `struct sock *` of the unix family.
 #[derive(Clone, Copy)]
@@ -152,14 +157,32 @@ impl Sock {
     ///
     /// The file's name is the dentry's: HAProxy and others bind under one name and rename, and a client may come
     /// through a symbolic link. A socket whose name has a length that nobody asked for is out after two reads.
+    ///
+    /// `TYPED`: as in [`Sock::member`].
     #[inline(always)]
-    pub(crate) fn candidate(self, config: &Config) -> Option<Candidate> {
-        let dentry: u64 = peek(self.0 + offset!(unix_sock_path) + offset!(path_dentry));
+    pub(crate) fn candidate<const TYPED: bool>(self, config: &Config) -> Option<Candidate> {
+        if TYPED && injected(&TYPED_UNIX) == 1 {
+            // SAFETY: a socket, typed, and so checked by the verifier.
+            let unix = unsafe { bpf_skc_to_unix_sock(self.0 as *mut _) } as u64;
+            // Never so: only unix sockets pass the hooks.
+            if unix == 0 { None } else { Sock(unix).candidate_by_name::<true>(config) }
+        } else {
+            self.candidate_by_name::<false>(config)
+        }
+    }
+
+    /// `TYPED`: the verifier knows the socket as a `struct unix_sock *`.
+    #[inline(always)]
+    fn candidate_by_name<const TYPED: bool>(self, config: &Config) -> Option<Candidate> {
+        // SAFETY: if typed, each pointer is such a socket or was read from its member, and has the member that is read.
+        let dentry: u64 =
+            unsafe { read::<TYPED, u64>(self.0, offset!(unix_sock_path) + offset!(path_dentry)) };
         if dentry != 0 {
             if config.any_file != 0 {
                 return Some(Candidate { named: dentry, len: ANY_LENGTH, is_abstract: 0 });
             }
-            let len: u32 = peek(dentry + offset!(dentry_name_len));
+            // SAFETY: as above.
+            let len = unsafe { read::<TYPED, u32>(dentry, offset!(dentry_name_len)) };
             return has_length(&config.file_lengths, len).then_some(Candidate {
                 named: dentry,
                 len,
@@ -169,14 +192,17 @@ impl Sock {
         if config.any_abstract == 0 && is_empty(&config.abstract_lengths) {
             return None;
         }
-        let address: u64 = peek(self.0 + offset!(unix_sock_addr));
+        // SAFETY: as above.
+        let address: u64 = unsafe { read::<TYPED, u64>(self.0, offset!(unix_sock_addr)) };
         if address == 0 {
             return None;
         }
         if config.any_abstract != 0 {
             return Some(Candidate { named: address, len: ANY_LENGTH, is_abstract: 1 });
         }
-        let len = peek::<u32>(address + offset!(unix_address_len)).wrapping_sub(FAMILY_LEN + 1);
+        // SAFETY: as above.
+        let len = unsafe { read::<TYPED, u32>(address, offset!(unix_address_len)) };
+        let len = len.wrapping_sub(FAMILY_LEN + 1);
         has_length(&config.abstract_lengths, len).then_some(Candidate { named: address, len, is_abstract: 1 })
     }
 }
@@ -187,7 +213,8 @@ const ANY_LENGTH: u32 = 0;
 /// A socket whose name has a wanted length.
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate {
-    /// What has the name: a `struct dentry *`, or for an abstract name a `struct unix_address *`.
+    /// What has the name: a `struct dentry *`, or for an abstract name a `struct unix_address *`. It may be a typed pointer, which
+    /// is no number to the verifier: see `kernel::scalar`.
     named: u64,
     len: u32,
     is_abstract: u32,
@@ -195,7 +222,7 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     /// What tells this listener from another at the same address: an address is reused at once, and a connect that
-    /// races with the listener's release may enter it again.
+    /// races with the listener's release may enter it again. To be compared only: it may be a typed pointer.
     #[inline(always)]
     pub(crate) fn identity(self) -> u64 {
         self.named
@@ -207,7 +234,7 @@ impl Candidate {
     #[inline(always)]
     pub(crate) fn is_wanted(self) -> bool {
         let Self { named, len, is_abstract } = self;
-        len == ANY_LENGTH || is_name_wanted(named, u64::from(len), u64::from(is_abstract)) != 0
+        len == ANY_LENGTH || is_name_wanted(scalar(named), u64::from(len), u64::from(is_abstract)) != 0
     }
 }
 

@@ -13,7 +13,7 @@ use crate::emit;
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn emit_stack(connection: u64) -> u64 {
-    let task = Task::current();
+    let task = Task::<false>::current();
     let Some([ip, sp, bp]) = task.stack_registers() else { return 0 };
     let Some(mut entry) = emit::reserve_or_count::<Stack>(hook::CONNECT, failure::STACK) else { return 0 };
     let actor = task.actor();

@@ -11,7 +11,7 @@ use sockleak_abi::{ARGV_LEN, Actor, Process, ProcessKey, failure, kind};
 use super::{HASH, Plain, dentry::Location, injected, mix, offset, peek, read};
 use crate::{
     emit,
-    maps::{ANNOUNCED, Announced, LAST_ANNOUNCED},
+    maps::{ANNOUNCED, Announced, LAST_ANNOUNCED, LAST_PLACES, State},
 };
 
 /// `PF_EXITING`, include/linux/sched.h.
@@ -24,61 +24,89 @@ const PF_KTHREAD: u32 = 0x0020_0000;
 #[unsafe(no_mangle)]
 static TYPED_TASK: u32 = 0x5ac4_fffe;
 
+/// Is the current task a typed pointer here? A body that branches on it once is compiled for both kinds.
 #[inline(always)]
-fn is_typed() -> bool {
+pub(crate) fn is_typed() -> bool {
     injected(&TYPED_TASK) == 1
-}
-
-/// Reads a member of a task, or of what its members point to.
-#[inline(always)]
-fn member<T: Plain>(task: u64, offset: u64) -> T {
-    if is_typed() {
-        // SAFETY: the helper gave the task as a typed pointer, or it was read from a member of that one.
-        unsafe { read::<true, T>(task, offset) }
-    } else {
-        peek(task + offset)
-    }
 }
 
 /// `sizeof(struct upid)`: a number and a pointer.
 const UPID: u64 = 16;
 
-/// The task that a program runs in.
+/// The task that a program runs in. `TYPED`: see [`is_typed`].
 #[derive(Clone, Copy)]
-pub(crate) struct Task(u64);
+pub(crate) struct Task<const TYPED: bool> {
+    task: u64,
+    /// Its thread group's leader.
+    leader: u64,
+}
 
-impl Task {
+/// Who the current task is, for a record. Its process is described first, unless it was: see [`Task::announce`].
+#[inline(always)]
+pub(crate) fn announced(hook: usize) -> Actor {
+    if is_typed() {
+        Task::<true>::current().announced(hook)
+    } else {
+        Task::<false>::current().announced(hook)
+    }
+}
+
+/// Reads a member of a task, or of what its members point to.
+#[inline(always)]
+fn member<const TYPED: bool, T: Plain>(task: u64, offset: u64) -> T {
+    // SAFETY: the helper gave the task as a typed pointer, or `task` was read from a member of that one.
+    unsafe { read::<TYPED, T>(task, offset) }
+}
+
+impl<const TYPED: bool> Task<TYPED> {
     /// The current one.
     #[inline(always)]
     pub(crate) fn current() -> Self {
         // SAFETY: helpers without arguments.
-        Self(unsafe { if is_typed() { bpf_get_current_task_btf() as u64 } else { bpf_get_current_task() } })
+        let task = unsafe { if TYPED { bpf_get_current_task_btf() as u64 } else { bpf_get_current_task() } };
+        Self { task, leader: member::<TYPED, u64>(task, offset!(task_leader)) }
+    }
+
+    #[inline(always)]
+    fn member<T: Plain>(self, offset: u64) -> T {
+        member::<TYPED, T>(self.task, offset)
     }
 
     /// Who the task is, for a record.
     #[inline(always)]
     pub(crate) fn actor(self) -> Actor {
         let (tgid, tid) = current_ids();
-        let ids = bpf_get_current_uid_gid();
-        let leader: u64 = member(self.0, offset!(task_leader));
+        let (uid, gid) = self.user();
         Actor {
             process: ProcessKey {
                 tgid,
-                exec_id: member(leader, offset!(task_exec_id)),
-                start: member(leader, offset!(task_start)),
+                exec_id: member::<TYPED, u32>(self.leader, offset!(task_exec_id)),
+                start: member::<TYPED, u64>(self.leader, offset!(task_start)),
             },
             tid,
-            task_flags: member(self.0, offset!(task_flags)),
-            uid: ids as u32,
-            gid: (ids >> 32) as u32,
-            comm: peek(self.0 + offset!(task_comm)),
+            task_flags: self.member(offset!(task_flags)),
+            uid,
+            gid,
+            comm: self.member(offset!(task_comm)),
+        }
+    }
+
+    /// User and group, as the initial user namespace has them: there, the kernel's own numbers are the users'.
+    #[inline(always)]
+    fn user(self) -> (u32, u32) {
+        if TYPED {
+            let cred: u64 = self.member(offset!(task_cred));
+            (member::<TYPED, u32>(cred, offset!(cred_uid)), member::<TYPED, u32>(cred, offset!(cred_gid)))
+        } else {
+            let ids = bpf_get_current_uid_gid();
+            (ids as u32, (ids >> 32) as u32)
         }
     }
 
     /// wait(2) status with which an exiting task ends; 0 for one that is not exiting.
     #[inline(always)]
     pub(crate) fn exit_code(self, flags: u32) -> u32 {
-        if flags & PF_EXITING == 0 { 0 } else { member(self.0, offset!(task_exit_code)) }
+        if flags & PF_EXITING == 0 { 0 } else { self.member(offset!(task_exit_code)) }
     }
 
     /// Is the task in `execve`? Close-on-exec descriptors are dropped in the system call or, as deferred work, at its
@@ -103,7 +131,7 @@ impl Task {
         const REGISTERS: u64 = 168;
         const FRED_PADDING: u64 = 16;
 
-        let top = member::<u64>(self.0, offset!(task_stack)) + THREAD_SIZE - REGISTERS;
+        let top = self.member::<u64>(offset!(task_stack)) + THREAD_SIZE - REGISTERS;
         let saved: [u64; 3] = peek(top + offset!(regs_syscall));
         if is_user_mode(saved) {
             return Some((top, saved));
@@ -129,70 +157,83 @@ impl Task {
     /// What has the process's memory; 0 for one without.
     #[inline(always)]
     pub(crate) fn memory(self) -> u64 {
-        peek(self.0 + offset!(task_mm))
+        peek(self.task + offset!(task_mm))
     }
 
     /// Thread id in the thread's own pid namespace: what gettid(2) tells it.
     #[inline(always)]
     pub(crate) fn own_thread_id(self) -> u32 {
-        let pid: u64 = peek(self.0 + offset!(task_pid));
+        let pid: u64 = peek(self.task + offset!(task_pid));
         let level: u32 = peek(pid + offset!(pid_level));
         peek(pid + offset!(pid_numbers) + u64::from(level) * UPID + offset!(upid_nr))
     }
 
-    /// A hash of what describes the process and may change while it runs the same program: user, group, name, parent, control
-    /// group and the namespaces of mounts and networks. (The command line may change too, with every request that some servers
-    /// work on: it is read anew when anything else has changed.)
+    /// What describes the process and may change while it runs the same program. (The command line may change too, with every
+    /// request that some servers work on: it is read anew when anything else has changed.)
     #[inline(always)]
-    fn state(self, actor: &Actor) -> u64 {
-        let leader: u64 = member(self.0, offset!(task_leader));
+    fn state(self, actor: &Actor) -> State {
         // Of a process with one thread, that was read already.
-        let comm = if leader == self.0 { actor.comm } else { peek(leader + offset!(task_comm)) };
-        let parent: u64 = member(self.0, offset!(task_parent));
-        let parent: u32 = member(parent, offset!(task_tgid));
+        let comm = if self.leader == self.task {
+            actor.comm
+        } else {
+            member::<TYPED, [u64; 2]>(self.leader, offset!(task_comm))
+        };
+        let parent: u64 = self.member(offset!(task_parent));
         let (mount, network) = self.own_namespaces();
-        let pair = |one: u32, other: u32| u64::from(one) << 32 | u64::from(other);
-        let mut hash = mix(HASH, pair(actor.uid, actor.gid));
-        hash = mix(hash, pair(mount, network));
-        hash = mix(hash, u64::from(parent));
-        // SAFETY: a helper without arguments.
-        hash = mix(hash, unsafe { bpf_get_current_cgroup_id() });
-        hash = mix(hash, comm[0]);
-        mix(hash, comm[1])
+        State {
+            user: pair(actor.uid, actor.gid),
+            namespaces: pair(mount, network),
+            parent: u64::from(member::<TYPED, u32>(parent, offset!(task_tgid))),
+            // SAFETY: a helper without arguments.
+            cgroup: unsafe { bpf_get_current_cgroup_id() },
+            comm,
+        }
     }
 
     /// Inode numbers of the thread's mount and network namespace; 0 for a task that is exiting and has let go of them.
     #[inline(always)]
     fn own_namespaces(self) -> (u32, u32) {
-        let proxy: u64 = member(self.0, offset!(task_nsproxy));
-        let mount: u64 = member(proxy, offset!(nsproxy_mount));
-        let network: u64 = member(proxy, offset!(nsproxy_network));
-        (member(mount, offset!(mount_namespace_inum)), member(network, offset!(network_namespace_inum)))
+        let proxy: u64 = self.member(offset!(task_nsproxy));
+        let mount: u64 = member::<TYPED, u64>(proxy, offset!(nsproxy_mount));
+        let network: u64 = member::<TYPED, u64>(proxy, offset!(nsproxy_network));
+        (
+            member::<TYPED, u32>(mount, offset!(mount_namespace_inum)),
+            member::<TYPED, u32>(network, offset!(network_namespace_inum)),
+        )
+    }
+
+    /// Who the task is, for a record that follows on the description of its process.
+    #[inline(always)]
+    pub(crate) fn announced(self, hook: usize) -> Actor {
+        let actor = self.actor();
+        self.announce(hook, &actor);
+        actor
     }
 
     /// Describes the process to userspace: once for each program that it runs, and again when what describes it has changed. An
     /// exiting task has no memory left to read and has let go of its namespaces: it was described before, or cannot be.
     #[inline(always)]
-    pub(crate) fn announce(self, hook: usize, actor: &Actor) {
+    fn announce(self, hook: usize, actor: &Actor) {
         if actor.task_flags & PF_EXITING != 0 {
             return;
         }
-        let Some(last) = LAST_ANNOUNCED.get_ptr_mut(0) else { return };
+        // A client and its server, which take turns on a processor, are hardly in one place.
+        let Some(last) = LAST_ANNOUNCED.get_ptr_mut(actor.process.tgid % LAST_PLACES) else { return };
         let state = self.state(actor);
         // SAFETY: this processor's own entry. A task that is preempted between two words may leave a mixture of two
-        // processes there, which as good as never is anybody's key.
-        let Announced { process: ProcessKey { tgid, exec_id, start }, state: told } = unsafe { *last };
-        let key = actor.process;
-        if key.tgid == tgid && key.exec_id == exec_id && key.start == start && state == told {
+        // processes there, which as good as never is anybody's key with that one's state.
+        let told = unsafe { &*last };
+        if is_same_process(&told.process, &actor.process) && told.state.is(&state) {
             return;
         }
+        let hash = state.hash();
         // SAFETY: read at once; an entry that makes room meanwhile is another's, whose state is hardly the same.
-        if ANNOUNCED.get_ptr(&actor.process).is_some_and(|told| unsafe { *told } == state) {
+        if ANNOUNCED.get_ptr(&actor.process).is_some_and(|told| unsafe { *told } == hash) {
             // SAFETY: as above.
-            unsafe { *last = Announced { process: key, state } };
+            unsafe { *last = Announced { process: actor.process, state } };
             return;
         }
-        describe_current(hook as u64, state);
+        describe_current(hook as u64, hash);
     }
 
     /// # Safety
@@ -201,8 +242,7 @@ impl Task {
     unsafe fn namespaces(self, record: *mut Process) {
         let (mount, network) = self.own_namespaces();
         // The pid of the process, not of the thread: its leader's. A pid's own namespace is its deepest.
-        let leader: u64 = peek(self.0 + offset!(task_leader));
-        let pid: u64 = peek(leader + offset!(task_pid));
+        let pid: u64 = peek(self.leader + offset!(task_pid));
         let level: u32 = peek(pid + offset!(pid_level));
         let own = pid + offset!(pid_numbers) + u64::from(level) * UPID;
         let pid_namespace: u64 = peek(own + offset!(upid_namespace));
@@ -216,14 +256,14 @@ impl Task {
     }
 }
 
-/// Describes the process that the program runs in. `state` is its [`Task::state`]. Where two processors do so at once, userspace is
+/// Describes the process that the program runs in. `state` is the hash of its [`Task::state`]. Where two processors do so at once, userspace is
 /// told twice.
 ///
 /// A global function of BPF, see `kernel::scalar`.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn describe_current(hook: u64, state: u64) -> u64 {
-    let task = Task::current();
+    let task = Task::<false>::current();
     let mm = task.memory();
     if mm == 0 {
         return 0;
@@ -243,8 +283,8 @@ extern "C" fn describe_current(hook: u64, state: u64) -> u64 {
     unsafe {
         (*record).header = emit::header::<Process>(kind::PROCESS);
         (*record).actor = actor;
-        (*record).leader_comm = peek(peek::<u64>(task.0 + offset!(task_leader)) + offset!(task_comm));
-        let parent: u64 = peek(task.0 + offset!(task_parent));
+        (*record).leader_comm = peek(task.leader + offset!(task_comm));
+        let parent: u64 = peek(task.task + offset!(task_parent));
         (*record).parent = peek(parent + offset!(task_tgid));
         (*record).cgroup = bpf_get_current_cgroup_id();
         task.namespaces(record);
@@ -254,6 +294,38 @@ extern "C" fn describe_current(hook: u64, state: u64) -> u64 {
     }
     emit::submit(entry);
     0
+}
+
+#[inline(always)]
+fn pair(one: u32, other: u32) -> u64 {
+    u64::from(one) << 32 | u64::from(other)
+}
+
+#[inline(always)]
+fn is_same_process(one: &ProcessKey, other: &ProcessKey) -> bool {
+    one.start == other.start && one.tgid == other.tgid && one.exec_id == other.exec_id
+}
+
+impl State {
+    /// Is it the same? Derived, this would be a call that compares bytes one by one.
+    #[inline(always)]
+    fn is(&self, other: &Self) -> bool {
+        self.user == other.user
+            && self.namespaces == other.namespaces
+            && self.parent == other.parent
+            && self.cgroup == other.cgroup
+            && self.comm[0] == other.comm[0]
+            && self.comm[1] == other.comm[1]
+    }
+
+    #[inline(always)]
+    fn hash(&self) -> u64 {
+        let mut hash = HASH;
+        for word in [self.user, self.namespaces, self.parent, self.cgroup, self.comm[0], self.comm[1]] {
+            hash = mix(hash, word);
+        }
+        hash
+    }
 }
 
 /// Values of `cs` in user mode, arch/x86/include/asm/segment.h.

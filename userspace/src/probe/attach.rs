@@ -166,8 +166,7 @@ impl Probe {
         let offsets = offsets_of(machine, types)?;
         let btf = functions(types, Hook::ALL.into_iter().map(Hook::function));
         raise_memory_limit();
-        let typed_task = types.argument_count("bpf_get_current_task_btf").is_some();
-        let mut ebpf = load(&Shared(offsets), typed_task, sizes, pins.as_ref())
+        let mut ebpf = load(&Shared(offsets), Typed::of(types), sizes, pins.as_ref())
             .map_err(|error| refusal(machine, &error))?;
         tracing::debug!("maps made");
         let mut hooks = Hooks::new(&mut ebpf, &btf, pins);
@@ -250,15 +249,30 @@ impl Probe {
     }
 }
 
+/// Of which kernel structures programs get typed pointers: 1 for those that there are.
+#[derive(Clone, Copy)]
+struct Typed {
+    /// The current task.
+    task: u32,
+    /// A unix socket.
+    unix: u32,
+}
+
+impl Typed {
+    fn of(types: &btf::Btf) -> Self {
+        let has = |helper| u32::from(types.argument_count(helper).is_some());
+        Self { task: has("bpf_get_current_task_btf"), unix: has("bpf_skc_to_unix_sock") }
+    }
+}
+
 fn load(
     offsets: &Shared<Offsets>,
-    typed_task: bool,
+    typed: Typed,
     sizes: Sizes,
     pins: Option<&Pins>,
 ) -> Result<Ebpf, aya::EbpfError> {
     // Early enough that the rest of the ring takes what comes while userspace wakes up.
     let wake_at = (sizes.ring / 4).min(256 << 10);
-    let typed_task = u32::from(typed_task);
     let mut loader = EbpfLoader::new();
     // Making a map takes time for each entry that it may have.
     for map in ["ANNOUNCED", "CALLS", "PENDING", "PYTHONS"] {
@@ -276,7 +290,8 @@ fn load(
         .btf(None)
         .override_global("OFFSETS", offsets, true)
         .override_global("WAKE_AT", &wake_at, true)
-        .override_global("TYPED_TASK", &typed_task, true)
+        .override_global("TYPED_TASK", &typed.task, true)
+        .override_global("TYPED_UNIX", &typed.unix, true)
         .map_max_entries("EVENTS", sizes.ring)
         .map_max_entries("ENDS", sizes.ends())
         .map_max_entries("SEEDS", sizes.connections)

@@ -49,10 +49,11 @@ shared! {
         pub listener: u64,
         /// One of [`side`](super::side).
         pub side: u32,
-        /// Exec count of whoever opened or accepted it, see `owner`.
+        /// Exec count of whoever opened or accepted it, see `owner`; 0 for an end that the iterator entered.
         pub owner_exec_id: u32,
-        /// Of an end: thread group id of whoever opened or accepted it, a process that userspace knows. Of a listener:
-        /// the address of what has its name, which tells it from another socket at the same address.
+        /// Of an end: thread group id of whoever opened or accepted it, and the low half of that process's start above it; 0
+        /// for an end that the iterator entered. Of a listener: the address of what has its name, which tells it from another
+        /// socket at the same address.
         pub owner: u64,
         /// Inode number of the socket, which tells an end from another socket at its address; 0 for a listener, and for a server
         /// end that is not accepted.
