@@ -1,11 +1,11 @@
-//! Programs that do nothing, on the functions and of the kinds that sockleak uses by preference: what any tracing of
-//! these functions costs. `cargo xtask bench` measures them beside sockleak.
+//! Programs that do nothing, on the functions and of the kinds that sockleak uses by preference where kernel code is not preempted:
+//! what any tracing of these functions costs. `cargo xtask bench` measures them beside sockleak.
 #![no_std]
 #![no_main]
 
 use aya_ebpf::{
-    macros::{fentry, fexit, kprobe},
-    programs::{FEntryContext, FExitContext, ProbeContext},
+    macros::{fentry, fexit},
+    programs::{FEntryContext, FExitContext},
 };
 
 #[fexit(function = "security_unix_stream_connect")]
@@ -13,8 +13,8 @@ pub(crate) fn connect_floor(_: FExitContext) -> i32 {
     0
 }
 
-#[kprobe(function = "unix_release_sock")]
-pub(crate) fn release_floor(_: ProbeContext) -> u32 {
+#[fentry(function = "unix_release_sock")]
+pub(crate) fn release_floor(_: FEntryContext) -> i32 {
     0
 }
 
