@@ -173,6 +173,9 @@ impl<A: Audience> Tracer<A> {
             missed: 0,
             found: Vec::new(),
         };
+        if tracer.session.use_noted().is_some() {
+            tracer.feed(Record::UseNoted { at: clock::now(), is_reliable: false })?;
+        }
         tracer.note_use()?;
         Ok(tracer)
     }
