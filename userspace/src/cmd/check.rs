@@ -15,7 +15,7 @@ use crate::{
     probe::{
         attach::Probe,
         facts::Machine,
-        plan::{Hook, Preemption},
+        plan::{Hook, Preemption, Scope},
         sizes::Sizes,
         status::{HookStatus, Outcome},
     },
@@ -45,7 +45,7 @@ struct Findings {
 pub fn run(arguments: &Check) -> Result<(), Failure> {
     let machine = Machine::inspect();
     let sizes = Sizes::new(arguments.probe.ring_size, arguments.probe.max_connections);
-    let probe = Probe::attach(&machine, arguments.probe.hooks, sizes, |_| true);
+    let probe = Probe::attach(&machine, arguments.probe.hooks, sizes, Scope::of(|_| true));
     let (hooks, misses, failure) = match probe {
         Ok(probe) => match probe.require(&machine, Hook::is_required) {
             Ok(()) => (probe.hooks.clone(), probe.misses().map(|(_, name, n)| (name, n)).collect(), None),

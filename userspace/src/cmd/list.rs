@@ -25,7 +25,13 @@ use crate::{
     failure::Failure,
     namespaces::OwnNamespaces,
     privilege,
-    probe::{attach::Probe, facts::Machine, options::HookChoice, plan::Hook, ring::Ring, sizes::Sizes},
+    probe::{
+        attach::Probe,
+        facts::Machine,
+        plan::{Choice, Hook, Scope},
+        ring::Ring,
+        sizes::Sizes,
+    },
     proc,
     tracer::source::Source,
     view::View,
@@ -128,7 +134,7 @@ impl Look {
         const RING: u32 = 1 << 20;
         let sizes = Sizes { ring: RING, connections: open_files(), is_look: true };
         let is_needed = |hook| hook == Hook::Iterate;
-        let mut probe = Probe::attach(machine, HookChoice::Auto, sizes, is_needed)?;
+        let mut probe = Probe::attach(machine, Choice::Auto, sizes, Scope::of(is_needed))?;
         probe.require(machine, is_needed)?;
         let ring = probe.ring()?;
         privilege::drop_after_attach();

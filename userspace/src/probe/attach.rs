@@ -16,7 +16,7 @@ use super::{
     offsets,
     options::HookChoice,
     pins::{Identity, Pins},
-    plan::{Hook, plan},
+    plan::{Choice, Hook, Scope, plan},
     ring::Ring,
     rounds::Rounds,
     shared::Shared,
@@ -111,17 +111,12 @@ fn offsets_of(machine: &Machine, types: &sockleak_btf::Btf) -> Result<Offsets, F
 }
 
 impl Probe {
-    /// Loads the object and attaches every hook that can be, of those in question; nothing is reported yet.
+    /// Loads the object and attaches every hook that can be, of those asked for; nothing is reported yet.
     ///
     /// # Errors
     /// If privileges, BTF, a structure's member or a required hook is missing, or the kernel refuses.
-    pub fn attach(
-        machine: &Machine,
-        choice: HookChoice,
-        sizes: Sizes,
-        in_question: fn(Hook) -> bool,
-    ) -> Result<Self, Failure> {
-        Self::attach_with(machine, choice, sizes, in_question, None)
+    pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes, scope: Scope) -> Result<Self, Failure> {
+        Self::attach_with(machine, choice, sizes, scope, None)
     }
 
     /// As [`Probe::attach`], but all of it outlives this process, where the kernel allows that; or it is what an earlier process
@@ -133,10 +128,10 @@ impl Probe {
         machine: &Machine,
         choice: HookChoice,
         sizes: Sizes,
-        in_question: fn(Hook) -> bool,
+        scope: Scope,
         pins: Pins,
     ) -> Result<Self, Failure> {
-        Self::attach_with(machine, choice, sizes, in_question, Some(pins))
+        Self::attach_with(machine, choice, sizes, scope, Some(pins))
     }
 
     /// What [`Probe::attach_pinned`] is to be called with for these.
@@ -147,10 +142,10 @@ impl Probe {
         machine: &Machine,
         choice: HookChoice,
         sizes: Sizes,
-        in_question: fn(Hook) -> bool,
+        scope: Scope,
     ) -> Result<Identity, Failure> {
         let offsets = offsets_of(machine, preflight(machine)?)?;
-        let hooks: Vec<_> = Hook::ALL.into_iter().filter(|hook| in_question(*hook)).collect();
+        let hooks: Vec<_> = Hook::ALL.into_iter().filter(|hook| (scope.includes)(*hook)).collect();
         let settings = format!("{choice:?} {hooks:?} {sizes:?} {offsets:?} {}", machine.boot_id);
         Ok(Identity::of(&[OBJECT, settings.as_bytes()]))
     }
@@ -159,7 +154,7 @@ impl Probe {
         machine: &Machine,
         choice: HookChoice,
         sizes: Sizes,
-        in_question: fn(Hook) -> bool,
+        scope: Scope,
         pins: Option<Pins>,
     ) -> Result<Self, Failure> {
         let types = preflight(machine)?;
@@ -169,8 +164,8 @@ impl Probe {
         let mut ebpf = load(&Shared(offsets), Typed::of(types), sizes, pins.as_ref())
             .map_err(|error| refusal(machine, &error))?;
         tracing::debug!("maps made");
-        let mut hooks = Hooks::new(&mut ebpf, &btf, pins);
-        let plan = plan(&machine.facts(), choice).into_iter().filter(|(hook, _)| in_question(*hook));
+        let mut hooks = Hooks::new(&mut ebpf, &btf, pins, scope.use_waits);
+        let plan = plan(&machine.facts(), choice).into_iter().filter(|(hook, _)| (scope.includes)(*hook));
         for (hook, ways) in plan {
             hooks.attach(hook, ways);
         }

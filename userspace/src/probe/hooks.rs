@@ -24,7 +24,9 @@ pub(super) struct Attached {
     /// Of the program in the kernel; for an iterator none.
     pub(super) descriptor: Option<ProgramFd>,
     /// Keeps it attached, unless aya does.
-    _link: Option<PinnedLink>,
+    pub(super) link: Option<PinnedLink>,
+    /// It does not run yet: see `waiting`.
+    pub(super) waits: bool,
 }
 
 /// Hooks being attached.
@@ -35,11 +37,13 @@ pub(super) struct Hooks<'a> {
     pub(super) attached: Vec<Attached>,
     /// None once the kernel turned out not to keep something.
     pub(super) pins: Option<Pins>,
+    /// Those that note use wait until they are needed.
+    use_waits: bool,
 }
 
 impl<'a> Hooks<'a> {
-    pub(super) const fn new(ebpf: &'a mut Ebpf, btf: &'a Btf, pins: Option<Pins>) -> Self {
-        Self { ebpf, btf, statuses: Vec::new(), attached: Vec::new(), pins }
+    pub(super) const fn new(ebpf: &'a mut Ebpf, btf: &'a Btf, pins: Option<Pins>, use_waits: bool) -> Self {
+        Self { ebpf, btf, statuses: Vec::new(), attached: Vec::new(), pins, use_waits }
     }
 
     /// Tries the ways in turn; the first that the kernel takes is it.
@@ -55,7 +59,11 @@ impl<'a> Hooks<'a> {
         let mut status = unsupported(hook);
         let mut refusals = Vec::new();
         for way in ways {
-            let done = self.take_over(hook, &way).map_or_else(|| self.attach_way(hook, &way), Ok);
+            let waits = self.use_waits && hook.is_about_use() && way.may_wait;
+            let done = match self.take_over(hook, &way, waits) {
+                Some(attached) => Ok(attached),
+                None => self.attach_way(hook, &way, waits),
+            };
             match done {
                 Ok(attached) => {
                     self.attached.extend(attached);
@@ -77,26 +85,34 @@ impl<'a> Hooks<'a> {
         status
     }
 
-    /// What an earlier process attached in this way, if it did.
-    fn take_over(&self, hook: Hook, way: &Way) -> Option<Vec<Attached>> {
+    /// What an earlier process attached in this way, if it did. Programs that shall wait are detached, and loaded anew: since when
+    /// they run has to be known.
+    fn take_over(&self, hook: Hook, way: &Way, waits: bool) -> Option<Vec<Attached>> {
         let pins = self.pins.as_ref()?;
+        if waits {
+            way.programs.iter().for_each(|&(program, _)| pins.unpin(program));
+            return None;
+        }
         let taken = way.programs.iter().map(|&(program, _)| {
             let (descriptor, link) = pins.taken_over(program)?;
-            Some(Attached { hook, program, descriptor: Some(descriptor), _link: Some(link) })
+            Some(Attached { hook, program, descriptor: Some(descriptor), link: Some(link), waits: false })
         });
         taken.collect()
     }
 
-    fn attach_way(&mut self, hook: Hook, way: &Way) -> anyhow::Result<Vec<Attached>> {
+    fn attach_way(&mut self, hook: Hook, way: &Way, waits: bool) -> anyhow::Result<Vec<Attached>> {
         let mut done: Vec<Attached> = Vec::new();
         for &(name, kind) in &way.programs {
-            let result = self.attach_program(hook.function(), name, kind);
+            let result = match waits {
+                true => self.try_program(hook.function(), name).map(|()| None),
+                false => self.attach_program(hook.function(), name, kind),
+            };
             tracing::debug!(program = name, "tried");
             match result {
                 Ok(link) => {
                     let program =
                         self.ebpf.program(name).and_then(|program| program.fd().ok()?.try_clone().ok());
-                    done.push(Attached { hook, program: name, descriptor: program, _link: link });
+                    done.push(Attached { hook, program: name, descriptor: program, link, waits });
                 }
                 Err(error) => {
                     for attached in done {
@@ -107,6 +123,18 @@ impl<'a> Hooks<'a> {
             }
         }
         Ok(done)
+    }
+
+    /// Loads an fexit program that shall wait. Attached once, and detached again: where the kernel does not take it, there may be
+    /// another way now, and later there is none.
+    fn try_program(&mut self, function: &str, name: &'static str) -> anyhow::Result<()> {
+        let program =
+            self.ebpf.program_mut(name).with_context(|| format!("the object has no program {name}"))?;
+        let program: &mut FExit = program.try_into()?;
+        program.load(function, self.btf)?;
+        let link = program.attach()?;
+        program.detach(link)?;
+        Ok(())
     }
 
     fn attach_program(

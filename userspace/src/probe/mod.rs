@@ -17,3 +17,4 @@ mod shared;
 pub mod sizes;
 pub mod status;
 mod verify;
+mod waiting;

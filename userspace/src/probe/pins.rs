@@ -185,6 +185,18 @@ impl Pins {
         Some((program, link))
     }
 
+    /// Removes a program and its link, which are detached unless this process has them open.
+    pub(super) fn unpin(&self, name: &str) {
+        for path in [self.link(name), self.program(name)] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!("{} cannot be removed: {error}", path.display());
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Marks it as one that can be taken over.
     pub(super) fn complete(&self) -> io::Result<()> {
         match fs::create_dir(self.directory.join(COMPLETE)) {

@@ -46,6 +46,59 @@ impl Kind {
     }
 }
 
+/// Which kinds the user allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Choice {
+    /// The best for each hook.
+    #[default]
+    Auto,
+    /// fentry and fexit alone.
+    Fentry,
+    /// kprobes and kretprobes alone.
+    Kprobe,
+}
+
+/// When it is noted that an end sends something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum UsePolicy {
+    /// Never.
+    Off,
+    /// From the first connection on that is older than the leak age.
+    #[default]
+    Auto,
+    /// From the start.
+    On,
+}
+
+impl UsePolicy {
+    /// Which hooks it asks for: a hook that notes nothing would still cost something at every message of the host.
+    #[must_use]
+    pub fn hooks(self) -> Scope {
+        match self {
+            Self::Off => Scope::of(|hook| !hook.is_about_use()),
+            Self::Auto => Scope { use_waits: true, ..Scope::of(|_| true) },
+            Self::On => Scope::of(|_| true),
+        }
+    }
+}
+
+/// Which hooks are asked for.
+#[derive(Clone, Copy)]
+pub struct Scope {
+    /// Is this one?
+    pub includes: fn(Hook) -> bool,
+    /// Those that note use are attached when they are needed, where the kernel allows that.
+    pub use_waits: bool,
+}
+
+impl Scope {
+    /// These, from the start.
+    #[must_use]
+    pub const fn of(includes: fn(Hook) -> bool) -> Self {
+        Self { includes, use_waits: false }
+    }
+}
+
 /// Is kernel code preempted, so that fentry and fexit programs may be skipped?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preemption {
@@ -79,6 +132,8 @@ pub struct Way {
     pub programs: Vec<(&'static str, Kind)>,
     /// What it may miss here.
     pub warning: Option<&'static str>,
+    /// Can it be attached later, by a process that has no privileges any more?
+    pub may_wait: bool,
 }
 
 /// What to do for a hook: the ways to try in turn, or why there is none.
@@ -152,13 +207,14 @@ fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
     };
     for way in &mut ways {
         way.warning = warning(hook, way.kind, facts);
+        way.may_wait = way.kind == Fexit && facts.version >= DESCRIPTORS_SUFFICE;
     }
     ways
 }
 
 /// A way without a warning.
 fn way(kind: Kind, programs: &[(&'static str, Kind)]) -> Way {
-    Way { kind, programs: programs.to_vec(), warning: None }
+    Way { kind, programs: programs.to_vec(), warning: None, may_wait: false }
 }
 
 /// fentry costs less than half as much as a kprobe, and is never skipped where kernel code is not preempted. Elsewhere it loses many
@@ -175,6 +231,10 @@ fn release_ways(facts: &Facts) -> Vec<Way> {
 
 /// Why a hook that notes use is not attached where there are kprobes.
 const KRETPROBES_RUN_OUT: &str = "kretprobes of this kernel run out, and messages would be missed";
+
+/// From this version on, if not from an earlier one, whoever has the descriptor of a program may attach it. (A kprobe takes
+/// perf_event_open(2), and so a capability, on every kernel.)
+const DESCRIPTORS_SUFFICE: (u32, u32) = (6, 1);
 
 /// Kretprobes of kernels before this one run out: one that waits holds an instance, and there are few.
 const RETHOOK: (u32, u32) = (6, 0);
@@ -254,6 +314,20 @@ mod tests {
         assert_eq!(kind(Preemption::Unknown, Choice::Auto), Some(Kind::Twins));
         assert_eq!(kind(Preemption::Yes, Choice::Kprobe), Some(Kind::Kprobe));
         assert_eq!(kind(Preemption::Yes, Choice::Fentry), Some(Kind::Fentry));
+    }
+
+    #[test]
+    fn what_a_descriptor_suffices_for_may_wait() {
+        let sends = |version, preemption, choice| {
+            let plan = plan(&Facts { version, preemption, ..facts(4) }, choice);
+            let send = plan.into_iter().find(|(hook, _)| *hook == Hook::Send);
+            send.and_then(|(_, ways)| ways.ok()).map(|ways| (ways[0].kind, ways[0].may_wait))
+        };
+        assert_eq!(sends((6, 1), Preemption::No, Choice::Auto), Some((Kind::Fexit, true)));
+        assert_eq!(sends((5, 10), Preemption::No, Choice::Auto), Some((Kind::Fexit, false)));
+        assert_eq!(sends((7, 2), Preemption::Yes, Choice::Auto), Some((Kind::Kretprobe, false)));
+        assert_eq!(sends((7, 2), Preemption::Yes, Choice::Fentry), Some((Kind::Fexit, true)));
+        assert!(UsePolicy::Auto.hooks().use_waits && !UsePolicy::On.hooks().use_waits);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::plan::{Hook, Kind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Its programs run.
+    /// Its programs run, or wait until they are needed.
     Attached,
     /// The kernel lacks what it needs.
     Unsupported,

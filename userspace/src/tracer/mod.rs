@@ -100,6 +100,8 @@ pub struct Tracer<A> {
     usage: UsePolicy,
     /// What was missed of use before that was noted.
     missed_use: u64,
+    /// The kernel side notes use; the session relies on it from a moment later on.
+    is_use_noted: bool,
     undecoded: u64,
     losses: Vec<Loss>,
     /// Runs of the release hook that the kernel skipped.
@@ -168,6 +170,7 @@ impl<A: Audience> Tracer<A> {
             stacks,
             usage,
             missed_use: 0,
+            is_use_noted: false,
             undecoded: 0,
             losses: Vec::new(),
             missed: 0,

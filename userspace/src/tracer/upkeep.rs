@@ -46,23 +46,41 @@ impl<A: Audience> Tracer<A> {
 
     /// Has use noted from when it is wanted, and says so if some of it was missed: then what is known of it means nothing.
     pub(super) fn note_use(&mut self) -> Result<(), Failure> {
-        if self.session.use_noted().is_some() && self.probe.missed_use() > self.missed_use {
-            self.usage = UsePolicy::Off;
-            self.probe.control.note_use(false)?;
-            return self.feed(Record::UseNoted { at: clock::now(), is_reliable: false });
+        if self.session.use_noted().is_some() {
+            return if self.probe.missed_use() > self.missed_use { self.give_up_use() } else { Ok(()) };
         }
         let is_wanted = match self.usage {
             UsePolicy::Off => false,
             UsePolicy::Auto => self.session.has_old(clock::now()),
             UsePolicy::On => true,
         };
-        if self.session.use_noted().is_some() || !is_wanted || !self.probe.sees_use() {
+        if !is_wanted || !self.probe.sees_use() {
             return Ok(());
         }
+        if !self.is_use_noted {
+            if !self.probe.attach_waiting() {
+                self.usage = UsePolicy::Off;
+                say("it is not known when connections are used: a hook for that could not be attached");
+                return Ok(());
+            }
+            self.probe.control.note_use(true)?;
+            self.is_use_noted = true;
+            if self.usage == UsePolicy::Auto {
+                // What was sent by a call that began before is not noted when it returns. Use is known from the next look on.
+                return Ok(());
+            }
+        }
         self.missed_use = self.probe.missed_use();
-        self.probe.control.note_use(true)?;
         // Afterwards: what is sent in between is noted, and not asked for.
         self.feed(Record::UseNoted { at: clock::now(), is_reliable: true })
+    }
+
+    /// Some use was missed: what is known of it means nothing from now on.
+    fn give_up_use(&mut self) -> Result<(), Failure> {
+        self.usage = UsePolicy::Off;
+        self.probe.control.note_use(false)?;
+        self.probe.detach_use("the kernel skipped it once, so it is not known when connections are used");
+        self.feed(Record::UseNoted { at: clock::now(), is_reliable: false })
     }
 
     /// Has stacks taken by another policy from now on.
