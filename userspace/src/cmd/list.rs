@@ -170,9 +170,10 @@ impl Look {
     fn drain(&mut self) {
         loop {
             let mut any = false;
-            for bytes in self.ring.drain() {
+            let mut batch = self.ring.drain();
+            while let Some(bytes) = batch.next_record() {
                 any = true;
-                match decode(&bytes) {
+                match decode(bytes) {
                     Ok(mut record) => {
                         self.source.complete(&mut record);
                         self.describe(&record);
@@ -184,6 +185,7 @@ impl Look {
                     }
                 }
             }
+            self.ring.recycle(batch);
             self.ring.release_all();
             if !any {
                 return;

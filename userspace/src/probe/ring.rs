@@ -1,4 +1,4 @@
-//! The ring buffer: records out of shared memory, as [`Bytes`].
+//! The ring buffer: records out of shared memory, in batches.
 //!
 //! Reading and giving room back are two steps. A reader that keeps what it reads gives room back when that is safe: if it dies in
 //! between, the next one reads the same records again, and knows by their [`Position`] which it has.
@@ -10,7 +10,6 @@ use std::{
 };
 
 use aya::maps::{Map, MapData};
-use bytes::{Bytes, BytesMut};
 use memmap2::{MmapOptions, MmapRaw};
 use nix::unistd::{SysconfVar, sysconf};
 use tokio::io::{Interest, unix::AsyncFd};
@@ -34,8 +33,28 @@ pub struct Position(pub u64);
 pub struct Ring {
     ready: AsyncFd<Descriptor>,
     memory: Memory,
-    copied: BytesMut,
+    /// Memory of earlier batches, to be used again.
+    spare: Batch,
+}
+
+/// Records that were copied out of the ring.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    /// Where each record ends.
     ends: Vec<usize>,
+    /// How many were taken out.
+    taken: usize,
+}
+
+impl Batch {
+    /// The next record; None after the last.
+    pub fn next_record(&mut self) -> Option<&[u8]> {
+        let end = *self.ends.get(self.taken)?;
+        let start = self.taken.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.taken += 1;
+        self.bytes.get(start..end)
+    }
 }
 
 impl Ring {
@@ -49,7 +68,7 @@ impl Ring {
         // SAFETY: the map owns its descriptor and keeps it open, the same one, until it is dropped with this.
         let ready = unsafe { AsyncFd::register_with_interest(Descriptor(map), Interest::READABLE) };
         let ready = ready.map_err(|error| io::Error::other(error.to_string()))?;
-        Ok(Self { ready, memory, copied: BytesMut::new(), ends: Vec::new() })
+        Ok(Self { ready, memory, spare: Batch::default() })
     }
 
     /// Waits until the kernel side says that the ring is filling up.
@@ -61,22 +80,24 @@ impl Ring {
         Ok(())
     }
 
-    /// The next finished records, up to a bound. None: all is read, or the kernel side has not finished the next one.
-    pub fn drain(&mut self) -> impl Iterator<Item = Bytes> + use<> {
-        let Self { memory, copied, ends, .. } = self;
+    /// The next finished records, up to a bound. None: all is read, or the kernel side has not finished the next one. To be given
+    /// back to [`Ring::recycle`].
+    pub fn drain(&mut self) -> Batch {
+        let Batch { mut bytes, mut ends, .. } = std::mem::take(&mut self.spare);
+        bytes.clear();
         ends.clear();
-        while copied.len() < BATCH && memory.next(|record| copied.extend_from_slice(record)) {
-            if ends.last().copied().unwrap_or(0) < copied.len() {
-                ends.push(copied.len());
+        while bytes.len() < BATCH && self.memory.next(|record| bytes.extend_from_slice(record)) {
+            // A discarded record adds nothing.
+            if ends.last().copied().unwrap_or(0) < bytes.len() {
+                ends.push(bytes.len());
             }
         }
-        let mut rest = copied.split().freeze();
-        let mut start = 0;
-        std::mem::take(ends).into_iter().map(move |end| {
-            let record = rest.split_to(end - start);
-            start = end;
-            record
-        })
+        Batch { bytes, ends, taken: 0 }
+    }
+
+    /// Uses the memory of a batch for the next ones.
+    pub fn recycle(&mut self, batch: Batch) {
+        self.spare = batch;
     }
 
     /// Up to where it has been read.

@@ -218,9 +218,10 @@ impl<A: Audience> Tracer<A> {
             return Ok(false);
         }
         let mut any = false;
-        for bytes in self.ring.drain() {
+        let mut batch = self.ring.drain();
+        while let Some(bytes) = batch.next_record() {
             any = true;
-            match decode(&bytes) {
+            match decode(bytes) {
                 Ok(mut record) => {
                     self.source.complete(&mut record);
                     self.describe(&record)?;
@@ -235,6 +236,7 @@ impl<A: Audience> Tracer<A> {
                 break;
             }
         }
+        self.ring.recycle(batch);
         self.settle();
         for (key, interpreter) in self.source.take_interpreters() {
             self.probe.control.tell_interpreter(key, interpreter);

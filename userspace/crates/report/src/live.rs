@@ -27,6 +27,9 @@ pub struct Lines {
     clock: Clock,
     time_of_day: String,
     origin: u64,
+    /// The time of the last line, as it is shown for a millisecond from `moment` on.
+    time: Vec<u8>,
+    moment: u64,
     programs: Vec<Vec<u8>>,
     sockets: Vec<Vec<u8>>,
 }
@@ -35,21 +38,30 @@ impl Lines {
     /// For times of a clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, time_of_day: String::new(), origin: 0, programs: Vec::new(), sockets: Vec::new() }
+        Self {
+            clock,
+            time_of_day: String::new(),
+            origin: 0,
+            time: Vec::new(),
+            moment: 0,
+            programs: Vec::new(),
+            sockets: Vec::new(),
+        }
     }
 
     /// Appends the line of an event.
     pub fn write(&mut self, seen: &Seen<'_>, out: &mut Vec<u8>) {
         self.time(seen.at, out);
         age(seen.connection.map(|connection| connection.age(seen.at)), out);
-        let mut digits = [b' '; 9];
-        right(seen.who.actor.id.pid.into(), &mut digits);
-        out.extend_from_slice(&digits);
-        out.extend_from_slice(b"  ");
+        pid(seen.who.actor.id.pid, out);
         remembered(&mut self.programs, seen.who.program.0 as usize, out, |out| program(seen.program, out));
-        let start = out.len();
-        event(seen, out);
-        pad(out, start, EVENT_WIDTH);
+        if let Some(text) = frequent(seen.what) {
+            out.extend_from_slice(text);
+        } else {
+            let start = out.len();
+            event(seen, out);
+            pad(out, start, EVENT_WIDTH);
+        }
         remembered(&mut self.sockets, seen.socket_id.0, out, |out| {
             out.extend_from_slice(b"  ");
             out.extend_from_slice(terminal(&seen.socket.name).as_bytes());
@@ -66,10 +78,7 @@ impl Lines {
         let connection = found.connection;
         self.time(connection.opened, out);
         age(None, out);
-        let mut digits = [b' '; 9];
-        right(connection.opener.actor.id.pid.into(), &mut digits);
-        out.extend_from_slice(&digits);
-        out.extend_from_slice(b"  ");
+        pid(connection.opener.actor.id.pid, out);
         program(found.program, out);
         let start = out.len();
         out.extend_from_slice(b"found: ");
@@ -84,16 +93,23 @@ impl Lines {
 
     fn time(&mut self, at: u64, out: &mut Vec<u8>) {
         const SECOND: u64 = 1_000_000_000;
+        const MILLISECOND: u64 = 1_000_000;
+        if !self.time.is_empty() && at.wrapping_sub(self.moment) < MILLISECOND {
+            return out.extend_from_slice(&self.time);
+        }
         // `origin` is a moment since boot at which a second of the day began.
         if self.time_of_day.is_empty() || at < self.origin || at - self.origin >= SECOND {
             let into = u64::from(self.clock.subsecond(at));
             self.origin = at.saturating_sub(into);
             self.time_of_day = self.clock.time_of_day(at);
         }
-        out.extend_from_slice(self.time_of_day.as_bytes());
-        let milliseconds = (at - self.origin) / 1_000_000 % 1000;
-        out.push(b'.');
-        out.extend([100, 10, 1].map(|unit| b'0' + (milliseconds / unit % 10) as u8));
+        let since = at - self.origin;
+        self.moment = at - since % MILLISECOND;
+        self.time.clear();
+        self.time.extend_from_slice(self.time_of_day.as_bytes());
+        self.time.push(b'.');
+        self.time.extend_from_slice(&thousandths(since / MILLISECOND));
+        out.extend_from_slice(&self.time);
     }
 }
 
@@ -114,16 +130,32 @@ fn age(age: Option<u64>, out: &mut Vec<u8>) {
         out.extend_from_slice(&[b' '; 11]);
         return;
     };
-    let mut text = *b"          .000";
     let milliseconds = age / 1_000_000;
-    right(milliseconds / 1000, &mut text[..10]);
-    for (place, unit) in text[11..].iter_mut().zip([100, 10, 1]) {
-        *place = b'0' + (milliseconds / unit % 10) as u8;
+    let [first, second, third] = thousandths(milliseconds);
+    if let seconds @ 0..10 = milliseconds / 1000 {
+        let text = [b' ', b' ', b' ', b' ', b' ', b'+', b'0' + seconds as u8, b'.', first, second, third];
+        return out.extend_from_slice(&text);
     }
+    let mut text = *b"          .000";
+    right(milliseconds / 1000, &mut text[..10]);
+    text[11..].copy_from_slice(&[first, second, third]);
     if let Some(last_blank) = text.iter().rposition(|&byte| byte == b' ') {
         text[last_blank] = b'+';
     }
     out.extend_from_slice(if text[..3] == *b"   " { &text[3..] } else { &text });
+}
+
+/// The digits of a number of milliseconds behind the point of its seconds.
+fn thousandths(milliseconds: u64) -> [u8; 3] {
+    let rest = (milliseconds % 1000) as u16;
+    [100, 10, 1].map(|unit| b'0' + (rest / unit % 10) as u8)
+}
+
+/// The column of a process's id, and the gap behind it.
+fn pid(pid: u32, out: &mut Vec<u8>) {
+    let mut column = [b' '; 11];
+    right(pid.into(), &mut column[..9]);
+    out.extend_from_slice(&column);
 }
 
 /// Writes a number at the right edge of a field; one that is too large loses its front, which no field here is too
@@ -139,9 +171,12 @@ fn right(mut value: u64, field: &mut [u8]) {
 }
 
 fn number(value: u64, out: &mut Vec<u8>) {
-    let mut digits = [b' '; 20];
-    right(value, &mut digits);
-    out.extend(digits.into_iter().skip_while(|&byte| byte == b' '));
+    let Some(digit) = u8::try_from(value).ok().filter(|value| *value < 10) else {
+        let mut digits = [b' '; 20];
+        right(value, &mut digits);
+        return out.extend_from_slice(digits.trim_ascii_start());
+    };
+    out.push(b'0' + digit);
 }
 
 /// The end of a path says more than its front.
@@ -165,6 +200,17 @@ fn pad(out: &mut Vec<u8>, start: usize, width: usize) {
     let written = out.len() - start;
     if written < width {
         out.resize(start + width, b' ');
+    }
+}
+
+/// The column of an event that is nearly every one.
+const fn frequent(what: &What) -> Option<&'static [u8; EVENT_WIDTH]> {
+    match what {
+        What::Connect { .. } => Some(b"connect                   "),
+        What::Accept { .. } => Some(b"accept                    "),
+        What::Release { end: End::Client, reason: Reason::Close, .. } => Some(b"client end closed         "),
+        What::Release { end: End::Server, reason: Reason::Close, .. } => Some(b"server end closed         "),
+        _ => None,
     }
 }
 
@@ -258,12 +304,42 @@ mod tests {
             (None, "           "),
             (Some(0), "     +0.000"),
             (Some(1_234_567_890), "     +1.234"),
+            (Some(9_999_999_999), "     +9.999"),
+            (Some(10_000_000_000), "    +10.000"),
             (Some(99_999_000_000_000), " +99999.000"),
             (Some(12_345_678_000_000_000), "  +12345678.000"),
         ] {
             let text = shown(|out| age(nanoseconds, out));
             assert_eq!(text.trim_start(), expected.trim_start(), "{nanoseconds:?}");
             assert!(text.len() == 11 || expected.len() > 11, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_no_blanks() {
+        for value in [0, 7, 9, 10, 255, 256, 12_345, u64::MAX] {
+            assert_eq!(shown(|out| number(value, out)), value.to_string());
+        }
+        assert_eq!(shown(|out| pid(4_194_304, out)), "  4194304  ");
+    }
+
+    #[test]
+    fn times_change_with_each_millisecond() {
+        let mut lines = Lines::new(Clock::read());
+        let origin = 1_000_000_000_000 - u64::from(lines.clock.subsecond(1_000_000_000_000));
+        let mut at = |nanoseconds: u64| {
+            let text = shown(|out| lines.time(origin + nanoseconds, out));
+            (text.len(), text[8..].to_owned())
+        };
+        for (nanoseconds, expected) in [
+            (0, ".000"),
+            (999_999, ".000"),
+            (1_000_000, ".001"),
+            (999_999_999, ".999"),
+            (1_000_000_000, ".000"),
+            (500_000_000, ".500"),
+        ] {
+            assert_eq!(at(nanoseconds), (12, expected.to_owned()), "{nanoseconds}");
         }
     }
 
