@@ -12,7 +12,7 @@ use aya_ebpf::{
 };
 use sockleak_abi::{Actor, End, Release, circumstance, hook, kind};
 
-use super::owner;
+use super::{key, owner};
 use crate::{
     emit,
     kernel::{
@@ -39,9 +39,10 @@ pub(crate) fn release_kprobe(ctx: ProbeContext) -> u32 {
 /// `TYPED`: the socket comes from an fentry program's context.
 #[inline(always)]
 fn released<const TYPED: bool>(sock: u64, embryo: i32) {
+    let key = key(sock);
     // SAFETY: copied before the entry is removed, by the only task that releases this socket.
-    let Some(&end) = (unsafe { ENDS.get(&sock) }) else { return };
-    let _ = ENDS.remove(&sock);
+    let Some(&end) = (unsafe { ENDS.get(&key) }) else { return };
+    let _ = ENDS.remove(&key);
     // What was entered at this address was released without a program, and this is another socket.
     if end.inode != 0 && end.inode != Sock(sock).inode_number::<TYPED>() {
         return;
