@@ -115,6 +115,7 @@ pub const ALL: &[Case] = &[
     case!("service-hostile", hostile::hostile),
     case!("service-store-lost", store::lost),
     measuring_case!("service-restart", service::restart),
+    measuring_case!("service-restart-kprobes", service::restart_by_kprobes),
     case!("service-sandbox", sandbox::sandbox),
     case!("recording-refused", recording::refused),
     case!("fail-on", recording::fail_on),
