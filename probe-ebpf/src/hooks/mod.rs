@@ -13,7 +13,7 @@ mod send;
 mod verify;
 
 use aya_ebpf::{bindings::BPF_NOEXIST, maps::ring_buf::RingBufEntry};
-use probe_ebpf::abi::{self, Config, End, NAME_LEN, ProcessKey, Sent, failure, kind, side};
+use sockleak_abi::{self as abi, Config, End, NAME_LEN, ProcessKey, Sent, failure, kind, side};
 
 use crate::{
     emit,

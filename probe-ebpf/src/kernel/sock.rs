@@ -1,7 +1,7 @@
 //! `struct unix_sock`, and the test whether anybody asked for it.
 
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_skc_to_unix_sock};
-use probe_ebpf::abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
+use sockleak_abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
 
 use super::{
     Plain,
