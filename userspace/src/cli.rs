@@ -7,15 +7,16 @@ use clap::{
     builder::{PathBufValueParser, TypedValueParser as _},
 };
 
-mod choice;
+mod explain;
 mod fail_on;
+mod shown;
+mod verdicts;
 mod watch;
 
-use sockleak_core::attribution::{by::By, limits::GivenLimit};
-use sockleak_recording::export;
-use sockleak_report::document::{CsvTable, Format};
-
+pub use explain::{Completions, Explain};
 pub use fail_on::FailOn;
+pub use shown::{PROGRAM, command, complete};
+pub use verdicts::Names;
 pub use watch::{Pace, Replay, Top};
 
 use crate::{
@@ -58,6 +59,9 @@ pub enum Command {
     /// Tell who holds which end of a socket's connections right now.
     #[command(after_help = EXIT_CODES)]
     List(List),
+    /// Say what a verdict means, and which evidence it needs.
+    #[command(after_help = EXIT_CODES)]
+    Explain(Explain),
     /// Tell whether this machine can be traced, hook by hook.
     #[command(after_help = EXIT_CODES)]
     Check(Check),
@@ -67,6 +71,9 @@ pub enum Command {
     /// Have the kernel stop tracing for a service that was stopped.
     #[command(after_help = EXIT_CODES)]
     Detach,
+    /// Print a script by which a shell completes commands and options.
+    #[command(after_help = EXIT_CODES)]
+    Completions(Completions),
     /// Answer HTTP for `sockleak serve`, which starts it.
     #[command(hide = true)]
     Web(Web),
@@ -126,7 +133,7 @@ pub struct Capture {
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(report_file))]
     pub report: Option<ReportFile>,
     /// End with status 7 if one of these verdicts is found, for example client-leak,suspect; or if the report is incomplete.
-    #[arg(long, value_name = "VERDICT,...", value_delimiter = ',')]
+    #[arg(long, value_name = "VERDICT,...", value_delimiter = ',', value_parser = FailOn::names())]
     pub fail_on: Vec<FailOn>,
     /// Connections older than this are pointed out in the report.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
@@ -201,7 +208,7 @@ pub struct Report {
     #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse)]
     pub limits: Vec<GivenLimit>,
     /// End with status 7 if one of these verdicts is found, for example client-leak,suspect; or if the report is incomplete.
-    #[arg(long, value_name = "VERDICT,...", value_delimiter = ',')]
+    #[arg(long, value_name = "VERDICT,...", value_delimiter = ',', value_parser = FailOn::names())]
     pub fail_on: Vec<FailOn>,
     /// What the report shows, and how.
     #[command(flatten)]

@@ -23,9 +23,11 @@ fn main() -> ExitCode {
         Command::Top(arguments) => cmd::top::run(&arguments),
         Command::Export(arguments) => cmd::export::run(&arguments),
         Command::List(arguments) => cmd::list::run(&arguments),
+        Command::Explain(arguments) => cmd::explain::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
         Command::Serve(arguments) => cmd::serve::run(&arguments),
         Command::Detach => cmd::serve::detach(),
+        Command::Completions(arguments) => cmd::completions::run(&arguments),
         Command::Stacks(arguments) => cmd::stacks::run(&arguments),
         Command::Web(arguments) => cmd::web::run(&arguments),
     };

@@ -3,39 +3,17 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::{
     Man,
     roff::{Roff, bold, roman},
 };
-use sockleak::cli::Cli;
+use sockleak::cli::{PROGRAM, command};
 
 use crate::config;
 
-/// Name of the program.
-pub(crate) const PROGRAM: &str = "sockleak";
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
-
-/// The command line as users are to know it: without what the program starts itself.
-fn command() -> Command {
-    let whole = Cli::command().disable_help_subcommand(true);
-    let shown = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
-    let shown: Vec<_> = shown.collect();
-    let mut command = Command::new(PROGRAM)
-        .version(env!("CARGO_PKG_VERSION"))
-        .propagate_version(true)
-        .disable_help_subcommand(true)
-        .subcommands(shown);
-    if let Some(about) = whole.get_about() {
-        command = command.about(about.clone());
-    }
-    if let Some(after) = whole.get_after_help() {
-        command = command.after_help(after.clone());
-    }
-    command.build();
-    command
-}
 
 /// A page for the program and for each of its commands, by file name.
 pub(crate) fn pages() -> anyhow::Result<Vec<(String, Vec<u8>)>> {
@@ -95,6 +73,9 @@ pub(crate) fn complete(directory: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+    use sockleak::cli::Cli;
+
     use super::*;
 
     #[test]

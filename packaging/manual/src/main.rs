@@ -1,7 +1,8 @@
 //! Writes sockleak's man pages and shell completions.
 //!
 //! A program of its own, so that sockleak carries nothing of it: it links the library for the one definition of the command
-//! line, and reads docs/service.md for the one description of the configuration.
+//! line and its completions, which `sockleak completions` prints too, and reads docs/service.md for the one description of the
+//! configuration.
 
 mod commands;
 mod config;

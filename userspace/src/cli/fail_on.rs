@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use sockleak_core::verdict::{UnknownVerdict, Verdict};
+use super::Names;
+use crate::verdict::{UnknownVerdict, Verdict};
 
 /// Something that may be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +15,12 @@ pub enum FailOn {
 }
 
 impl FailOn {
+    /// Parses it; the help lists all.
+    #[must_use]
+    pub fn names() -> Names<Self> {
+        Names::verdicts_and(&["incomplete"])
+    }
+
     /// Its name in arguments.
     #[must_use]
     pub const fn name(self) -> &'static str {

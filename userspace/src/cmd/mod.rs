@@ -2,7 +2,9 @@
 
 pub mod capture;
 pub mod check;
+pub mod completions;
 mod destination;
+pub mod explain;
 pub mod export;
 pub mod list;
 mod output;
