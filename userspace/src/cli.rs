@@ -7,12 +7,14 @@ use clap::{
     builder::{PathBufValueParser, TypedValueParser as _},
 };
 
+mod compare;
 mod explain;
 mod fail_on;
 mod shown;
 mod verdicts;
 mod watch;
 
+pub use compare::{Compare, FailOnChange};
 pub use explain::{Completions, Explain};
 pub use fail_on::FailOn;
 pub use shown::{PROGRAM, command, complete};
@@ -53,6 +55,9 @@ pub enum Command {
     /// Show live in the terminal which socket fills up, and who fills it.
     #[command(after_help = EXIT_CODES)]
     Top(Top),
+    /// Compare two recordings: which leaks are new, which go on, and which are gone.
+    #[command(after_help = EXIT_CODES)]
+    Compare(Compare),
     /// Write a recording as rows for other tools: CSV, JSON lines or Parquet.
     #[command(after_help = EXIT_CODES)]
     Export(Export),

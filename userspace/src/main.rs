@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Report(arguments) => cmd::report::run(&arguments),
         Command::Replay(arguments) => cmd::replay::run(&arguments),
         Command::Top(arguments) => cmd::top::run(&arguments),
+        Command::Compare(arguments) => cmd::compare::run(&arguments),
         Command::Export(arguments) => cmd::export::run(&arguments),
         Command::List(arguments) => cmd::list::run(&arguments),
         Command::Explain(arguments) => cmd::explain::run(&arguments),

@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod check;
+pub mod compare;
 pub mod completions;
 mod destination;
 pub mod explain;

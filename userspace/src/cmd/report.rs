@@ -7,26 +7,17 @@ use std::{
     io::{self, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use sockleak_core::{
-    assess::{Coverage, Report},
-    attribution::{limits::GivenLimit, selection::Selection},
-    event::Record,
-    session::{Session, Settings},
-    time::{Clock, nanoseconds},
-};
-use sockleak_recording::{Header, Progress, Trace, TraceError, export};
-use sockleak_report::{
-    document::{self, Format, Section},
-    text::{self, Layout},
-};
+use jiff::Timestamp;
 
 use super::{
     destination::{Destination, is_stdout},
     output::terminal_width,
 };
 use crate::{
+    attribution::{by::By, limits::GivenLimit, selection::Selection},
     cli::{self, FailOn, View},
     clock,
     console::say,
@@ -48,7 +39,8 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
     }
     let (replayed, files) = match &arguments.store {
         None => {
-            let replayed = arguments.traces.iter().map(|file| replay(file, arguments));
+            let judged = Judged::by(arguments);
+            let replayed = arguments.traces.iter().map(|file| replay(file, &judged));
             (replayed.collect::<Result<Vec<_>, _>>()?, arguments.traces.clone())
         }
         Some(directory) => replay_store(directory, arguments)?,
@@ -97,9 +89,27 @@ fn put(
     Destination::open(arguments.output.as_deref(), sources)?.put(write)
 }
 
+/// How recordings are judged.
+pub(super) struct Judged<'a> {
+    /// Instead of the recorded leak age.
+    pub(super) leak_age: Option<Duration>,
+    /// Besides the recorded ones; the last that fits counts.
+    pub(super) limits: &'a [GivenLimit],
+    pub(super) by: By,
+    /// What comes of them, in a sentence: `the report is`.
+    pub(super) what: &'static str,
+}
+
+impl<'a> Judged<'a> {
+    fn by(arguments: &'a cli::Report) -> Self {
+        let cli::Report { leak_age, limits, view, .. } = arguments;
+        Self { leak_age: *leak_age, limits, by: view.by, what: "the report is" }
+    }
+}
+
 /// What a trace led to.
-struct Replayed {
-    host: String,
+pub(super) struct Replayed {
+    header: Header,
     file: String,
     session: Session,
     frame: Coverage,
@@ -107,20 +117,40 @@ struct Replayed {
 }
 
 impl Replayed {
+    /// What the recording begins with.
+    pub(super) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The recording's name.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// When it began.
+    pub(super) fn began(&self) -> Timestamp {
+        self.clock.timestamp(self.header.started)
+    }
+
+    /// All that is known at its end.
+    pub(super) fn report(&self) -> Report<'_> {
+        Report::new(&self.session, self.frame.clone())
+    }
+
     fn section(&self, view: &View, format: Format) -> Section<'_> {
-        let origin = (self.host.clone(), self.file.clone());
+        let origin = (self.header.host.clone(), self.file.clone());
         let section = Section::new(&self.session, self.frame.clone(), self.clock.clone(), origin, format);
         Section { report: self::view(section.report, view), ..section }
     }
 }
 
 /// Replays a trace.
-fn replay(file: &Path, arguments: &cli::Report) -> Result<Replayed, Failure> {
+pub(super) fn replay(file: &Path, judged: &Judged<'_>) -> Result<Replayed, Failure> {
     let trace = Trace::open(file)?;
     let (header, progress) = (trace.header(), trace.progress());
     let replayed =
-        replay_records(header, progress, file.display().to_string(), arguments, |feed| trace.replay(feed))?;
-    note_end(&trace, file, "the report is");
+        replay_records(header, progress, file.display().to_string(), judged, |feed| trace.replay(feed))?;
+    note_end(&trace, file, judged.what);
     Ok(replayed)
 }
 
@@ -131,9 +161,10 @@ fn replay_store(directory: &Path, arguments: &cli::Report) -> Result<(Vec<Replay
     if recordings.is_empty() {
         return Err(StoreError::Empty(directory.to_owned()).into());
     }
+    let judged = Judged::by(arguments);
     let replayed = recordings.iter().map(|recording| {
         let (header, progress) = (recording.header(), recording.progress());
-        replay_records(header, progress, recording.name(), arguments, |feed| recording.replay(feed))
+        replay_records(header, progress, recording.name(), &judged, |feed| recording.replay(feed))
     });
     let replayed = replayed.collect::<Result<_, _>>()?;
     Ok((replayed, recordings.iter().flat_map(Recording::paths).map(Path::to_owned).collect()))
@@ -144,24 +175,24 @@ fn replay_records(
     header: &Header,
     progress: &Progress,
     file: String,
-    arguments: &cli::Report,
+    judged: &Judged<'_>,
     replay: impl FnOnce(&mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), TraceError>,
 ) -> Result<Replayed, Failure> {
     let recorded = header.limits.iter().filter_map(|limit| GivenLimit::parse(limit).ok());
     let settings = Settings {
         started: header.started,
-        leak_age: arguments.leak_age.map_or(header.leak_age, nanoseconds),
+        leak_age: judged.leak_age.map_or(header.leak_age, nanoseconds),
         // The last that fits counts.
-        limits: recorded.chain(arguments.limits.iter().cloned()).collect(),
-        by: arguments.view.by,
+        limits: recorded.chain(judged.limits.iter().cloned()).collect(),
+        by: judged.by,
     };
     let mut session = Session::new(Selection::recorded(header.targets.clone()), settings);
     replay(&mut |record| {
         session.feed(record);
         ControlFlow::Continue(())
     })?;
-    let clock = clock::booted_at(header.boot_time);
-    Ok(Replayed { host: header.host.clone(), file, session, frame: progress.clone(), clock })
+    let clock = Clock::booted_at(header.boot_time);
+    Ok(Replayed { header: header.clone(), file, session, frame: progress.clone(), clock })
 }
 
 /// The report as far as the user wants to see it.

@@ -1,7 +1,11 @@
 //! Commands that explain, complete and compare: the real binary, on every machine.
 
+mod compare;
 mod completions;
 mod explain;
+#[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]
+#[path = "../formats/scene.rs"]
+mod scene;
 
 use std::process::{Command, Output, Stdio};
 
