@@ -10,6 +10,7 @@ use clap::{
 mod compare;
 mod explain;
 mod fail_on;
+mod run;
 mod shown;
 mod verdicts;
 mod watch;
@@ -17,6 +18,7 @@ mod watch;
 pub use compare::{Compare, FailOnChange};
 pub use explain::{Completions, Explain};
 pub use fail_on::FailOn;
+pub use run::{FailOnRun, Run};
 pub use shown::{PROGRAM, command, complete};
 pub use verdicts::Names;
 pub use watch::{Pace, Replay, Top};
@@ -40,6 +42,10 @@ pub struct Cli {
 const EXIT_CODES: &str = "Exit status: 0 done; 1 failed; 2 unusable arguments; 3 privileges missing; 4 the kernel lacks \
      or refuses what tracing needs; 5 output not writable; 6 trace file unusable; 7 a verdict of --fail-on found.";
 
+const RUN_EXIT_CODES: &str = "Exit status: that of the command (128 and the signal's number if one ended it), unless that is 0 and \
+     something was found: then 7. 126 or 127 if the command cannot be started; before it starts, 1 failed; 2 unusable \
+     arguments; 3 privileges missing; 4 the kernel lacks or refuses what tracing needs.";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -55,6 +61,9 @@ pub enum Command {
     /// Show live in the terminal which socket fills up, and who fills it.
     #[command(after_help = EXIT_CODES)]
     Top(Top),
+    /// Run a command, and fail if its processes leave connections open: a leak check for test suites.
+    #[command(after_help = RUN_EXIT_CODES)]
+    Run(Run),
     /// Compare two recordings: which leaks are new, which go on, and which are gone.
     #[command(after_help = EXIT_CODES)]
     Compare(Compare),

@@ -22,6 +22,11 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => cmd::replay::run(&arguments),
         Command::Top(arguments) => cmd::top::run(&arguments),
         Command::Compare(arguments) => cmd::compare::run(&arguments),
+        Command::Run(arguments) => match cmd::run::run(&arguments) {
+            // The command's own.
+            Ok(status) => return status,
+            Err(failure) => Err(failure),
+        },
         Command::Export(arguments) => cmd::export::run(&arguments),
         Command::List(arguments) => cmd::list::run(&arguments),
         Command::Explain(arguments) => cmd::explain::run(&arguments),

@@ -26,16 +26,23 @@ pub(crate) fn leaks() -> Result<Vec<PathBuf>> {
     let sources = paths::repo().join("tests/workload/stacks");
     let out = paths::release().join("stacks");
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-    let (c, go) = (out.join("leak-c"), out.join("leak-go"));
-    let mut compiler = process::command("cc", ["-O2", "-g", "-fomit-frame-pointer", "-o"]);
-    process::run(compiler.arg(&c).arg(sources.join("leak.c")))?;
-    let mut compiler = process::command("go", ["build", "-o"]);
-    let compiler = compiler.arg(&go).arg(sources.join("leak.go"));
-    process::run(compiler.env("GO111MODULE", "off").env("GOCACHE", out.join("go-cache")).env("GOFLAGS", ""))?;
-    let python = out.join("leak.py");
-    fs::copy(sources.join("leak.py"), &python)
-        .with_context(|| format!("cannot write {}", python.display()))?;
-    Ok(vec![c, go, python])
+    let mut programs = Vec::new();
+    for name in ["leak", "suite"] {
+        let (c, go) = (out.join(format!("{name}-c")), out.join(format!("{name}-go")));
+        let mut compiler = process::command("cc", ["-O2", "-g", "-fomit-frame-pointer", "-o"]);
+        process::run(compiler.arg(&c).arg(sources.join(format!("{name}.c"))))?;
+        let mut compiler = process::command("go", ["build", "-o"]);
+        let compiler = compiler.arg(&go).arg(sources.join(format!("{name}.go")));
+        process::run(
+            compiler.env("GO111MODULE", "off").env("GOCACHE", out.join("go-cache")).env("GOFLAGS", ""),
+        )?;
+        let script = format!("{name}.py");
+        let python = out.join(&script);
+        fs::copy(sources.join(&script), &python)
+            .with_context(|| format!("cannot write {}", python.display()))?;
+        programs.extend([c, go, python]);
+    }
+    Ok(programs)
 }
 
 /// What Debian's Python needs to run a program that imports nothing but what is built in.

@@ -11,6 +11,7 @@ pub mod list;
 mod output;
 pub mod replay;
 pub mod report;
+pub mod run;
 pub mod serve;
 pub mod stacks;
 pub mod top;

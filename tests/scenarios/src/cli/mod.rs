@@ -17,6 +17,7 @@ mod recording;
 mod refusals;
 mod refused;
 mod reload;
+mod run;
 mod sandbox;
 pub(crate) mod service;
 mod stacks;
@@ -119,6 +120,13 @@ pub const ALL: &[Case] = &[
     case!("service-sandbox", sandbox::sandbox),
     case!("recording-refused", recording::refused),
     case!("fail-on", recording::fail_on),
+    case!("run-c", run::c),
+    case!("run-go", run::go),
+    case!("run-python", run::python),
+    case!("run-rules", run::rules),
+    case!("run-tree", run::tree),
+    case!("run-status", run::status),
+    case!("run-user", run::user),
     case!("stacks-c", stacks::c),
     case!("stacks-go", stacks::go),
     case!("stacks-python", stacks::python),
