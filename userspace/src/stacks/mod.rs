@@ -47,6 +47,8 @@ const SUSPECTS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 const RENEWED: Duration = Duration::from_mins(10);
 /// Functions of a stack that are kept.
 const DEEPEST: usize = 64;
+/// Files of a process that are opened before the first one is read.
+const AHEAD: usize = 64;
 /// Time that a stack may take.
 const PER_STACK: Duration = Duration::from_secs(5);
 /// How often a stack is begun again because the process had gone.
@@ -54,6 +56,9 @@ const ATTEMPTS: usize = 4;
 
 /// Where a function's instruction lies: number of the file, and the offset in it. Without a file, the address.
 type Place = (Option<usize>, u64);
+
+/// An interpreter's file, and the functions of the script that it runs.
+type ScriptStack = (Arc<str>, Vec<Frame>);
 
 /// Why an attempt came to nothing.
 enum Failed {
@@ -161,14 +166,21 @@ impl Resolver {
                 return Ok(None);
             }
         }
+        // First what is read in its memory: it may end at any moment, and the rest needs it no more.
+        let mut script = self.script(raw, deadline)?;
         let mut places = self.places(raw, deadline)?;
         // It may have loaded a library since.
         let is_lost = |places: &[Place]| places.iter().any(|(file, _)| file.is_none());
         if !is_fresh && is_lost(&places) && self.read(raw.process, deadline)?.is_some() {
             places = self.places(raw, deadline)?;
+            if script.is_none() {
+                script = self.script(raw, deadline)?;
+            }
         }
         let frames = self.frames(places, deadline)?;
-        Ok(Some(self.script(raw, &frames, deadline)?.unwrap_or(frames)))
+        let Some((module, script)) = script else { return Ok(Some(frames)) };
+        let called = frames.iter().take_while(|frame| frame.module.as_ref() != Some(&module));
+        Ok(Some(called.cloned().chain(script).take(DEEPEST).collect()))
     }
 
     fn frames(&mut self, places: Vec<Place>, deadline: Instant) -> Result<Arc<[Frame]>, Failed> {
@@ -207,13 +219,9 @@ impl Resolver {
         })
     }
 
-    /// Of a script: its functions in place of the interpreter's. None if there are none, or none that can be read.
-    fn script(
-        &mut self,
-        raw: &RawStack,
-        frames: &[Frame],
-        deadline: Instant,
-    ) -> Result<Option<Arc<[Frame]>>, Failed> {
+    /// Of a script: its interpreter's file, and its own functions, which take the place of the interpreter's. None if there are
+    /// none, or none that can be read.
+    fn script(&mut self, raw: &RawStack, deadline: Instant) -> Result<Option<ScriptStack>, Failed> {
         let Some(space) = self.state.spaces.get(&raw.process) else { return Ok(None) };
         let Some((module, python)) = space.python.clone().filter(|_| !raw.script.is_empty()) else {
             return Ok(None);
@@ -228,9 +236,8 @@ impl Resolver {
             return Ok(None);
         }
         let own = Frame { module: Some(Arc::clone(&module)), ..Frame::default() };
-        let script = named.names.into_iter().map(|name| named_frame(name, &own));
-        let called = frames.iter().take_while(|frame| frame.module.as_ref() != Some(&module));
-        Ok(Some(called.cloned().chain(script).take(DEEPEST).collect()))
+        let script = named.names.into_iter().map(|name| named_frame(name, &own)).collect();
+        Ok(Some((module, script)))
     }
 
     /// Looks for Python interpreters among the running processes and where they are installed, so that the first connect of a
@@ -268,11 +275,14 @@ impl Resolver {
         if !proc::is_same(pid, start) {
             return Ok(None);
         }
+        let open = |mapping: &Mapping| file::open(pid, mapping, Path::new(&*mapping.path) == executable);
+        // To read a file takes long, and the process may end meanwhile: it opens them for us no more then.
+        let ahead: Vec<_> = mappings.iter().take(AHEAD).map(open).collect();
+        let mut ahead = ahead.into_iter();
         let mut opened = Vec::with_capacity(mappings.len());
         for mapping in mappings {
-            let is_executable = Path::new(&*mapping.path) == executable;
             let file =
-                match file::open(pid, &mapping, is_executable) {
+                match ahead.next().unwrap_or_else(|| open(&mapping)) {
                     Ok((file, identity)) => self.enter(&mapping, &file, identity, deadline)?,
                     Err(_) => self.state.files.find_closed(&mapping).or_else(|| {
                         self.state.files.insert(&mapping, None, Err("it cannot be opened".into()))
