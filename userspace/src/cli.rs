@@ -40,7 +40,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit status: 0 done; 1 failed; 2 unusable arguments; 3 privileges missing; 4 the kernel lacks \
-     or refuses what tracing needs; 5 output not writable; 6 trace file unusable; 7 a verdict of --fail-on found.";
+     or refuses what tracing needs; 5 output not writable; 6 trace file unusable; 7 a verdict of --fail-on found; 8 no socket matches.";
 
 const RUN_EXIT_CODES: &str = "Exit status: that of the command (128 and the signal's number if one ended it), unless that is 0 and \
      something was found: then 7. 126 or 127 if the command cannot be started; before it starts, 1 failed; 2 unusable \
@@ -328,10 +328,13 @@ impl From<Probe> for Options {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
+    // A bare number is one of seconds, as for sleep(1) and timeout(1).
+    let seconds = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match seconds.map_or_else(|| humantime::parse_duration(text), |seconds| Ok(Duration::from_secs(seconds)))
+    {
         Ok(duration) if duration.is_zero() => Err("must be longer than nothing".to_owned()),
         Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; write for example 500ms, 90s, 10m or 2h")),
+        Err(error) => Err(format!("{error}; write for example 30, 500ms, 90s, 10m or 2h")),
     }
 }
 
@@ -371,7 +374,8 @@ mod tests {
     #[test]
     fn durations_and_sizes_are_checked() {
         assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
-        for bad in ["", "10", "0s", "-3s", "soon"] {
+        assert_eq!(duration("30"), Ok(Duration::from_secs(30)));
+        for bad in ["", "0", "0s", "-3s", "-3", "+3", "1.5", "99999999999999999999", "soon"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
         assert_eq!(ring_size("4096"), Ok(4096));

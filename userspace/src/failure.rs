@@ -47,6 +47,9 @@ pub enum Failure {
     /// A verdict that the user wants to hear about as a status.
     #[error("{0}")]
     Found(String),
+    /// No socket matches what was asked for.
+    #[error("no socket matches {0}")]
+    NoSocket(String),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
@@ -65,6 +68,7 @@ impl Failure {
             Self::Output(_) | Self::OutputFile { .. } => 5,
             Self::Trace(_) | Self::Store(_) => 6,
             Self::Found(_) => 7,
+            Self::NoSocket(_) => 8,
         })
     }
 }

@@ -97,7 +97,8 @@ fn a_target_need_not_be_text() {
 fn malformed_options_are_named() {
     for (option, value, words) in [
         ("--for", "soon", &["'soon'", "--for", "90s"][..]),
-        ("--for", "10", &["'10'", "--for", "90s"]),
+        ("--for", "1.5", &["'1.5'", "--for", "90s"]),
+        ("--for", "0", &["'0'", "--for", "longer than nothing"]),
         ("--for", "0s", &["'0s'", "--for", "longer than nothing"]),
         ("--for", "", &["--for", "value"]),
         ("--leak-age", "old", &["'old'", "--leak-age", "90s"]),

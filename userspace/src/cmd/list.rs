@@ -22,6 +22,7 @@ use crate::{
     clock,
     console::say,
     diag::{self, Found},
+    event::{Record, name::shown},
     failure::Failure,
     namespaces::OwnNamespaces,
     privilege,
@@ -73,7 +74,12 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
         let width = terminal_width().unwrap_or(usize::MAX);
         out.buffer.extend_from_slice(render(&listing, width).as_bytes());
     }
-    out.flush()
+    out.flush()?;
+    if listing.sockets.is_empty() {
+        let targets = arguments.targets.iter().map(|target| shown(target.as_encoded_bytes()));
+        return Err(Failure::NoSocket(targets.collect::<Vec<_>>().join(" ")));
+    }
+    Ok(())
 }
 
 /// One look without a program in the kernel.

@@ -47,7 +47,7 @@ pub(super) fn list(bench: &Bench<'_>) -> anyhow::Result<()> {
     drop((open, client_closed, server_closed, queued));
 
     let none = bench.run(bench.sockleak().args(["list", &bench.path("none.sock")]))?;
-    none.expect(0)?;
+    none.expect(8)?;
     none.expect_output(&["No process listens"])?;
     ensure!(none.err.contains("none.sock does not exist"), "{}", none.err);
     Ok(())
