@@ -28,7 +28,7 @@ pub fn drop_after_attach() {
     }
 }
 
-/// For a thread that writes a file: all capabilities go but the one to write where others own the directory. Capabilities are
+/// For a thread that writes or removes a file: all capabilities go but the one to write where others own the directory. Capabilities are
 /// the thread's own, and it is started before [`drop_after_attach`].
 pub fn keep_writing() {
     let kept: CapsHashSet =

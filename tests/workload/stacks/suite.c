@@ -37,7 +37,7 @@ __attribute__((noinline)) static void test_status(void)
 __attribute__((noinline)) static void test_quit(void)
 {
     int fd = dial();
-    usleep(50000);
+    sleep(1);
     close(fd);
 }
 

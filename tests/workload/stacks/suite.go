@@ -39,7 +39,7 @@ func testStatus() {
 //go:noinline
 func testQuit() {
 	connection := dial()
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(time.Second)
 	connection.Close()
 }
 

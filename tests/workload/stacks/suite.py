@@ -27,7 +27,7 @@ def test_status():
 
 def test_quit():
     connection = dial()
-    time.sleep(0.05)
+    time.sleep(1)
     connection.close()
 
 

@@ -19,6 +19,12 @@ pub struct Run {
     /// every connection has to be closed.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub allow: u32,
+    /// A connection that a process closes so short a time before its end counts as left open, unless it is the last one
+    /// that it opened on that socket: an interpreter such as Python closes at its end what the program forgot.
+    ///
+    /// Without this option, what is closed is closed.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub late: Option<Duration>,
     /// End with status 7 if one of these is found: a connection that was lost, a verdict, or that something is
     /// missing.
     #[arg(long, value_name = "WHAT,...", value_delimiter = ',', value_parser = FailOnRun::names(),

@@ -15,15 +15,24 @@ use super::bench::{Bench, Door, Ended};
 struct Suite {
     command: &'static [&'static str],
     source: &'static str,
+    /// What it takes to see that: an interpreter closes at its end what is still open.
+    options: &'static [&'static str],
 }
 
-const C: Suite =
-    Suite { command: &["/opt/stacks/suite-c"], source: include_str!("../../../workload/stacks/suite.c") };
-const GO: Suite =
-    Suite { command: &["/opt/stacks/suite-go"], source: include_str!("../../../workload/stacks/suite.go") };
+const C: Suite = Suite {
+    command: &["/opt/stacks/suite-c"],
+    source: include_str!("../../../workload/stacks/suite.c"),
+    options: &[],
+};
+const GO: Suite = Suite {
+    command: &["/opt/stacks/suite-go"],
+    source: include_str!("../../../workload/stacks/suite.go"),
+    options: &[],
+};
 const PYTHON: Suite = Suite {
     command: &["/usr/bin/python3", "-S", "-E", "-I", "/opt/stacks/suite.py"],
     source: include_str!("../../../workload/stacks/suite.py"),
+    options: &["--late", "1s"],
 };
 
 /// Longer than what the cases connect.
@@ -60,6 +69,14 @@ fn prepare<S: AsRef<OsStr>>(
     sockleak
 }
 
+/// Nothing is said but what Python says of this guest, which lacks its library.
+fn expect_silence(ended: &Ended) -> anyhow::Result<()> {
+    let is_pythons = |line: &&str| line.starts_with("Could not find platform ");
+    let said: Vec<_> = ended.err.lines().filter(|line| !is_pythons(line)).collect();
+    ensure!(said.is_empty(), "it says: {said:?}");
+    Ok(())
+}
+
 /// Without line breaks: where they are depends on how long the sources' paths are.
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -70,7 +87,7 @@ fn names_the_line(bench: &Bench<'_>, suite: &Suite) -> anyhow::Result<()> {
     let path = bench.path("t.sock");
     let _door = Door::with_backlog(&path, BACKLOG)?;
     let command = || suite.command.iter().copied().chain([path.as_str()]);
-    let leaking = run(bench, &[], command())?;
+    let leaking = run(bench, suite.options, command())?;
     leaking.expect(7)?;
     ensure!(leaking.out == "3 tests passed\n", "its output: {:?}", leaking.out);
     let said = words(&leaking.err);
@@ -93,14 +110,18 @@ fn names_the_line(bench: &Bench<'_>, suite: &Suite) -> anyhow::Result<()> {
         ensure!(!said.contains(test), "a test that closes is named: {said}");
     }
 
-    let fixed = run(bench, &["--socket", &path, "--allow", "0"], command().chain(["fixed"]))?;
+    let strict = [suite.options, &["--socket", &path, "--allow", "0"]].concat();
+    let fixed = run(bench, &strict, command().chain(["fixed"]))?;
     fixed.expect(0)?;
-    ensure!(fixed.out == "3 tests passed\n" && fixed.err.is_empty(), "{fixed:?}");
+    ensure!(fixed.out == "3 tests passed\n", "its output: {:?}", fixed.out);
+    expect_silence(&fixed)?;
     // On another socket it may do what it likes.
-    let elsewhere = run(bench, &["-s", "other.sock"], command())?;
+    let elsewhere = run(bench, &[suite.options, &["-s", "other.sock"]].concat(), command())?;
     elsewhere.expect(0)?;
-    ensure!(elsewhere.err.is_empty(), "{}", elsewhere.err);
-    Ok(())
+    expect_silence(&elsewhere)?;
+    // What an interpreter closes is closed, unless that is asked for.
+    let plain = run(bench, &[], command())?;
+    plain.expect(if suite.options.is_empty() { 7 } else { 0 })
 }
 
 /// What counts as lost, and what may be kept.
@@ -113,7 +134,7 @@ pub(super) fn rules(bench: &Bench<'_>) -> anyhow::Result<()> {
     let kept = run(bench, &[], one())?;
     kept.expect(0)?;
     let said = words(&kept.err);
-    ensure!(said.starts_with("sockleak: 1 connection was kept until the process ended"), "{said}");
+    ensure!(said.contains("sockleak: 1 connection was kept until the process ended"), "{said}");
     let lost = run(bench, &["--allow", "0"], one())?;
     lost.expect(7)?;
     ensure!(words(&lost.err).contains("left 1 connection to"), "{}", lost.err);
@@ -198,7 +219,7 @@ pub(super) fn status(bench: &Bench<'_>) -> anyhow::Result<()> {
     let failing = run(bench, &[], ["sh", "-c", &format!("/opt/stacks/suite-c {path}; exit 5")])?;
     failing.expect(5)?;
     ensure!(failing.err.contains("1 connection was lost"), "{}", failing.err);
-    for (trap, signal, status) in [("", Signal::SIGTERM, 143), ("trap 'exit 9' INT;", Signal::SIGINT, 9)] {
+    for (trap, signal, status) in [("", Signal::SIGTERM, 143), ("trap 'exit 9' USR1;", Signal::SIGUSR1, 9)] {
         let script = format!("{trap} echo ready; while :; do sleep 0.1; done");
         let mut running = bench.start(&mut prepare(bench, &[], ["sh", "-c", &script]))?;
         running.child.wait_for_line(|line| line == "ready")?;

@@ -68,7 +68,8 @@ impl Launcher {
                 Ok(child) => {
                     let pid = child.id();
                     signals.is_for(Pid::from_raw(pid as i32));
-                    privilege::keep_nothing();
+                    // In the end it removes the control group, from a folder that nobody may write to otherwise.
+                    privilege::keep_writing();
                     let _ = tell_start.send(Ok(pid));
                     let ended = wait_for(child, &signals);
                     drop(group);

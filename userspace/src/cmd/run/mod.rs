@@ -1,5 +1,6 @@
 //! `sockleak run`: a command under observation. It fails if the command's processes leave connections open.
 
+mod ends;
 mod group;
 mod launcher;
 mod outcome;
@@ -106,7 +107,8 @@ fn start(
     let group =
         Group::new().inspect_err(|error| tracing::info!("no control group for the command: {error}")).ok();
     let linger = nanoseconds(arguments.leak_age);
-    let watcher = Watcher::new(group.as_ref().map(|group| group.id), arguments.allow, linger);
+    let times = [linger, arguments.late.map_or(0, nanoseconds)];
+    let watcher = Watcher::new(group.as_ref().map(|group| group.id), arguments.allow, times);
     let job = Job { command: arguments.command.clone(), user, group, signals, locked };
     let launcher = Launcher::new(job).context("the command cannot be got ready")?;
     let selection = Selection::new(targets, View::own(machine.mount_namespace));
@@ -177,6 +179,7 @@ async fn follow(
             }
             _ = drain.tick() => {
                 tracer.drain()?;
+                tracer.audience.look();
             }
         }
     }

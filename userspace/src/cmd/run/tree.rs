@@ -59,6 +59,11 @@ impl Tree {
         found
     }
 
+    /// Was somebody met?
+    pub(super) fn knows(&self, who: &Who) -> bool {
+        self.known.contains_key(&key(who))
+    }
+
     /// Does somebody who was met belong to it?
     pub(super) fn has(&self, who: &Who) -> bool {
         self.known.get(&key(who)).copied().unwrap_or(false)
@@ -74,12 +79,20 @@ impl Tree {
         if self.group.is_some() { Some(descends.unwrap_or(false)) } else { descends }
     }
 
+    /// The number of a process in /proc here.
+    pub(super) fn number(&self, who: &Who) -> Option<u32> {
+        match self.namespace {
+            None => Some(who.actor.id.pid),
+            Some(own) => {
+                let process = who.process.as_deref().filter(|it| it.namespaces.pid == own)?;
+                Some(process.pid_in_namespace)
+            }
+        }
+    }
+
     /// Is sockleak an ancestor? None if the line breaks before that is known.
     fn descends(&self, who: &Who, process: Option<&Process>) -> Option<bool> {
-        let pid = match self.namespace {
-            None => who.actor.id.pid,
-            Some(own) => process.filter(|it| it.namespaces.pid == own)?.pid_in_namespace,
-        };
+        let pid = self.number(who)?;
         let parent = |pid| proc::stat_field(pid, 4).and_then(|parent| u32::try_from(parent).ok());
         let is_it = self.namespace.is_some() || proc::is_same(pid, who.actor.id.start);
         let of_record = || process.filter(|_| self.namespace.is_none()).map(|process| process.parent);

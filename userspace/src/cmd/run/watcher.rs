@@ -7,7 +7,10 @@ use std::{
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::tree::{Key, Tree, key};
+use super::{
+    ends::Ends,
+    tree::{Key, Tree, key},
+};
 use crate::{
     attribution::who::{ProgramId, Who},
     event::{End, Frame, Listener, Reason, Record, What},
@@ -27,9 +30,16 @@ pub(super) struct Watcher {
     /// The last connections that a process opened on a socket, as many as it may keep, the oldest first.
     last: FxHashMap<Place, VecDeque<u64>>,
     allow: usize,
+    /// The last one of all, and when it was opened.
+    latest: FxHashMap<Place, (u64, u64)>,
     /// How long a server may keep its end after its client left: nanoseconds.
     linger: u64,
     left: Vec<Left>,
+    /// How long before its end a process closes what it may have forgotten: nanoseconds. 0: what is closed is closed.
+    late: u64,
+    ends: Ends,
+    /// What a process has closed since it opened its last connection on a socket, each with the time.
+    closed_since: FxHashMap<Place, Vec<(u64, Left)>>,
     stacks: FxHashSet<Arc<[Frame]>>,
     /// Programs of the command, and those that run outside of it too, each on a socket.
     programs: FxHashSet<(ProgramId, String)>,
@@ -80,13 +90,17 @@ pub(super) struct Seized {
 }
 
 impl Watcher {
-    pub(super) fn new(group: Option<u64>, allow: u32, linger: u64) -> Self {
+    pub(super) fn new(group: Option<u64>, allow: u32, [linger, late]: [u64; 2]) -> Self {
         Self {
             tree: Tree::new(group),
             last: FxHashMap::default(),
             allow: allow as usize,
+            latest: FxHashMap::default(),
             linger,
             left: Vec::new(),
+            late,
+            ends: Ends::default(),
+            closed_since: FxHashMap::default(),
             stacks: FxHashSet::default(),
             programs: FxHashSet::default(),
             outside: FxHashSet::default(),
@@ -103,14 +117,29 @@ impl Watcher {
     }
 
     fn meet(&mut self, who: &Who, socket: &str) -> bool {
+        let is_new = self.late > 0 && !self.tree.knows(who);
         let is_own = self.tree.meet(who);
+        if let (true, true, Some(pid)) = (is_new, is_own, self.tree.number(who)) {
+            self.ends.wait_for(key(who), pid);
+        }
         let programs = if is_own { &mut self.programs } else { &mut self.outside };
         programs.insert((who.group, socket.to_owned()));
         is_own
     }
 
-    fn opened(&mut self, who: &Who, socket: &str, connection: u64) {
-        let last = self.last.entry((key(who), socket.to_owned())).or_default();
+    /// Looks which processes have ended. To be called often, for the time to be right.
+    pub(super) fn look(&mut self) {
+        self.ends.look();
+    }
+
+    fn opened(&mut self, at: u64, who: &Who, socket: &str, connection: u64) {
+        let place = (key(who), socket.to_owned());
+        // What was closed before another was opened was not forgotten.
+        self.closed_since.remove(&place);
+        if self.late > 0 {
+            self.latest.insert(place.clone(), (connection, at));
+        }
+        let last = self.last.entry(place).or_default();
         last.push_back(connection);
         while last.len() > self.allow {
             last.pop_front();
@@ -122,8 +151,14 @@ impl Watcher {
         let socket = &session.sockets()[socket.0].name;
         let is_seen = connection.origin == Origin::Seen;
         let opener = &connection.opener;
-        if is_seen && self.tree.has(opener) && left_at_end(&connection.client, opener).is_some() {
-            self.leave(session, socket, connection, opener, End::Client);
+        if is_seen && self.tree.has(opener) {
+            if left_at_end(&connection.client, opener).is_some() {
+                let left = self.left(session, socket, connection, opener, End::Client);
+                self.left.push(left);
+            } else if let (true, Some(at)) = (self.late > 0, closed_itself(&connection.client, opener)) {
+                let left = self.left(session, socket, connection, opener, End::Client);
+                self.closed_since.entry(left.place.clone()).or_default().push((at, left));
+            }
         }
         let accepted = connection.accepted.as_ref().and_then(|it| it.by.as_ref());
         let Some(server) = accepted.filter(|server| self.tree.has(server)) else { return };
@@ -134,11 +169,19 @@ impl Watcher {
         if let (Some(at), Some(client_left)) = (left_at_end(&connection.server, server), client_left)
             && at.saturating_sub(client_left) >= self.linger
         {
-            self.leave(session, socket, connection, server, End::Server);
+            let left = self.left(session, socket, connection, server, End::Server);
+            self.left.push(left);
         }
     }
 
-    fn leave(&mut self, session: &Session, socket: &str, connection: &Connection, who: &Who, end: End) {
+    fn left(
+        &mut self,
+        session: &Session,
+        socket: &str,
+        connection: &Connection,
+        who: &Who,
+        end: End,
+    ) -> Left {
         let stack = connection.stack.filter(|_| end == End::Client);
         let frames = stack.map_or(&[][..], |stack| session.frames(stack));
         let stack = match self.stacks.get(frames) {
@@ -149,13 +192,26 @@ impl Watcher {
                 new
             }
         };
-        self.left.push(Left {
+        Left {
             place: (key(who), socket.to_owned()),
             connection: connection.id,
             program: session.program(who.group).to_owned(),
             end,
             stack,
-        });
+        }
+    }
+
+    /// What processes closed only at their ends, after they had opened all others.
+    fn closed_late(&self) -> impl Iterator<Item = &Left> {
+        self.closed_since.iter().flat_map(move |(place, closed)| {
+            let end = self.ends.of(&place.0);
+            let (latest, opened) = self.latest.get(place).copied().unwrap_or_default();
+            let is_late =
+                move |at: u64| at >= opened && end.is_some_and(|end| end.saturating_sub(at) <= self.late);
+            // The last one that was opened is closed in time.
+            let late = closed.iter().filter(move |(at, left)| is_late(*at) && left.connection != latest);
+            late.map(|(_, left)| left)
+        })
     }
 
     /// Comes to a conclusion, after the last record.
@@ -169,11 +225,13 @@ impl Watcher {
                 running.insert(key(&connection.opener));
             }
         }
+        self.ends.look();
         let is_kept = |left: &Left| {
             let last = self.last.get(&left.place);
             left.end == End::Client && last.is_some_and(|last| last.contains(&left.connection))
         };
-        let (kept, lost): (Vec<&Left>, Vec<&Left>) = self.left.iter().partition(|left| is_kept(left));
+        let (kept, mut lost): (Vec<&Left>, Vec<&Left>) = self.left.iter().partition(|left| is_kept(left));
+        lost.extend(self.closed_late().filter(|left| !is_kept(left)));
         let own = self.programs.difference(&self.outside).cloned().collect();
         Seized {
             lost: grouped(&lost),
@@ -192,6 +250,14 @@ fn left_at_end(end: &EndState, who: &Who) -> Option<u64> {
         EndState::Released { at, by, reason: Reason::Exit(_) | Reason::Killed(_) } if key(by) == key(who) => {
             Some(*at)
         }
+        _ => None,
+    }
+}
+
+/// When a process closed an end itself.
+fn closed_itself(end: &EndState, who: &Who) -> Option<u64> {
+    match end {
+        EndState::Released { at, by, reason: Reason::Close } if key(by) == key(who) => Some(*at),
         _ => None,
     }
 }
@@ -228,17 +294,11 @@ impl Audience for Watcher {
     fn listener(&mut self, _: &Listener) {}
 
     fn seen(&mut self, seen: &Seen<'_>) {
+        let is_met = matches!(seen.what, What::Connect { .. } | What::Accept { .. });
         let socket = &seen.socket.name;
-        match seen.what {
-            What::Connect { connection, .. } => {
-                if self.meet(seen.who, socket) {
-                    self.opened(seen.who, socket, *connection);
-                }
-            }
-            What::Accept { .. } => {
-                self.meet(seen.who, socket);
-            }
-            _ => {}
+        let is_own = is_met && self.meet(seen.who, socket);
+        if let (true, What::Connect { connection, .. }) = (is_own, seen.what) {
+            self.opened(seen.at, seen.who, socket, *connection);
         }
     }
 
