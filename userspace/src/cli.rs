@@ -6,7 +6,11 @@ use clap::{
     Args, Parser, Subcommand,
     builder::{PathBufValueParser, TypedValueParser as _},
 };
+use sockleak_core::attribution::{by::By, limits::GivenLimit};
+use sockleak_recording::export;
+use sockleak_report::document::{CsvTable, Format};
 
+mod choice;
 mod compare;
 mod explain;
 mod fail_on;

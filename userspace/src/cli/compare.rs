@@ -3,9 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
+use sockleak_core::attribution::{by::By, limits::GivenLimit};
 
-use super::duration;
-use crate::attribution::{by::By, limits::GivenLimit};
+use super::{choice::choice, duration};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub struct Compare {
     pub limits: Vec<GivenLimit>,
     /// What both are grouped by: a program whose path has its version in it is another program in each release, a unit
     /// stays the same.
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    #[arg(long, value_parser = choice::<By>(), default_value_t, value_name = "WHAT")]
     pub by: By,
 }
 

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use clap_complete::Shell;
+use sockleak_core::verdict::Verdict;
 
 use super::verdicts::Names;
-use crate::verdict::Verdict;
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]

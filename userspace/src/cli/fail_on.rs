@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
+use sockleak_core::verdict::{UnknownVerdict, Verdict};
+
 use super::Names;
-use crate::verdict::{UnknownVerdict, Verdict};
 
 /// Something that may be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

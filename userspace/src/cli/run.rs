@@ -3,9 +3,9 @@
 use std::{ffi::OsString, str::FromStr, time::Duration};
 
 use clap::Args;
+use sockleak_core::verdict::Verdict;
 
-use super::{Names, Probe, StackPolicy, duration};
-use crate::verdict::Verdict;
+use super::{Names, Probe, StackPolicy, choice::choice, duration};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ pub struct Run {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     pub leak_age: Duration,
     /// Whether to say where in the program connections were opened.
-    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+    #[arg(long, value_parser = choice::<StackPolicy>(), value_name = "WHEN", num_args = 0..=1, require_equals = true,
           default_value_t = StackPolicy::On, default_missing_value = "on")]
     pub stacks: StackPolicy,
     /// How to hook into the kernel.

@@ -7,8 +7,7 @@ use clap::{
     builder::{PossibleValue, TypedValueParser},
     error::ErrorKind,
 };
-
-use crate::verdict::Verdict;
+use sockleak_core::verdict::Verdict;
 
 /// Less alike than this, a name is not suggested: the Jaro-Winkler similarity of two names, from 0 to 1.
 const ALIKE: f64 = 0.7;

@@ -2,6 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use sockleak_core::assess::Report;
+use sockleak_report::{
+    compare::{Change, Comparison, Recorded, Side, compare, render},
+    text,
+};
+
 use super::{
     output::{Output, terminal_width},
     report::{Judged, Replayed, replay},
@@ -9,11 +15,6 @@ use super::{
 use crate::{
     cli::{Compare, FailOnChange},
     failure::Failure,
-    report::{
-        Report,
-        compare::{Change, Comparison, Recorded, Side, compare, render},
-        text,
-    },
 };
 
 /// Runs it.

@@ -1,7 +1,10 @@
 //! `sockleak explain`: what a verdict means, from the same document that is read on the web.
 
+use sockleak_core::verdict::Verdict;
+use sockleak_report::text::WIDTH;
+
 use super::output::{Output, terminal_width};
-use crate::{cli::Explain, failure::Failure, report::text::WIDTH, verdict::Verdict};
+use crate::{cli::Explain, failure::Failure};
 
 mod markdown;
 

@@ -7,7 +7,7 @@ use sockleak_core::{
     assess::Loss,
     attribution::selection::Selection,
     decode::decode,
-    event::Record,
+    event::{Record, name::shown},
     session::{Notice, Session, Settings},
     text::count::{counted, times},
 };
@@ -22,14 +22,14 @@ use crate::{
     clock,
     console::say,
     diag::{self, Found},
-    event::{Record, name::shown},
     failure::Failure,
     namespaces::OwnNamespaces,
     privilege,
     probe::{
         attach::Probe,
         facts::Machine,
-        plan::{Choice, Hook, Scope},
+        options::HookChoice,
+        plan::{Hook, Scope},
         ring::Ring,
         sizes::Sizes,
     },
@@ -140,7 +140,7 @@ impl Look {
         const RING: u32 = 1 << 20;
         let sizes = Sizes { ring: RING, connections: open_files(), is_look: true };
         let is_needed = |hook| hook == Hook::Iterate;
-        let mut probe = Probe::attach(machine, Choice::Auto, sizes, Scope::of(is_needed))?;
+        let mut probe = Probe::attach(machine, HookChoice::Auto, sizes, Scope::of(is_needed))?;
         probe.require(machine, is_needed)?;
         let ring = probe.ring()?;
         privilege::drop_after_attach();

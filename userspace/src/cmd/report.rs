@@ -11,13 +11,24 @@ use std::{
 };
 
 use jiff::Timestamp;
+use sockleak_core::{
+    assess::{Coverage, Report},
+    attribution::{by::By, limits::GivenLimit, selection::Selection},
+    event::Record,
+    session::{Session, Settings},
+    time::{Clock, nanoseconds},
+};
+use sockleak_recording::{Header, Progress, Trace, TraceError, export};
+use sockleak_report::{
+    document::{self, Format, Section},
+    text::{self, Layout},
+};
 
 use super::{
     destination::{Destination, is_stdout},
     output::terminal_width,
 };
 use crate::{
-    attribution::{by::By, limits::GivenLimit, selection::Selection},
     cli::{self, FailOn, View},
     clock,
     console::say,
@@ -191,7 +202,7 @@ fn replay_records(
         session.feed(record);
         ControlFlow::Continue(())
     })?;
-    let clock = Clock::booted_at(header.boot_time);
+    let clock = clock::booted_at(header.boot_time);
     Ok(Replayed { header: header.clone(), file, session, frame: progress.clone(), clock })
 }
 

@@ -16,7 +16,7 @@ use super::{
     offsets,
     options::HookChoice,
     pins::{Identity, Pins},
-    plan::{Choice, Hook, Scope, plan},
+    plan::{Hook, Scope, plan},
     ring::Ring,
     rounds::Rounds,
     shared::Shared,
@@ -115,7 +115,12 @@ impl Probe {
     ///
     /// # Errors
     /// If privileges, BTF, a structure's member or a required hook is missing, or the kernel refuses.
-    pub fn attach(machine: &Machine, choice: Choice, sizes: Sizes, scope: Scope) -> Result<Self, Failure> {
+    pub fn attach(
+        machine: &Machine,
+        choice: HookChoice,
+        sizes: Sizes,
+        scope: Scope,
+    ) -> Result<Self, Failure> {
         Self::attach_with(machine, choice, sizes, scope, None)
     }
 
@@ -254,7 +259,7 @@ struct Typed {
 }
 
 impl Typed {
-    fn of(types: &btf::Btf) -> Self {
+    fn of(types: &sockleak_btf::Btf) -> Self {
         let has = |helper| u32::from(types.argument_count(helper).is_some());
         Self { task: has("bpf_get_current_task_btf"), unix: has("bpf_skc_to_unix_sock") }
     }

@@ -2,7 +2,7 @@
 
 use sockleak_core::choices;
 
-use super::plan::Hook;
+use super::plan::Scope;
 
 /// What a user may choose of the probe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,10 +46,11 @@ choices! {
 impl UsePolicy {
     /// Which hooks it asks for: a hook that notes nothing would still cost something at every message of the host.
     #[must_use]
-    pub const fn hooks(self) -> fn(Hook) -> bool {
+    pub fn hooks(self) -> Scope {
         match self {
-            Self::Off => |hook| !hook.is_about_use(),
-            Self::Auto | Self::On => |_| true,
+            Self::Off => Scope::of(|hook| !hook.is_about_use()),
+            Self::Auto => Scope { use_waits: true, ..Scope::of(|_| true) },
+            Self::On => Scope::of(|_| true),
         }
     }
 }

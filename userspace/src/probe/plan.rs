@@ -46,42 +46,6 @@ impl Kind {
     }
 }
 
-/// Which kinds the user allows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Choice {
-    /// The best for each hook.
-    #[default]
-    Auto,
-    /// fentry and fexit alone.
-    Fentry,
-    /// kprobes and kretprobes alone.
-    Kprobe,
-}
-
-/// When it is noted that an end sends something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum UsePolicy {
-    /// Never.
-    Off,
-    /// From the first connection on that is older than the leak age.
-    #[default]
-    Auto,
-    /// From the start.
-    On,
-}
-
-impl UsePolicy {
-    /// Which hooks it asks for: a hook that notes nothing would still cost something at every message of the host.
-    #[must_use]
-    pub fn hooks(self) -> Scope {
-        match self {
-            Self::Off => Scope::of(|hook| !hook.is_about_use()),
-            Self::Auto => Scope { use_waits: true, ..Scope::of(|_| true) },
-            Self::On => Scope::of(|_| true),
-        }
-    }
-}
-
 /// Which hooks are asked for.
 #[derive(Clone, Copy)]
 pub struct Scope {
@@ -271,7 +235,7 @@ fn warning(hook: Hook, kind: Kind, facts: &Facts) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::options::UsePolicy, *};
 
     fn facts(find_other: usize) -> Facts {
         let arguments =
@@ -308,12 +272,12 @@ mod tests {
             let release = plan.into_iter().find(|(hook, _)| *hook == Hook::Release);
             release.and_then(|(_, ways)| ways.ok()).map(|ways| ways[0].kind)
         };
-        assert_eq!(kind(Preemption::No, Choice::Auto), Some(Kind::Fentry));
-        assert_eq!(kind(Preemption::No, Choice::Kprobe), Some(Kind::Kprobe));
-        assert_eq!(kind(Preemption::Yes, Choice::Auto), Some(Kind::Twins));
-        assert_eq!(kind(Preemption::Unknown, Choice::Auto), Some(Kind::Twins));
-        assert_eq!(kind(Preemption::Yes, Choice::Kprobe), Some(Kind::Kprobe));
-        assert_eq!(kind(Preemption::Yes, Choice::Fentry), Some(Kind::Fentry));
+        assert_eq!(kind(Preemption::No, HookChoice::Auto), Some(Kind::Fentry));
+        assert_eq!(kind(Preemption::No, HookChoice::Kprobe), Some(Kind::Kprobe));
+        assert_eq!(kind(Preemption::Yes, HookChoice::Auto), Some(Kind::Twins));
+        assert_eq!(kind(Preemption::Unknown, HookChoice::Auto), Some(Kind::Twins));
+        assert_eq!(kind(Preemption::Yes, HookChoice::Kprobe), Some(Kind::Kprobe));
+        assert_eq!(kind(Preemption::Yes, HookChoice::Fentry), Some(Kind::Fentry));
     }
 
     #[test]
@@ -323,10 +287,10 @@ mod tests {
             let send = plan.into_iter().find(|(hook, _)| *hook == Hook::Send);
             send.and_then(|(_, ways)| ways.ok()).map(|ways| (ways[0].kind, ways[0].may_wait))
         };
-        assert_eq!(sends((6, 1), Preemption::No, Choice::Auto), Some((Kind::Fexit, true)));
-        assert_eq!(sends((5, 10), Preemption::No, Choice::Auto), Some((Kind::Fexit, false)));
-        assert_eq!(sends((7, 2), Preemption::Yes, Choice::Auto), Some((Kind::Kretprobe, false)));
-        assert_eq!(sends((7, 2), Preemption::Yes, Choice::Fentry), Some((Kind::Fexit, true)));
+        assert_eq!(sends((6, 1), Preemption::No, HookChoice::Auto), Some((Kind::Fexit, true)));
+        assert_eq!(sends((5, 10), Preemption::No, HookChoice::Auto), Some((Kind::Fexit, false)));
+        assert_eq!(sends((7, 2), Preemption::Yes, HookChoice::Auto), Some((Kind::Kretprobe, false)));
+        assert_eq!(sends((7, 2), Preemption::Yes, HookChoice::Fentry), Some((Kind::Fexit, true)));
         assert!(UsePolicy::Auto.hooks().use_waits && !UsePolicy::On.hooks().use_waits);
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use sockleak::trace_file::{Header, Trace, Writer};
+use sockleak_recording::{Header, Trace, Writer};
 
 use crate::{
     printed, run,

@@ -1,6 +1,6 @@
 //! `sockleak explain`.
 
-use sockleak::verdict::Verdict;
+use sockleak_core::verdict::Verdict;
 
 use crate::{printed, run, text};
 

@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn times_change_with_each_millisecond() {
-        let mut lines = Lines::new(Clock::read());
+        let mut lines = Lines::new(Clock::utc(0));
         let origin = 1_000_000_000_000 - u64::from(lines.clock.subsecond(1_000_000_000_000));
         let mut at = |nanoseconds: u64| {
             let text = shown(|out| lines.time(origin + nanoseconds, out));

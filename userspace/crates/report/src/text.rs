@@ -196,7 +196,7 @@ fn explain<'r>(
 }
 
 /// Text in lines of 80 columns: longer ones are hard to read.
-fn prose(text: &str, indent: &str, out: &mut String) {
+pub fn prose(text: &str, indent: &str, out: &mut String) {
     let options = textwrap::Options::new(WIDTH)
         .initial_indent(indent)
         .subsequent_indent("  ")

@@ -19,6 +19,12 @@ use std::{
 
 use anyhow::Context as _;
 use nix::sys::prctl;
+use sockleak_core::{
+    assess::Report,
+    attribution::{by::By, selection::Selection, targets::Target},
+    session::{Session, Settings},
+    time::nanoseconds,
+};
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::{
@@ -31,15 +37,12 @@ use self::{
 };
 use super::capture::parse_targets;
 use crate::{
-    attribution::{by::By, selection::Selection, targets::Target, view::View},
-    cli,
-    clock::{self, nanoseconds},
+    cli, clock,
     console::say,
     failure::Failure,
-    probe::{facts::Machine, plan::UsePolicy, sizes::Sizes},
-    report::Report,
-    session::{Session, Settings},
+    probe::{facts::Machine, options::UsePolicy, sizes::Sizes},
     tracer::{self, Tracer},
+    view::View,
 };
 
 /// How often the ring is read: the process that has connected may end at once, and its stack can be read only while it lives.
@@ -111,10 +114,11 @@ fn start(
     let watcher = Watcher::new(group.as_ref().map(|group| group.id), arguments.allow, times);
     let job = Job { command: arguments.command.clone(), user, group, signals, locked };
     let launcher = Launcher::new(job).context("the command cannot be got ready")?;
-    let selection = Selection::new(targets, View::own(machine.mount_namespace));
+    let files = View::own(machine.mount_namespace);
+    let selection = Selection::new(targets, &files);
     let settings = Settings { started: clock::now(), leak_age: linger, limits: Vec::new(), by: By::Program };
     let session = Session::new(selection, settings);
-    let tracer = Tracer::start(probe, session, (arguments.stacks, usage), watcher)?;
+    let tracer = Tracer::start(probe, session, files, (arguments.stacks, usage), watcher)?;
     Ok((tracer, launcher))
 }
 

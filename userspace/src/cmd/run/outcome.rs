@@ -6,22 +6,20 @@ use std::{
     io::{self, Write as _},
 };
 
-use super::watcher::{Kind, Lost, Seized};
-use crate::{
-    cli::FailOnRun,
-    console::say,
+use sockleak_core::{
+    assess::{Report, findings::FindingReport},
     event::End,
-    report::{
-        Report,
+    session::Session,
+    text::{
         count::{agreeing, counted, times},
         escape::terminal,
-        findings::FindingReport,
-        stacks,
-        text::prose,
     },
-    session::Session,
     verdict::Verdict,
 };
+use sockleak_report::{sentence, stacks, text::prose};
+
+use super::watcher::{Kind, Lost, Seized};
+use crate::{cli::FailOnRun, console::say};
 
 /// Groups of lost connections that are told one by one.
 const MOST: usize = 20;
@@ -86,7 +84,7 @@ impl Outcome {
         }
         for finding in self.findings.iter().filter(|it| is_told(it.verdict, asked)) {
             let name = finding.verdict.name().to_uppercase();
-            prose(&format!("{name}: {}", terminal(&finding.sentence(self.leak_age))), "", &mut text);
+            prose(&format!("{name}: {}", terminal(&sentence(finding, self.leak_age))), "", &mut text);
             finding
                 .uncertain
                 .iter()
@@ -160,5 +158,5 @@ fn describe(lost: &Lost, out: &mut String) {
     }
     let site = stacks::site(&lost.stack).map_or_else(String::new, |site| format!(" in {site}"));
     prose(&format!("Opened {}{site}:", times(lost.count)), "  ", out);
-    stacks::lines(&lost.stack, out);
+    stacks::lines(&lost.stack, stacks::Depth::WHOLE.frames, out);
 }

@@ -6,8 +6,9 @@
 use std::{fs, os::unix::fs::MetadataExt as _};
 
 use rustc_hash::FxHashMap;
+use sockleak_core::{attribution::who::Who, event::Process};
 
-use crate::{attribution::who::Who, event::Process, namespaces::OwnNamespaces, proc};
+use crate::{namespaces::OwnNamespaces, proc};
 
 /// A process: its number and its start.
 pub(super) type Key = (u32, u64);

@@ -6,19 +6,19 @@ use std::{
 };
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use sockleak_core::{
+    assess::Loss,
+    attribution::who::{ProgramId, Who},
+    event::{End, Frame, Listener, Reason, Record, What},
+    lifecycle::{Connection, EndState, Origin},
+    session::{FoundConnection, Seen, Session, SocketId},
+};
 
 use super::{
     ends::Ends,
     tree::{Key, Tree, key},
 };
-use crate::{
-    attribution::who::{ProgramId, Who},
-    event::{End, Frame, Listener, Reason, Record, What},
-    lifecycle::{Connection, EndState, Origin},
-    report::Loss,
-    session::{FoundConnection, Seen, Session, SocketId},
-    tracer::Audience,
-};
+use crate::tracer::Audience;
 
 /// A process on a socket.
 type Place = (Key, String);

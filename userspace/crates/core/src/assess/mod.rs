@@ -3,10 +3,6 @@
 //!
 //! Whoever presents it (text, HTML, JSON, metrics, a page) starts from here.
 
-pub mod compare;
-pub(crate) mod count;
-mod csv;
-pub mod document;
 mod doubts;
 pub mod findings;
 mod keepers;

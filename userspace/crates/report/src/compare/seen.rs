@@ -1,11 +1,13 @@
 //! Would a recording have shown a leak?
 
-use super::{Key, Kind, finding, row};
-use crate::{
-    clock::human,
-    report::{Report, count::counted, findings::FindingReport},
+use sockleak_core::{
+    assess::{Report, findings::FindingReport},
+    text::count::counted,
+    time::human,
     verdict::Verdict,
 };
+
+use super::{Key, Kind, finding, row};
 
 /// Leak ages that have to be watched before a program can be judged.
 const LEAK_AGES: u64 = 3;

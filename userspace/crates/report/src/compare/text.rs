@@ -2,17 +2,20 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, Comparison, Kind, Leak, Rate, Recorded, Trend};
-use crate::{
-    clock::human,
-    report::{
+use sockleak_core::{
+    text::{
         count::{agreeing, counted, enumerated},
         escape::terminal,
-        grid::{Grid, Kind as Column},
-        text::prose,
-        words::rounded,
     },
+    time::human,
     verdict::Verdict,
+};
+
+use super::{Change, Comparison, Kind, Leak, Rate, Recorded, Trend};
+use crate::{
+    grid::{Grid, Kind as Column},
+    text::prose,
+    words::rounded,
 };
 
 /// Renders it in so many columns, where that can be.

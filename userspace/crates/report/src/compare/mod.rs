@@ -9,12 +9,15 @@ mod text;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sockleak_core::{
+    assess::{Program, Report, findings::FindingReport},
+    attribution::by::By,
+    time::human,
+    verdict::Verdict,
+};
 
 pub use rate::{Rate, Trend};
 pub use text::render;
-
-use super::{Program, Report, findings::FindingReport};
-use crate::{attribution::by::By, clock::human, verdict::Verdict};
 
 /// Version of the form in JSON, which docs/json.md describes. It grows when a reader has to change.
 pub const SCHEMA_VERSION: u32 = 1;
