@@ -22,6 +22,8 @@ async () => {
   };
   const figures = [...document.querySelectorAll("[data-api]")];
   for (const figure of figures) {
+    // Others may have taken its place while an answer was waited for.
+    if (!figure.isConnected) continue;
     const source = figure.closest("[data-source]").dataset.source;
     if (!answers.has(source)) answers.set(source, await (await fetch(source)).json());
     const there = pointed(answers.get(source), figure.dataset.api.split("/").slice(1));

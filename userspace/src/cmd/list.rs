@@ -75,7 +75,8 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
         out.buffer.extend_from_slice(render(&listing, width).as_bytes());
     }
     out.flush()?;
-    if listing.sockets.is_empty() {
+    // Where not every process is seen, there may be one all the same.
+    if listing.sockets.is_empty() && machine.namespaces.sees_every_process() {
         let targets = arguments.targets.iter().map(|target| shown(target.as_encoded_bytes()));
         return Err(Failure::NoSocket(targets.collect::<Vec<_>>().join(" ")));
     }
