@@ -21,7 +21,8 @@ const LOG_SIZE: i64 = 64 << 20;
 /// Creates the file, or takes one that is empty and ours; nothing that a link leads to, for sockleak runs as root.
 pub fn create_file(path: &Path, mode: u32) -> Result<Connection, TraceError> {
     let unwritable = |error: io::Error| TraceError::unwritable(path, &error);
-    let name = path.file_name().ok_or_else(|| TraceError::Directory(path.to_owned()))?;
+    let name = path.file_name().filter(|_| !output_path::names_directory(path));
+    let name = name.ok_or_else(|| TraceError::Directory(path.to_owned()))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     // SQLite takes a path with any link in it for one that may lead elsewhere.
     let full = match output_path::resolve(parent.unwrap_or(Path::new("."))).map_err(unwritable)? {
@@ -132,4 +133,18 @@ pub(super) fn put_progress(
 
 fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_ends_with_a_slash_makes_no_file() {
+        let scratch = tempfile::tempdir().expect("a directory can be created");
+        let named = scratch.path().join("recordings/");
+        let refused = create_file(&named, 0o600).expect_err("it names a directory");
+        assert!(matches!(refused, TraceError::Directory(_)), "{refused}");
+        assert!(!named.exists());
+    }
 }

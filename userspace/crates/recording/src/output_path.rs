@@ -35,7 +35,8 @@ pub enum Place {
 /// Follows the links of a path.
 ///
 /// # Errors
-/// If a folder is missing, or another user's link is in a folder where everybody may write.
+/// If a folder is missing, another user's link is in a folder where everybody may write, or the path ends with a slash and
+/// leads to no directory.
 pub fn resolve(path: &Path) -> io::Result<Place> {
     let mut at = if path.is_absolute() { PathBuf::from("/") } else { env::current_dir()? };
     let mut pending: Vec<OsString> = reversed(path);
@@ -68,7 +69,18 @@ pub fn resolve(path: &Path) -> io::Result<Place> {
             Some(Component::CurDir | Component::Prefix(_)) | None => {}
         }
     }
+    if names_directory(path) && !at.is_dir() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            "it ends with a slash, and is no directory",
+        ));
+    }
     Ok(Place::Name(at))
+}
+
+/// Does a path end with a slash? Then open(2) takes it for a directory, and nothing else is made in its place.
+pub(crate) fn names_directory(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(b"/")
 }
 
 fn reversed(path: &Path) -> Vec<OsString> {
@@ -206,6 +218,11 @@ mod tests {
         assert_eq!(leads("link/./../r.txt"), Some(Place::Name(folder.join("r.txt"))));
         assert_eq!(leads("link/dangling"), Some(Place::Name(folder.join("none.txt"))));
         assert_eq!(leads("none/r.txt"), None);
+        assert_eq!(leads("real/"), Some(Place::Name(folder.join("real"))));
+        fs::write(folder.join("file"), b"").expect("it is mine");
+        for directory in ["none/", "file/"] {
+            assert_eq!(leads(directory), None, "{directory} is no directory, and no file is meant");
+        }
         std::os::unix::fs::symlink("loop", folder.join("loop")).expect("it is mine");
         assert_eq!(leads("loop"), None);
     }
