@@ -183,7 +183,6 @@ async fn follow(
             }
             _ = drain.tick() => {
                 tracer.drain()?;
-                tracer.audience.look();
             }
         }
     }

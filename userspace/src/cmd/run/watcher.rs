@@ -127,11 +127,6 @@ impl Watcher {
         is_own
     }
 
-    /// Looks which processes have ended. To be called often, for the time to be right.
-    pub(super) fn look(&mut self) {
-        self.ends.look();
-    }
-
     fn opened(&mut self, at: u64, who: &Who, socket: &str, connection: u64) {
         let place = (key(who), socket.to_owned());
         // What was closed before another was opened was not forgotten.
