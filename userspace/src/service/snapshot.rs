@@ -7,7 +7,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use sockleak_core::{
-    assess::{Coverage, Loss, findings::FindingReport, stacks::StackReport},
+    assess::{
+        Coverage, Loss,
+        findings::FindingReport,
+        stacks::{self, StackReport},
+    },
     attribution::limits::Limit,
     event::{Queue, name::shown_without_padding},
     lifecycle::{Connection, State},
@@ -162,7 +166,7 @@ impl Snapshot {
             unseen_releases: session.unseen_releases(),
             hooks: around.hooks.to_vec(),
             sockets: sockets(session, frame.now, &findings),
-            stacks: sockleak_core::assess::stacks::mentioned(session, &findings),
+            stacks: stacks::numbered(session, findings.iter().flat_map(FindingReport::shown_stacks)),
             findings,
         }
     }

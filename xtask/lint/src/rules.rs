@@ -63,21 +63,11 @@ pub(crate) const KNOWN: &[Known] = &[
         reason: "`number` parses what both read: it belongs to a file below both",
     },
     Known {
-        from: "lifecycle::table",
-        to: "lifecycle::found",
-        reason: "`Found` is what the table is told: it belongs to the table",
-    },
-    Known {
         from: "probe::rounds",
         to: "probe::attach",
         reason: "an implementation block of `Probe` in another file: rounds should borrow what they need of it",
     },
     Known { from: "probe::verify", to: "probe::attach", reason: "as for `probe::rounds`" },
-    Known {
-        from: "assess::stacks",
-        to: "assess::findings",
-        reason: "stacks are collected from findings: they should be given their numbers",
-    },
     Known {
         from: "service::alerts::state",
         to: "service::alerts::sinks",
@@ -112,16 +102,6 @@ pub(crate) const KNOWN: &[Known] = &[
         from: "top::state::sorting",
         to: "top::state::listing",
         reason: "`Item` belongs to a file below both",
-    },
-    Known {
-        from: "verdict::lasting",
-        to: "verdict::evidence",
-        reason: "`Ending` belongs to a file below both",
-    },
-    Known {
-        from: "verdict::starvation",
-        to: "verdict::evidence",
-        reason: "`Case` belongs to a file below both",
     },
     Known { from: "emit", to: "kernel", reason: "`injected` reads a global: it belongs below both" },
 ];

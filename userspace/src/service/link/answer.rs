@@ -219,7 +219,9 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
                 is_asked_for(filter.socket.as_deref(), &finding.path)
                     && is_asked_for(filter.verdict.as_deref(), finding.verdict.name())
             });
-            stacks.retain(|stack| findings.iter().any(|finding| finding.mentions(stack.id)));
+            stacks.retain(|stack| {
+                findings.iter().any(|finding| finding.shown_stacks().any(|id| id == stack.id))
+            });
             Answer::json(&Findings { at_ms, complete, incomplete_because, findings, stacks })
         }
         Question::Connections(filter) => {

@@ -375,10 +375,9 @@ impl FindingReport {
         self.hardship.as_ref().is_some_and(|hardship| !hardship.goes_on)
     }
 
-    /// Is this stack one of those that most of its connections come from?
-    #[must_use]
-    pub fn mentions(&self, stack: u32) -> bool {
-        self.opened_at.iter().take(stacks::SHOWN).any(|place| place.stack == stack)
+    /// Numbers of the stacks that most of its connections come from, the most first: those that are shown whole.
+    pub fn shown_stacks(&self) -> impl Iterator<Item = u32> {
+        self.opened_at.iter().take(stacks::SHOWN).map(|place| place.stack)
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::findings::FindingReport;
 use crate::{
     attribution::stacks::StackId,
     event::Frame,
@@ -62,10 +61,9 @@ pub(super) fn opened_at(session: &Session, now: u64) -> BTreeMap<(SocketId, u32)
 /// Stacks of a finding that are told whole.
 pub const SHOWN: usize = 3;
 
-/// The stacks that findings mention, by number.
+/// The stacks that have these numbers, each once, by number.
 #[must_use]
-pub fn mentioned(session: &Session, findings: &[FindingReport]) -> Vec<StackReport> {
-    let places = findings.iter().flat_map(|finding| finding.opened_at.iter().take(SHOWN));
-    let ids: BTreeSet<u32> = places.map(|place| place.stack).collect();
+pub fn numbered(session: &Session, numbers: impl Iterator<Item = u32>) -> Vec<StackReport> {
+    let ids: BTreeSet<u32> = numbers.collect();
     ids.into_iter().map(|id| StackReport { id, frames: session.frames(StackId(id)).to_vec() }).collect()
 }

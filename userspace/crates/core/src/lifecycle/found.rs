@@ -5,51 +5,9 @@ use std::sync::Arc;
 
 use super::{
     connection::{Accepted, Connection, EndState, Origin},
-    table::{Anomaly, Change, Table},
+    table::{Anomaly, Change, Found, Table},
 };
-use crate::{
-    attribution::who::Who,
-    event::{End, Peer},
-};
-
-/// A descriptor of an end, as a round found it.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// When: nanoseconds since boot.
-    pub at: u64,
-    /// Number of the connection.
-    pub connection: u64,
-    /// No hook saw its start.
-    pub is_seed: bool,
-    /// Its listener.
-    pub listener: u64,
-    /// The end.
-    pub end: End,
-    /// Its inode.
-    pub inode: u64,
-    /// The other end.
-    pub peer: Peer,
-    /// Whose descriptor it is.
-    pub holder: Arc<Who>,
-    /// Who connected, as far as that is known: the holder of a client end if it is the one, else somebody unknown.
-    pub opener: Arc<Who>,
-}
-
-impl Found {
-    /// Inodes of its ends, as far as they are known.
-    pub(super) fn inodes(&self) -> Vec<u64> {
-        match self.peer {
-            Peer::Open(peer) => vec![self.inode, peer],
-            Peer::Queued | Peer::Released => vec![self.inode],
-        }
-    }
-
-    /// Is it an accepted end whose client is gone? A connection of which the kernel side knows no end may be known by its
-    /// client alone.
-    pub(super) fn is_orphan(&self) -> bool {
-        self.is_seed && self.end == End::Server && !matches!(self.peer, Peer::Open(_))
-    }
-}
+use crate::event::{End, Peer};
 
 impl Table {
     /// Takes in what a round found. Returns what became of the connection, and whether it is new.

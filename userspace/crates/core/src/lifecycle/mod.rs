@@ -6,6 +6,6 @@ mod reconcile;
 mod table;
 
 pub use connection::{Accepted, Connection, EndState, Origin, State};
-pub use found::{Found, other};
+pub use found::other;
 pub use reconcile::LiveEnds;
-pub use table::{Anomaly, Change, Moment, Table};
+pub use table::{Anomaly, Change, Found, Moment, Table};

@@ -2,12 +2,13 @@
 
 use super::{
     Doubt, Figures, Finding, Hardship, Verdict,
-    evidence::{Case, End, HeldEnd, Keeper, Observation, OpenConnection, Settings, SocketFacts},
+    evidence::Case,
+    facts::{End, HeldEnd, Keeper, Observation, OpenConnection, Settings, SocketFacts},
     forecast,
     growth::Curve,
+    hardship,
     history::History,
     keeping::{Judged, Keeping},
-    starvation,
 };
 
 /// One who closes nothing has left at least so many connections to the kernel.
@@ -184,7 +185,7 @@ impl<'a> Bench<'a> {
         let longest = self.case.record.lifetimes.percentile(100).unwrap_or(0).saturating_mul(MARGIN);
         let is_longer = |it: &&OpenConnection| now.saturating_sub(it.opened) > longest;
         let ends = self.case.open.iter().filter(|it| it.client == End::Open && !it.inherited);
-        let young = ends.filter(|it| !starvation::is_waiting(it)).filter(is_longer).map(opened);
+        let young = ends.filter(|it| !hardship::is_waiting(it)).filter(is_longer).map(opened);
         let mut finding = self.found(Verdict::Undecided, young).filter(|_| self.is_brief())?;
         finding.figures.needed_ns = Some(self.needed());
         Some(finding)
@@ -245,10 +246,9 @@ impl<'a> Bench<'a> {
     }
 
     fn starved(&self) -> Option<Finding> {
-        let hardship = starvation::hardship(self.case, self.socket, self.observation.now, self.leak_age)?;
-        let waits = |it: &&OpenConnection| {
-            starvation::waits_long(it, self.socket, self.observation.now, self.leak_age)
-        };
+        let hardship = hardship::hardship(self.case, self.socket, self.observation.now, self.leak_age)?;
+        let waits =
+            |it: &&OpenConnection| hardship::waits_long(it, self.socket, self.observation.now, self.leak_age);
         let waiting = self.case.open.iter().filter(|it| hardship.waiting > 0 && waits(it));
         let mut finding = self.finding(Verdict::Starved, waiting.map(opened));
         finding.uncertain.extend(self.socket.limit_is_inferred.then_some(Doubt::SlotsInferred));
@@ -260,7 +260,7 @@ impl<'a> Bench<'a> {
 
     /// The server closes at once whoever comes, and perhaps because it is full.
     fn unanswered(&self) -> Option<Finding> {
-        let hardship = starvation::perhaps_turned_away(self.case, self.socket)?;
+        let hardship = hardship::perhaps_turned_away(self.case, self.socket)?;
         let mut finding = self.finding(Verdict::Undecided, std::iter::empty());
         finding.count = hardship.turned_away;
         finding.hardship = Some(hardship);

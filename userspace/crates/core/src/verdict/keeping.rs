@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    evidence::{Case, End, Observation, OpenConnection, SocketFacts},
-    starvation,
+    evidence::Case,
+    facts::{End, Observation, OpenConnection, SocketFacts},
+    hardship,
     trend::Trend,
     usage::Use,
 };
@@ -68,7 +69,7 @@ impl<'a> Keeping<'a> {
         let now = observation.now;
         let ends = || case.open.iter().filter(|it| it.client == End::Open && !it.inherited);
         let age = natural_age(case, leak_age);
-        let own: Vec<_> = ends().filter(|it| !starvation::is_waiting(it)).collect();
+        let own: Vec<_> = ends().filter(|it| !hardship::is_waiting(it)).collect();
         let is_old = |it: &&&OpenConnection| now.saturating_sub(it.opened) >= leak_age;
         let old: Vec<_> = own.iter().filter(is_old).copied().collect();
         let mut by_process: BTreeMap<u64, u64> = BTreeMap::new();

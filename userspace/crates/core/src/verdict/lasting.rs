@@ -1,6 +1,6 @@
 //! How long the connections of a program last that it closes itself.
 
-use super::evidence::Ending;
+use super::facts::Ending;
 
 /// Moments that are kept: those of the longest lives.
 const MOMENTS: usize = 32;

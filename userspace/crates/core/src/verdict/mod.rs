@@ -5,8 +5,10 @@
 
 mod advice;
 mod evidence;
+mod facts;
 mod forecast;
 mod growth;
+mod hardship;
 mod history;
 mod judge;
 mod keeping;
@@ -21,9 +23,10 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 pub use advice::{Parties, advice};
-pub use evidence::{
-    Case, ClientRelease, Crowding, End, Ending, Endings, HeldEnd, Holder, Keeper, Observation,
-    OpenConnection, Reception, Record, Settings, SocketFacts,
+pub use evidence::{Case, Record};
+pub use facts::{
+    ClientRelease, Crowding, End, Ending, Endings, HeldEnd, Holder, Keeper, Observation, OpenConnection,
+    Reception, Settings, SocketFacts,
 };
 pub use judge::judge;
 pub use lifetimes::Lifetimes;
