@@ -8,7 +8,7 @@ use aya_ebpf::{
 use sockleak_abi::{ABI_VERSION, Header, failure};
 
 use crate::{
-    kernel::injected,
+    injected::injected,
     maps::{COUNTERS, EVENTS},
 };
 

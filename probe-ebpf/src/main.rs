@@ -10,6 +10,7 @@
 
 mod emit;
 mod hooks;
+mod injected;
 mod kernel;
 mod maps;
 

@@ -15,17 +15,10 @@ use sockleak_abi::offsets::Offsets;
 #[unsafe(no_mangle)]
 pub(crate) static OFFSETS: Offsets = Offsets::placeholder();
 
-/// Reads a global that userspace overrides. The read is volatile: the compiler must not fold the placeholder.
-#[inline(always)]
-pub(crate) fn injected(value: &u32) -> u64 {
-    // SAFETY: a valid reference.
-    u64::from(unsafe { core::ptr::read_volatile(value) })
-}
-
 /// An offset by its name in [`Offsets`].
 macro_rules! offset {
     ($name:ident) => {
-        $crate::kernel::injected(&$crate::kernel::OFFSETS.$name)
+        $crate::injected::injected(&$crate::kernel::OFFSETS.$name)
     };
 }
 pub(crate) use offset;

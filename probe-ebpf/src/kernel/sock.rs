@@ -6,9 +6,9 @@ use sockleak_abi::{Config, NAME_LEN, Name, PREFIX_LEN, Queue};
 use super::{
     Plain,
     dentry::{self, Location},
-    injected, offset, peek, read, scalar, zero,
+    offset, peek, read, scalar, zero,
 };
-use crate::maps::WANTED;
+use crate::{injected::injected, maps::WANTED};
 
 /// `sizeof(sa_family_t)`: what an address has before its name.
 const FAMILY_LEN: u32 = 2;

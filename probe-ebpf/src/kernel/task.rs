@@ -8,9 +8,10 @@ use aya_ebpf::helpers::{
 };
 use sockleak_abi::{ARGV_LEN, Actor, Process, ProcessKey, failure, kind};
 
-use super::{HASH, Plain, dentry::Location, injected, mix, offset, peek, read};
+use super::{HASH, Plain, dentry::Location, mix, offset, peek, read};
 use crate::{
     emit,
+    injected::injected,
     maps::{ANNOUNCED, Announced, LAST_ANNOUNCED, LAST_PLACES, State},
 };
 
