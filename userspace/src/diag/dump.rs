@@ -15,12 +15,9 @@ use nix::{
 };
 
 use super::{
-    holders,
     message::{self, Answer, Socket},
+    namespace::{self, Namespace},
 };
-
-/// A network namespace, and a file that stands for it.
-pub(super) type Namespace = (u32, PathBuf);
 
 /// The sockets of all namespaces, and the error that kept some from being asked.
 ///
@@ -49,7 +46,7 @@ fn ask(number: u32, file: &PathBuf) -> io::Result<Vec<Socket>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    if holders::number(Path::new("/proc/thread-self/ns/net")) != Some(number) {
+    if namespace::number(Path::new("/proc/thread-self/ns/net")) != Some(number) {
         setns(file, CloneFlags::CLONE_NEWNET)?;
     }
     dump(number)

@@ -4,13 +4,12 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs::{self, ReadDir},
     io::ErrorKind,
-    os::unix::fs::MetadataExt as _,
     path::Path,
 };
 
 use sockleak_core::event::{Actor, Comm, ProcessId};
 
-use super::dump::Namespace;
+use super::namespace::{Namespace, number};
 use crate::proc;
 
 /// A descriptor of a socket.
@@ -58,11 +57,6 @@ pub(super) fn read() -> (Vec<Namespace>, Holders) {
     let first = number(own);
     namespaces.remove(&first.unwrap_or_default());
     (first.map(|number| (number, own.to_owned())).into_iter().chain(namespaces).collect(), holders)
-}
-
-/// Of a namespace, by a file that stands for it.
-pub(super) fn number(file: &Path) -> Option<u32> {
-    fs::metadata(file).ok()?.ino().try_into().ok()
 }
 
 fn descriptors(pid: u32, entries: ReadDir, holders: &mut Holders) {

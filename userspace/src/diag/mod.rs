@@ -6,6 +6,7 @@ mod dump;
 mod holders;
 mod listeners;
 mod message;
+mod namespace;
 
 use std::{
     collections::{BTreeMap, HashSet},

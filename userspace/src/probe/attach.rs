@@ -16,9 +16,9 @@ use super::{
     offsets,
     options::HookChoice,
     pins::{Identity, Pins},
-    plan::{Hook, Scope, plan},
+    plan::{Hook, Kind, Scope, plan},
     ring::Ring,
-    rounds::Rounds,
+    rounds::{Round, Rounds},
     shared::Shared,
     sizes::Sizes,
     status::{HookStatus, Outcome},
@@ -211,6 +211,23 @@ impl Probe {
     pub fn ring(&mut self) -> anyhow::Result<Ring> {
         let map = self.ebpf.take_map("EVENTS").context("the ring buffer was taken already")?;
         Ring::new(map).context("the ring buffer cannot be read")
+    }
+
+    /// Can rounds be made?
+    #[must_use]
+    pub fn makes_rounds(&self) -> bool {
+        self.hooks.iter().any(|hook| {
+            hook.hook == Hook::Iterate && hook.status == Outcome::Attached && hook.kind == Some(Kind::Iter)
+        })
+    }
+
+    /// Prepares a round. The first of a series forgets what earlier ones learned of addresses, and learns which listeners
+    /// there are: the ends of connections, which later ones find, are known by that.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn round(&mut self, is_first: bool) -> anyhow::Result<Round> {
+        self.rounds.prepare(&mut self.ebpf, &mut self.control, is_first)
     }
 
     /// Shows what the kernel side logged, which is nothing unless something is wrong.

@@ -13,6 +13,7 @@ use super::{
     plan::{Hook, Kind},
     shared::Shared,
     status::{Outcome, recursion_misses},
+    verify,
 };
 
 impl Probe {
@@ -54,6 +55,12 @@ impl Probe {
         if is_twins { misses.min().unwrap_or(0) } else { misses.sum() }
     }
 
+    /// Can it be asked whether an end is open? Then a missed release costs its time and reason, and nothing else.
+    #[must_use]
+    pub const fn can_verify(&self) -> bool {
+        self.verifies
+    }
+
     /// The ends that the kernel side follows now, and that are open.
     ///
     /// # Errors
@@ -71,7 +78,7 @@ impl Probe {
                 abi::side::SERVER => End::Server,
                 _ => continue,
             };
-            if self.is_open(address, end.connection) {
+            if !self.verifies || verify::is_open(&self.ebpf, address, end.connection) {
                 live.insert((end.connection, side));
             }
         }

@@ -12,12 +12,7 @@ use aya::{
     programs::Iter,
 };
 
-use super::{
-    attach::Probe,
-    control::take,
-    plan::{Hook, Kind},
-    status::Outcome,
-};
+use super::control::{Control, take};
 
 /// The maps that hold for one round.
 pub(super) struct Rounds {
@@ -34,6 +29,26 @@ impl Rounds {
             addresses: HashMap::try_from(take(ebpf, "ADDRESSES")?).context("ADDRESSES")?,
             seeds: HashMap::try_from(take(ebpf, "SEEDS")?).context("SEEDS")?,
         })
+    }
+
+    /// Prepares a round. The first of a series forgets what earlier ones learned of addresses, and learns which listeners there are.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub(super) fn prepare(
+        &mut self,
+        ebpf: &mut Ebpf,
+        control: &mut Control,
+        is_first: bool,
+    ) -> anyhow::Result<Round> {
+        if is_first {
+            self.forget();
+        }
+        control.listeners_only(is_first)?;
+        let program = ebpf.program_mut("held_iter").context("the object has no program held_iter")?;
+        let program: &mut Iter = program.try_into()?;
+        let link = program.attach()?;
+        Ok(Round(program.take_link(link)?.into_file()?))
     }
 
     /// Addresses are reused as soon as what was there is freed: what an earlier time learned of them is void.
@@ -77,31 +92,5 @@ impl Round {
                 Err(error) => return Err(error),
             }
         }
-    }
-}
-
-impl Probe {
-    /// Can rounds be made?
-    #[must_use]
-    pub fn makes_rounds(&self) -> bool {
-        self.hooks.iter().any(|hook| {
-            hook.hook == Hook::Iterate && hook.status == Outcome::Attached && hook.kind == Some(Kind::Iter)
-        })
-    }
-
-    /// Prepares a round. The first of a series forgets what earlier ones learned of addresses, and learns which listeners
-    /// there are: the ends of connections, which later ones find, are known by that.
-    ///
-    /// # Errors
-    /// If the kernel refuses.
-    pub fn round(&mut self, is_first: bool) -> anyhow::Result<Round> {
-        if is_first {
-            self.rounds.forget();
-        }
-        self.control.listeners_only(is_first)?;
-        let program = self.ebpf.program_mut("held_iter").context("the object has no program held_iter")?;
-        let program: &mut Iter = program.try_into()?;
-        let link = program.attach()?;
-        Ok(Round(program.take_link(link)?.into_file()?))
     }
 }

@@ -6,8 +6,6 @@ use aya::{
 };
 use sockleak_abi::liveness;
 
-use super::attach::Probe;
-
 const PROGRAM: &str = "verify";
 
 /// Loads what answers; tells whether that went well. Kernels run such programs on demand from 5.10.
@@ -17,29 +15,18 @@ pub(super) fn load(ebpf: &mut Ebpf) -> bool {
     loaded.inspect_err(|error| tracing::debug!("missed releases cannot be told: {error}")).is_ok()
 }
 
-impl Probe {
-    /// Can it be asked whether an end is open? Then a missed release costs its time and reason, and nothing else.
-    #[must_use]
-    pub const fn can_verify(&self) -> bool {
-        self.verifies
-    }
-
-    /// Is the end of a connection, by the address of its socket, open? Without an answer it is taken for open.
-    pub(super) fn is_open(&self, address: u64, connection: u64) -> bool {
-        if !self.verifies {
-            return true;
-        }
-        let Some(program) = self.ebpf.program(PROGRAM) else { return true };
-        let Ok(program) = <&RawTracePoint>::try_from(program) else { return true };
-        let mut options = RawTracePointRunOptions::new();
-        options.args[0] = address;
-        options.args[1] = connection;
-        match program.test_run(options) {
-            Ok(result) => result.return_value.cast_signed() != liveness::RELEASED,
-            Err(error) => {
-                tracing::warn!("an end cannot be verified: {error}");
-                true
-            }
+/// Is the end of a connection, by the address of its socket, open? Without an answer it is taken for open.
+pub(super) fn is_open(ebpf: &Ebpf, address: u64, connection: u64) -> bool {
+    let Some(program) = ebpf.program(PROGRAM) else { return true };
+    let Ok(program) = <&RawTracePoint>::try_from(program) else { return true };
+    let mut options = RawTracePointRunOptions::new();
+    options.args[0] = address;
+    options.args[1] = connection;
+    match program.test_run(options) {
+        Ok(result) => result.return_value.cast_signed() != liveness::RELEASED,
+        Err(error) => {
+            tracing::warn!("an end cannot be verified: {error}");
+            true
         }
     }
 }
