@@ -56,55 +56,11 @@ pub(crate) struct Known {
 }
 
 /// Uses upwards, and one use of each circle. None is added; each that is gone is struck out.
-pub(crate) const KNOWN: &[Known] = &[
-    Known {
-        from: "diag::dump",
-        to: "diag::holders",
-        reason: "`number` parses what both read: it belongs to a file below both",
-    },
-    Known {
-        from: "probe::rounds",
-        to: "probe::attach",
-        reason: "an implementation block of `Probe` in another file: rounds should borrow what they need of it",
-    },
-    Known { from: "probe::verify", to: "probe::attach", reason: "as for `probe::rounds`" },
-    Known {
-        from: "service::alerts::state",
-        to: "service::alerts::sinks",
-        reason: "the state is made from the sinks: it should be given what they have not delivered",
-    },
-    Known {
-        from: "service::config::value",
-        to: "service::config::section",
-        reason: "`Schema` belongs to a file below both",
-    },
-    Known {
-        from: "service::link::connections",
-        to: "service::link::answer",
-        reason: "`is_asked_for` belongs to a file below both",
-    },
-    Known {
-        from: "service::web::events",
-        to: "service::web::connection",
-        reason: "`Streaming` belongs to the events",
-    },
-    Known {
-        from: "service::web::page::tables",
-        to: "service::web::page::overview",
-        reason: "`slots` belongs to the tables",
-    },
-    Known {
-        from: "top::state",
-        to: "top::view",
-        reason: "the state asks the view for the number of rows: the view should be told",
-    },
-    Known {
-        from: "top::state::sorting",
-        to: "top::state::listing",
-        reason: "`Item` belongs to a file below both",
-    },
-    Known { from: "emit", to: "kernel", reason: "`injected` reads a global: it belongs below both" },
-];
+pub(crate) const KNOWN: &[Known] = &[Known {
+    from: "top::state",
+    to: "top::view",
+    reason: "the state asks the view for the number of rows: the view should be told",
+}];
 
 /// A crate that does no input or output.
 pub(crate) struct Pure {

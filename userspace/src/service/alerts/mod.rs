@@ -14,7 +14,7 @@ pub use condition::{Condition, Facts, FindingFacts, SocketFacts, conditions};
 pub use engine::{Alerts, Moment};
 pub use notification::{Key, Kind, Notification, Status};
 pub use sinks::{Delivery, SinkCounts, Sinks};
-pub use state::{Saved, StateError};
+pub use state::{Saved, StateError, Undelivered};
 
 #[cfg(test)]
 mod properties;

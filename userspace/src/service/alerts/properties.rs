@@ -39,7 +39,7 @@ proptest! {
         for (passed, held, restarts) in updates {
             now += passed;
             if restarts {
-                let saved = Saved::of(&alerts, &sinks);
+                let saved = Saved::of(&alerts, sinks.undelivered());
                 alerts = Alerts::new(&settings, "host".to_owned());
                 alerts.restore(&saved, &at(now), std::time::Duration::ZERO);
                 // What it did before is not known to it.

@@ -15,7 +15,6 @@ use super::{
     condition::Condition,
     engine::{Alerts, Entry, Moment, Phase},
     notification::{Key, Kind, Notification},
-    sinks::Sinks,
 };
 use crate::service::health;
 
@@ -40,7 +39,7 @@ pub(super) struct SavedAlert {
 
 /// What waits for a webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Undelivered {
+pub struct Undelivered {
     /// Scheme and host. No more of the address is kept: it may hold a secret.
     pub(super) origin: String,
     /// The oldest first.
@@ -79,12 +78,12 @@ pub enum StateError {
 }
 
 impl Saved {
-    /// What there is to save.
+    /// What there is to save: alerts that fire, and what [`Sinks::undelivered`](super::Sinks::undelivered) has.
     #[must_use]
-    pub fn of(alerts: &Alerts, sinks: &Sinks) -> Self {
+    pub fn of(alerts: &Alerts, undelivered: Vec<Undelivered>) -> Self {
         let firing = alerts.entries.values().filter(|entry| matches!(entry.phase, Phase::Firing { .. }));
         let firing = firing.map(|it| SavedAlert { condition: it.condition.clone(), since: it.since.clone() });
-        Self { version: VERSION, firing: firing.collect(), undelivered: sinks.undelivered() }
+        Self { version: VERSION, firing: firing.collect(), undelivered }
     }
 
     /// Is there as little to write as if both were the same? What alerts say changes from second to second, and is said anew

@@ -6,6 +6,7 @@
 
 mod error;
 mod read;
+mod schema;
 mod section;
 mod settings;
 mod token;
@@ -31,7 +32,8 @@ use crate::{
     view::View,
 };
 use error::Source;
-use section::{ALERTS, HTTP, OTLP, PROBE, STORE, Section, TARGET, TOP};
+use schema::{ALERTS, HTTP, OTLP, PROBE, STORE, TARGET, TOP};
+use section::Section;
 
 /// Where it is unless the user says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/sockleak/config.toml";

@@ -7,7 +7,8 @@ use sockleak_core::{attribution::targets::Target, verdict::Verdict};
 
 use super::{
     error::ConfigError,
-    section::{SINK, Section},
+    schema::SINK,
+    section::Section,
     settings::{
         AlertSettings, HttpSettings, Listen, OtlpSettings, SinkSettings, StoreSettings, TargetSettings,
     },

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::{
     error::{ConfigError, Source},
-    section::Schema,
+    schema::Schema,
 };
 
 /// What a key is set to.

@@ -17,7 +17,7 @@ use sockleak_report::{
 use super::{
     Question,
     connections::Page,
-    question::{ConnectionFilter, ReportFilter, SeriesRange},
+    question::{ConnectionFilter, ReportFilter, SeriesRange, is_asked_for},
     story::Story,
 };
 use crate::{
@@ -274,9 +274,4 @@ fn report(mut section: Section<'_>, filter: &ReportFilter) -> Answer {
         Ok(()) => Answer { verdicts: Some(names.join(", ")), ..Answer::new(format.content_type(), body) },
         Err(error) => Answer::error(500, &format!("the report cannot be written: {error}")),
     }
-}
-
-/// Is this what was asked for? Everything is, unless something was.
-pub(super) fn is_asked_for(asked: Option<&str>, it: &str) -> bool {
-    asked.is_none_or(|asked| asked == it)
 }

@@ -11,9 +11,8 @@ use sockleak_core::{
 };
 
 use super::{
-    answer::is_asked_for,
     closed::Closed,
-    question::{ConnectionFilter, MOST_CONNECTIONS, Sort, SortBy},
+    question::{ConnectionFilter, MOST_CONNECTIONS, Sort, SortBy, is_asked_for},
 };
 
 /// Some of the connections that are not closed, or of those that were closed a short time ago.

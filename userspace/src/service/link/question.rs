@@ -169,3 +169,8 @@ pub struct SeriesRange {
     /// In so many points at most, and never more than [`MOST_POINTS`].
     pub points: u32,
 }
+
+/// Is this what was asked for? Everything is, unless something was.
+pub(super) fn is_asked_for(asked: Option<&str>, it: &str) -> bool {
+    asked.is_none_or(|asked| asked == it)
+}

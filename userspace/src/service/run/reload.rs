@@ -115,7 +115,7 @@ impl Service {
         if self.config.alerts == config.alerts {
             return;
         }
-        let saved = Saved::of(&self.alerts, &self.sinks);
+        let saved = Saved::of(&self.alerts, self.sinks.undelivered());
         match Sinks::open(&config.alerts.sinks) {
             Ok((sinks, deliveries)) => {
                 self.alerts = Alerts::new(&config.alerts, self.host.clone());

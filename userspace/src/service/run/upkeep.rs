@@ -135,7 +135,7 @@ impl Service {
         for notification in self.alerts.update(&Moment::now(), &conditions) {
             self.sinks.send(&notification);
         }
-        let saved = Saved::of(&self.alerts, &self.sinks);
+        let saved = Saved::of(&self.alerts, self.sinks.undelivered());
         if !saved.is_as_good_as(&self.upkeep.saved) {
             self.save(saved);
         }
@@ -143,7 +143,7 @@ impl Service {
 
     /// Keeps what was told and what waits, for the next service.
     pub(super) fn save_alerts(&mut self) {
-        self.save(Saved::of(&self.alerts, &self.sinks));
+        self.save(Saved::of(&self.alerts, self.sinks.undelivered()));
     }
 
     fn save(&mut self, saved: Saved) {

@@ -23,12 +23,12 @@ use tokio::{sync::Semaphore, time};
 use tokio_io_timeout::TimeoutStream;
 
 use super::{
-    events::Events,
+    events::{Events, Streaming},
     guard,
     listen::{Listener, Local, Stream},
     page::{self, Argv, Frame, Sources, View},
     response::{self, Payload, Refusal, home, stream, whole},
-    room::{Answering, Place, Room},
+    room::{Place, Room},
     routes::{Asks, Wants, route},
 };
 use crate::service::link::{Answered, AskError, Asker, Question};
@@ -67,26 +67,6 @@ pub(super) async fn accept(listener: Listener, asker: Asker, room: Room, streams
                 time::sleep(Duration::from_millis(50)).await;
             }
         }
-    }
-}
-
-/// A stream of events is being sent, as long as this lives.
-#[derive(Debug)]
-pub(super) struct Streaming {
-    flag: Arc<AtomicBool>,
-    _answering: Answering,
-}
-
-impl Streaming {
-    fn new(flag: Arc<AtomicBool>, answering: Answering) -> Self {
-        flag.store(true, Ordering::Relaxed);
-        Self { flag, _answering: answering }
-    }
-}
-
-impl Drop for Streaming {
-    fn drop(&mut self) {
-        self.flag.store(false, Ordering::Relaxed);
     }
 }
 

@@ -3,6 +3,10 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,7 +20,7 @@ use tokio::{
     time,
 };
 
-use super::connection::Streaming;
+use super::room::Answering;
 use crate::service::link::Subscription;
 
 /// What is given back when a stream ends.
@@ -24,6 +28,27 @@ type Place = (OwnedSemaphorePermit, Streaming);
 
 /// A comment after so long without events: so that it shows when the client has gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A stream of events is being sent, as long as this lives: a flag says so.
+#[derive(Debug)]
+pub(super) struct Streaming {
+    flag: Arc<AtomicBool>,
+    _answering: Answering,
+}
+
+impl Streaming {
+    /// Sets the flag.
+    pub(super) fn new(flag: Arc<AtomicBool>, answering: Answering) -> Self {
+        flag.store(true, Ordering::Relaxed);
+        Self { flag, _answering: answering }
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.flag.store(false, Ordering::Relaxed);
+    }
+}
 
 /// The body of a stream of events.
 pub(super) struct Events(Pin<Box<dyn Stream<Item = Bytes> + Send>>);

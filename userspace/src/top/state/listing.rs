@@ -83,7 +83,7 @@ impl State {
             rows.retain(|row| row.contains(&filter));
         }
         if pane != Pane::Events {
-            self.order(pane).sort(&mut rows);
+            self.order(pane).sort(&mut rows, Item::figure);
         }
         let is_asked = match pane {
             Pane::Events => self.data.hearing == Hearing::NotYet,

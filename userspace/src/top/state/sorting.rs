@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{listing::Item, pages::Pane};
+use super::pages::Pane;
 use crate::service::link::question::{Sort, SortBy};
 
 /// What rows can be put in order by.
@@ -85,9 +85,9 @@ impl Order {
         Some(Sort { by, descending: self.descending })
     }
 
-    /// Puts rows in order. Those that are alike keep theirs.
-    pub(super) fn sort(self, rows: &mut [Item<'_>]) {
-        rows.sort_by(|a, b| match (a.figure(self.by), b.figure(self.by)) {
+    /// Puts rows in order by their figures. Those that are alike keep theirs.
+    pub(super) fn sort<'a, T>(self, rows: &mut [T], figure: impl Fn(&T, Sorted) -> Option<Figure<'a>>) {
+        rows.sort_by(|a, b| match (figure(a, self.by), figure(b, self.by)) {
             // What is not known comes last, whichever way.
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Greater,

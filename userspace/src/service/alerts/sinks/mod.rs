@@ -104,8 +104,9 @@ impl Sinks {
         counts.collect()
     }
 
-    /// What waits for webhooks.
-    pub(super) fn undelivered(&self) -> Vec<Undelivered> {
+    /// The notifications that wait for webhooks.
+    #[must_use]
+    pub fn undelivered(&self) -> Vec<Undelivered> {
         self.webhooks().map(Webhook::undelivered).filter(|it| !it.notifications.is_empty()).collect()
     }
 

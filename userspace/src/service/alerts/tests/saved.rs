@@ -8,9 +8,9 @@ fn restarted(alerts: &Alerts, seconds: u64, settle: u64) -> Alerts {
     let (sinks, _) = Sinks::open(&[]).expect("there are none");
     let directory = tempfile::tempdir().expect("a directory can be created");
     let path = directory.path().join("alerts.json");
-    Saved::of(alerts, &sinks).write(&path).expect("it is written");
+    Saved::of(alerts, sinks.undelivered()).write(&path).expect("it is written");
     let saved = Saved::read(&path).expect("it is readable");
-    assert_eq!(saved, Saved::of(alerts, &sinks));
+    assert_eq!(saved, Saved::of(alerts, sinks.undelivered()));
     let mut alerts = Alerts::new(&settings(), "host".to_owned());
     alerts.restore(&saved, &at(seconds), Duration::from_secs(settle));
     alerts
@@ -74,7 +74,7 @@ fn what_is_said_anew_need_not_be_saved() {
     let mut saved = |seconds, counts: &[u64]| {
         let held: Vec<_> = counts.iter().map(|&n| finding("/s", "x", Verdict::ClientLeak, n)).collect();
         drop(alerts.update(&at(seconds), &held));
-        Saved::of(&alerts, &sinks)
+        Saved::of(&alerts, sinks.undelivered())
     };
     let (first, later) = (saved(0, &[3]), saved(2, &[4]));
     assert!(later != first && later.is_as_good_as(&first));

@@ -8,10 +8,12 @@ use maud::{Markup, Render, html};
 use sockleak_core::time::human;
 use sockleak_report::html::parts::Text;
 
-use crate::service::model::Open;
+use crate::service::model::{Open, SocketSnapshot};
 
 /// Letters of a name that are shown where there are many names.
 const LETTERS: usize = 120;
+/// Slots that are drawn one by one.
+const BOXES: u64 = 24;
 
 /// A figure: what is shown of it, and which field of the answer it is. The answer is told by `data-source` further out.
 pub(super) fn figure(pointer: &str, value: impl Display, shown: impl Render) -> Markup {
@@ -99,6 +101,51 @@ pub(super) fn connection_address(connection: &Open) -> String {
 /// A name as a part of a JSON pointer.
 pub(super) fn token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
+}
+
+/// Connections that wait to be accepted, and how many may.
+pub(super) fn queue(pointer: &str, socket: &SocketSnapshot) -> Markup {
+    let Some(queue) = socket.queue else { return dash() };
+    html! {
+        (number(&format!("{pointer}/length"), queue.length.into()))
+        " of " (figure(&format!("{pointer}/max"), queue.max, u64::from(queue.max) + 1))
+    }
+}
+
+/// The slots in use, in numbers and as a bar.
+pub(super) fn slots(used: &str, limit: &str, socket: &SocketSnapshot) -> Markup {
+    let Some(known) = socket.limit else {
+        return html! { (number(used, socket.slots)) " " span class="soft" { "no limit known" } };
+    };
+    html! {
+        span class="slots" {
+            (bar(socket.slots, known.slots))
+            span { (number(used, socket.slots)) " of " (number(limit, known.slots)) }
+            @if socket.slots >= known.slots { span class="full" { "none free" } }
+        }
+    }
+}
+
+/// A box for each slot; of many slots, one for all.
+fn bar(used: u64, limit: u64) -> Markup {
+    let level = if used >= limit {
+        "level full"
+    } else if used * 5 >= limit * 4 {
+        "level high"
+    } else {
+        "level fine"
+    };
+    let boxes = limit.clamp(1, BOXES);
+    let filled = if limit <= BOXES { used } else { (used * boxes).div_ceil(limit) };
+    let width = boxes * 9;
+    html! {
+        svg class="slots-bar" viewBox=(format!("0 0 {width} 14")) width=(width) height="14" aria-hidden="true" {
+            @for nth in 0..boxes {
+                @let class = if nth < filled { level } else { "level free" };
+                rect class=(class) x=(nth * 9 + 1) y="1.5" width="7" height="11" rx="1.5" {}
+            }
+        }
+    }
 }
 
 #[cfg(test)]

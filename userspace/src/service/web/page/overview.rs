@@ -13,7 +13,7 @@ use sockleak_report::{
 };
 
 use super::{
-    cells::{dash, moment, name, number, socket_address, some_duration, until_full},
+    cells::{dash, moment, name, number, queue, slots, socket_address, some_duration, until_full},
     layout::{self, Frame},
     pages,
     tables::finding_figure,
@@ -24,8 +24,6 @@ use crate::service::model::{FindingReport, HookStatus, Snapshot, SocketSnapshot,
 const ROWS: usize = 50;
 /// Findings that are told here; each socket's page has all of its own.
 const FINDINGS: usize = 12;
-/// Slots that are drawn one by one.
-const BOXES: u64 = 24;
 
 /// The page.
 pub(super) fn page(snapshot: &Snapshot, offset: usize, frame: &Frame<'_>) -> Markup {
@@ -153,51 +151,6 @@ fn row(row: &Row<'_>) -> Markup {
                     }
                     None => { span class="verdict good" { "✓ healthy" } }
                 }
-            }
-        }
-    }
-}
-
-/// Connections that wait to be accepted, and how many may.
-pub(super) fn queue(pointer: &str, socket: &SocketSnapshot) -> Markup {
-    let Some(queue) = socket.queue else { return dash() };
-    html! {
-        (number(&format!("{pointer}/length"), queue.length.into()))
-        " of " (super::cells::figure(&format!("{pointer}/max"), queue.max, u64::from(queue.max) + 1))
-    }
-}
-
-/// The slots in use, in numbers and as a bar.
-pub(super) fn slots(used: &str, limit: &str, socket: &SocketSnapshot) -> Markup {
-    let Some(known) = socket.limit else {
-        return html! { (number(used, socket.slots)) " " span class="soft" { "no limit known" } };
-    };
-    html! {
-        span class="slots" {
-            (bar(socket.slots, known.slots))
-            span { (number(used, socket.slots)) " of " (number(limit, known.slots)) }
-            @if socket.slots >= known.slots { span class="full" { "none free" } }
-        }
-    }
-}
-
-/// A box for each slot; of many slots, one for all.
-fn bar(used: u64, limit: u64) -> Markup {
-    let level = if used >= limit {
-        "level full"
-    } else if used * 5 >= limit * 4 {
-        "level high"
-    } else {
-        "level fine"
-    };
-    let boxes = limit.clamp(1, BOXES);
-    let filled = if limit <= BOXES { used } else { (used * boxes).div_ceil(limit) };
-    let width = boxes * 9;
-    html! {
-        svg class="slots-bar" viewBox=(format!("0 0 {width} 14")) width=(width) height="14" aria-hidden="true" {
-            @for nth in 0..boxes {
-                @let class = if nth < filled { level } else { "level free" };
-                rect class=(class) x=(nth * 9 + 1) y="1.5" width="7" height="11" rx="1.5" {}
             }
         }
     }

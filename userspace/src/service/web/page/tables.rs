@@ -133,8 +133,8 @@ pub(super) fn facts(index: usize, socket: &SocketSnapshot) -> Markup {
     let sum = |figure: fn(&ProgramSnapshot) -> u64| socket.programs.iter().map(figure).sum::<u64>();
     html! {
         dl class="facts" {
-            div { dt { "slots in use" } dd { (super::overview::slots(&at("slots"), &at("limit/slots"), socket)) } }
-            div { dt { "waiting to be accepted" } dd { (super::overview::queue(&at("queue"), socket)) } }
+            div { dt { "slots in use" } dd { (super::cells::slots(&at("slots"), &at("limit/slots"), socket)) } }
+            div { dt { "waiting to be accepted" } dd { (super::cells::queue(&at("queue"), socket)) } }
             div { dt { "full" } dd { (super::cells::until_full(&at("seconds_until_full"), socket.seconds_until_full)) } }
             div { dt { "oldest" } dd { (super::cells::some_duration(&at("oldest_ns"), socket.oldest_ns)) } }
             div { dt { "last accept" } dd {
