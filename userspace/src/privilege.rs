@@ -1,7 +1,10 @@
 //! Least privilege: once everything is attached, all capabilities go but those that following connections needs.
 
-use caps::{CapSet, Capability, CapsHashSet};
-use nix::unistd::{Gid, Uid, User, geteuid, setgid, setgroups, setuid};
+use caps::{CapSet, Capability, CapsHashSet, errors::CapsError};
+use nix::{
+    errno::Errno,
+    unistd::{Gid, Uid, User, geteuid, setgid, setgroups, setuid},
+};
 
 use crate::probe::facts;
 
@@ -20,6 +23,25 @@ const KEPT: [Capability; 2] = [
 /// Whoever has its descriptor may read and write a map, make rounds by an iterator and run a program on demand. On Linux 5.10
 /// each call of bpf(2) takes `CAP_BPF`.
 const DESCRIPTORS_SUFFICE: (u32, u32) = (6, 1);
+
+/// Privileges cannot be given up.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivilegeError {
+    /// Root has no other user to become.
+    #[error(
+        "there is no user sockleak or nobody to run as; add one, or run this as a user without privileges"
+    )]
+    NoUser,
+    /// The kernel does not let root become that user.
+    #[error("it cannot run as a user without privileges: {0}")]
+    User(#[source] Errno),
+    /// Capabilities stay.
+    #[error("capabilities cannot be given up: {0}")]
+    Capabilities(#[source] CapsError),
+    /// New privileges could be gained.
+    #[error("privileges cannot be given up: {0}")]
+    NewPrivileges(#[source] Errno),
+}
 
 /// Drops what is no longer needed, for good. What cannot be dropped is kept, and logged: tracing works all the same.
 pub fn drop_after_attach() {
@@ -58,14 +80,12 @@ pub(crate) fn nobody() -> Option<(Uid, Gid)> {
 /// before there are other threads.
 ///
 /// # Errors
-/// A sentence, if that cannot be done.
-pub fn become_nobody() -> Result<(), String> {
+/// If that cannot be done.
+pub fn become_nobody() -> Result<(), PrivilegeError> {
     if geteuid().is_root() {
-        let (user, group) = nobody().ok_or(
-            "there is no user sockleak or nobody to run as; add one, or run this as a user without privileges",
-        )?;
+        let (user, group) = nobody().ok_or(PrivilegeError::NoUser)?;
         let changed = setgroups(&[]).and_then(|()| setgid(group)).and_then(|()| setuid(user));
-        changed.map_err(|error| format!("it cannot run as a user without privileges: {error}"))?;
+        changed.map_err(PrivilegeError::User)?;
     }
     drop_all()
 }
@@ -73,16 +93,16 @@ pub fn become_nobody() -> Result<(), String> {
 /// This thread, and those that it starts from now on, keep no capability.
 ///
 /// # Errors
-/// A sentence, if that cannot be done.
-pub fn drop_all() -> Result<(), String> {
+/// If that cannot be done.
+pub fn drop_all() -> Result<(), PrivilegeError> {
     let cleared = [CapSet::Ambient, CapSet::Effective, CapSet::Permitted, CapSet::Inheritable]
         .into_iter()
         .try_for_each(|set| caps::clear(None, set));
-    cleared.map_err(|error| format!("capabilities cannot be given up: {error}"))?;
-    nix::sys::prctl::set_no_new_privs().map_err(|error| format!("privileges cannot be given up: {error}"))
+    cleared.map_err(PrivilegeError::Capabilities)?;
+    nix::sys::prctl::set_no_new_privs().map_err(PrivilegeError::NewPrivileges)
 }
 
-fn try_drop() -> Result<(), caps::errors::CapsError> {
+fn try_drop() -> Result<(), CapsError> {
     let kept = kept(facts::running_version(), &is_permitted);
     // The bounding set first: narrowing it needs CAP_SETPCAP, which goes with the rest.
     if is_permitted(Capability::CAP_SETPCAP) {

@@ -2,8 +2,9 @@
 
 use std::{io, os::fd::RawFd};
 
-use caps::CapSet;
+use caps::{CapSet, errors::CapsError};
 use nix::{
+    errno::Errno,
     libc,
     sys::{
         prctl,
@@ -23,27 +24,44 @@ pub struct Limits {
     pub processor: Option<u64>,
 }
 
+/// A process that sockleak started cannot give up what it has to.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfineError {
+    /// It runs as root. It is named.
+    #[error("the {0} process does not run as root; sockleak starts it as another user")]
+    Root(String),
+    /// It inherited descriptors that stay open.
+    #[error("descriptors cannot be closed: {0}")]
+    Descriptors(#[source] io::Error),
+    /// Capabilities stay.
+    #[error("capabilities cannot be given up: {0}")]
+    Capabilities(#[source] CapsError),
+    /// It could gain privileges, be read by others, or take more than it should.
+    #[error("privileges cannot be given up: {0}")]
+    Limits(#[source] Errno),
+}
+
 /// Closes every descriptor but the standard ones and `keep`, gives up all capabilities and the way to new ones, and lets nobody
 /// read its memory, where a token or another program's data may be. `name` says in errors which process it is.
 ///
 /// # Errors
-/// A sentence, if something of that cannot be done, or if it runs as root.
-pub fn confine(name: &str, keep: &[RawFd], limits: Limits) -> Result<(), String> {
+/// If something of that cannot be done, or if it runs as root.
+pub fn confine(name: &str, keep: &[RawFd], limits: Limits) -> Result<(), ConfineError> {
     if geteuid().is_root() {
-        return Err(format!("the {name} process does not run as root; sockleak starts it as another user"));
+        return Err(ConfineError::Root(name.to_owned()));
     }
-    close_others(keep).map_err(|error| format!("descriptors cannot be closed: {error}"))?;
+    close_others(keep).map_err(ConfineError::Descriptors)?;
     let cleared = [CapSet::Ambient, CapSet::Effective, CapSet::Permitted, CapSet::Inheritable]
         .into_iter()
         .try_for_each(|set| caps::clear(None, set));
-    cleared.map_err(|error| format!("capabilities cannot be given up: {error}"))?;
+    cleared.map_err(ConfineError::Capabilities)?;
     let limited = prctl::set_no_new_privs()
         .and_then(|()| prctl::set_dumpable(false))
         .and_then(|()| setrlimit(Resource::RLIMIT_CORE, 0, 0))
         .and_then(|()| setrlimit(Resource::RLIMIT_NOFILE, limits.descriptors, limits.descriptors))
         .and_then(|()| limits.memory.map_or(Ok(()), |most| setrlimit(Resource::RLIMIT_AS, most, most)))
         .and_then(|()| limits.processor.map_or(Ok(()), |most| setrlimit(Resource::RLIMIT_CPU, most, most)));
-    limited.map_err(|error| format!("privileges cannot be given up: {error}"))
+    limited.map_err(ConfineError::Limits)
 }
 
 /// Where memory is short the kernel takes this process first. It ends with the thread that started it, whatever it does.

@@ -11,7 +11,7 @@ use nix::{
     sys::socket::{GetSockOpt as _, sockopt::SockType},
 };
 
-pub use confine::{Limits, confine, easily_killed};
+pub use confine::{ConfineError, Limits, confine, easily_killed};
 pub(crate) use starter::{Job, Started, Starter};
 
 /// A socket that was inherited under this number; None if there is none. To be called once for each number.

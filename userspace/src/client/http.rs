@@ -11,7 +11,7 @@ use hyper::{
     Request, Response, Uri,
     body::Incoming,
     client::conn::http1,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, InvalidHeaderValue},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -23,7 +23,7 @@ use tokio::net::UnixStream;
 
 use super::{Asked, Events, Listened, PATIENCE, Source, Told, Trouble, path, stream::Parser};
 use crate::service::{
-    config::TokenFile,
+    config::{TokenError, TokenFile},
     link::{Answer, Question, question::ReportFilter},
     web::VERDICTS,
 };
@@ -67,6 +67,41 @@ impl fmt::Display for Server {
     }
 }
 
+/// A service cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The token cannot be read.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The token cannot be a header.
+    #[error("the token is not of letters that a header may have")]
+    Letters(#[source] InvalidHeaderValue),
+    /// The system trusts nobody.
+    #[error("there are no certificates to verify {0} by; install ca-certificates")]
+    Certificates(Server),
+    /// TLS cannot be used.
+    #[error("{0}")]
+    Tls(#[source] rustls::Error),
+}
+
+/// There is no report. The sentence names the service.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.sentence())]
+pub struct ReportError {
+    server: Server,
+    trouble: Trouble,
+}
+
+impl ReportError {
+    fn sentence(&self) -> String {
+        match &self.trouble {
+            // It names it already.
+            Trouble::Unreachable(sentence) => sentence.clone(),
+            trouble => format!("{}: {trouble}", self.server),
+        }
+    }
+}
+
 /// A service. Each question has a connection of its own: one that was left to itself would be closed by the next.
 pub struct Service {
     server: Server,
@@ -78,15 +113,14 @@ impl Service {
     /// The service of a server. `token_file` shows command lines, and is read once.
     ///
     /// # Errors
-    /// A sentence, if the token cannot be used, or nothing is there to verify certificates by.
-    pub fn new(server: Server, token_file: Option<PathBuf>) -> Result<Self, String> {
+    /// If the token cannot be used, or nothing is there to verify certificates by.
+    pub fn new(server: Server, token_file: Option<PathBuf>) -> Result<Self, ClientError> {
         let token = token_file.map(|path| TokenFile::at(path).read()).transpose()?;
         let authorization = token.map(|token| {
             let value = HeaderValue::try_from(format!("Bearer {}", token.secret()));
-            let mut value =
-                value.map_err(|_| "the token is not of letters that a header may have".to_owned())?;
+            let mut value = value.map_err(ClientError::Letters)?;
             value.set_sensitive(true);
-            Ok::<_, String>(value)
+            Ok::<_, ClientError>(value)
         });
         let client = client(&server)?;
         Ok(Self { server, authorization: authorization.transpose()?, client })
@@ -95,13 +129,10 @@ impl Service {
     /// The report of now, as a document.
     ///
     /// # Errors
-    /// A sentence that names the service, if there is none.
-    pub async fn report(&self, filter: ReportFilter) -> Result<Answer, String> {
-        self.try_report(filter).await.map_err(|trouble| match trouble {
-            // It names it already.
-            Trouble::Unreachable(sentence) => sentence,
-            trouble => format!("{}: {trouble}", self.server),
-        })
+    /// If there is none.
+    pub async fn report(&self, filter: ReportFilter) -> Result<Answer, ReportError> {
+        let answer = self.try_report(filter).await;
+        answer.map_err(|trouble| ReportError { server: self.server.clone(), trouble })
     }
 
     async fn try_report(&self, filter: ReportFilter) -> Result<Answer, Trouble> {
@@ -216,17 +247,17 @@ impl Reader {
 }
 
 /// Certificates are needed by those alone who ask for https.
-fn client(server: &Server) -> Result<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>, String> {
+fn client(server: &Server) -> Result<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>, ClientError> {
     let mut roots = RootCertStore::empty();
     if matches!(server, Server::Web(uri) if uri.scheme_str() == Some("https")) {
         let found = rustls_native_certs::load_native_certs();
         if roots.add_parsable_certificates(found.certs).0 == 0 {
-            return Err(format!("there are no certificates to verify {server} by; install ca-certificates"));
+            return Err(ClientError::Certificates(server.clone()));
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let tls = tls.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
+    let tls = tls.map_err(ClientError::Tls)?.with_root_certificates(roots).with_no_client_auth();
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
     Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector))
 }

@@ -12,7 +12,7 @@ use futures_util::Stream;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-pub use http::{Server, Service};
+pub use http::{ClientError, ReportError, Server, Service};
 
 use crate::service::{
     link::{Answer, Question},

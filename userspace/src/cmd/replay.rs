@@ -36,7 +36,7 @@ pub fn run(arguments: &cli::Replay) -> Result<(), Failure> {
     let settings = settings(arguments)?;
     let sockets = arguments.listen.iter().map(listen).collect::<Result<Vec<_>, _>>()?;
     // Nothing that follows takes more than what is open now.
-    privilege::become_nobody().map_err(|error| Failure::Other(anyhow::Error::msg(error)))?;
+    privilege::become_nobody().map_err(anyhow::Error::new)?;
     let runtime = crate::runtime::start();
     runtime.context("the runtime cannot be started")?.block_on(async {
         let listeners = sockets.into_iter().map(Listener::new).collect::<Result<Vec<_>, _>>();
@@ -91,7 +91,7 @@ fn choices(arguments: &cli::Replay) -> Choices {
 /// How it is served: by the rules of the service.
 fn settings(arguments: &cli::Replay) -> Result<Settings, Failure> {
     let token = arguments.token_file.clone().map(|path| TokenFile::at(path).read()).transpose();
-    let token = token.map_err(Failure::Usage)?;
+    let token = token.map_err(|error| Failure::Usage(error.to_string()))?;
     if let (Some(public), None) = (arguments.listen.iter().find(|address| address.is_public()), &token) {
         return Err(Failure::Usage(format!(
             "others than this host can reach {public}; give a --token-file, or listen on 127.0.0.1"

@@ -20,7 +20,7 @@ pub fn run(arguments: &Stacks) -> Result<(), Failure> {
     let limits = Limits { descriptors: 1024, memory: Some(memory), processor: Some(600) };
     // Afterwards its own /proc is closed to it.
     child::easily_killed();
-    child::confine("stacks", &[arguments.link], limits).map_err(Failure::Usage)?;
+    child::confine("stacks", &[arguments.link], limits).map_err(|error| Failure::Usage(error.to_string()))?;
     let link = child::inherited(arguments.link).ok_or_else(|| {
         Failure::Usage("`sockleak stacks` is started by sockleak itself, not by hand".to_owned())
     })?;

@@ -46,7 +46,7 @@ fn play(file: &Path, arguments: &Top) -> Result<Named, Failure> {
     let recorded = Recorded::open(file)?;
     note_end(&recorded);
     // Nothing that follows takes more than what is open now.
-    privilege::become_nobody().map_err(|error| Failure::Other(anyhow::Error::msg(error)))?;
+    privilege::become_nobody().map_err(anyhow::Error::new)?;
     let cli::Pace { speed, from, to } = arguments.pace;
     let speed = speed.unwrap_or(Speed::Times(1.0));
     let choices = Choices {
@@ -77,7 +77,8 @@ fn ask(arguments: &Top) -> Result<Named, Failure> {
         }
     };
     let name = server.to_string();
-    let service = Service::new(server, arguments.token_file.clone()).map_err(Failure::Usage)?;
+    let service = Service::new(server, arguments.token_file.clone());
+    let service = service.map_err(|error| Failure::Usage(error.to_string()))?;
     Ok((Watched::Service(Box::new(service)), name))
 }
 
@@ -94,6 +95,6 @@ fn trace(arguments: &Top) -> Result<Named, Failure> {
     };
     let local = Local::trace(tracing)?;
     // The thread that traces has what it needs; this one draws.
-    privilege::drop_all().map_err(|error| Failure::Other(anyhow::Error::msg(error)))?;
+    privilege::drop_all().map_err(anyhow::Error::new)?;
     Ok((Watched::Local(local), "tracing".to_owned()))
 }

@@ -25,7 +25,7 @@ pub fn run(arguments: &Web) -> Result<(), Failure> {
     if distinct.len() < descriptors.len() {
         return Err(by_hand());
     }
-    child::confine("web", &descriptors, LIMITS).map_err(Failure::Usage)?;
+    child::confine("web", &descriptors, LIMITS).map_err(|error| Failure::Usage(error.to_string()))?;
     let mut sockets = descriptors
         .into_iter()
         .map(|descriptor| child::inherited(descriptor).ok_or_else(by_hand))

@@ -13,7 +13,7 @@ use aya::{
 
 use super::{
     pins::Pins,
-    plan::{Hook, Kind, Way},
+    plan::{Hook, HookPlan, Kind, Way},
     status::{HookStatus, Outcome},
 };
 
@@ -47,10 +47,10 @@ impl<'a> Hooks<'a> {
     }
 
     /// Tries the ways in turn; the first that the kernel takes is it.
-    pub(super) fn attach(&mut self, hook: Hook, ways: Result<Vec<Way>, String>) {
+    pub(super) fn attach(&mut self, hook: Hook, ways: HookPlan) {
         let status = match ways {
             Ok(ways) => self.try_ways(hook, ways),
-            Err(reason) => HookStatus { reason: Some(reason), ..unsupported(hook) },
+            Err(reason) => HookStatus { reason: Some(reason.to_string()), ..unsupported(hook) },
         };
         self.statuses.push(status);
     }

@@ -100,8 +100,30 @@ pub struct Way {
     pub may_wait: bool,
 }
 
+/// Why there is no way to watch a function on this kernel, or none that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoWay {
+    /// BTF does not have the function.
+    #[error("the kernel has no function {0} that can be traced")]
+    NoFunction(&'static str),
+    /// The object file has no fexit program for so many arguments.
+    #[error("{function} takes {arguments} arguments, for which there is no fexit program")]
+    NoProgram {
+        /// The function in the kernel.
+        function: &'static str,
+        /// How many arguments it takes here.
+        arguments: usize,
+    },
+    /// Kprobes would be needed.
+    #[error("the kernel has no kprobes")]
+    NoKprobes,
+    /// A kretprobe would be needed that misses no return.
+    #[error("kretprobes of this kernel run out, and messages would be missed")]
+    KretprobesRunOut,
+}
+
 /// What to do for a hook: the ways to try in turn, or why there is none.
-pub type HookPlan = Result<Vec<Way>, String>;
+pub type HookPlan = Result<Vec<Way>, NoWay>;
 
 /// All hooks in the order of [`Hook::ALL`], but for what this kernel does without.
 pub type Plan = Vec<(Hook, HookPlan)>;
@@ -116,11 +138,11 @@ pub fn plan(facts: &Facts, choice: HookChoice) -> Plan {
 fn plan_hook(hook: Hook, facts: &Facts, choice: HookChoice) -> HookPlan {
     let function = hook.function();
     let Some(&arguments) = facts.arguments.get(function) else {
-        return Err(format!("the kernel has no function {function} that can be traced"));
+        return Err(NoWay::NoFunction(function));
     };
     let mut ways = ways(hook, arguments, facts);
     if ways.iter().all(|way| !way.kind.is_tracing()) && choice == HookChoice::Fentry {
-        return Err(format!("{function} takes {arguments} arguments, for which there is no fexit program"));
+        return Err(NoWay::NoProgram { function, arguments });
     }
     ways.retain(|way| match choice {
         HookChoice::Auto => true,
@@ -131,8 +153,7 @@ fn plan_hook(hook: Hook, facts: &Facts, choice: HookChoice) -> HookPlan {
     ways.retain(|way| facts.kprobes || way.kind.is_tracing());
     if ways.is_empty() {
         let runs_out = hook.is_about_use() && facts.kprobes;
-        let reason = if runs_out { KRETPROBES_RUN_OUT } else { "the kernel has no kprobes" };
-        return Err(reason.to_owned());
+        return Err(if runs_out { NoWay::KretprobesRunOut } else { NoWay::NoKprobes });
     }
     Ok(ways)
 }
@@ -193,9 +214,6 @@ fn release_ways(facts: &Facts) -> Vec<Way> {
     vec![way(Kind::Twins, &[kprobe, fentry]), alone(kprobe), alone(fentry)]
 }
 
-/// Why a hook that notes use is not attached where there are kprobes.
-const KRETPROBES_RUN_OUT: &str = "kretprobes of this kernel run out, and messages would be missed";
-
 /// From this version on, if not from an earlier one, whoever has the descriptor of a program may attach it. (A kprobe takes
 /// perf_event_open(2), and so a capability, on every kernel.)
 const DESCRIPTORS_SUFFICE: (u32, u32) = (6, 1);
@@ -244,9 +262,10 @@ mod tests {
     }
 
     /// The first program for a hook.
-    fn first(facts: &Facts, choice: HookChoice, hook: Hook) -> Result<&'static str, String> {
+    fn first(facts: &Facts, choice: HookChoice, hook: Hook) -> Result<&'static str, NoWay> {
         let plan = plan(facts, choice).into_iter().find(|(its, _)| *its == hook);
-        plan.map_or(Err("no plan".to_owned()), |(_, ways)| ways.map(|ways| ways[0].programs[0].0))
+        let (_, ways) = plan.expect("each hook of these kernels has a plan");
+        ways.map(|ways| ways[0].programs[0].0)
     }
 
     #[test]
@@ -259,10 +278,10 @@ mod tests {
             (Hook::Attempt, "attempt_fexit"),
             (Hook::Lookup, "lookup_fexit_4"),
         ] {
-            assert_eq!(first(&facts, HookChoice::Auto, hook).as_deref(), Ok(expected));
+            assert_eq!(first(&facts, HookChoice::Auto, hook), Ok(expected));
         }
-        assert_eq!(first(&facts, HookChoice::Fentry, Hook::Release).as_deref(), Ok("release_fentry"));
-        assert_eq!(first(&facts, HookChoice::Kprobe, Hook::Connect).as_deref(), Ok("connect_kretprobe"));
+        assert_eq!(first(&facts, HookChoice::Fentry, Hook::Release), Ok("release_fentry"));
+        assert_eq!(first(&facts, HookChoice::Kprobe, Hook::Connect), Ok("connect_kretprobe"));
     }
 
     #[test]
@@ -299,9 +318,11 @@ mod tests {
         for (count, expected) in
             [(4, "lookup_fexit_4"), (5, "lookup_fexit_5"), (6, "lookup_fexit_6"), (7, "lookup_kretprobe")]
         {
-            assert_eq!(first(&facts(count), HookChoice::Auto, Hook::Lookup).as_deref(), Ok(expected));
+            assert_eq!(first(&facts(count), HookChoice::Auto, Hook::Lookup), Ok(expected));
         }
-        assert!(first(&facts(7), HookChoice::Fentry, Hook::Lookup).is_err());
+        let function = Hook::Lookup.function();
+        let refused = Err(NoWay::NoProgram { function, arguments: 7 });
+        assert_eq!(first(&facts(7), HookChoice::Fentry, Hook::Lookup), refused);
     }
 
     #[test]
@@ -310,7 +331,7 @@ mod tests {
             [(Preemption::No, false), (Preemption::Yes, true), (Preemption::Unknown, true)]
         {
             let facts = Facts { kprobes: false, preemption, ..facts(4) };
-            assert_eq!(first(&facts, HookChoice::Auto, Hook::Release).as_deref(), Ok("release_fentry"));
+            assert_eq!(first(&facts, HookChoice::Auto, Hook::Release), Ok("release_fentry"));
             let plan = plan(&facts, HookChoice::Auto);
             let release = plan.iter().find(|(hook, _)| *hook == Hook::Release).map(|(_, ways)| ways);
             let warned =
@@ -318,14 +339,14 @@ mod tests {
             assert_eq!(warned, warns);
         }
         let facts = Facts { kprobes: false, ..facts(4) };
-        assert!(first(&facts, HookChoice::Kprobe, Hook::Release).is_err());
+        assert_eq!(first(&facts, HookChoice::Kprobe, Hook::Release), Err(NoWay::NoKprobes));
     }
 
     #[test]
     fn a_missing_function_is_named() {
         let mut facts = facts(4);
         facts.arguments.remove("security_unix_stream_connect");
-        let error = first(&facts, HookChoice::Auto, Hook::Connect).unwrap_err();
+        let error = first(&facts, HookChoice::Auto, Hook::Connect).unwrap_err().to_string();
         assert!(error.contains("security_unix_stream_connect"), "{error}");
     }
 

@@ -4,7 +4,7 @@ use sockleak_core::{session::Session, time::Clock};
 
 use crate::service::{
     link::{answer::Series, question::SeriesRange},
-    minutes,
+    minutes::{self, SeriesError},
     snapshot::sockets,
     store::{
         StoreError,
@@ -77,8 +77,8 @@ impl Minutes {
     /// How full a socket was.
     ///
     /// # Errors
-    /// A sentence, if that cannot be read.
-    pub(super) fn series(&self, range: &SeriesRange) -> Result<Series, String> {
+    /// If that cannot be read.
+    pub(super) fn series(&self, range: &SeriesRange) -> Result<Series, SeriesError> {
         minutes::series(&self.history, range)
     }
 }

@@ -34,6 +34,7 @@ use crate::{
             story::Story,
         },
         metrics::{Exposition, Metrics, Own},
+        minutes::SeriesError,
         snapshot::{Snapshot, Surroundings},
     },
 };
@@ -285,7 +286,7 @@ impl Answers for Player {
         Story::new(&self.session, &self.closed, self.frame.now, &self.clock, id)
     }
 
-    fn series(&mut self, range: &SeriesRange) -> Result<Series, String> {
+    fn series(&mut self, range: &SeriesRange) -> Result<Series, SeriesError> {
         self.minutes.series(range)
     }
 

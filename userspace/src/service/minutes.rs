@@ -8,7 +8,10 @@ use super::{
         question::{MOST_POINTS, SeriesRange},
     },
     snapshot::{ProgramSnapshot, SocketSnapshot},
-    store::history::{History, OTHERS, ProgramFacts, SocketFacts},
+    store::{
+        StoreError,
+        history::{History, OTHERS, ProgramFacts, SocketFacts},
+    },
 };
 
 /// What the history wants to know of a socket. With `is_nameless` its programs count together: a history outlives the settings
@@ -36,17 +39,26 @@ fn program_facts(program: &ProgramSnapshot, is_nameless: bool) -> ProgramFacts {
     ProgramFacts { program: name.to_owned(), open: *open_client.max(open_server), opened: *opened }
 }
 
+/// There is nothing to say about how full a socket was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SeriesError {
+    /// No history is kept: a sentence that says so.
+    #[error("{0}")]
+    NoHistory(&'static str),
+    /// The history cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// How full a socket was.
 ///
 /// # Errors
-/// A sentence, if the history cannot be read.
-pub fn series(history: &History, range: &SeriesRange) -> Result<Series, String> {
+/// If the history cannot be read.
+pub fn series(history: &History, range: &SeriesRange) -> Result<Series, SeriesError> {
     let &SeriesRange { ref socket, from_ms, to_ms, points } = range;
     let length = u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or(0) / 1000;
     let step = length / u64::from(points.clamp(1, MOST_POINTS));
-    let read = history.series(socket, from_ms, to_ms, step).and_then(|points| {
-        let programs = history.programs(socket, from_ms, to_ms, step)?;
-        Ok(Series { points, programs })
-    });
-    read.map_err(|error| error.to_string())
+    let points = history.series(socket, from_ms, to_ms, step)?;
+    let programs = history.programs(socket, from_ms, to_ms, step)?;
+    Ok(Series { points, programs })
 }

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::{
     Request, Response, StatusCode, Uri,
     body::Incoming,
-    header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT},
+    header::{AUTHORIZATION, HeaderName, HeaderValue, InvalidHeaderValue, RETRY_AFTER, USER_AGENT},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -65,6 +65,23 @@ pub struct CertificateError {
     origin: String,
     /// Why, if that is known.
     cause: String,
+}
+
+/// Nothing was posted, or there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PostError {
+    /// The token cannot be a header.
+    #[error("{0}")]
+    Token(#[source] InvalidHeaderValue),
+    /// The address or a header cannot be sent.
+    #[error("{0}")]
+    Request(#[source] hyper::http::Error),
+    /// The server cannot be reached, or does not speak HTTP.
+    #[error("{}", reasons(.0))]
+    Server(#[source] hyper_util::client::legacy::Error),
+    /// There was no answer in time.
+    #[error("no answer within {} s", .0.as_secs_f64())]
+    Silent(Duration),
 }
 
 /// What a server answered.
@@ -140,19 +157,19 @@ impl Poster {
     /// Posts once.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// If there is no answer.
     pub(super) async fn post(
         &self,
         headers: &[(HeaderName, &'static str)],
         token: Option<&Token>,
         body: Bytes,
-    ) -> Result<Answer, String> {
+    ) -> Result<Answer, PostError> {
         let request = self.request(headers, token, body)?;
         let until = Instant::now() + self.patience;
         match timeout_at(until, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(Answer { response, until }),
-            Ok(Err(error)) => Err(reasons(&error)),
-            Err(_) => Err(format!("no answer within {} s", self.patience.as_secs_f64())),
+            Ok(Err(error)) => Err(PostError::Server(error)),
+            Err(_) => Err(PostError::Silent(self.patience)),
         }
     }
 
@@ -161,7 +178,7 @@ impl Poster {
         headers: &[(HeaderName, &'static str)],
         token: Option<&Token>,
         body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, String> {
+    ) -> Result<Request<Full<Bytes>>, PostError> {
         let mut request = Request::post(self.url.clone())
             .header(USER_AGENT, concat!("sockleak/", env!("CARGO_PKG_VERSION")));
         for (name, value) in headers {
@@ -169,11 +186,11 @@ impl Poster {
         }
         if let Some(token) = token {
             let value = HeaderValue::try_from(format!("Bearer {}", token.secret()));
-            let mut value = value.map_err(|error| error.to_string())?;
+            let mut value = value.map_err(PostError::Token)?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
-        request.body(Full::from(body)).map_err(|error| error.to_string())
+        request.body(Full::from(body)).map_err(PostError::Request)
     }
 }
 

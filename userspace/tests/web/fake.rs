@@ -18,7 +18,7 @@ use sockleak::{
             story::Story,
         },
         metrics::{Exposition, Metrics, Own},
-        minutes,
+        minutes::{self, SeriesError},
         snapshot::{Snapshot, Surroundings},
         store::history::{History, Point, ProgramPoint, Rollup},
     },
@@ -175,9 +175,9 @@ impl Answers for Fake {
         Section::new(&self.session, self.frame.clone(), self.clock.clone(), origin, format)
     }
 
-    fn series(&mut self, range: &SeriesRange) -> Result<Series, String> {
+    fn series(&mut self, range: &SeriesRange) -> Result<Series, SeriesError> {
         if range.socket == "/none" {
-            return Err("there is no history; set [store] directory".to_owned());
+            return Err(SeriesError::NoHistory("there is no history; set [store] directory"));
         }
         if let Some((history, _)) = &self.history {
             return minutes::series(history, range);

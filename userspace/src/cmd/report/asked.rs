@@ -42,10 +42,11 @@ pub(super) fn run(server: &Server, format: Format, arguments: &cli::Report) -> R
 }
 
 fn ask(server: &Server, arguments: &cli::Report, filter: ReportFilter) -> Result<Answer, Failure> {
-    let service = Service::new(server.clone(), arguments.token_file.clone()).map_err(Failure::Usage)?;
+    let service = Service::new(server.clone(), arguments.token_file.clone());
+    let service = service.map_err(|error| Failure::Usage(error.to_string()))?;
     let runtime = crate::runtime::start();
     let runtime = runtime.context("the runtime cannot be started")?;
     let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, service.report(filter)).await });
     let answer = answer.map_err(|_| anyhow!("{server} does not answer within {} s", PATIENCE.as_secs()))?;
-    Ok(answer.map_err(anyhow::Error::msg)?)
+    Ok(answer.map_err(anyhow::Error::new)?)
 }

@@ -25,7 +25,7 @@ pub use error::ConfigError;
 pub use settings::{
     AlertSettings, HttpSettings, Listen, OtlpSettings, SinkSettings, StoreSettings, TargetSettings,
 };
-pub use token::{Token, TokenFile};
+pub use token::{Token, TokenError, TokenFile};
 
 use crate::{
     probe::options::{Options, StackPolicy, UsePolicy},

@@ -187,17 +187,16 @@ pub(super) fn http(section: Option<Section<'_>>) -> Result<HttpSettings, ConfigE
     Ok(settings)
 }
 
-fn listen(text: &str) -> Result<Listen, String> {
+fn listen(text: &str) -> Result<Listen, &'static str> {
     if let Some(path) = text.strip_prefix("unix:") {
-        return absolute(path).map(Listen::Unix).map_err(str::to_owned);
+        return absolute(path).map(Listen::Unix);
     }
     if text == "off" {
-        return Err("that switches everything off; write it alone, without a list".to_owned());
+        return Err("that switches everything off; write it alone, without a list");
     }
     let address: Result<SocketAddr, _> = text.parse();
     address.map(Listen::Tcp).map_err(|_| {
         "that is no address; write for example \"127.0.0.1:9436\", \"[::1]:9436\", \"unix:/run/sockleak/http.sock\" or \"off\""
-            .to_owned()
     })
 }
 

@@ -369,11 +369,11 @@ fn token_files_are_looked_at() {
 #[test]
 fn token_files_are_files() {
     let directory = tempfile::tempdir().expect("a directory can be created");
-    let said = TokenFile::at(directory.path().to_owned()).read().expect_err("it is none");
+    let said = TokenFile::at(directory.path().to_owned()).read().expect_err("it is none").to_string();
     assert!(said.contains("is no file"), "{said}");
     let pipe = directory.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("it can be made");
-    let said = TokenFile::at(pipe).read().expect_err("it is none");
+    let said = TokenFile::at(pipe).read().expect_err("it is none").to_string();
     assert!(said.contains("is no file"), "{said}");
 }
 

@@ -24,6 +24,7 @@ use crate::{
     probe::status::HookStatus,
     service::{
         metrics::Exposition,
+        minutes::SeriesError,
         snapshot::{Snapshot, SocketSnapshot},
         store::history::{Point, ProgramPoint},
     },
@@ -60,8 +61,8 @@ pub trait Answers {
     /// How full a socket was.
     ///
     /// # Errors
-    /// A sentence, if there is no history or it cannot be read.
-    fn series(&mut self, range: &SeriesRange) -> Result<Series, String>;
+    /// If there is no history or it cannot be read.
+    fn series(&mut self, range: &SeriesRange) -> Result<Series, SeriesError>;
     /// The report of now, with what its form needs.
     fn section(&mut self, format: Format) -> Section<'_>;
 }
@@ -248,7 +249,7 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
                 let SeriesRange { socket, from_ms, to_ms, .. } = range.clone();
                 Answer::json(&SeriesOf { socket, from_ms, to_ms, series })
             }
-            Err(sentence) => Answer::error(503, &sentence),
+            Err(error) => Answer::error(503, &error.to_string()),
         },
         Question::Report(filter) => report(answers.section(filter.format), filter),
         Question::Subscribe { .. } | Question::Unsubscribe { .. } => {

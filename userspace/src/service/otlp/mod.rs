@@ -30,7 +30,7 @@ use tokio::{
 
 use super::{
     CertificateError,
-    config::Token,
+    config::{Token, TokenError},
     metrics::Figures,
     post::{Poster, Timing},
 };
@@ -58,7 +58,7 @@ pub struct Export {
     /// When they were taken: milliseconds since 1970, UTC.
     pub at_ms: i64,
     /// What goes with them as a bearer token, or why there is none.
-    pub token: Result<Option<Token>, String>,
+    pub token: Result<Option<Token>, TokenError>,
 }
 
 /// The end that never waits.
@@ -140,12 +140,12 @@ impl Sender {
         let (body, token) = match (body, &export.token) {
             (Ok(body), Ok(token)) => (body, token.as_ref()),
             (Err(error), _) => return Outcome::Unsent(error.to_string()),
-            (_, Err(reason)) => return Outcome::Unsent(reason.clone()),
+            (_, Err(error)) => return Outcome::Unsent(error.to_string()),
         };
         let headers = [(CONTENT_TYPE, "application/x-protobuf"), (CONTENT_ENCODING, "gzip")];
         match self.poster.post(&headers, token, body).await {
             Ok(answer) => judge(answer).await,
-            Err(reason) => Outcome::Failed { reason, wait: None },
+            Err(error) => Outcome::Failed { reason: error.to_string(), wait: None },
         }
     }
 }

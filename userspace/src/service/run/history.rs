@@ -11,7 +11,7 @@ use crate::{
     service::{
         config::StoreSettings,
         link::{answer::Series, question::SeriesRange},
-        minutes,
+        minutes::{self, SeriesError},
         snapshot::Snapshot,
         store::{
             StoreError,
@@ -77,9 +77,11 @@ impl Minutes {
     /// How full a socket was.
     ///
     /// # Errors
-    /// A sentence, if there is no history or it cannot be read.
-    pub(super) fn series(&self, range: &SeriesRange) -> Result<Series, String> {
-        minutes::series(self.history.as_ref().ok_or("no history is kept: the log says why")?, range)
+    /// If there is no history or it cannot be read.
+    pub(super) fn series(&self, range: &SeriesRange) -> Result<Series, SeriesError> {
+        let history = self.history.as_ref();
+        let history = history.ok_or(SeriesError::NoHistory("no history is kept: the log says why"))?;
+        minutes::series(history, range)
     }
 
     /// Takes in a snapshot. A history that cannot be written is opened again every minute.

@@ -12,7 +12,7 @@ use crate::{
     console::say,
     failure::Failure,
     service::{
-        config::{Config, HttpSettings, Listen, TokenFile},
+        config::{Config, HttpSettings, Listen, TokenError, TokenFile},
         link::{
             Answers, Asked, Present, Settings,
             answer::{Health, HealthStatus, HookReport, Series},
@@ -22,6 +22,7 @@ use crate::{
             story::Story,
         },
         metrics::{Exposition, Own},
+        minutes::SeriesError,
         snapshot::Snapshot,
         web::{listen::Address, process::Web},
     },
@@ -34,7 +35,8 @@ pub(super) fn prepare(config: &Config, host: &str) -> Result<(Option<Web>, Liste
     if config.http.listen.is_empty() {
         return Ok((None, listening));
     }
-    let settings = settings(&config.http, host, config.by).map_err(Failure::Usage)?;
+    let settings = settings(&config.http, host, config.by);
+    let settings = settings.map_err(|error| Failure::Usage(error.to_string()))?;
     let listeners = listening.descriptors().context("addresses cannot be listened on")?;
     let web = Web::new("/proc/self/exe".into(), listeners, settings);
     let web = web.context("the process that answers HTTP cannot be made ready")?;
@@ -42,7 +44,7 @@ pub(super) fn prepare(config: &Config, host: &str) -> Result<(Option<Web>, Liste
 }
 
 /// How to serve.
-fn settings(http: &HttpSettings, host: &str, by: By) -> Result<Settings, String> {
+fn settings(http: &HttpSettings, host: &str, by: By) -> Result<Settings, TokenError> {
     let token = http.token.as_ref().map(TokenFile::read).transpose()?;
     Ok(Settings {
         names: vec![host.to_owned()],
@@ -68,6 +70,21 @@ impl ListenError {
     fn what(&self) -> String {
         format!("{} cannot be listened on ({})", self.address, self.cause)
     }
+}
+
+/// `[http]` cannot become what the configuration says now.
+#[derive(Debug, thiserror::Error)]
+enum ChangeError {
+    #[error("HTTP was off, and the privileges to start it are given up; restart the service")]
+    WasOff,
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error("{}: the privileges for that are given up; restart the service", .0.what())]
+    NotPermitted(ListenError),
+    #[error(transparent)]
+    Listen(ListenError),
+    #[error(transparent)]
+    Descriptors(io::Error),
 }
 
 impl Listening {
@@ -128,15 +145,13 @@ impl Service {
         changed.is_ok()
     }
 
-    fn try_change_http(&mut self, http: &HttpSettings) -> Result<(), String> {
+    fn try_change_http(&mut self, http: &HttpSettings) -> Result<(), ChangeError> {
         if http.listen.is_empty() {
             (self.web, self.listening) = (None, Listening::default());
             return Ok(());
         }
         let Some(web) = &mut self.web else {
-            return Err(
-                "HTTP was off, and the privileges to start it are given up; restart the service".to_owned()
-            );
+            return Err(ChangeError::WasOff);
         };
         // What is grouped by is chosen when the service starts.
         let settings = settings(http, &self.host, self.tracer.session.settings().by)?;
@@ -144,12 +159,10 @@ impl Service {
         if http.listen != self.config.http.listen {
             let listening = self.listening.change(&http.listen, Address::bind);
             let listening = listening.map_err(|error| match error.cause.kind() {
-                io::ErrorKind::PermissionDenied => {
-                    format!("{}: the privileges for that are given up; restart the service", error.what())
-                }
-                _ => error.to_string(),
+                io::ErrorKind::PermissionDenied => ChangeError::NotPermitted(error),
+                _ => ChangeError::Listen(error),
             })?;
-            listeners = Some(listening.descriptors().map_err(|error| error.to_string())?);
+            listeners = Some(listening.descriptors().map_err(ChangeError::Descriptors)?);
             self.listening = listening;
         }
         web.change(listeners, settings);
@@ -216,7 +229,7 @@ impl Answers for Service {
         Story::new(&self.tracer.session, &self.tracer.audience.closed, clock::now(), &self.clock, id)
     }
 
-    fn series(&mut self, range: &SeriesRange) -> Result<Series, String> {
+    fn series(&mut self, range: &SeriesRange) -> Result<Series, SeriesError> {
         self.minutes.series(range)
     }
 

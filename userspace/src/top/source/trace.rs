@@ -36,6 +36,7 @@ use crate::{
             story::Story,
         },
         metrics::{Exposition, Metrics, Own},
+        minutes::SeriesError,
         snapshot::{Snapshot, Surroundings},
     },
     tracer::{self, Audience, Tracer, host_name},
@@ -177,8 +178,8 @@ impl Answers for Watch {
         Story::new(&self.tracer.session, &self.tracer.audience.closed, clock::now(), &self.clock, id)
     }
 
-    fn series(&mut self, _: &SeriesRange) -> Result<Series, String> {
-        Err("no history is kept here".to_owned())
+    fn series(&mut self, _: &SeriesRange) -> Result<Series, SeriesError> {
+        Err(SeriesError::NoHistory("no history is kept here"))
     }
 
     fn section(&mut self, format: Format) -> Section<'_> {

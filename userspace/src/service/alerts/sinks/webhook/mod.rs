@@ -135,14 +135,14 @@ impl Delivery {
     async fn post(&self, notification: &Notification) -> Outcome {
         // The token is read each time: it may have been replaced.
         let token = self.token.as_ref().map(TokenFile::read).transpose();
-        let body = escape::json_bytes(notification).map_err(|error| error.to_string());
-        let (token, body) = match (token, body) {
+        let (token, body) = match (token, escape::json_bytes(notification)) {
             (Ok(token), Ok(body)) => (token, body),
-            (Err(reason), _) | (_, Err(reason)) => return Outcome::Failed(reason),
+            (Err(error), _) => return Outcome::Failed(error.to_string()),
+            (_, Err(error)) => return Outcome::Failed(error.to_string()),
         };
         let headers = [(CONTENT_TYPE, "application/json")];
         let answer = self.poster.post(&headers, token.as_ref(), body.into()).await;
-        answer.map_or_else(Outcome::Failed, |answer| judge(answer.status()))
+        answer.map_or_else(|error| Outcome::Failed(error.to_string()), |answer| judge(answer.status()))
     }
 
     /// Takes in what came of an attempt, the last one before which failed or not. Is the notification dealt with?
