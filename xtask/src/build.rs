@@ -20,6 +20,18 @@ pub(crate) fn release(packages: &[&str]) -> Result<()> {
     process::run(cargo.current_dir(paths::repo()))
 }
 
+/// How the demo builds: packages, and the programs of them that it shows. By the profile `dev`, as xtask itself is built: what both
+/// need is built once, and nothing is optimised. Half of the time of a release build is the optimiser's, and the demo shows the same.
+pub(crate) const FOR_DEMO: [&str; 8] =
+    ["--package", "sockleak", "--package", "workload", "--bin", "sockleak", "--bin", "demo-client"];
+
+/// Builds what the demo shows; gives the folder with its programs.
+pub(crate) fn for_demo() -> Result<PathBuf> {
+    let mut cargo = process::command("cargo", ["build", "--quiet"]);
+    process::run(cargo.args(FOR_DEMO).current_dir(paths::repo()))?;
+    Ok(paths::debug())
+}
+
 /// Programs that leak from a known line, for the stacks. Built as users build theirs: optimised, with debug information, and in
 /// C without frame pointers.
 pub(crate) fn leaks() -> Result<Vec<PathBuf>> {

@@ -35,6 +35,11 @@ pub(crate) fn release() -> PathBuf {
     target().join("release")
 }
 
+/// Where cargo leaves the binaries of the profile `dev`.
+pub(crate) fn debug() -> PathBuf {
+    target().join("debug")
+}
+
 /// Looks for a program on `PATH` and in the folders that a normal user's `PATH` lacks.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: what tracing costs a connection and a message, in instructions of an emulated processor, beside
 //! bpftrace and beside an older revision; `replay`: what a report of a recording costs; `session`: what a scan costs;
 //! `verdicts`: how often verdicts are right; `page`: what the service's page costs; `soak`: what the service takes in the
-//! long run. Prints, and judges nothing.
+//! long run; `build`: what building takes. Prints, and judges nothing.
 
 mod comparison;
+mod compile;
 mod figures;
 mod messages;
 mod page;
@@ -86,6 +87,8 @@ enum What {
     Top(top::Args),
     /// Measure how often verdicts are right, on recordings of known truth
     Verdicts(verdicts::Args),
+    /// Measure what building takes from nothing and after a change, in processor time
+    Build(compile::Args),
 }
 
 /// Measures and prints.
@@ -97,6 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Some(What::Top(args)) => return top::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Page(args)) => return page::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Verdicts(args)) => return verdicts::run(args).map(|()| ExitCode::SUCCESS),
+        Some(What::Build(args)) => return compile::run(args).map(|()| ExitCode::SUCCESS),
         None => {}
     }
     let series = kernels::series(&args.kernel)?;

@@ -58,7 +58,7 @@ impl Revision {
     }
 
     /// Writes the revision's files into a new folder.
-    fn unpack(&self, repo: &Path, folder: &Path) -> Result<()> {
+    pub(super) fn unpack(&self, repo: &Path, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let mut archive = process::command("git", ["archive", "--format=tar", &self.hash]);
         let mut archive =

@@ -34,9 +34,12 @@ pub(crate) struct Args {
 
 /// Sets up, builds, boots and shows.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let (status, trace) = play(&args.kernel, vm_task::terminal_env(), &mut io::stdout())?;
+    get_ready(&args.kernel)?;
+    eprintln!("demo: building sockleak");
+    let programs = build::for_demo()?;
+    let (status, trace) = play(&args.kernel, &programs, vm_task::terminal_env(), &mut io::stdout())?;
     if let Some(trace) = trace {
-        let (sockleak, trace) = (paths::release().join("sockleak"), trace.display().to_string());
+        let (sockleak, trace) = (programs.join("sockleak"), trace.display().to_string());
         let sockleak = sockleak.display();
         eprintln!(
             "\ndemo: that was recorded; to look at it without root:\n  {sockleak} top --replay {trace}\n  \
@@ -46,30 +49,33 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(status))
 }
 
-/// What was recorded in the demo, for tests: played anew, and not shown.
+/// What was recorded in the demo, for tests: played anew with what they test, and not shown.
 pub(crate) fn record() -> Result<PathBuf> {
-    let (status, trace) = play(DEFAULT, Vec::new(), &mut io::sink())?;
+    get_ready(DEFAULT)?;
+    build::release(&build::FOR_TESTS)?;
+    let (status, trace) = play(DEFAULT, &paths::release(), Vec::new(), &mut io::sink())?;
     ensure!(status == 0, "the demo ended with status {status}; cargo xtask demo shows it");
     trace.context("the demo recorded nothing")
 }
 
-/// Its status, and what was recorded.
+fn get_ready(kernel: &str) -> Result<()> {
+    let series = kernels::series(kernel)?;
+    setup::ensure(Wants { build: true, guest: true, kernels: &[series.name], ..Wants::default() })
+}
+
+/// Boots, and shows it with the programs in a folder. Gives its status, and what was recorded.
 fn play(
     kernel: &str,
+    programs: &Path,
     env: Vec<(String, OsString)>,
     sink: &mut dyn io::Write,
 ) -> Result<(u8, Option<PathBuf>)> {
-    let series = kernels::series(kernel)?;
-    setup::ensure(Wants { build: true, guest: true, kernels: &[series.name], ..Wants::default() })?;
-    eprintln!("demo: building sockleak");
-    build::release(&["sockleak", "workload"])?;
-
-    let kernel = kernels::get(series.name)?;
+    let kernel = kernels::get(kernels::series(kernel)?.name)?;
     eprintln!("demo: booting {} in QEMU", kernel.package);
     let mut guest = Guest::new()?;
-    guest.add(&paths::release().join("sockleak"), Path::new("/usr/bin/sockleak"))?;
+    guest.add(&programs.join("sockleak"), Path::new("/usr/bin/sockleak"))?;
     for name in CLIENTS {
-        guest.add(&paths::release().join("demo-client"), Path::new(name))?;
+        guest.add(&programs.join("demo-client"), Path::new(name))?;
     }
     guest.bytes("/etc/haproxy/haproxy.cfg", HAPROXY.into(), 0o644);
     guest.bytes("/usr/bin/demo", include_bytes!("guest.sh").to_vec(), 0o755);
