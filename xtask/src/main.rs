@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask setup | demo | check | test | browser | bench | vm | lint | package`.
+//! Project tasks: `cargo xtask setup | demo | check | test | browser | picture | bench | vm | lint | package`.
 
 mod apt;
 mod bench;
@@ -11,6 +11,7 @@ mod lint;
 mod notices;
 mod package;
 mod paths;
+mod picture;
 mod process;
 mod setup;
 mod test;
@@ -43,6 +44,8 @@ enum Task {
     Test(test::Args),
     /// Look at the page and at a report in Chromium: figures, keyboard, both themes, and what axe finds
     Browser(browser::Args),
+    /// Draw the README's moving picture from a recorded terminal session
+    Picture(picture::Args),
     /// Measure what tracing costs, in instructions, beside bpftrace
     Bench(bench::Args),
     /// Check format, lints, imports, dependencies, spelling, documentation, and hooks against the kernels' type information
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
         Task::Test(args) => test::run(&args),
         Task::Browser(args) => browser::run(&args),
+        Task::Picture(args) => picture::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Lint(args) => lint::run(&args).map(|()| ExitCode::SUCCESS),
         Task::Vm(args) => vm_task::run(args),
