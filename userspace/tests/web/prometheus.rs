@@ -105,6 +105,12 @@ fn the_dashboard_is_whole() {
     for panel in panels.iter().filter(|panel| panel["type"] != "row") {
         assert!(panel["title"].is_string() && panel["targets"][0]["expr"].is_string(), "{panel}");
     }
+    // Where the hosts are known, values lead to the page of the service there.
+    for panel in panels {
+        let links = &panel["fieldConfig"]["defaults"]["links"];
+        assert_eq!(links[0]["url"], "http://${__field.labels.instance}/", "{panel}");
+    }
+    assert!(dashboard["annotations"]["list"][0]["expr"].as_str().unwrap().starts_with("ALERTS{"));
     // Every alert is tested, by promtool.
     let alerts = RULES.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
     for alert in alerts {

@@ -46,3 +46,41 @@ pub(super) fn check() -> Counts {
     }
     counts
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Where the package puts the repository's documents.
+    const DOCUMENTS: &str = "file:///usr/share/doc/sockleak/";
+
+    /// The name that a heading has in an address.
+    fn anchor(heading: &str) -> String {
+        let heading = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    }
+
+    #[test]
+    fn each_alert_leads_to_a_document_that_is_there() {
+        let rules = paths::repo().join("docs/prometheus/sockleak.rules.yml");
+        let rules = fs::read_to_string(rules).expect("the rules are there");
+        let mut alerts = rules.split("- alert: ").skip(1).peekable();
+        assert!(alerts.peek().is_some(), "no alerts");
+        for alert in alerts {
+            let name = alert.lines().next().unwrap_or_default();
+            let place = alert.split(DOCUMENTS).nth(1).and_then(|rest| rest.split('"').next());
+            let place = place.unwrap_or_else(|| panic!("{name} has no runbook_url"));
+            let (file, wanted) = place.split_once('#').unwrap_or((place, ""));
+            let text = fs::read_to_string(paths::repo().join(file));
+            let text = text.unwrap_or_else(|error| panic!("{name}: {file}: {error}"));
+            let mut headings = text.lines().filter(|line| line.starts_with('#'));
+            assert!(
+                wanted.is_empty() || headings.any(|heading| anchor(heading) == wanted),
+                "{name}: {place}"
+            );
+        }
+    }
+}
