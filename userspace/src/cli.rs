@@ -14,6 +14,7 @@ mod choice;
 mod compare;
 mod explain;
 mod fail_on;
+mod list;
 mod run;
 mod shown;
 mod verdicts;
@@ -22,6 +23,7 @@ mod watch;
 pub use compare::{Compare, FailOnChange};
 pub use explain::{Completions, Explain};
 pub use fail_on::FailOn;
+pub use list::{Chosen, List};
 pub use run::{FailOnRun, Run};
 pub use shown::{PROGRAM, command, complete};
 pub use verdicts::Names;
@@ -74,7 +76,7 @@ pub enum Command {
     /// Write a recording as rows for other tools: CSV, JSON lines or Parquet.
     #[command(after_help = EXIT_CODES)]
     Export(Export),
-    /// Tell who holds which end of a socket's connections right now.
+    /// Tell who holds which end of a socket's connections right now; without a target, survey every socket of the host.
     #[command(after_help = EXIT_CODES)]
     List(List),
     /// Say what a verdict means, and which evidence it needs.
@@ -267,25 +269,6 @@ pub struct Export {
     /// Write to this file, which is replaced when everything is written; `-` is standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-}
-
-/// Arguments of `list`.
-#[derive(Debug, Args)]
-pub struct List {
-    /// Sockets: a path, a glob, a bare file name (in any directory and container), or @abstract.
-    #[arg(required = true, value_name = "TARGET")]
-    pub targets: Vec<OsString>,
-    /// Print one JSON object (described in docs/json.md).
-    #[arg(long)]
-    pub json: bool,
-    /// How many connections a socket's server serves at a time: a path, file name, @name or glob, and the number.
-    ///
-    /// Of HAProxy's master socket it is known.
-    #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse)]
-    pub limits: Vec<GivenLimit>,
-    /// Ask sock_diag(7) and /proc instead of a program in the kernel, as where the kernel allows none. Finds less.
-    #[arg(long)]
-    pub sock_diag: bool,
 }
 
 /// Arguments of `serve`.

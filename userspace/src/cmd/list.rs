@@ -1,6 +1,8 @@
 //! `sockleak list`: who holds which end right now. One look at all descriptors, without waiting.
 
-use std::{env, fs, sync::Arc};
+mod survey;
+
+use std::{env, fs, io, sync::Arc};
 
 use anyhow::Context as _;
 use sockleak_core::{
@@ -43,6 +45,9 @@ use crate::{
 /// # Errors
 /// See [`Failure`].
 pub fn run(arguments: &List) -> Result<(), Failure> {
+    if arguments.targets.is_empty() {
+        return survey::run(arguments);
+    }
     let directory = env::current_dir().context("the working directory cannot be read")?;
     let targets = parse_targets(&arguments.targets, &directory)?;
     let machine = Machine::inspect();
@@ -87,11 +92,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
 fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Failure> {
     let mut session = Session::new(selection, settings(arguments));
     let mut source = Source::new(0);
-    let Found { records, mut gaps, is_partial } = diag::look().map_err(|error| {
-        Failure::Kernel(format!(
-            "the kernel does not list unix sockets ({error}); load its module unix_diag (modprobe unix_diag)"
-        ))
-    })?;
+    let Found { records, mut gaps, is_partial } = diag::look().map_err(no_diag)?;
     session.feed(Record::RoundBegins);
     for record in records {
         if let Record::Held(held) = &record
@@ -110,6 +111,12 @@ fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Fa
     gaps.extend((!shows_host).then(|| OwnNamespaces::UNSEEN.to_owned()));
     gaps.extend(OwnNamespaces::inspect().remarks().into_iter().map(str::to_owned));
     Ok(Listing::new(&session, gaps, shows_host && !is_partial))
+}
+
+fn no_diag(error: io::Error) -> Failure {
+    Failure::Kernel(format!(
+        "the kernel does not list unix sockets ({error}); load its module unix_diag (modprobe unix_diag)"
+    ))
 }
 
 fn settings(arguments: &List) -> Settings {

@@ -7,6 +7,7 @@ mod holders;
 mod listeners;
 mod message;
 mod namespace;
+pub mod survey;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -49,21 +50,25 @@ pub fn look() -> io::Result<Found> {
          found"
             .to_owned(),
     );
-    // /proc may hide processes of others altogether (hidepid).
-    let hides = !Path::new("/proc/1").exists();
-    let is_partial = holders.refused > 0 || hides;
-    if is_partial {
-        let whose = match holders.refused {
-            0 => "of other users' processes".to_owned(),
-            1 => "of 1 process".to_owned(),
-            count => format!("of {count} processes"),
-        };
-        gaps.push(format!("the descriptors {whose} cannot be read: root sees them"));
-    }
+    let hidden = hidden(&holders);
+    let is_partial = hidden.is_some();
+    gaps.extend(hidden);
     let mut look =
         Look { at: clock::now(), sockets: &sockets, holders: &holders, records: Vec::new(), count: 0 };
     look.tell();
     Ok(Found { records: look.records, gaps, is_partial })
+}
+
+/// Says so if the descriptors of some processes cannot be read.
+fn hidden(holders: &Holders) -> Option<String> {
+    // /proc may hide processes of others altogether (hidepid).
+    let whose = match holders.refused {
+        0 if Path::new("/proc/1").exists() => return None,
+        0 => "of other users' processes".to_owned(),
+        1 => "of 1 process".to_owned(),
+        count => format!("of {count} processes"),
+    };
+    Some(format!("the descriptors {whose} cannot be read: root sees them"))
 }
 
 struct Look<'a> {

@@ -3,11 +3,12 @@
 pub mod by;
 pub mod container;
 pub mod files;
+pub mod filter;
 pub mod limits;
 mod names;
 mod pattern;
 pub mod processes;
-mod script;
+pub mod script;
 pub mod selection;
 pub mod stacks;
 pub mod targets;

@@ -117,7 +117,7 @@ pub(super) fn is_interpreter(program: &str) -> bool {
 /// `/usr/bin/python3.11 -m http.server`, `/usr/bin/java -jar /srv/app.jar`, `/usr/sbin/php-fpm8.2 (pool www)`. Where the name of the
 /// script does not say which it is, or there is none, with the service or the container: `/usr/bin/python3.11 app.py (a.service)`. None
 /// of what is no interpreter, and where nothing tells.
-pub(super) fn name(program: &str, process: &Process) -> Option<String> {
+pub fn name(program: &str, process: &Process) -> Option<String> {
     let interpreter = interpreter(program)?;
     if let Some(pool) = pool(interpreter, process) {
         return Some(format!("{program} (pool {pool})"));

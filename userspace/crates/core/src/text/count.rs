@@ -25,6 +25,19 @@ pub fn enumerated(parts: &[String]) -> String {
     }
 }
 
+/// A number with its digits in groups of three: `1,048,576`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +46,12 @@ mod tests {
     fn the_last_of_several_is_joined_by_and() {
         let parts = ["a", "b", "c"].map(str::to_owned);
         assert_eq!([0, 1, 2, 3].map(|count| enumerated(&parts[..count])), ["", "a", "a and b", "a, b and c"]);
+    }
+
+    #[test]
+    fn digits_are_in_groups_of_three() {
+        let texts = [0, 999, 1000, 1_048_576, 12_345].map(grouped);
+        assert_eq!(texts, ["0", "999", "1,000", "1,048,576", "12,345"]);
     }
 
     #[test]

@@ -1,0 +1,190 @@
+//! Which processes a user wants to see: `--pid`, `--program`, `--user`, `--unit` and `--container`.
+
+use globset::GlobMatcher;
+use thiserror::Error;
+
+use super::{container::Membership, pattern};
+
+/// What a filter can be asked about: what is known of one process. Unknown fields match no filter of their kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Subject<'a> {
+    /// Process id, as sockleak sees it.
+    pub pid: u32,
+    /// Path of the executable, or the process's name in brackets.
+    pub program: &'a str,
+    /// Name of the process's first thread.
+    pub comm: Option<&'a str>,
+    /// User id.
+    pub uid: Option<u32>,
+    /// Name of the user.
+    pub user: Option<&'a str>,
+    /// Systemd unit and container.
+    pub membership: Option<&'a Membership>,
+}
+
+/// A glob as the user gave it.
+#[derive(Clone, Debug)]
+pub struct Glob {
+    text: String,
+    matcher: GlobMatcher,
+}
+
+/// Why a glob cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{text:?} is no glob: {reason}; write for example 'nginx*'")]
+pub struct GlobError {
+    text: String,
+    reason: String,
+}
+
+impl Glob {
+    /// Reads a glob: `*` also matches slashes, and `\` takes a wildcard literally.
+    ///
+    /// # Errors
+    /// If it is empty or no glob.
+    pub fn parse(text: &str) -> Result<Self, GlobError> {
+        let wrong = |reason: String| GlobError { text: text.to_owned(), reason };
+        if text.is_empty() {
+            return Err(wrong("it is empty".to_owned()));
+        }
+        let matcher = pattern::compile(text, false).map_err(|error| wrong(error.kind().to_string()))?;
+        Ok(Self { text: text.to_owned(), matcher })
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        self.text == name || self.matcher.is_match(name)
+    }
+}
+
+/// A choice of processes. Several values of one kind mean any of them; values of different kinds must all match.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Process ids.
+    pub pids: Vec<u32>,
+    /// Programs: path, file name or the process's name.
+    pub programs: Vec<Glob>,
+    /// Users: name or number.
+    pub users: Vec<String>,
+    /// Systemd units: with or without `.service`.
+    pub units: Vec<Glob>,
+    /// Containers: the beginning of an id, of a pod's uid, or a glob of `RUNTIME ID`.
+    pub containers: Vec<Glob>,
+}
+
+impl Filter {
+    /// Lets every process pass.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { pids, programs, users, units, containers } = self;
+        pids.is_empty() && programs.is_empty() && users.is_empty() && units.is_empty() && containers.is_empty()
+    }
+
+    /// Does it want this process?
+    #[must_use]
+    pub fn matches(&self, subject: &Subject<'_>) -> bool {
+        let file = subject.program.rsplit('/').next().unwrap_or_default();
+        let names = [Some(subject.program), Some(file), subject.comm];
+        let is_program = |glob: &Glob| names.iter().flatten().any(|name| glob.matches(name));
+        let is_user = |user: &String| {
+            subject.user == Some(user) || subject.uid.is_some_and(|uid| user.parse() == Ok(uid))
+        };
+        let unit = subject.membership.and_then(|it| it.unit.as_deref());
+        let container = subject.membership.and_then(|it| it.container.as_ref());
+        let is_unit = |glob: &Glob| {
+            unit.is_some_and(|unit| {
+                glob.matches(unit) || unit.strip_suffix(".service").is_some_and(|bare| glob.matches(bare))
+            })
+        };
+        let is_container = |glob: &Glob| {
+            container.is_some_and(|it| {
+                it.id.starts_with(&glob.text)
+                    || it.pod.as_ref().is_some_and(|pod| pod.starts_with(&glob.text))
+                    || glob.matches(&it.id)
+                    || glob.matches(&it.short())
+            })
+        };
+        any(&self.pids, |pid| *pid == subject.pid)
+            && any(&self.programs, is_program)
+            && any(&self.users, is_user)
+            && any(&self.units, is_unit)
+            && any(&self.containers, is_container)
+    }
+
+    /// The filter as arguments: `--pid 7 --user web`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let pids = self.pids.iter().map(|pid| format!("--pid {pid}"));
+        let globs = [("program", &self.programs), ("unit", &self.units), ("container", &self.containers)];
+        let users = self.users.iter().map(|user| format!("--user {user}"));
+        let globs = globs
+            .into_iter()
+            .flat_map(|(name, globs)| globs.iter().map(move |glob| format!("--{name} {}", glob.text)));
+        pids.chain(users).chain(globs).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// No value of a kind is no condition.
+fn any<T>(values: &[T], matches: impl Fn(&T) -> bool) -> bool {
+    values.is_empty() || values.iter().any(matches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "8f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a6978";
+
+    fn globs(texts: &[&str]) -> Vec<Glob> {
+        texts.iter().map(|text| Glob::parse(text).expect("a glob")).collect()
+    }
+
+    #[test]
+    fn kinds_go_together_and_values_of_one_are_alternatives() {
+        let service = Membership::of("/system.slice/web.service");
+        let docker = Membership::of(&format!("/system.slice/docker-{ID}.scope"));
+        let web = Subject {
+            pid: 7,
+            program: "/usr/sbin/nginx",
+            comm: Some("nginx-worker"),
+            uid: Some(33),
+            user: Some("www-data"),
+            membership: Some(&service),
+        };
+        let contained = Subject { membership: Some(&docker), ..web };
+        let unknown = Subject { pid: 7, program: "[x]", ..Subject::default() };
+        let filter = Filter::default;
+        for (filter, is_web, is_contained, is_unknown) in [
+            (filter(), true, true, true),
+            (Filter { pids: vec![6, 7], ..filter() }, true, true, true),
+            (Filter { pids: vec![6], ..filter() }, false, false, false),
+            (Filter { programs: globs(&["nginx"]), ..filter() }, true, true, false),
+            (Filter { programs: globs(&["/usr/*"]), ..filter() }, true, true, false),
+            (Filter { programs: globs(&["*-worker"]), ..filter() }, true, true, false),
+            (Filter { programs: globs(&["ngin"]), ..filter() }, false, false, false),
+            (Filter { users: vec!["33".into()], ..filter() }, true, true, false),
+            (Filter { users: vec!["root".into(), "www-data".into()], ..filter() }, true, true, false),
+            (Filter { units: globs(&["web"]), ..filter() }, true, false, false),
+            (Filter { units: globs(&["w*.service"]), ..filter() }, true, false, false),
+            (Filter { containers: globs(&["8f3c"]), ..filter() }, false, true, false),
+            (Filter { containers: globs(&["docker *"]), ..filter() }, false, true, false),
+            (Filter { pids: vec![7], users: vec!["root".into()], ..filter() }, false, false, false),
+        ] {
+            let matched = [web, contained, unknown].map(|subject| filter.matches(&subject));
+            assert_eq!(matched, [is_web, is_contained, is_unknown], "{}", filter.text());
+        }
+    }
+
+    #[test]
+    fn a_filter_reads_as_it_was_given() {
+        let filter = Filter {
+            pids: vec![7],
+            users: vec!["web".into()],
+            units: globs(&["a*"]),
+            ..Filter::default()
+        };
+        assert_eq!(filter.text(), "--pid 7 --user web --unit a*");
+        assert!(!filter.is_empty() && Filter::default().is_empty());
+        let wrong = Glob::parse("[").map(|_| ()).expect_err("no glob").to_string();
+        assert!(wrong.starts_with("\"[\" is no glob: "), "{wrong}");
+    }
+}

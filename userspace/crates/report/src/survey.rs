@@ -1,0 +1,434 @@
+//! Every unix stream socket of the host, the busiest first: what `sockleak list` without a target shows.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    fmt::Write as _,
+};
+
+use serde::Serialize;
+use sockleak_core::{
+    attribution::{
+        container::Membership,
+        filter::{Filter, Subject},
+        limits::Limit,
+    },
+    choices,
+    event::Queue,
+    text::{
+        count::{counted, grouped},
+        escape::terminal,
+    },
+};
+
+use crate::{
+    elide::file_name,
+    grid::{Cell, Grid, Kind},
+};
+
+/// What a socket is bound to. A listener and the server ends of its connections have this in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Bound {
+    /// A file, by inode and device.
+    File(u64, u32),
+    /// An abstract name, in a network namespace; sockets of another type may have the same name.
+    Abstract(Vec<u8>, u32, bool),
+}
+
+/// A listening socket.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Inode number of the socket.
+    pub inode: u64,
+    /// Its path or `@name`, as text.
+    pub path: String,
+    /// What it is bound to.
+    pub bound: Bound,
+    /// Its mount namespace, or the network namespace of an abstract one; 0 if that is not known.
+    pub namespace: u32,
+    /// The accept queue.
+    pub queue: Queue,
+    /// Inode numbers of the clients that wait in it; 0 for a client that has left.
+    pub waiting: Vec<u64>,
+    /// How many connections its server serves at a time, where that is known.
+    pub limit: Option<Limit>,
+}
+
+/// One end of a connection.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// Inode number of the socket.
+    pub inode: u64,
+    /// That of the other end; None if it is released.
+    pub peer: Option<u64>,
+    /// What it is bound to, and that as text.
+    pub bound: Option<(Bound, String)>,
+}
+
+/// A process.
+#[derive(Clone, Debug, Default)]
+pub struct Process {
+    /// Executable, and of an interpreter the script that it runs.
+    pub program: String,
+    /// Name of its first thread.
+    pub comm: Option<String>,
+    /// User id.
+    pub uid: Option<u32>,
+    /// Name of the user.
+    pub user: Option<String>,
+    /// Unit and container.
+    pub membership: Option<Membership>,
+}
+
+/// All that was found at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Listening sockets.
+    pub listeners: Vec<Listener>,
+    /// Ends of connections.
+    pub ends: Vec<End>,
+    /// Processes that hold a socket, by their ids.
+    pub processes: HashMap<u32, Process>,
+    /// The processes that hold a socket, by its inode number.
+    pub holders: HashMap<u64, Vec<u32>>,
+}
+
+/// What a row stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowKind {
+    /// A listening socket.
+    Listening,
+    /// Connections of a name on which nobody listens any more.
+    NotListening,
+    /// Pairs without a name, as socketpair(2) makes them.
+    Unnamed,
+    /// Ends whose other end is released: of which socket they are is not known.
+    Released,
+}
+
+choices! {
+    /// What rows are sorted by.
+    #[derive(Debug, Default)]
+    pub enum SortKey {
+        /// The most open connections first.
+        #[default]
+        Open = "open",
+        /// The most connections that wait to be accepted first.
+        Queue = "queue",
+        /// The greatest share of used slots first.
+        Slots = "slots",
+        /// By name.
+        Path = "path",
+    }
+}
+
+/// A program and how many it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// The program.
+    pub program: String,
+    /// Its processes.
+    pub pids: Vec<u32>,
+    /// How many connections it holds the client end of.
+    pub count: u64,
+}
+
+/// A socket.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// What it stands for.
+    pub kind: RowKind,
+    /// Path, `@name`, or for sockets without a name what they are.
+    pub path: String,
+    /// Inode number of the listening socket.
+    pub inode: Option<u64>,
+    /// Who listens; empty if that is not known, or nobody does.
+    pub listeners: Vec<Share>,
+    /// Connections, those in the accept queue included.
+    pub open: u64,
+    /// Of these: server ends, each of which takes a slot.
+    pub slots_used: u64,
+    /// How many slots there are, where that is known.
+    pub limit: Option<Limit>,
+    /// The accept queue.
+    pub queue: Option<Queue>,
+    /// Age of the oldest connection; None: the kernel does not tell it.
+    pub oldest_ns: Option<u64>,
+    /// For how long the connection that was idle for longest has been idle; None: the kernel does not tell it.
+    pub idle_ns: Option<u64>,
+    /// The programs that hold client ends, the one with the most first.
+    pub clients: Vec<Share>,
+    #[serde(skip)]
+    namespace: u32,
+}
+
+/// All sockets.
+#[derive(Clone, Debug, Serialize)]
+pub struct Survey {
+    /// The sockets.
+    pub sockets: Vec<Row>,
+    /// How many rows were left out.
+    pub not_shown: usize,
+    /// What is missing, a sentence each.
+    pub incomplete_because: Vec<String>,
+}
+
+/// Connections of one row while they are gathered.
+#[derive(Default)]
+struct Gathered {
+    open: u64,
+    slots: u64,
+    clients: HashMap<String, (BTreeSet<u32>, u64)>,
+    is_wanted: bool,
+}
+
+impl Facts {
+    fn holders(&self, inode: u64) -> &[u32] {
+        self.holders.get(&inode).map_or(&[], Vec::as_slice)
+    }
+
+    fn name(&self, pid: u32) -> &str {
+        self.processes.get(&pid).map_or("[unknown]", |process| &process.program)
+    }
+
+    fn matches(&self, filter: &Filter, inode: u64) -> bool {
+        self.holders(inode).iter().any(|&pid| {
+            let process = self.processes.get(&pid);
+            filter.matches(&Subject {
+                pid,
+                // What an interpreter runs is behind its path.
+                program: process.map_or("", |it| it.program.split(' ').next().unwrap_or_default()),
+                comm: process.and_then(|it| it.comm.as_deref()),
+                uid: process.and_then(|it| it.uid),
+                user: process.and_then(|it| it.user.as_deref()),
+                membership: process.and_then(|it| it.membership.as_ref()),
+            })
+        })
+    }
+}
+
+impl Gathered {
+    /// Counts a connection if the filter wants one of its ends.
+    fn add(&mut self, facts: &Facts, filter: &Filter, client: Option<u64>, server: Option<u64>) {
+        let ends = [client, server];
+        if !filter.is_empty() && !ends.iter().flatten().any(|&end| facts.matches(filter, end)) {
+            return;
+        }
+        self.is_wanted = true;
+        self.open += 1;
+        let mut counted = BTreeSet::new();
+        for &pid in facts.holders(client.unwrap_or(0)) {
+            let name = facts.name(pid);
+            let (pids, count) = self.clients.entry(name.to_owned()).or_default();
+            pids.insert(pid);
+            // An end that several processes of a program share is one connection.
+            *count += u64::from(counted.insert(name));
+        }
+    }
+
+    fn row(self, kind: RowKind, path: String) -> Row {
+        let clients = self.clients.into_iter();
+        let clients = clients.map(|(program, (pids, count))| Share {
+            program,
+            pids: pids.into_iter().collect(),
+            count,
+        });
+        let mut clients: Vec<_> = clients.collect();
+        clients.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.program.cmp(&b.program)));
+        let (open, slots_used) = (self.open, self.slots);
+        Row {
+            kind,
+            path,
+            inode: None,
+            listeners: Vec::new(),
+            open,
+            slots_used,
+            limit: None,
+            queue: None,
+            oldest_ns: None,
+            idle_ns: None,
+            clients,
+            namespace: 0,
+        }
+    }
+}
+
+impl Survey {
+    /// Puts the facts into rows: those with a connection or a listener that the filter wants. Takes time in proportion to the number
+    /// of sockets.
+    #[must_use]
+    pub fn new(facts: &Facts, filter: &Filter, incomplete_because: Vec<String>) -> Self {
+        let by_bound: HashMap<&Bound, usize> =
+            facts.listeners.iter().enumerate().map(|(index, it)| (&it.bound, index)).collect();
+        let mut listening: Vec<Gathered> = facts.listeners.iter().map(|_| Gathered::default()).collect();
+        let mut others: BTreeMap<(u8, String), Gathered> = BTreeMap::new();
+        let mut done: HashSet<u64> = HashSet::new();
+        for (listener, row) in facts.listeners.iter().zip(&mut listening) {
+            for &client in &listener.waiting {
+                done.insert(client);
+                let client = Some(client).filter(|&inode| inode != 0);
+                row.add(facts, filter, client, Some(listener.inode));
+            }
+        }
+        let ends: HashMap<u64, &End> = facts.ends.iter().map(|end| (end.inode, end)).collect();
+        // Server ends first: a client may be bound to a name of its own.
+        for end in &facts.ends {
+            let Some(&index) = end.bound.as_ref().and_then(|(bound, _)| by_bound.get(bound)) else { continue };
+            done.insert(end.inode);
+            done.extend(end.peer);
+            listening[index].slots += 1;
+            listening[index].add(facts, filter, end.peer, Some(end.inode));
+        }
+        for end in &facts.ends {
+            if done.contains(&end.inode) {
+                continue;
+            }
+            let peer = end.peer.and_then(|peer| ends.get(&peer));
+            done.insert(end.inode);
+            done.extend(end.peer);
+            let named = [Some(end), peer.copied()].into_iter().flatten();
+            let name = named.filter_map(|it| it.bound.as_ref()).map(|(_, name)| name.clone()).next();
+            let owner = || facts.holders(end.inode).first().map_or("[nobody]", |&pid| facts.name(pid));
+            let key = match (name, end.peer) {
+                (Some(name), _) => (0, name),
+                (None, Some(_)) => (1, owner().to_owned()),
+                (None, None) => (2, owner().to_owned()),
+            };
+            others.entry(key).or_default().add(facts, filter, Some(end.inode), end.peer);
+        }
+        let mut sockets: Vec<Row> = Vec::new();
+        for (listener, gathered) in facts.listeners.iter().zip(listening) {
+            if filter.is_empty() || gathered.is_wanted || facts.matches(filter, listener.inode) {
+                sockets.push(listening_row(facts, listener, gathered));
+            }
+        }
+        let others = others.into_iter().filter(|(_, gathered)| gathered.is_wanted);
+        sockets.extend(others.map(|((kind, name), gathered)| match kind {
+            0 => gathered.row(RowKind::NotListening, name),
+            1 => gathered.row(RowKind::Unnamed, "(socketpair)".to_owned()),
+            _ => gathered.row(RowKind::Released, "(other end released)".to_owned()),
+        }));
+        tell_apart(&mut sockets);
+        Self { sockets, not_shown: 0, incomplete_because }
+    }
+
+    /// Sorts the rows and keeps the first ones.
+    pub fn sort_and_cut(&mut self, key: SortKey, most: Option<usize>) {
+        let share = |row: &Row| row.limit.map_or(0, |limit| row.slots_used * 1000 / limit.slots.max(1));
+        let queue = |row: &Row| row.queue.map_or(0, |queue| queue.length);
+        self.sockets.sort_by(|a, b| {
+            let order = match key {
+                SortKey::Open => b.open.cmp(&a.open),
+                SortKey::Queue => queue(b).cmp(&queue(a)),
+                SortKey::Slots => share(b).cmp(&share(a)),
+                SortKey::Path => a.path.cmp(&b.path),
+            };
+            order.then(b.open.cmp(&a.open)).then_with(|| a.path.cmp(&b.path)).then(a.inode.cmp(&b.inode))
+        });
+        if let Some(most) = most {
+            self.not_shown = self.sockets.len().saturating_sub(most);
+            self.sockets.truncate(most);
+        }
+    }
+
+    /// As text, in so many columns where that can be.
+    #[must_use]
+    pub fn text(&self, width: usize) -> String {
+        let mut table = Grid::new(&[
+            ("SOCKET", Kind::Name),
+            ("OPEN", Kind::Number),
+            ("OLDEST", Kind::Number),
+            ("IDLE", Kind::Number),
+            ("SLOTS", Kind::Number),
+            ("QUEUE", Kind::Number),
+            ("MOST OPEN BY", Kind::Prose),
+            ("LISTENS", Kind::Prose),
+        ]);
+        for row in &self.sockets {
+            let slots = row.limit.map(|limit| format!("{}/{}", row.slots_used, limit.slots));
+            let queue = row.queue.map(|it| format!("{}/{}", it.length, u64::from(it.max) + 1));
+            let nobody = if row.kind == RowKind::NotListening { "nobody" } else { "-" };
+            // Nothing that is asked here tells an age.
+            let unknown = || Cell::from("-");
+            table.rows.push(vec![
+                row.path.as_str().into(),
+                grouped(row.open).into(),
+                unknown(),
+                unknown(),
+                slots.unwrap_or_else(|| "-".to_owned()).into(),
+                queue.unwrap_or_else(|| "-".to_owned()).into(),
+                row.clients.first().map_or_else(unknown, |it| it.cell(true)),
+                row.listeners.first().map_or_else(|| nobody.into(), |it| it.cell(false)),
+            ]);
+        }
+        let mut out = if self.sockets.is_empty() { String::new() } else { table.text(width) };
+        if self.not_shown > 0 {
+            let _ = writeln!(out, "… {} more (--all)", counted(self.not_shown as u64, "row"));
+        }
+        if !self.sockets.is_empty() {
+            out.push_str("The kernel does not tell how old connections are: sockleak capture SOCKET shows it.\n");
+        }
+        for sentence in &self.incomplete_because {
+            let _ = writeln!(out, "INCOMPLETE: {}.", terminal(sentence));
+        }
+        out
+    }
+}
+
+impl Share {
+    /// `/usr/bin/x 12, 13 and 4 more: 20`
+    fn cell(&self, with_count: bool) -> Cell {
+        let pids = self.pids.iter().take(2).map(u32::to_string).collect::<Vec<_>>().join(", ");
+        let more = self.pids.len().saturating_sub(2);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let count = if with_count { format!(": {}", grouped(self.count)) } else { String::new() };
+        let text = |program: &str| format!("{program} {pids}{more}{count}");
+        Cell { long: text(&self.program), short: Some(text(file_name(&self.program))) }
+    }
+}
+
+fn listening_row(facts: &Facts, listener: &Listener, gathered: Gathered) -> Row {
+    let mut listeners: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    for &pid in facts.holders(listener.inode) {
+        listeners.entry(facts.name(pid)).or_default().insert(pid);
+    }
+    let listeners = listeners.into_iter().map(|(program, pids)| Share {
+        program: program.to_owned(),
+        count: pids.len() as u64,
+        pids: pids.into_iter().collect(),
+    });
+    Row {
+        inode: Some(listener.inode),
+        listeners: listeners.collect(),
+        limit: listener.limit,
+        queue: Some(listener.queue),
+        namespace: listener.namespace,
+        ..gathered.row(RowKind::Listening, listener.path.clone())
+    }
+}
+
+/// Adds to names that several listeners have what tells them apart.
+fn tell_apart(rows: &mut [Row]) {
+    let mut seen: HashMap<String, BTreeSet<u32>> = HashMap::new();
+    let mut count: HashMap<String, usize> = HashMap::new();
+    for row in rows.iter().filter(|row| row.kind == RowKind::Listening) {
+        seen.entry(row.path.clone()).or_default().insert(row.namespace);
+        *count.entry(row.path.clone()).or_default() += 1;
+    }
+    for row in rows.iter_mut().filter(|row| row.kind == RowKind::Listening) {
+        let all = count.get(&row.path).copied().unwrap_or(0);
+        if all < 2 {
+            continue;
+        }
+        let namespaces = seen.get(&row.path).map_or(0, BTreeSet::len);
+        let kind = if row.path.starts_with('@') { "network" } else { "mount" };
+        let addition = match row.inode {
+            Some(inode) if namespaces < all || row.namespace == 0 => format!(" (socket {inode})"),
+            _ => format!(" ({kind} namespace {})", row.namespace),
+        };
+        row.path.push_str(&addition);
+    }
+}
+
+#[cfg(test)]
+mod tests;
