@@ -132,7 +132,9 @@ pub struct Capture {
     /// A path need not exist yet. A path means the socket that it leads to from here, whatever the server called it when
     /// it bound it; globs and bare names mean every socket of that name. A glob that exists as a path means that path; a
     /// backslash takes a wildcard literally: 'a\[1\].sock'. @name* means every abstract name that begins so.
-    #[arg(required = true, value_name = "TARGET")]
+    ///
+    /// Without a target, the busiest sockets are named, and nothing is traced.
+    #[arg(value_name = "TARGET")]
     pub targets: Vec<OsString>,
     /// End after this time, for example 90s or 10m.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]

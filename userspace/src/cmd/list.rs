@@ -1,6 +1,6 @@
 //! `sockleak list`: who holds which end right now. One look at all descriptors, without waiting.
 
-mod survey;
+pub(super) mod survey;
 
 use std::{env, fs, io, sync::Arc};
 

@@ -34,8 +34,8 @@ pub fn look() -> io::Result<Seen> {
     let (namespaces, holders) = holders::read();
     let (sockets, refused) = dump::all(&namespaces)?;
     let mut seen = Seen::default();
-    let refused = refused
-        .map(|error| format!("the sockets of other network namespaces cannot be asked for: {error}"));
+    let refused =
+        refused.map(|error| format!("the sockets of other network namespaces cannot be asked for: {error}"));
     seen.gaps.extend(refused);
     seen.gaps.extend(hidden(&holders));
     for socket in &sockets {
@@ -112,7 +112,10 @@ mod tests {
         assert_eq!(lengths, [(1, 1), (2, 2)]);
         assert_ne!(mine[0].bound, mine[1].bound);
         let accepted = |it: &survey::Listener| {
-            seen.ends.iter().filter(|end| end.bound.as_ref().is_some_and(|(bound, _)| *bound == it.bound)).count()
+            seen.ends
+                .iter()
+                .filter(|end| end.bound.as_ref().is_some_and(|(bound, _)| *bound == it.bound))
+                .count()
         };
         assert_eq!(mine.iter().map(|it| accepted(it)).sum::<usize>(), 1);
         assert!(mine.iter().all(|it| seen.holders[&it.inode][0].id.pid == std::process::id()));

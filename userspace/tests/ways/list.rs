@@ -1,4 +1,6 @@
-//! `sockleak list` where nothing matches.
+//! `sockleak list`: the survey of all sockets, and where nothing matches.
+
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use serde_json::Value;
 
@@ -26,4 +28,52 @@ fn a_bare_number_is_one_of_seconds() {
         let said = text(&output.stderr);
         assert!(output.status.code() == Some(2) && said.contains("'@'") && !said.contains("--for"), "{said}");
     }
+}
+
+/// The survey, or None where the kernel lists no unix sockets.
+fn survey(arguments: &[&str]) -> Option<Value> {
+    let output = run(&[&["list", "--json"], arguments].concat());
+    (output.status.code() != Some(4)).then(|| serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn without_a_target_each_socket_has_a_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("busy.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let clients: Vec<_> = (0..5).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    let accepted = [listener.accept().unwrap(), listener.accept().unwrap()];
+    let (pid, path) = (std::process::id().to_string(), path.to_str().unwrap());
+    let pair = UnixStream::pair().unwrap();
+    let Some(survey) = survey(&["--pid", &pid, "--limit", "busy.sock=4"]) else { return };
+    let rows = survey["sockets"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["path"] == path).unwrap();
+    let expected = serde_json::json!({ "slots": 4, "source": "given" });
+    assert_eq!((&row["open"], &row["slots_used"], &row["limit"]), (&5.into(), &2.into(), &expected));
+    assert_eq!(row["queue"]["length"], 3);
+    assert_eq!(row["clients"][0]["count"], 5);
+    assert_eq!(row["listeners"][0]["pids"], serde_json::json!([std::process::id()]));
+    assert!(row["oldest_ns"].is_null() && row["idle_ns"].is_null(), "{row}");
+    assert!(rows.iter().any(|row| row["kind"] == "unnamed"), "{survey}");
+    drop((clients, accepted, pair));
+}
+
+#[test]
+fn a_filter_that_matches_nobody_has_the_status_of_no_match() {
+    let output = run(&["list", "--program", "nobody-has-this-name"]);
+    let said = text(&output.stderr);
+    assert!(matches!(output.status.code(), Some(4 | 8)), "{said}");
+    if output.status.code() == Some(8) {
+        assert_eq!(said, "sockleak: no socket matches --program nobody-has-this-name\n");
+    }
+}
+
+#[test]
+fn capture_without_a_target_says_what_to_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let _listener = UnixListener::bind(folder.path().join("here.sock")).unwrap();
+    let output = run(&["capture"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("sockleak: capture needs a target") && said.contains("sockleak list"), "{said}");
 }

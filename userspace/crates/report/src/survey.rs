@@ -273,7 +273,9 @@ impl Survey {
         let ends: HashMap<u64, &End> = facts.ends.iter().map(|end| (end.inode, end)).collect();
         // Server ends first: a client may be bound to a name of its own.
         for end in &facts.ends {
-            let Some(&index) = end.bound.as_ref().and_then(|(bound, _)| by_bound.get(bound)) else { continue };
+            let Some(&index) = end.bound.as_ref().and_then(|(bound, _)| by_bound.get(bound)) else {
+                continue;
+            };
             done.insert(end.inode);
             done.extend(end.peer);
             listening[index].slots += 1;
@@ -310,6 +312,13 @@ impl Survey {
         }));
         tell_apart(&mut sockets);
         Self { sockets, not_shown: 0, incomplete_because }
+    }
+
+    /// The listening sockets in the order of the rows, by names that can be typed as they are, and how many connections each has.
+    pub fn targets(&self) -> impl Iterator<Item = (&str, u64)> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-@:+".contains(c);
+        let listening = self.sockets.iter().filter(|row| row.kind == RowKind::Listening);
+        listening.map(|row| (&*row.path, row.open)).filter(move |(path, _)| path.chars().all(is_plain))
     }
 
     /// Sorts the rows and keeps the first ones.
@@ -366,7 +375,9 @@ impl Survey {
             let _ = writeln!(out, "… {} more (--all)", counted(self.not_shown as u64, "row"));
         }
         if !self.sockets.is_empty() {
-            out.push_str("The kernel does not tell how old connections are: sockleak capture SOCKET shows it.\n");
+            out.push_str(
+                "The kernel does not tell how old connections are: sockleak capture SOCKET shows it.\n",
+            );
         }
         for sentence in &self.incomplete_because {
             let _ = writeln!(out, "INCOMPLETE: {}.", terminal(sentence));

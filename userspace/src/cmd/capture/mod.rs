@@ -46,6 +46,9 @@ const KEEP_EVERY: Duration = Duration::from_millis(500);
 /// # Errors
 /// See [`Failure`].
 pub fn run(arguments: &Capture) -> Result<(), Failure> {
+    if arguments.targets.is_empty() {
+        return Err(super::list::survey::without_target());
+    }
     let directory = env::current_dir().context("the working directory cannot be read")?;
     let targets = parse_targets(&arguments.targets, &directory)?;
     let machine = Machine::inspect();

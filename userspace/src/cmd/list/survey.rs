@@ -4,10 +4,15 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use sockleak_core::{
-    attribution::{container::Membership, limits, script},
+    attribution::{
+        container::Membership,
+        filter::Filter,
+        limits::{self, GivenLimit},
+        script,
+    },
     event::{self, Actor},
 };
-use sockleak_report::survey::{Facts, Process, Survey};
+use sockleak_report::survey::{Facts, Process, SortKey, Survey};
 
 use super::{
     super::output::{Output, terminal_width},
@@ -31,17 +36,61 @@ const ROWS: usize = 20;
 /// See [`Failure`].
 pub(super) fn run(arguments: &List) -> Result<(), Failure> {
     let filter = arguments.chosen.filter();
+    let mut survey = take(&arguments.limits, &filter)?;
+    let cut = (!arguments.all && !arguments.json).then_some(ROWS);
+    survey.sort_and_cut(arguments.sort, arguments.top.map(|top| top as usize).or(cut));
+    let mut out = Output::default();
+    if arguments.json {
+        out.json(&serde_json::to_value(&survey).context("the survey cannot be written as JSON")?);
+    } else {
+        let text = survey.text(terminal_width().unwrap_or(usize::MAX));
+        out.buffer.extend_from_slice(text.as_bytes());
+    }
+    out.flush()?;
+    // Where not every process is seen, there may be one all the same.
+    if survey.sockets.is_empty() && proc::shows_host() {
+        return Err(Failure::NoSocket(if filter.is_empty() {
+            "a survey of this host: no program has a unix stream socket open".to_owned()
+        } else {
+            filter.text()
+        }));
+    }
+    Ok(())
+}
+
+/// Why `capture` does nothing without a target, with the busiest sockets and the command to type.
+pub(in crate::cmd) fn without_target() -> Failure {
+    /// So many sockets are named.
+    const NAMED: usize = 3;
+
+    let survey = take(&[], &Filter::default()).ok().map(|mut survey| {
+        survey.sort_and_cut(SortKey::Open, None);
+        survey
+    });
+    let busiest: Vec<(&str, u64)> = survey.iter().flat_map(Survey::targets).take(NAMED).collect();
+    let Some((first, _)) = busiest.first() else {
+        let message = "capture needs a target, for example a path or a file name; sockleak list shows the sockets of this host";
+        return Failure::Usage(message.to_owned());
+    };
+    let named: Vec<String> = busiest.iter().map(|(path, open)| format!("{path} ({open} open)")).collect();
+    Failure::Usage(format!(
+        "capture needs a target; the busiest here: {}; write for example: sockleak capture {first}; sockleak list shows all sockets",
+        named.join(", ")
+    ))
+}
+
+/// Looks at everything once.
+fn take(given: &[GivenLimit], filter: &Filter) -> Result<Survey, Failure> {
     let Seen { listeners, ends, holders, mut gaps } = diag::look().map_err(no_diag)?;
-    let shows_host = proc::shows_host();
-    gaps.extend((!shows_host).then(|| OwnNamespaces::UNSEEN.to_owned()));
+    gaps.extend((!proc::shows_host()).then(|| OwnNamespaces::UNSEEN.to_owned()));
     gaps.extend(OwnNamespaces::inspect().remarks().into_iter().map(str::to_owned));
     let known = describe(holders.values().flatten());
     let listeners = listeners.into_iter().map(|(mut listener, described)| {
-        let given = arguments.limits.iter().rev().find(|limit| limit.means(&listener.path));
+        let given = given.iter().rev().find(|limit| limit.means(&listener.path));
         let holders = holders.get(&listener.inode).into_iter().flatten();
         let mut servers = holders.filter_map(|actor| known.get(&actor.id.pid));
         listener.limit = given
-            .map(limits::GivenLimit::limit)
+            .map(GivenLimit::limit)
             .or_else(|| servers.find_map(|server| limits::assumed(&described, server)));
         listener
     });
@@ -54,26 +103,7 @@ pub(super) fn run(arguments: &List) -> Result<(), Failure> {
             .map(|(&inode, actors)| (inode, actors.iter().map(|actor| actor.id.pid).collect()))
             .collect(),
     };
-    let mut survey = Survey::new(&facts, &filter, gaps);
-    let cut = (!arguments.all && !arguments.json).then_some(ROWS);
-    survey.sort_and_cut(arguments.sort, arguments.top.map(|top| top as usize).or(cut));
-    let mut out = Output::default();
-    if arguments.json {
-        out.json(&serde_json::to_value(&survey).context("the survey cannot be written as JSON")?);
-    } else {
-        let text = survey.text(terminal_width().unwrap_or(usize::MAX));
-        out.buffer.extend_from_slice(text.as_bytes());
-    }
-    out.flush()?;
-    // Where not every process is seen, there may be one all the same.
-    if survey.sockets.is_empty() && shows_host {
-        return Err(Failure::NoSocket(if filter.is_empty() {
-            "a survey of this host: no program listens on a unix stream socket".to_owned()
-        } else {
-            filter.text()
-        }));
-    }
-    Ok(())
+    Ok(Survey::new(&facts, filter, gaps))
 }
 
 /// Describes each process once. One that has ended meanwhile is left out.

@@ -76,7 +76,11 @@ impl Filter {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let Self { pids, programs, users, units, containers } = self;
-        pids.is_empty() && programs.is_empty() && users.is_empty() && units.is_empty() && containers.is_empty()
+        pids.is_empty()
+            && programs.is_empty()
+            && users.is_empty()
+            && units.is_empty()
+            && containers.is_empty()
     }
 
     /// Does it want this process?
@@ -176,12 +180,8 @@ mod tests {
 
     #[test]
     fn a_filter_reads_as_it_was_given() {
-        let filter = Filter {
-            pids: vec![7],
-            users: vec!["web".into()],
-            units: globs(&["a*"]),
-            ..Filter::default()
-        };
+        let filter =
+            Filter { pids: vec![7], users: vec!["web".into()], units: globs(&["a*"]), ..Filter::default() };
         assert_eq!(filter.text(), "--pid 7 --user web --unit a*");
         assert!(!filter.is_empty() && Filter::default().is_empty());
         let wrong = Glob::parse("[").map(|_| ()).expect_err("no glob").to_string();

@@ -97,10 +97,8 @@ fn listeners_of_one_path_are_told_apart() {
         // One that was replaced, in the same namespace.
         ([1, 1], ["/run/x (socket 1)", "/run/x (socket 2)"]),
     ] {
-        let listeners = vec![
-            listener(1, "/run/x", 5, namespaces[0], &[]),
-            listener(2, "/run/x", 6, namespaces[1], &[]),
-        ];
+        let listeners =
+            vec![listener(1, "/run/x", 5, namespaces[0], &[]), listener(2, "/run/x", 6, namespaces[1], &[])];
         let facts = facts(listeners, vec![end(11, 0, Some(Bound::File(6, 1)))], &[]);
         let mut survey = Survey::new(&facts, &Filter::default(), Vec::new());
         survey.sort_and_cut(SortKey::Path, None);
@@ -150,4 +148,13 @@ fn rows_are_sorted_and_cut() {
         assert_eq!((&*survey.sockets[0].path, survey.not_shown), (first, 1), "{key:?}");
         assert!(survey.text(100).contains("… 1 row more (--all)"), "{}", survey.text(100));
     }
+}
+
+#[test]
+fn targets_can_be_typed_as_they_are() {
+    let listeners = ["/run/a b", "/run/x.sock", "@a*", "/run/\u{1b}", "@abc"].into_iter().zip(1..);
+    let listeners = listeners.map(|(path, inode)| listener(inode, path, inode, 1, &[])).collect();
+    let facts = facts(listeners, vec![end(11, 0, Some(Bound::File(5, 1)))], &[]);
+    let survey = sorted(&facts, &Filter::default());
+    assert_eq!(survey.targets().collect::<Vec<_>>(), [("@abc", 1), ("/run/x.sock", 0)]);
 }
