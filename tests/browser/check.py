@@ -3,6 +3,7 @@
 check.py CHROMIUM SERVE-SCENE SOCKLEAK REPORT.html LEAK.db DEMO.db PICTURES
 """
 
+import re
 import sys
 from pathlib import Path
 from urllib.parse import quote
@@ -196,6 +197,54 @@ def live(checks, browser, address):
             tab.axe()
 
 
+def outage(checks, browser, address, folder):
+    """The service does not answer for a while."""
+    for theme in THEMES:
+        for size, width in (("wide", WIDE), ("phone", PHONE)):
+            with Tab(browser, address, color_scheme=theme, viewport=width) as tab:
+                with checks.check(f"it is said that the service does not answer, {theme}, {size}"):
+                    tab.go("/")
+                    banner = tab.page.locator("#outage")
+                    assert banner.is_hidden()
+                    tab.page.route("**/*", lambda route: route.abort())
+                    tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+                    tab.page.wait_for_selector("#outage:visible", timeout=10000)
+                    said = banner.inner_text()
+                    assert re.match(r"✗ The service does not answer since \d\d:\d\d:\d\d\. What is shown is from \d\d:", said), said
+                    assert tab.page.title().startswith("✗"), tab.page.title()
+                    picture(tab, folder, f"outage-{theme}-{size}")
+                    tab.axe()
+                    tab.fits()
+                    tab.page.unroute("**/*")
+                    tab.page.wait_for_selector("#outage", state="hidden", timeout=10000)
+                    assert "answers again; no answer from" in tab.page.locator("#live").inner_text()
+                    assert "✗" not in tab.page.title()
+    with Tab(browser, address, viewport=WIDE) as tab, checks.check("it is said what a service that is in trouble answers"):
+        tab.go("/")
+        tab.page.route("**/*", lambda route: route.fulfill(status=503, body="busy"))
+        tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        tab.page.wait_for_selector("#outage:has-text('answers 503 since')", timeout=10000)
+
+
+def zone(checks, browser, address):
+    """Times in the reader's zone, also when the page is opened again."""
+    with Tab(browser, address, viewport=WIDE, timezone_id="Asia/Kolkata") as tab, checks.check("local time, and it is remembered"):
+        tab.go("/")
+        time = tab.page.locator("main time").first
+        written = time.inner_text()
+        assert written.endswith(" UTC"), written
+        tab.page.locator("#zone").click()
+        local = time.inner_text()
+        assert local.endswith(" UTC+05:30"), local
+        tab.page.wait_for_timeout(6000)
+        assert time.inner_text().endswith(" UTC+05:30"), "it was renewed in UTC"
+        tab.go("/")
+        assert time.inner_text().endswith(" UTC+05:30"), "it was forgotten"
+        tab.page.locator("#zone").click()
+        assert time.inner_text().endswith(" UTC"), "it does not go back"
+        tab.check()
+
+
 def any_views(tab):
     """The overview, each socket, and a connection in each state that there is."""
     sockets = [socket["path"] for socket in api(tab, "/api/v1/snapshot")["sockets"]]
@@ -290,6 +339,8 @@ def main():
             keyboard(checks, browser, address)
             motion(checks, browser, address)
             password(checks, browser, address)
+            outage(checks, browser, address, folder)
+            zone(checks, browser, address)
         with serving(serve, sockleak, "9", "40") as address:
             live(checks, browser, address)
         for trace in (leak, recorded):

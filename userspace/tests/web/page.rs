@@ -7,7 +7,7 @@ use serde_json::Value;
 use sockleak::service::{
     link::Settings,
     model::{FindingReport, Snapshot},
-    web::{ASSETS, PAGES},
+    web::{PAGES, assets},
 };
 use sockleak_core::{attribution::by::By, text::escape::terminal, time};
 
@@ -216,7 +216,7 @@ async fn browsers_are_told_what_a_page_may_do() {
             assert!(table.html().contains("<caption") && table.html().contains("scope=\"col\""), "{path}");
         }
     }
-    for asset in ASSETS {
+    for asset in assets() {
         let answer = get(server.address, asset).await;
         assert_eq!(
             (answer.status, answer.headers["x-content-type-options"].as_str()),
@@ -349,6 +349,35 @@ async fn ten_thousand_connections_are_shown_in_pages() {
     assert_eq!(select(&page, "#lanes svg a").len(), 28);
     let last = Html::parse_document(&look(&server, "/socket?path=/run/a.sock&offset=50000").await.text());
     assert!(text(select(&last, "main")[0]).contains("none is so far down the list"));
+}
+
+/// What is not decided, and what nobody used, does not look as what is well does.
+#[tokio::test]
+async fn undecided_is_not_green() {
+    let mut scene = Scene::default();
+    scene.seconds = 100;
+    for (id, path) in [(1, "/run/kept.sock"), (2, "/run/unused.sock"), (3, "/run/well.sock")] {
+        scene.listener(id, path);
+    }
+    scene.process(7, &["/bin/keeper"], (0, None), None);
+    scene.process(8, &["/bin/closer"], (0, None), None);
+    scene.open(1000, 7, 1);
+    (0..9).for_each(|nth| scene.pass(1000 + nth * 10_000, 8, 3, 5));
+    let server = Server::of(&scene);
+    let page = Html::parse_document(&look(&server, "/").await.text());
+    let shown: Vec<_> = ["kept", "unused", "well"]
+        .map(|name| text(select(&page, &format!("tr[data-key$='{name}.sock'] td[data-label=Finding]"))[0]))
+        .into_iter()
+        .collect();
+    assert_eq!(shown, ["? undecided keeper", "– no verdict yet", "✓ healthy"]);
+    let green = select(&page, ".verdict.well");
+    assert_eq!(green.into_iter().map(text).collect::<Vec<_>>(), ["✓ healthy"]);
+    assert_eq!(
+        select(&page, ".finding.unsure .badge").into_iter().map(text).collect::<Vec<_>>(),
+        ["? undecided"]
+    );
+    let unused = look(&server, "/socket?path=/run/unused.sock").await.text();
+    assert!(unused.contains("There is no verdict yet") && !unused.contains("✓ Healthy"), "{unused}");
 }
 
 /// What is found is stated as the report states it.

@@ -21,7 +21,7 @@ use tokio::{
     task::JoinSet,
 };
 
-pub use page::{ASSETS, PAGES};
+pub use page::{PAGES, assets};
 pub use response::VERDICTS;
 pub use routes::ROUTES;
 

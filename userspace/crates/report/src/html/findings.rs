@@ -61,13 +61,16 @@ fn stated(finding: &FindingReport, leak_age: u64) -> Markup {
     PreEscaped(statement(finding, leak_age, |name| code(name).into_string()))
 }
 
-/// How bad it is: by colour, and by a sign for those who see none.
+/// What a verdict means for the reader, as a class and a sign for those who see no colours: what accuses is red, what needs a look
+/// amber, what to know blue, what is not decided grey with a dashed edge, and what is well green.
 pub const fn severity(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
         Verdict::ClientLeak | Verdict::ServerLeak => ("leaks", "▲"),
         Verdict::Suspect | Verdict::Starved | Verdict::Saturated | Verdict::StaleClient => ("suffers", "◆"),
-        Verdict::Inherited | Verdict::ExitOnly | Verdict::Undecided => ("notes", "●"),
-        Verdict::Pool | Verdict::Healthy => ("calm", "○"),
+        Verdict::Inherited | Verdict::ExitOnly => ("notes", "●"),
+        Verdict::Undecided => ("unsure", "?"),
+        Verdict::Pool => ("well", "○"),
+        Verdict::Healthy => ("well", "✓"),
     }
 }
 
@@ -97,4 +100,24 @@ pub fn evidence(finding: &FindingReport) -> Vec<Figure> {
         ("full", "seconds_until_full", full),
     ];
     all.into_iter().filter_map(|(what, field, shown)| Some(Figure { what, shown: shown?, field })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A colour is never the only sign, and green is kept for what is well.
+    #[test]
+    fn each_meaning_has_a_colour_and_a_sign_of_its_own() {
+        let mut signs: Vec<_> = Verdict::ALL.map(severity).to_vec();
+        signs.sort_unstable();
+        signs.dedup();
+        let classes = signs.iter().map(|(class, _)| *class).collect::<Vec<_>>();
+        assert_eq!(classes, ["leaks", "notes", "suffers", "unsure", "well", "well"]);
+        for verdict in Verdict::ALL {
+            let is_well = matches!(verdict, Verdict::Pool | Verdict::Healthy);
+            assert_eq!(severity(verdict).0 == "well", is_well, "{verdict}");
+        }
+        assert_eq!(severity(Verdict::Undecided), ("unsure", "?"));
+    }
 }

@@ -3,23 +3,38 @@
 use sockleak_report::html::STYLE;
 
 const OWN_STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
-const ICON: &str = include_str!("icon.svg");
+const STYLE_PATH: &str = "/assets/style.css";
 
-/// Their paths.
-pub const ASSETS: [&str; 3] = ["/assets/style.css", "/assets/page.js", "/assets/icon.svg"];
+/// Types of files.
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const IMAGE: &str = "image/svg+xml";
 
-/// Is it one of them?
-pub(crate) fn is_asset(path: &str) -> bool {
-    ASSETS.contains(&path)
+/// Files as they are: path, type and content. The page loads `page.js`, which imports the others.
+const FILES: [(&str, &str, &str); 7] = [
+    ("/assets/page.js", SCRIPT, include_str!("script/page.js")),
+    ("/assets/events.js", SCRIPT, include_str!("script/events.js")),
+    ("/assets/morph.js", SCRIPT, include_str!("script/morph.js")),
+    ("/assets/outage.js", SCRIPT, include_str!("script/outage.js")),
+    ("/assets/renew.js", SCRIPT, include_str!("script/renew.js")),
+    ("/assets/zone.js", SCRIPT, include_str!("script/zone.js")),
+    ("/assets/icon.svg", IMAGE, include_str!("icon.svg")),
+];
+
+/// Paths of all assets.
+pub fn assets() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(path, _, _)| *path).chain([STYLE_PATH])
 }
 
-/// Its type and its content.
+/// Is it the path of an asset?
+pub(crate) fn is_asset(path: &str) -> bool {
+    assets().any(|asset| asset == path)
+}
+
+/// Type and content of an asset.
 pub(crate) fn asset(path: &str) -> Option<(&'static str, String)> {
-    match path {
-        "/assets/style.css" => Some(("text/css; charset=utf-8", format!("{STYLE}\n{OWN_STYLE}"))),
-        "/assets/page.js" => Some(("text/javascript; charset=utf-8", SCRIPT.to_owned())),
-        "/assets/icon.svg" => Some(("image/svg+xml", ICON.to_owned())),
-        _ => None,
+    if path == STYLE_PATH {
+        return Some(("text/css; charset=utf-8", format!("{STYLE}\n{OWN_STYLE}")));
     }
+    let (_, kind, content) = FILES.iter().find(|(known, _, _)| *known == path)?;
+    Some((kind, (*content).to_owned()))
 }

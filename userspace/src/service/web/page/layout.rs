@@ -38,7 +38,7 @@ pub(super) fn document(title: &str, frame: &Frame<'_>, main: &Markup) -> Markup 
                 title { (Text(title)) }
                 link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href="/assets/style.css";
-                script src="/assets/page.js" defer {}
+                script type="module" src="/assets/page.js" {}
             }
             body class="page" {
                 a class="skip" href="#main" { "Skip to the content" }
@@ -47,10 +47,12 @@ pub(super) fn document(title: &str, frame: &Frame<'_>, main: &Markup) -> Markup 
                     a class="brand" href="/" { span aria-hidden="true" { "◍ " } "sockleak" }
                     div class="live" {
                         span id="live" role="status" { "as of when it was loaded" }
+                        button id="zone" type="button" hidden aria-pressed="false" { "Local time" }
                         button id="pause" type="button" hidden { "Pause" }
                         noscript { a href=(frame.address) { "Load again" } }
                     }
                 }
+                p id="outage" class="outage" role="alert" hidden {}
                 main id="main" tabindex="-1" { (main) }
                 footer {
                     p {

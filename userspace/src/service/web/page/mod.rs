@@ -17,7 +17,7 @@ mod view;
 
 use maud::{Markup, html};
 
-pub use assets::ASSETS;
+pub use assets::assets;
 pub(super) use assets::{asset, is_asset};
 pub(super) use layout::{Argv, Frame};
 pub(super) use view::{SocketView, Sources, View};

@@ -1,6 +1,9 @@
 //! All sockets: which one fills, who fills it, and since when.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use maud::{Markup, html};
 use sockleak_report::{
@@ -67,6 +70,8 @@ struct Row<'a> {
     index: usize,
     socket: &'a SocketSnapshot,
     worst: Option<(&'a FindingReport, &'a str)>,
+    /// Somebody used it, and there is a verdict on that.
+    is_judged: bool,
 }
 
 /// The fullest and worst first.
@@ -75,13 +80,17 @@ fn rows<'a>(snapshot: &'a Snapshot) -> Vec<Row<'a>> {
     for (_, finding) in told(snapshot) {
         worst.entry(&finding.path).or_insert(finding);
     }
+    let judged: HashSet<&str> = snapshot.findings.iter().map(|finding| finding.path.as_str()).collect();
     let names = elide::file_names(worst.values().map(|finding| finding.program.as_str()));
     let named = |finding: &&'a FindingReport| {
         (*finding, names.get(finding.program.as_str()).copied().unwrap_or_default())
     };
     let rows = snapshot.sockets.iter().enumerate();
     let mut rows: Vec<_> = rows
-        .map(|(index, socket)| Row { index, socket, worst: worst.get(socket.path.as_str()).map(named) })
+        .map(|(index, socket)| {
+            let path = socket.path.as_str();
+            Row { index, socket, worst: worst.get(path).map(named), is_judged: judged.contains(path) }
+        })
         .collect();
     rows.sort_by_key(|row| {
         let share =
@@ -101,7 +110,11 @@ fn told(snapshot: &Snapshot) -> impl Iterator<Item = (usize, &FindingReport)> {
     snapshot.findings.iter().enumerate().filter(|(_, it)| it.verdict != Verdict::Healthy)
 }
 
+/// Nothing is wrong; or nobody did anything that could be judged, which is not the same.
 fn well(snapshot: &Snapshot) -> Markup {
+    if snapshot.findings.is_empty() {
+        return parts::nothing("There is no verdict yet: nobody connected.");
+    }
     let age = sockleak_core::time::human(snapshot.leak_age_ns);
     healthy(&format!("No end that is still open was kept for {age} or longer, and nobody was starved."))
 }
@@ -129,7 +142,7 @@ fn table(rows: &[&Row<'_>]) -> Markup {
 }
 
 fn row(row: &Row<'_>) -> Markup {
-    let Row { index, socket, worst } = row;
+    let Row { index, socket, worst, is_judged } = row;
     let at = |field: &str| format!("/sockets/{index}/{field}");
     let opened = socket.programs.iter().map(|it| it.opened).sum();
     let failed = socket.programs.iter().flat_map(|it| it.failed.values()).sum();
@@ -149,7 +162,8 @@ fn row(row: &Row<'_>) -> Markup {
                         span class={ "verdict " (severity) } { (sign) " " (finding.verdict.name()) }
                         " " (name(program))
                     }
-                    None => { span class="verdict good" { "✓ healthy" } }
+                    None if *is_judged => { span class="verdict well" { "✓ healthy" } }
+                    None => { span class="soft" { "– no verdict yet" } }
                 }
             }
         }

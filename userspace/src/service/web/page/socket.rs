@@ -65,7 +65,7 @@ pub(super) fn page(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> R
             section aria-labelledby="programs" { h2 id="programs" { "Programs" } (programs(index, socket)) }
             section aria-labelledby="failed" { h2 id="failed" { "Failed attempts" } (failed(index, socket)) }
         }
-        section class="happens" id="happens" hidden {
+        section class="happens" id="happens" data-own hidden {
             h2 id="events" { "What happens" }
             p class="remark" id="event-count" { "Nothing since this page was loaded." }
             ol id="event-list" aria-labelledby="events" {}
@@ -88,7 +88,9 @@ fn findings(snapshot: &Snapshot, view: &SocketView) -> Markup {
     html! {
         section class="findings" aria-live="polite" aria-labelledby="findings" {
             h2 id="findings" { "Findings" }
-            @if told.is_empty() {
+            @if told.is_empty() && snapshot.findings.iter().all(|it| it.path != view.path) {
+                (parts::nothing("There is no verdict yet: nobody connected."))
+            } @else if told.is_empty() {
                 @let age = human(snapshot.leak_age_ns);
                 (healthy(&format!("No end that is still open was kept for {age} or longer, and nobody was starved.")))
             }
