@@ -279,6 +279,56 @@ def replayed(checks, browser, sockleak, trace, folder):
                             tab.axe()
 
 
+def played(checks, browser, sockleak, trace, folder):
+    """A recording, stopped and sought."""
+    with replaying(sockleak, trace, "1") as (address, _):
+        for theme in THEMES:
+            for size, width in (("wide", WIDE), ("phone", PHONE)):
+                with Tab(browser, address, color_scheme=theme, viewport=width) as tab:
+                    with checks.check(f"a replay says that it is one, and obeys, {theme}, {size}"):
+                        tab.go("/")
+                        assert "nothing here happens now" in tab.page.locator("#replay").inner_text()
+                        assert tab.page.locator("#pause").is_hidden(), "there are two buttons to pause"
+                        state = lambda: api(tab, "/api/v1/replay")
+                        if state()["state"] == "paused":
+                            tab.page.locator("#play").click()
+                        tab.page.wait_for_selector("#play:has-text('Pause')")
+                        tab.page.locator("#play").click()
+                        tab.page.wait_for_selector("#play:has-text('Play')")
+                        assert state()["state"] == "paused", state()
+                        # By keyboard alone: half an hour later than the beginning, and earlier again.
+                        begin = state()["begin_ms"]
+                        for minutes in (50, 30):
+                            tab.page.evaluate(
+                                "(at) => { const it = document.getElementById('seek'); it.value = String(at - 1); it.focus(); }",
+                                begin + minutes * 60_000,
+                            )
+                            tab.page.keyboard.press("ArrowRight")
+                            tab.page.wait_for_function(
+                                "async (at) => (await (await fetch('/api/v1/replay')).json()).at_ms === at",
+                                arg=begin + minutes * 60_000, timeout=20000,
+                            )
+                            tab.page.wait_for_function(
+                                "(at) => Number(document.querySelector(\"time[data-api='/at_ms']\").dataset.value) === at",
+                                arg=begin + minutes * 60_000, timeout=20000,
+                            )
+                        assert "03:50:45" in tab.page.locator("#moment").inner_text()
+                        tab.page.locator("#speed").select_option("60")
+                        tab.page.wait_for_timeout(300)
+                        assert state()["speed"] == 60 and state()["state"] == "paused"
+                        count, wrong = tab.page.evaluate(FIGURES)
+                        assert count >= 10 and not wrong, "; ".join(wrong[:5])
+                        picture(tab, folder, f"replay-{theme}-{size}")
+                        tab.check()
+                        tab.fits()
+                        tab.axe()
+    with replaying(sockleak, trace, "1") as (address, _):
+        with Tab(browser, address, java_script_enabled=False) as tab, checks.check("a replay says that it is one without script"):
+            tab.go("/")
+            assert "nothing here happens now" in tab.page.locator("#replay").inner_text()
+            assert tab.page.locator("#controls").is_hidden()
+
+
 def demo_live(checks, browser, sockleak, trace):
     """What really happened, as if it happened now."""
     # Slowly: the last of what happens is not to be over before the page is there.
@@ -345,6 +395,7 @@ def main():
             live(checks, browser, address)
         for trace in (leak, recorded):
             replayed(checks, browser, sockleak, trace, folder)
+        played(checks, browser, sockleak, leak, folder)
         demo_live(checks, browser, sockleak, recorded)
         with serving(serve, sockleak, "demo") as address:
             demo(browser, address, folder)

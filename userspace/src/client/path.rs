@@ -19,6 +19,8 @@ pub(crate) fn of(question: &Question) -> String {
         Question::Snapshot => "/api/v1/snapshot",
         Question::Sockets => "/api/v1/sockets",
         Question::Subscribe { .. } | Question::Unsubscribe { .. } => "/api/v1/events",
+        // A client of the command line looks, and changes nothing.
+        Question::Replay(_) => "/api/v1/replay",
         Question::Connection { id, .. } => return format!("/api/v1/connections/{id}"),
         Question::Findings(FindingFilter { socket, verdict }) => {
             query.add("socket", socket.as_ref());

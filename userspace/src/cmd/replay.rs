@@ -141,7 +141,7 @@ async fn serve(player: Player, settings: &Settings, listeners: Vec<Listener>) ->
         biased;
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
-        played = replay::play(player, link, stage) => played,
+        played = replay::play(player, link, settings, stage) => played,
         ended = web => Err(Failure::Other(match ended {
             Ok(Ok(())) => anyhow::anyhow!("the web server ended"),
             Ok(Err(error)) => error.into(),

@@ -20,20 +20,22 @@ use tokio::{
 
 use crate::{
     failure::Failure,
-    service::link::{Link, respond},
+    service::link::{Link, Question, Settings, respond},
 };
 
 pub use pace::{Pace, Speed};
 pub use player::{Choices, Next, Player, Stage};
 pub use recorded::Recorded;
 
-/// Plays, and answers what is asked over the link, until the other side closes it. `stage` is told where it stands.
+/// Plays, and answers what is asked over the link, until the other side closes it. `stage` is told where it stands. The other side is
+/// told by `settings` what time it is whenever a viewer changes that.
 ///
 /// # Errors
 /// If the recording turns out to be damaged, or the link fails.
 pub async fn play(
     mut player: Player,
     mut link: Link<UnixStream>,
+    settings: &Settings,
     stage: watch::Sender<Stage>,
 ) -> Result<(), Failure> {
     let begun = Instant::now();
@@ -51,6 +53,10 @@ pub async fn play(
                 Some(asked) => {
                     player.advance(begun.elapsed())?;
                     let answer = respond(&mut player, &asked.question);
+                    if let Question::Replay(control) = &asked.question && control.is_change() {
+                        let settings = Settings { present: player.present(), ..settings.clone() };
+                        link.tell(&settings).map_err(|error| Failure::Other(error.into()))?;
+                    }
                     link.answer(asked.id, &answer).map_err(|error| Failure::Other(error.into()))?;
                 }
             },

@@ -45,6 +45,9 @@ pub struct Pace {
     speed: Speed,
     from: u64,
     to: u64,
+    /// When `from` was reached: the time since the replay began.
+    since: Duration,
+    is_paused: bool,
 }
 
 impl Pace {
@@ -52,13 +55,32 @@ impl Pace {
     #[must_use]
     pub fn new(speed: Speed, from: u64, to: u64) -> Self {
         let from = if speed == Speed::AtOnce { to } else { from.min(to) };
-        Self { speed, from, to }
+        Self { speed, from, to, since: Duration::ZERO, is_paused: false }
     }
 
-    /// How fast: in millionths, and at most as fast as a number can say.
+    /// From another moment, or at another speed, from now on.
+    #[must_use]
+    pub fn changed(&self, speed: Speed, from: u64, is_paused: bool, now: Duration) -> Self {
+        Self { since: now, is_paused, ..Self::new(speed, from, self.to) }
+    }
+
+    /// How fast it is played when it is not paused.
+    #[must_use]
+    pub const fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    /// It stays where it is.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// How fast it goes on now: in millionths, and at most as fast as a number can say.
     #[must_use]
     pub const fn millionths(&self) -> u64 {
         match self.speed {
+            Speed::Times(_) if self.is_paused => 0,
             Speed::AtOnce => u64::MAX,
             Speed::Times(times) => (times * 1e6) as u64,
         }
@@ -81,7 +103,9 @@ impl Pace {
     pub fn moment(&self, elapsed: Duration) -> u64 {
         match self.speed {
             Speed::AtOnce => self.to,
+            Speed::Times(_) if self.is_paused => self.from,
             Speed::Times(times) => {
+                let elapsed = elapsed.saturating_sub(self.since);
                 let played = elapsed.as_secs_f64() * times * 1e9;
                 self.from.saturating_add(played as u64).min(self.to)
             }
@@ -93,9 +117,11 @@ impl Pace {
     pub fn due(&self, moment: u64) -> Duration {
         match self.speed {
             Speed::AtOnce => Duration::ZERO,
+            Speed::Times(_) if self.is_paused && moment > self.from => Duration::MAX,
             Speed::Times(times) => {
                 let ahead = moment.min(self.to).saturating_sub(self.from) as f64;
-                Duration::try_from_secs_f64(ahead / times / 1e9).unwrap_or(Duration::MAX)
+                let ahead = Duration::try_from_secs_f64(ahead / times / 1e9).unwrap_or(Duration::MAX);
+                ahead.saturating_add(self.since)
             }
         }
     }
@@ -164,6 +190,19 @@ mod tests {
         // It cannot begin after its end, and at once is at the end.
         assert_eq!(Pace::new(Speed::AtOnce, 5, 9).from(), 9);
         assert_eq!(Pace::new(Speed::Times(1.0), 9, 5).from(), 5);
+    }
+
+    #[test]
+    fn a_pace_can_change() {
+        let seconds = Duration::from_secs;
+        let pace = Pace::new(Speed::Times(1.0), 100 * SECOND, 200 * SECOND);
+        let paused = pace.changed(Speed::Times(1.0), 110 * SECOND, true, seconds(10));
+        assert_eq!((paused.moment(seconds(99)), paused.millionths()), (110 * SECOND, 0));
+        assert_eq!((paused.due(110 * SECOND), paused.due(111 * SECOND)), (seconds(10), Duration::MAX));
+        let faster = paused.changed(Speed::Times(10.0), 110 * SECOND, false, seconds(50));
+        assert_eq!(faster.moment(seconds(53)), 140 * SECOND);
+        assert_eq!(faster.due(140 * SECOND), seconds(53));
+        assert_eq!(faster.changed(Speed::Times(1.0), 999 * SECOND, false, seconds(60)).from(), 200 * SECOND);
     }
 
     proptest! {

@@ -16,7 +16,7 @@ use sockleak_report::document::{Format, Section};
 use super::{
     minutes::Minutes,
     pace::{Pace, Speed},
-    recorded::Recorded,
+    recorded::{Recorded, Source},
     tape::{Peek, Tape},
 };
 use crate::{
@@ -30,6 +30,7 @@ use crate::{
             closed::Closed,
             connections::Page,
             gathered::Gathered,
+            playing::{Control, PlayState, Playing},
             question::{ConnectionFilter, SeriesRange},
             story::Story,
         },
@@ -88,9 +89,15 @@ pub enum Stage {
 
 /// A recording under way.
 pub struct Player {
+    source: Source,
+    targets: Vec<String>,
+    /// Nothing after this moment is read.
+    until: Option<u64>,
     session: Session,
     tape: Tape,
     pace: Pace,
+    /// How long ago the replay began.
+    elapsed: Duration,
     clock: Clock,
     /// Its moment is the present one.
     frame: Coverage,
@@ -110,7 +117,7 @@ impl Player {
     /// # Errors
     /// If the choices do not fit the recording, or no thread can be started that reads it.
     pub fn new(recorded: Recorded, choices: &Choices) -> Result<Self, Failure> {
-        let Recorded { header, progress, name, read, .. } = recorded;
+        let Recorded { header, progress, name, source, .. } = recorded;
         let after =
             |duration: Duration| header.started.saturating_add(sockleak_core::time::nanoseconds(duration));
         let from = after(choices.from);
@@ -130,9 +137,14 @@ impl Player {
             by: choices.by,
         };
         let clock = clock::booted_at(header.boot_time);
-        let tape = Tape::start(read, choices.to.map(|_| to)).context("the recording cannot be read")?;
+        let until = choices.to.map(|_| to);
+        let tape = Tape::start(source.clone(), until).context("the recording cannot be read")?;
         Ok(Self {
-            session: Session::new(Selection::recorded(header.targets), settings),
+            source,
+            until,
+            elapsed: Duration::ZERO,
+            session: Session::new(Selection::recorded(header.targets.clone()), settings),
+            targets: header.targets,
             tape,
             pace: Pace::new(choices.speed, from, to),
             events: Gathered::new(clock.clone()),
@@ -154,6 +166,7 @@ impl Player {
     /// # Errors
     /// If the recording is damaged.
     pub fn advance(&mut self, elapsed: Duration) -> Result<Next, Failure> {
+        self.elapsed = self.elapsed.max(elapsed);
         let moment = self.pace.moment(elapsed);
         let mut steps = 0;
         while steps < STEPS {
@@ -220,8 +233,79 @@ impl Player {
     }
 
     /// Events that happened since this was asked last, if somebody wanted to hear of them. `is_heard`: somebody wants to from now on.
+    /// What is before the moment that was asked for is not played, so nobody hears of it.
     pub fn told(&mut self, is_heard: bool) -> Vec<Value> {
-        self.events.take(is_heard)
+        let events = self.events.take(is_heard);
+        if self.stage == Stage::Starting { Vec::new() } else { events }
+    }
+
+    /// Goes on from another moment, at another speed, or not for now.
+    ///
+    /// # Errors
+    /// If the recording cannot be read again.
+    pub fn control(&mut self, control: &Control) -> Result<(), Failure> {
+        let Control { is_paused, speed, at_ms } = *control;
+        let begin = self.session.settings().started;
+        let asked = at_ms.map(|at_ms| {
+            let after = at_ms.saturating_sub(self.milliseconds(begin));
+            let after = u64::try_from(after).unwrap_or(0).saturating_mul(1_000_000);
+            begin.saturating_add(after).min(self.pace.to())
+        });
+        let moment = asked.unwrap_or_else(|| self.pace.moment(self.elapsed));
+        // All at once has no moment but its end.
+        let is_at_once = self.pace.speed() == Speed::AtOnce;
+        let speed = match (speed, asked) {
+            (Some(millionths), _) => Speed::Times(millionths as f64 / 1e6),
+            (None, Some(_)) if is_at_once => Speed::Times(1.0),
+            (None, _) => self.pace.speed(),
+        };
+        let stays = self.pace.is_paused() || is_at_once && asked.is_some();
+        self.pace = self.pace.changed(speed, moment, is_paused.unwrap_or(stays), self.elapsed);
+        if moment < self.frame.now {
+            self.rewind()?;
+        } else if asked.is_some() && self.stage == Stage::Playing {
+            self.stage = Stage::Starting;
+        }
+        Ok(())
+    }
+
+    /// Begins with the recording anew.
+    fn rewind(&mut self) -> Result<(), Failure> {
+        let settings = self.session.settings().clone();
+        let begin = settings.started;
+        self.tape = Tape::start(self.source.clone(), self.until).context("the recording cannot be read")?;
+        self.minutes = Minutes::new(begin, self.pace.to())?;
+        self.session = Session::new(Selection::recorded(self.targets.clone()), settings);
+        self.closed = Closed::default();
+        self.metrics = Metrics::default();
+        self.events = Gathered::new(self.clock.clone());
+        self.frame.now = begin;
+        self.stage = Stage::Starting;
+        Ok(())
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn playing(&self) -> Playing {
+        Playing {
+            state: match self.stage {
+                Stage::Starting => PlayState::Seeking,
+                Stage::Over => PlayState::Ended,
+                Stage::Playing if self.pace.is_paused() => PlayState::Paused,
+                Stage::Playing => PlayState::Playing,
+            },
+            at_ms: self.milliseconds(self.frame.now),
+            begin_ms: self.milliseconds(self.session.settings().started),
+            end_ms: self.milliseconds(self.pace.to()),
+            speed: match self.pace.speed() {
+                Speed::AtOnce => None,
+                Speed::Times(times) => Some(times),
+            },
+        }
+    }
+
+    fn milliseconds(&self, at: u64) -> i64 {
+        self.clock.timestamp(at).as_millisecond()
     }
 
     /// The report of this moment.
@@ -230,14 +314,14 @@ impl Player {
         Report::new(&self.session, self.frame.clone())
     }
 
-    /// What time it is, for those who ask by the clock. To be asked when it begins.
+    /// What time it is, for those who ask by the clock. To be asked when it begins, and after each change.
     #[must_use]
     pub fn present(&self) -> Present {
-        let milliseconds = |at| self.clock.timestamp(at).as_millisecond();
         Present::Played(Played {
             began_ms: jiff::Timestamp::now().as_millisecond(),
-            from_ms: milliseconds(self.pace.from()),
-            to_ms: milliseconds(self.pace.to()),
+            begin_ms: self.milliseconds(self.session.settings().started),
+            from_ms: self.milliseconds(self.pace.from()),
+            to_ms: self.milliseconds(self.pace.to()),
             speed: self.pace.millionths(),
         })
     }
@@ -288,6 +372,11 @@ impl Answers for Player {
 
     fn series(&mut self, range: &SeriesRange) -> Result<Series, SeriesError> {
         self.minutes.series(range)
+    }
+
+    fn replay(&mut self, control: &Control) -> Option<Result<Playing, String>> {
+        let changed = if control.is_change() { self.control(control) } else { Ok(()) };
+        Some(changed.map(|()| self.playing()).map_err(|failure| failure.to_string()))
     }
 
     fn section(&mut self, format: Format) -> Section<'_> {

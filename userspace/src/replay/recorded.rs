@@ -1,6 +1,11 @@
 //! What can be played: a trace file, or the last recording of a store.
 
-use std::{fmt, ops::ControlFlow, path::Path};
+use std::{
+    fmt,
+    ops::ControlFlow,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use sockleak_core::event::Record;
 use sockleak_recording::{Header, Progress, Trace, TraceError};
@@ -12,8 +17,27 @@ use crate::{
 
 /// Takes records until it has enough.
 type Feed<'a> = &'a mut dyn FnMut(Record) -> ControlFlow<()>;
-/// Reads a recording once, from the first record to the last.
-pub(super) type Read = Box<dyn FnOnce(Feed<'_>) -> Result<(), TraceError> + Send>;
+type Read = dyn Fn(Feed<'_>) -> Result<(), TraceError> + Send;
+
+/// Reads a recording from the first record to the last, as often as it is asked to. One reader waits for the other.
+#[derive(Clone)]
+pub(super) struct Source(Arc<Mutex<Read>>);
+
+impl Source {
+    fn new(read: impl Fn(Feed<'_>) -> Result<(), TraceError> + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(read)))
+    }
+
+    /// Reads until there is enough.
+    ///
+    /// # Errors
+    /// If the recording is damaged.
+    pub(super) fn read(&self, feed: Feed<'_>) -> Result<(), TraceError> {
+        // Nothing is left half done by a reader that ended early.
+        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        read(feed)
+    }
+}
 
 /// A recording, open to be played. It is as it was when it was opened, even if it grows.
 pub struct Recorded {
@@ -27,7 +51,7 @@ pub struct Recorded {
     pub is_ended: bool,
     /// Earlier recordings of the same store.
     pub earlier: usize,
-    pub(super) read: Read,
+    pub(super) source: Source,
 }
 
 impl fmt::Debug for Recorded {
@@ -49,7 +73,7 @@ impl Recorded {
             name: file.display().to_string(),
             is_ended: trace.is_ended(),
             earlier: 0,
-            read: Box::new(move |feed| trace.replay(feed)),
+            source: Source::new(move |feed| trace.replay(feed)),
         })
     }
 
@@ -67,7 +91,7 @@ impl Recorded {
             name: last.name(),
             is_ended: last.is_ended(),
             earlier: found.recordings.len(),
-            read: Box::new(move |feed| last.replay(feed)),
+            source: Source::new(move |feed| last.replay(feed)),
         })
     }
 }

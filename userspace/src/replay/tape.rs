@@ -6,7 +6,7 @@ use sockleak_core::event::{Carried, Record};
 use sockleak_recording::TraceError;
 use tokio::sync::mpsc;
 
-use super::recorded::Read;
+use super::recorded::Source;
 
 /// Records that are handed over at a time.
 const BATCH: usize = 512;
@@ -45,11 +45,11 @@ impl Tape {
     ///
     /// # Errors
     /// If no thread can be started.
-    pub(super) fn start(read: Read, until: Option<u64>) -> io::Result<Self> {
+    pub(super) fn start(source: Source, until: Option<u64>) -> io::Result<Self> {
         let (hand_over, coming) = mpsc::channel(AHEAD);
         thread::Builder::new().name("tape".to_owned()).spawn(move || {
             let mut reader = Reader { hand_over, batch: Vec::new(), at: 0, until };
-            let read = read(&mut |record| reader.take(record));
+            let read = source.read(&mut |record| reader.take(record));
             reader.finish(read);
         })?;
         Ok(Self { coming, batch: Vec::new().into_iter(), is_over: false, failed: None })

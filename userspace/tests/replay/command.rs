@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     os::unix::net::UnixStream,
     path::Path,
@@ -134,6 +134,59 @@ fn it_answers_what_the_report_says() {
         report["findings"]
     );
     assert_eq!(replay.end(Signal::SIGINT), Some(0));
+}
+
+/// The first line of the answer, and its body.
+fn sent(replay: &Replay, method: &str, path: &str, headers: &str) -> (String, Value) {
+    let mut stream = replay.connect();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+#[test]
+fn a_replay_is_controlled_by_http() {
+    const CONTROL: &str = "Sockleak-Control: 1\r\n";
+    let scratch = Scratch::new();
+    let replay = Replay::start(&[&recorded(&scratch), "--speed", "max"]);
+    replay.wait_for_end();
+    let (end, begin) = (replay.get("/api/v1/replay"), 1_767_324_045_000_i64);
+    assert_eq!((&end["state"], end["begin_ms"].as_i64()), (&"ended".into(), Some(begin)));
+    assert_eq!(end["at_ms"], end["end_ms"]);
+    let path = format!("/api/v1/replay?at={}&state=paused", begin + 1_800_000);
+    let (status, _) = sent(&replay, "POST", &path, CONTROL);
+    assert_eq!(status, "200");
+    let until = Instant::now() + PATIENCE;
+    while replay.get("/api/v1/replay")["state"] != "paused" {
+        assert!(Instant::now() < until, "it does not get there");
+    }
+    let snapshot = replay.get("/api/v1/snapshot");
+    assert_eq!(snapshot["at_ms"].as_i64(), Some(begin + 1_800_000));
+    // The web server counts from there as well: no other hour is looked at.
+    let series = replay.get("/api/v1/series?socket=/run/haproxy/ma.sock");
+    assert_eq!(series["to_ms"], snapshot["at_ms"]);
+    for (method, path, headers, status) in [
+        ("POST", "/api/v1/replay?state=playing", "", "403"),
+        (
+            "POST",
+            "/api/v1/replay?state=playing",
+            "Sockleak-Control: 1\r\nSec-Fetch-Site: cross-site\r\n",
+            "403",
+        ),
+        ("GET", "/api/v1/replay?state=playing", CONTROL, "400"),
+        ("POST", "/api/v1/replay?state=stopped", CONTROL, "400"),
+        ("POST", "/api/v1/replay?speed=0", CONTROL, "400"),
+        ("POST", "/api/v1/replay?at=noon", CONTROL, "400"),
+        ("POST", "/api/v1/snapshot", CONTROL, "405"),
+    ] {
+        assert_eq!(sent(&replay, method, path, headers).0, status, "{method} {path}");
+    }
+    assert_eq!(replay.get("/api/v1/replay")["state"], "paused");
+    assert_eq!(replay.end(Signal::SIGTERM), Some(0));
 }
 
 #[test]

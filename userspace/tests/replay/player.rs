@@ -9,6 +9,7 @@ use sockleak::{
         link::{
             Answers as _,
             answer::HealthStatus,
+            playing::{Control, PlayState},
             question::{ConnectionFilter, SeriesRange},
         },
         metrics::Exposition,
@@ -202,6 +203,64 @@ fn it_keeps_a_history() {
     assert!(points[0].open_last + 8 <= last.open_last, "it is a leak");
     let leak = "/opt/certificates/bin/cert-renewer";
     assert_eq!(series.programs.iter().filter(|it| it.program == leak).map(|it| it.opened).sum::<u64>(), 8);
+}
+
+/// The recording's moment, what is open then, and what the replay does.
+fn stands(player: &mut Player) -> (i64, usize, PlayState) {
+    let all = ConnectionFilter { limit: 100, ..ConnectionFilter::default() };
+    let total = player.connections(&all).total;
+    let playing = player.playing();
+    assert_eq!((playing.begin_ms, playing.end_ms), (BEGIN_MS, BEGIN_MS + 10_000));
+    (playing.at_ms - BEGIN_MS, total, playing.state)
+}
+
+#[test]
+fn a_viewer_pauses_seeks_and_changes_the_speed() {
+    let scratch = Scratch::new();
+    let mut player = player(&scratch, &three(), &choices(Speed::Times(1.0)));
+    let pause = |is_paused| Control { is_paused: Some(is_paused), ..Control::default() };
+    let seek = |ms| Control { at_ms: Some(BEGIN_MS + ms), ..Control::default() };
+    play(&mut player, 2.2);
+    assert_eq!(stands(&mut player), (2200, 2, PlayState::Playing));
+    player.control(&pause(true)).unwrap();
+    play(&mut player, 60.0);
+    assert_eq!(stands(&mut player), (2200, 2, PlayState::Paused));
+    // It goes on from there, ten times as fast.
+    player.control(&Control { speed: Some(10_000_000), ..pause(false) }).unwrap();
+    play(&mut player, 60.1);
+    assert_eq!(stands(&mut player), (3200, 2, PlayState::Playing));
+    // Ahead, and nothing on the way is told as if it happened now.
+    assert!(player.told(true).is_empty());
+    player.control(&seek(900)).unwrap();
+    assert_eq!(player.playing().state, PlayState::Seeking);
+    play(&mut player, 60.1);
+    assert_eq!(stands(&mut player), (900, 0, PlayState::Playing));
+    player.control(&Control { is_paused: Some(true), ..seek(2600) }).unwrap();
+    assert_eq!(player.told(true).len(), 0);
+    play(&mut player, 61.0);
+    assert_eq!((stands(&mut player), opened(&mut player)), ((2600, 1, PlayState::Paused), 2));
+    // Beyond the end is the end, and from there one gets back; what is before the beginning is the beginning.
+    player.control(&Control { is_paused: Some(false), ..seek(99_000) }).unwrap();
+    assert_eq!(play(&mut player, 61.0), Next::Never);
+    assert_eq!(stands(&mut player), (10_000, 2, PlayState::Ended));
+    player.control(&seek(-5)).unwrap();
+    play(&mut player, 61.0);
+    assert_eq!(stands(&mut player).0, 0);
+    assert_eq!(play(&mut player, 63.0), Next::Never);
+    assert_eq!((stands(&mut player), opened(&mut player)), ((10_000, 2, PlayState::Ended), 3));
+}
+
+/// What was played all at once stays where somebody looks.
+#[test]
+fn a_seek_in_what_was_played_at_once_stays_there() {
+    let scratch = Scratch::new();
+    let mut player = player(&scratch, &three(), &choices(Speed::AtOnce));
+    play(&mut player, 0.0);
+    assert_eq!((player.playing().state, player.playing().speed), (PlayState::Ended, None));
+    player.control(&Control { at_ms: Some(BEGIN_MS + 2000), ..Control::default() }).unwrap();
+    play(&mut player, 5.0);
+    assert_eq!(stands(&mut player), (2000, 2, PlayState::Paused));
+    assert_eq!(player.playing().speed, Some(1.0));
 }
 
 /// What was read before the damage counts, and then it is told.

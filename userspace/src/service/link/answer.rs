@@ -17,6 +17,7 @@ use sockleak_report::{
 use super::{
     Question,
     connections::Page,
+    playing::{Control, Playing},
     question::{ConnectionFilter, ReportFilter, SeriesRange, is_asked_for},
     story::Story,
 };
@@ -61,8 +62,8 @@ pub trait Answers {
     /// How full a socket was.
     ///
     /// # Errors
-    /// If there is no history or it cannot be read.
-    fn series(&mut self, range: &SeriesRange) -> Result<Series, SeriesError>;
+    playing::{Control, Playing},
+    question::{ConnectionFilter, ReportFilter, SeriesRange, is_asked_for},
     /// The report of now, with what its form needs.
     fn section(&mut self, format: Format) -> Section<'_>;
 }
@@ -250,6 +251,11 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
                 Answer::json(&SeriesOf { socket, from_ms, to_ms, series })
             }
             Err(error) => Answer::error(503, &error.to_string()),
+        },
+        Question::Replay(control) => match answers.replay(control) {
+            None => Answer::error(404, "nothing is replayed here: this is live"),
+            Some(Ok(playing)) => Answer::json(&playing),
+            Some(Err(sentence)) => Answer::error(503, &sentence),
         },
         Question::Report(filter) => report(answers.section(filter.format), filter),
         Question::Subscribe { .. } | Question::Unsubscribe { .. } => {

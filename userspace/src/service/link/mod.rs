@@ -12,6 +12,7 @@ pub mod closed;
 pub mod connections;
 mod frame;
 pub mod gathered;
+pub mod playing;
 mod present;
 pub mod question;
 pub mod story;

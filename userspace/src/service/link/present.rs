@@ -19,9 +19,11 @@ pub enum Present {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Played {
-    /// By the system's clock, when it began.
+    /// By the system's clock, when it began, or was last told to go on otherwise.
     pub began_ms: i64,
-    /// By the recording's clock, where it began.
+    /// By the recording's clock, where the recording begins.
+    pub begin_ms: i64,
+    /// Where it was then.
     pub from_ms: i64,
     /// And where it ends.
     pub to_ms: i64,
@@ -54,8 +56,15 @@ mod tests {
     #[test]
     fn the_recordings_time_goes_on_at_its_speed() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let played =
-            |speed| Present::Played(Played { began_ms: 5_000_000, from_ms: 100_000, to_ms: 200_000, speed });
+        let played = |speed| {
+            Present::Played(Played {
+                began_ms: 5_000_000,
+                begin_ms: 0,
+                from_ms: 100_000,
+                to_ms: 200_000,
+                speed,
+            })
+        };
         assert_eq!(Present::System.at(at(7)), at(7));
         for (speed, system, there) in [
             (1_000_000, 5000, 100),
@@ -65,6 +74,8 @@ mod tests {
             (1_000_000, 9000, 200),
             // The system's clock was set back.
             (1_000_000, 4000, 100),
+            // It is paused.
+            (0, 5060, 100),
             (u64::MAX, u64::MAX / 2_000_000_000, 200),
         ] {
             assert_eq!(played(speed).at(at(system)), at(there), "{speed} {system}");

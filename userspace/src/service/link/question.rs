@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sockleak_report::document::{CsvTable, Format};
 
+use super::playing::Control;
 use crate::service::metrics::Exposition;
 
 /// Connections of one page at most.
@@ -39,6 +40,8 @@ pub enum Question {
     Series(SeriesRange),
     /// The report of now.
     Report(ReportFilter),
+    /// Where a replay stands, after what is to change.
+    Replay(Control),
     /// Events as they happen, from now on.
     Subscribe {
         /// With command lines.

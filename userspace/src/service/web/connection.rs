@@ -11,7 +11,7 @@ use std::{
 };
 
 use hyper::{
-    Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::Incoming,
     header::{self, HeaderValue},
     http::uri::PathAndQuery,
@@ -27,11 +27,12 @@ use super::{
     guard,
     listen::{Listener, Local, Stream},
     page::{self, Argv, Frame, Sources, View},
+    parameters::bad,
     response::{self, Payload, Refusal, home, stream, whole},
     room::{Place, Room},
     routes::{Asks, Wants, route},
 };
-use crate::service::link::{Answered, AskError, Asker, Question};
+use crate::service::link::{Answered, AskError, Asker, Present, Question};
 
 /// For the lines and headers of a request, and between two requests.
 const HEADER_TIME: Duration = Duration::from_secs(10);
@@ -120,7 +121,7 @@ impl Client {
             Wants::Data(_) => refusal.response(),
             Wants::Page => {
                 let address = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-                let frame = Frame { address, argv: Argv::Nowhere };
+                let frame = Frame { address, argv: Argv::Nowhere, replay: None };
                 refusal.page(page::refusal(&refusal.1, &frame))
             }
         });
@@ -140,6 +141,12 @@ impl Client {
         let query = request.uri().query().unwrap_or_default();
         match route(request.uri().path(), query, wants, access, &settings)? {
             Asks::Known(answer) => Ok(whole(answer, None)),
+            // Any page can make a browser send a GET.
+            Asks::Tracer(Question::Replay(control))
+                if control.is_change() && *request.method() != Method::POST =>
+            {
+                Err(bad("a replay is changed with POST"))
+            }
             Asks::Tracer(question) => {
                 let answered = self.ask(question).await?;
                 Ok(whole(answered.answer.clone(), Some(answered)))
@@ -151,7 +158,11 @@ impl Client {
                     (guard::Access::Plain, Some(_)) => Argv::Hidden,
                     (guard::Access::Plain, None) => Argv::Never,
                 };
-                let frame = Frame { address, argv };
+                let replay = match settings.present {
+                    Present::System => None,
+                    Present::Played(played) => Some(played),
+                };
+                let frame = Frame { address, argv, replay };
                 self.show(&view, &frame).await
             }
             Asks::Home => Ok(home()),

@@ -17,6 +17,13 @@ use crate::service::link::Settings;
 /// Bytes of a request's body at most. None is needed: what is sent is not even read.
 const MOST_BODY: u64 = 4 << 10;
 
+/// Where a replay is controlled.
+pub(super) const REPLAY: &str = "/api/v1/replay";
+/// With each request that changes something.
+const CONTROL: HeaderName = HeaderName::from_static("sockleak-control");
+/// Browsers say with it from what kind of page a request comes.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// What a client may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
@@ -33,13 +40,31 @@ pub(super) fn check<B: Body>(
     settings: &Settings,
 ) -> Result<Access, Refusal> {
     check_host(request, local, settings)?;
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served"));
-    }
+    check_method(request)?;
     if request.body().size_hint().upper().is_none_or(|most| most > MOST_BODY) {
         return Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, "a request needs no body"));
     }
     check_token(request.headers(), local, settings)
+}
+
+/// Nothing can be changed but a replay, and that not by pages of other sites: they cannot send this header without asking first
+/// whether they may (CORS), and nobody says that they may.
+fn check_method<B>(request: &Request<B>) -> Result<(), Refusal> {
+    match *request.method() {
+        Method::GET | Method::HEAD => Ok(()),
+        Method::POST if request.uri().path() == REPLAY => {
+            let headers = request.headers();
+            let is_foreign =
+                single(headers, &SITE)?.is_some_and(|site| !matches!(site, "same-origin" | "none"));
+            if is_foreign || single(headers, &CONTROL)?.is_none() {
+                let sentence =
+                    "a replay is controlled by its own page, or with the header sockleak-control: 1";
+                return Err(refusal(StatusCode::FORBIDDEN, sentence));
+            }
+            Ok(())
+        }
+        _ => Err(refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served")),
+    }
 }
 
 /// Another site's page may have its own name lead to this host's address: the name in the request gives it away.
@@ -188,6 +213,34 @@ mod tests {
         assert_eq!(checked(LOOPBACK, &[local, local], "/", &settings()), Err(400));
         assert_eq!(checked(LOOPBACK, &[local], "http://evil.example/metrics", &settings()), Err(421));
         assert_eq!(checked(LOOPBACK, &[local], "http://localhost/metrics", &settings()), Ok(Access::Plain));
+    }
+
+    /// Pages of other sites can send a POST, but neither this header nor another Host.
+    #[test]
+    fn only_a_replay_can_be_changed_and_not_by_other_sites() {
+        let posted = |path: &str, headers: &[(&str, &str)]| {
+            let mut request = Request::builder().method(Method::POST).uri(path).header("host", "localhost");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
+            check(&request, LOOPBACK, &settings()).map_err(|Refusal(status, _)| status.as_u16())
+        };
+        let control = ("sockleak-control", "1");
+        let site = |site| ("sec-fetch-site", site);
+        for (headers, expected) in [
+            (&[control][..], Ok(Access::Plain)),
+            (&[control, site("same-origin")], Ok(Access::Plain)),
+            (&[control, site("cross-site")], Err(403)),
+            (&[control, site("same-site")], Err(403)),
+            (&[site("same-origin")], Err(403)),
+            (&[("content-type", "application/x-www-form-urlencoded")], Err(403)),
+            (&[], Err(403)),
+        ] {
+            assert_eq!(posted(REPLAY, headers), expected, "{headers:?}");
+        }
+        assert_eq!(posted("/api/v1/snapshot", &[control]), Err(405));
+        assert_eq!(posted("/", &[control]), Err(405));
     }
 
     #[test]

@@ -8,8 +8,11 @@ use sockleak_report::text;
 
 use super::{page::SocketView, response::Refusal};
 use crate::service::{
-    link::question::{
-        ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, ReportFilter, SeriesRange, Sort,
+    link::{
+        playing::{Control, SPEEDS},
+        question::{
+            ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, ReportFilter, SeriesRange, Sort,
+        },
     },
     snapshot::STATES,
 };
@@ -150,6 +153,18 @@ impl<'a> Parameters<'a> {
             offset: self.number("offset", "how many connections to skip")?.unwrap_or(0),
             with_argv,
         })
+    }
+
+    /// What is to change of a replay.
+    pub(super) fn replay(&self) -> Result<Control, Refusal> {
+        let state = self.name("state", &["playing", "paused"])?;
+        let remedy = "how many times as fast, from 0.000001 to 1000000";
+        let speed = self.number::<f64>("speed", remedy)?.map(|times| (times * 1e6) as u64);
+        if let Some(speed) = speed.filter(|speed| !SPEEDS.contains(speed)) {
+            return Err(bad(&format!("speed={} cannot be used; write {remedy}", speed as f64 / 1e6)));
+        }
+        let at_ms = self.number("at", "milliseconds since 1970")?;
+        Ok(Control { is_paused: state.map(|state| state == "paused"), speed, at_ms })
     }
 
     pub(super) fn series(&self, now: SystemTime) -> Result<SeriesRange, Refusal> {

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 
 use super::{
     OPENAPI,
-    guard::Access,
+    guard::{Access, REPLAY},
     page::{self, View},
     parameters::{Parameters, bad},
     response::Refusal,
@@ -19,7 +19,7 @@ use crate::service::{
 const METRICS: &str = "/metrics";
 
 /// The paths that are served, as the OpenAPI document writes them.
-pub const ROUTES: [&str; 14] = [
+pub const ROUTES: [&str; 15] = [
     METRICS,
     "/healthz",
     "/readyz",
@@ -31,6 +31,7 @@ pub const ROUTES: [&str; 14] = [
     "/api/v1/series",
     "/api/v1/report",
     "/api/v1/events",
+    REPLAY,
     "/api/v1/openapi.json",
     "/api/v1/",
     "/",
@@ -76,6 +77,11 @@ pub(super) fn route(
         "/login" => {
             parameters(&[])?;
             return if with_argv { Ok(Asks::Home) } else { Err(log_in(settings)) };
+        }
+        // Nor in there.
+        REPLAY => {
+            let control = parameters(&["state", "speed", "at"])?.replay()?;
+            return Ok(Asks::Tracer(Question::Replay(control)));
         }
         _ if page::is_asset(path) => {
             let (content_type, content) = page::asset(path).ok_or_else(nothing)?;
@@ -245,8 +251,8 @@ mod tests {
         for path in
             ROUTES.map(|path| path.replace("{id}", "7")).iter().filter(|path| !path.ends_with("series"))
         {
-            let is_open =
-                ["/healthz", "/readyz", "/api/v1/openapi.json", "/api/v1/", "/"].contains(&path.as_str());
+            let is_open = ["/healthz", "/readyz", REPLAY, "/api/v1/openapi.json", "/api/v1/", "/"]
+                .contains(&path.as_str());
             let refused = asked(path, Access::Plain, &private) == Err(401);
             assert_eq!(refused, !is_open, "{path}");
             assert!(asked(path, Access::Full, &private).is_ok(), "{path}");

@@ -33,7 +33,7 @@ impl Local {
     pub fn play(player: Player) -> Result<Self, Failure> {
         Self::start("replay", async move |link| {
             let (stage, _) = watch::channel(Stage::default());
-            replay::play(player, link, stage).await
+            replay::play(player, link, &Settings::default(), stage).await
         })
     }
 

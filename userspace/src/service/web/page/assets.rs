@@ -10,12 +10,13 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
 /// Files as they are: path, type and content. The page loads `page.js`, which imports the others.
-const FILES: [(&str, &str, &str); 7] = [
+const FILES: [(&str, &str, &str); 8] = [
     ("/assets/page.js", SCRIPT, include_str!("script/page.js")),
     ("/assets/events.js", SCRIPT, include_str!("script/events.js")),
     ("/assets/morph.js", SCRIPT, include_str!("script/morph.js")),
     ("/assets/outage.js", SCRIPT, include_str!("script/outage.js")),
     ("/assets/renew.js", SCRIPT, include_str!("script/renew.js")),
+    ("/assets/replay.js", SCRIPT, include_str!("script/replay.js")),
     ("/assets/zone.js", SCRIPT, include_str!("script/zone.js")),
     ("/assets/icon.svg", IMAGE, include_str!("icon.svg")),
 ];

@@ -64,6 +64,12 @@ pub(super) fn instant(pointer: &str, milliseconds: i64) -> Markup {
     time(pointer, milliseconds, "%Y-%m-%d %H:%M:%S%.3f UTC")
 }
 
+/// A moment that is no figure of an answer.
+pub(super) fn plain_moment(milliseconds: i64) -> Markup {
+    let at = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    html! { time datetime=(at.to_string()) { (at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) } }
+}
+
 fn time(pointer: &str, milliseconds: i64, form: &str) -> Markup {
     let at = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH);
     html! {

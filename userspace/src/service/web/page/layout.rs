@@ -3,7 +3,8 @@
 use maud::{DOCTYPE, Markup, html};
 use sockleak_report::html::parts::{self, Text};
 
-use crate::service::model::Snapshot;
+use super::cells::plain_moment;
+use crate::service::{link::Played, model::Snapshot};
 
 /// What a page says of itself.
 pub(crate) struct Frame<'a> {
@@ -11,6 +12,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) address: &'a str,
     /// What is said of command lines.
     pub(crate) argv: Argv,
+    /// The recording that is replayed, if it is one.
+    pub(crate) replay: Option<Played>,
 }
 
 /// Command lines on a page.
@@ -52,6 +55,7 @@ pub(super) fn document(title: &str, frame: &Frame<'_>, main: &Markup) -> Markup 
                         noscript { a href=(frame.address) { "Load again" } }
                     }
                 }
+                @if let Some(played) = &frame.replay { (replay(played)) }
                 p id="outage" class="outage" role="alert" hidden {}
                 main id="main" tabindex="-1" { (main) }
                 footer {
@@ -71,6 +75,41 @@ pub(super) fn document(title: &str, frame: &Frame<'_>, main: &Markup) -> Markup 
         }
     }
 }
+
+/// That it is a recording, and what can be done with it. The script fills in where it stands.
+fn replay(played: &Played) -> Markup {
+    let Played { begin_ms, to_ms, .. } = played;
+    html! {
+        section class="replay" id="replay" aria-label="Replay" data-begin=(begin_ms) data-end=(to_ms) {
+            p {
+                strong { "⏵ Replay" } " of a recording: nothing here happens now. From "
+                (plain_moment(*begin_ms)) " to " (plain_moment(*to_ms)) "."
+            }
+            div class="controls" id="controls" hidden {
+                button id="play" type="button" { "Pause" }
+                label { "Speed " select id="speed" {
+                    @for (times, words) in SPEEDS { option value=(times) { (words) } }
+                } }
+                label class="seek" {
+                    span { "Moment " output id="moment" {} }
+                    input id="seek" type="range" min=(begin_ms) max=(to_ms) step="1" value=(begin_ms);
+                }
+            }
+        }
+    }
+}
+
+/// Speeds that are offered, and in words.
+const SPEEDS: [(&str, &str); 8] = [
+    ("0.25", "¼ ×"),
+    ("1", "1 ×"),
+    ("2", "2 ×"),
+    ("5", "5 ×"),
+    ("10", "10 ×"),
+    ("60", "60 ×"),
+    ("600", "600 ×"),
+    ("3600", "3,600 ×"),
+];
 
 /// What is missing from the evidence, if anything is.
 pub(super) fn doubts(snapshot: &Snapshot) -> Markup {

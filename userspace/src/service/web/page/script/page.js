@@ -2,6 +2,7 @@
 import { listen, stopListening } from "./events.js";
 import { say } from "./outage.js";
 import { afterRenewal, renew, updates } from "./renew.js";
+import { offerReplay } from "./replay.js";
 import { offerZones } from "./zone.js";
 
 const EVERY = 5000; // ms between two looks at the whole page
@@ -13,8 +14,10 @@ const again = (asked) => renew(location.href, "main", asked);
 for (const scroll of document.querySelectorAll("#lanes .scroll")) scroll.scrollLeft = scroll.scrollWidth;
 
 offerZones(() => again(true));
-pause.hidden = false;
-say("live");
+if (!offerReplay()) {
+  pause.hidden = false;
+  say("live");
+}
 pause.addEventListener("click", () => {
   updates.paused = !updates.paused;
   pause.textContent = updates.paused ? "Go on" : "Pause";
