@@ -250,7 +250,9 @@ pub struct View {
     /// Those from before the trace are listed too: their age is not known. Figures and verdicts do not change.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub older_than: Option<Duration>,
-    /// List everything, in text and Markdown: without it, long lists are cut, and what is left out is counted.
+    /// List everything: without it, long lists of text, Markdown and HTML are cut, and what is left out is counted.
+    ///
+    /// HTML lists 200 sockets, 1,000 findings and 10,000 connections of a recording at most.
     #[arg(long)]
     pub all: bool,
 }

@@ -207,8 +207,46 @@ fn a_page_is_bounded() {
     for nth in 0..3_000_u64 {
         scene.open(nth * 30_000, 1_000 + nth as u32 % 50, 1);
     }
-    let page = page(&scene, &["--by", "pid"]);
-    assert!(page.contains("… and 2960 more, younger ones of the same."), "lanes are bounded");
-    assert!(page.contains("</b> others</li>"), "groups are bounded");
-    assert!(page.len() < 1_500_000, "{}", page.len());
+    let few = page(&scene, &["--by", "pid"]);
+    assert!(few.contains("… and 2980 more connections; --all lists them.</figcaption>"), "lanes are bounded");
+    assert!(few.contains("… and 2988 more connections; --all lists them.</p>"), "rows are bounded");
+    assert!(few.contains("… and 38 more rows; --all lists them."), "programs are bounded");
+    assert!(few.contains("</b> others</li>"), "groups are bounded");
+    assert!(few.len() < 150_000, "{}", few.len());
+    let all = page(&scene, &["--by", "pid", "--all"]);
+    assert!(all.contains("… and 2800 more connections; a page lists no more of them. --format csv does."));
+    assert!(!all.contains("--all lists them"), "rows are whole");
+    assert!(few.len() * 5 < all.len() && all.len() < 3_000_000, "{}", all.len());
+}
+
+/// Many sockets, many programs, each with a finding.
+#[test]
+fn a_page_of_many_sockets_is_bounded() {
+    let mut scene = scene::quiet();
+    scene.seconds = 4_000;
+    for nth in 1..=60_u64 {
+        scene.listener(nth, &format!("/run/{nth:02}.sock"));
+        for program in 0..20_u64 {
+            let pid = (nth * 100 + program) as u32;
+            scene.process(pid, &[&format!("/bin/p{pid}")], (0, None), None);
+            (0..4).for_each(|place| _ = scene.open(nth + program * 100_000 + place * 1000, pid, nth));
+        }
+    }
+    let few = page(&scene, &[]);
+    assert_eq!(few.matches("<section class=\"socket\">").count(), 6);
+    assert_eq!(few.matches("<article").count(), 10);
+    for part in ["… and 54 more sockets; --all lists them.", "… and 1190 more findings; --all lists them."]
+    {
+        assert!(few.contains(part), "{part}");
+    }
+    // Each program is drawn before any is drawn twice.
+    let lanes = few.split("id=\"r0s0lanes-d\"").nth(1).unwrap().split("</svg>").next().unwrap();
+    let labels = lanes.split("class=\"name end\"").skip(1).filter_map(|text| text.split(['>', '<']).nth(1));
+    let programs: Vec<_> = labels.filter_map(|label| label.split(' ').nth(1)).collect();
+    assert_eq!((programs.len(), programs.iter().collect::<BTreeSet<_>>().len()), (20, 20), "{programs:?}");
+    assert!(few.len() < 700_000, "{}", few.len());
+    let all = page(&scene, &["--all"]);
+    assert_eq!(all.matches("<section class=\"socket\">").count(), 60);
+    assert_eq!(all.matches("<article").count(), 1000);
+    assert!(all.contains("… and 200 more findings; a page lists no more of them."), "{}", all.len());
 }

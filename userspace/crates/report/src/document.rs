@@ -8,7 +8,8 @@ use super::{
     text::{self, Layout},
 };
 
-/// Writes a document. `layout` is that of text and Markdown, `table` that of CSV. Lists that may be long, those of JSON and of CSV,
+/// Writes a document. `layout` is that of text and Markdown, and says whether a page
+/// shows everything; `table` that of CSV. Lists that may be long, those of JSON and of CSV,
 /// are never whole in memory.
 ///
 /// # Errors
@@ -25,7 +26,7 @@ pub fn write(
         Format::Json => json_lines(sections, out),
         Format::Csv => csv::write(sections, table, out),
         Format::Markdown => out.write_all(markdown::render(sections, layout).as_bytes()),
-        Format::Html => out.write_all(html::render(sections).as_bytes()),
+        Format::Html => out.write_all(html::render(sections, layout.is_whole).as_bytes()),
     }
 }
 

@@ -150,6 +150,22 @@ pub fn failed(failed: &BTreeMap<String, u64>, between: &str) -> Option<String> {
     (!failed.is_empty()).then(|| failed.join(between))
 }
 
+/// At most `most` of the open connections, shared among the groups that they belong to: the oldest of each.
+pub(super) fn shared<'a>(
+    open: impl Iterator<Item = Open<'a>>,
+    groups: usize,
+    most: usize,
+) -> impl Iterator<Item = Open<'a>> {
+    let share = (most / groups.max(1)).max(1);
+    let mut shown: HashMap<(&str, &str), usize> = HashMap::new();
+    let is_within = move |connection: &Open<'a>| {
+        let count = shown.entry((connection.path, connection.group)).or_default();
+        *count += 1;
+        *count <= share
+    };
+    open.filter(is_within).take(most)
+}
+
 /// At most `most` of the open connections, shared among the groups that they belong to. With `with_socket`, each names its own, and
 /// where the table is not wide the state gives way: the ends tell it.
 pub(super) fn open<'a>(
@@ -159,14 +175,7 @@ pub(super) fn open<'a>(
     with_socket: bool,
     is_wide: bool,
 ) -> Grid {
-    let share = (most / groups.max(1)).max(1);
-    let mut shown: HashMap<(&str, &str), usize> = HashMap::new();
-    let mut is_within = |connection: &Open<'a>| {
-        let count = shown.entry((connection.path, connection.group)).or_default();
-        *count += 1;
-        *count <= share
-    };
-    let rows = open.filter(|connection| is_within(connection)).take(most).map(|connection| {
+    let rows = shared(open, groups, most).map(|connection| {
         let opener = &connection.opener;
         let mut cells = vec![
             aged(&connection, with_socket),

@@ -77,11 +77,6 @@ pub(super) fn more(hidden: usize, noun: &str) -> Option<String> {
         .then(|| format!("… and {}; --all lists them.", counted(hidden as u64, &format!("more {noun}"))))
 }
 
-/// That there are more than a page shows, if so.
-pub(super) fn more_of_same(hidden: usize) -> Option<String> {
-    (hidden > 0).then(|| format!("… and {hidden} more, younger ones of the same."))
-}
-
 /// Where, when, and by which sockleak it was observed: a report is pasted into a ticket.
 pub(super) fn origin(section: &Section<'_>, quote: Quote) -> String {
     let Section { host, report, clock, .. } = section;

@@ -101,7 +101,7 @@ pub struct ReportFilter {
     pub table: CsvTable,
     /// Columns of text.
     pub width: u16,
-    /// Everything is listed, in text and Markdown.
+    /// Everything is listed, in text and Markdown; on a page, as much as it may have.
     pub all: bool,
     /// Open connections as old as this are listed, in nanoseconds.
     pub older_than_ns: u64,

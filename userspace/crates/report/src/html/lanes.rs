@@ -19,7 +19,7 @@ const LANE: f64 = 24.0;
 const BAR: f64 = 7.0;
 /// Room for names.
 const NAMES: f64 = 230.0;
-/// Lanes that are drawn at most.
+/// Lanes of a picture that can be looked at as a whole.
 pub const LANES: usize = 40;
 /// Behind the name of who opened a connection before the trace.
 const BEFORE: &str = " ◀";
@@ -83,7 +83,7 @@ impl<'a> From<&Open<'a>> for Lane<'a> {
 
 /// Connections, and the time in which they are shown.
 pub struct Lanes<'a> {
-    /// At most [`LANES`] of them are drawn.
+    /// All of them are drawn, each on a lane of its own.
     pub connections: &'a [Lane<'a>],
     /// Nanoseconds until now.
     pub length: u64,
@@ -98,7 +98,7 @@ pub struct Lanes<'a> {
 impl Lanes<'_> {
     /// The picture, its legend and its caption. `id` is unique on the page.
     pub fn draw(&self, id: &str) -> Markup {
-        let shown = self.connections.get(..LANES).unwrap_or(self.connections);
+        let shown = self.connections;
         let title = "Connections, from start to now";
         let description = format!("{}, from start to now.", counted(shown.len() as u64, "connection"));
         let mut plot = Plot::new(id, (NAMES, shown.len() as f64 * LANE), title, &description);

@@ -3,6 +3,7 @@
 //! The pictures and cards are the service's page's too: what is drawn is given as plain figures.
 
 mod axis;
+mod bounds;
 pub mod findings;
 pub mod histogram;
 pub mod lanes;
@@ -12,7 +13,7 @@ pub mod plot;
 mod slots;
 pub mod stack;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sockleak_core::{
@@ -25,21 +26,20 @@ use super::{
     pictures::Picture,
     section::Section,
     tables, text,
-    words::{all_is_well, headline, more_of_same, remarks, younger},
+    words::{all_is_well, headline, remarks, younger},
 };
-use lanes::{LANES, Lane, Lanes};
+use bounds::Bounds;
+use lanes::{Lane, Lanes};
 use parts::{Text, code};
 use plot::Ticks;
 
-/// Connections that are listed for a socket.
-const OPEN: usize = 50;
 /// Nothing is loaded, nothing runs: not even if a name slipped through.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 /// What reports and the service's page look like.
 pub const STYLE: &str = include_str!("style.css");
 
 /// Renders a document.
-pub(super) fn render(sections: &[Section]) -> String {
+pub(super) fn render(sections: &[Section], is_whole: bool) -> String {
     let title = match sections {
         [section] => format!("sockleak report: {}", section.host),
         _ => format!("sockleak report: {} recordings", sections.len()),
@@ -63,7 +63,7 @@ pub(super) fn render(sections: &[Section]) -> String {
                         (text::summary(sections).html("Recordings"))
                     }
                     @for (nth, section) in sections.iter().enumerate() {
-                        (self::section(section, nth, sections.len() == 1))
+                        (self::section(section, nth, (sections.len() == 1, is_whole)))
                     }
                 }
                 footer {
@@ -75,9 +75,10 @@ pub(super) fn render(sections: &[Section]) -> String {
     document.into_string() + "\n"
 }
 
-fn section(section: &Section, nth: usize, is_only: bool) -> Markup {
+fn section(section: &Section, nth: usize, (is_only, is_whole): (bool, bool)) -> Markup {
     let Section { host, file, report, clock, .. } = section;
-    let parts = Parts::of(section);
+    let (parts, paths) = (Parts::of(section), tables::by_severity(report));
+    let bounds = Bounds::new(is_whole, paths.len());
     html! {
         section class="report" {
             header {
@@ -87,13 +88,16 @@ fn section(section: &Section, nth: usize, is_only: bool) -> Markup {
                 p { (PreEscaped(headline(report, |name| code(name).into_string()))) "." }
             }
             @if !report.complete { (incomplete(&report.incomplete_because)) }
-            (findings(report))
+            (findings(report, bounds))
             @if report.programs.is_empty() {
                 (parts::nothing(&format!("No {} connected, or tried to.", report.by.noun())))
             }
             h2 class="unseen" { "Sockets" }
-            @for (index, path) in tables::by_severity(report).into_iter().enumerate() {
-                (socket(section, &parts, path, &format!("r{nth}s{index}")))
+            @for (index, path) in paths.iter().take(bounds.sockets).enumerate() {
+                (socket(section, &parts, (path, &format!("r{nth}s{index}")), bounds))
+            }
+            @if let Some(sentence) = bounds.rest(paths.len().saturating_sub(bounds.sockets), "socket") {
+                p class="remark" { (sentence) }
             }
             @for sentence in younger(report).into_iter().chain(remarks(report)) {
                 p class="remark" { (Text(&sentence)) }
@@ -120,15 +124,17 @@ pub fn incomplete(because: &[String]) -> Markup {
 }
 
 /// Cards, the most severe first.
-fn findings(report: &Report) -> Markup {
-    let told = report.findings.iter().filter(|it| it.verdict != Verdict::Healthy);
+fn findings(report: &Report, bounds: Bounds) -> Markup {
+    let told: Vec<_> = report.findings.iter().filter(|it| it.verdict != Verdict::Healthy).collect();
+    let hidden = told.len().saturating_sub(bounds.findings);
     html! {
         section class="findings" {
             h2 class="unseen" { "Findings" }
             @if let Some(sentence) = all_is_well(report) { (healthy(&sentence)) }
-            @for finding in told {
+            @for finding in told.iter().take(bounds.findings) {
                 (findings::card(finding, &report.stacks, report.leak_age_ns, true, &|it| html! { (Text(&it.shown)) }))
             }
+            @if let Some(sentence) = bounds.rest(hidden, "finding") { p class="remark" { (sentence) } }
         }
     }
 }
@@ -150,8 +156,12 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(section: &'a Section) -> Self {
         let Section { report, pictures, .. } = section;
+        let mut figures: HashMap<&'a str, Vec<&'a Program>> = HashMap::new();
+        for program in tables::ranked(report) {
+            figures.entry(&program.path).or_default().push(program);
+        }
         Self {
-            figures: tables::figures(report),
+            figures,
             findings: tables::by_path(&report.findings, |it| &it.path),
             pictures: tables::by_path(pictures, |it| &it.path),
         }
@@ -159,14 +169,16 @@ impl<'a> Parts<'a> {
 }
 
 /// What is known of a socket. `id` is unique on the page.
-fn socket(section: &Section, parts: &Parts<'_>, path: &str, id: &str) -> Markup {
+fn socket(section: &Section, parts: &Parts<'_>, (path, id): (&str, &str), bounds: Bounds) -> Markup {
     let report = &section.report;
     let findings = parts.findings.get(path).into_iter().flatten();
     let leaks = findings.filter(|it| it.verdict == Verdict::ClientLeak);
     let leaking: Vec<&str> = leaks.map(|it| it.program.as_str()).collect();
     let pictures = parts.pictures.get(path).into_iter().flatten().enumerate();
-    let (open, hidden) = tables::open_on(report, path, OPEN);
-    let figures = tables::programs(report, parts.figures.get(path).map_or(&[], Vec::as_slice), None, false);
+    let (open, hidden) = tables::open_on(report, path, bounds.rows);
+    let programs = parts.figures.get(path).map_or(&[][..], Vec::as_slice);
+    let shown = programs.get(..bounds.rows).unwrap_or(programs);
+    let figures = tables::programs(report, shown, None, false);
     html! {
         section class="socket" {
             h3 { (code(path)) }
@@ -177,22 +189,23 @@ fn socket(section: &Section, parts: &Parts<'_>, path: &str, id: &str) -> Markup 
                 (lifetimes::lifetimes(picture, report.leak_age_ns, &format!("{id}p{nth}lives")))
             }
             h4 { "Open connections" }
-            (open_lanes(report, path, &format!("{id}lanes")))
+            (open_lanes(report, path, &format!("{id}lanes"), bounds))
             @if !open.rows.is_empty() {
                 h4 { "Not closed" }
                 (open.html("Connections that are not closed"))
             }
-            @if let Some(sentence) = more_of_same(hidden) { p class="remark" { (sentence) } }
+            @if let Some(sentence) = bounds.rest(hidden, "connection") { p class="remark" { (sentence) } }
             @if !figures.rows.is_empty() {
                 h4 { "Figures" }
                 (figures.html("What each did"))
             }
+            @if let Some(sentence) = bounds.rest(programs.len() - shown.len(), "row") { p class="remark" { (sentence) } }
         }
     }
 }
 
-/// The oldest of the open connections.
-fn open_lanes(report: &Report, path: &str, id: &str) -> Markup {
+/// Open connections: the oldest of each program.
+fn open_lanes(report: &Report, path: &str, id: &str, bounds: Bounds) -> Markup {
     let open = report.open.count_on(path);
     if open == 0 && report.younger_not_shown > 0 {
         return parts::nothing("No open connection is as old as was asked for.");
@@ -200,13 +213,16 @@ fn open_lanes(report: &Report, path: &str, id: &str) -> Markup {
     if open == 0 {
         return parts::nothing("Nothing is open: all connections are released at both ends.");
     }
-    let shown: Vec<Lane<'_>> = report.open.on(path).take(LANES).map(|open| Lane::from(&open)).collect();
+    let groups: HashSet<&str> = report.open.on(path).map(|open| open.group).collect();
+    let most = bounds.lanes;
+    let shown = tables::shared(report.open.on(path), groups.len(), most).map(|open| Lane::from(&open));
+    let shown: Vec<Lane<'_>> = shown.collect();
     let lanes = Lanes {
         connections: &shown,
         length: (report.seconds * 1e9) as u64,
         ticks: Ticks::Since,
         leak_age: Some(report.leak_age_ns),
-        more: more_of_same(open - shown.len()),
+        more: bounds.rest(open - shown.len(), "connection"),
     };
     lanes.draw(id)
 }

@@ -82,7 +82,7 @@ fn replay(played: &Played) -> Markup {
     html! {
         section class="replay" id="replay" aria-label="Replay" data-begin=(begin_ms) data-end=(to_ms) {
             p {
-                strong { "⏵ Replay" } " of a recording: nothing here happens now. From "
+                strong { "▶ Replay" } " of a recording: nothing here happens now. From "
                 (plain_moment(*begin_ms)) " to " (plain_moment(*to_ms)) "."
             }
             div class="controls" id="controls" hidden {
