@@ -5,9 +5,7 @@
 //! cannot take it over. A set without `complete` in it was broken off.
 
 use std::{
-    collections::hash_map::DefaultHasher,
     fs::{self, File},
-    hash::{Hash as _, Hasher as _},
     io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
@@ -123,11 +121,18 @@ impl Root {
 pub struct Identity(u64);
 
 impl Identity {
-    /// Of an object file, and of whatever it is loaded with.
+    /// Of an object file, and of whatever it is loaded with: FNV-1a of each part's length and bytes, which is the same in each build,
+    /// whatever compiler made it.
     pub(super) fn of(parts: &[&[u8]]) -> Self {
-        let mut hasher = DefaultHasher::new();
-        parts.hash(&mut hasher);
-        Self(hasher.finish())
+        const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+        const PRIME: u64 = 0x0100_0000_01b3;
+        let mut digest = BASIS;
+        for part in parts {
+            for byte in (part.len() as u64).to_le_bytes().iter().chain(*part) {
+                digest = (digest ^ u64::from(*byte)).wrapping_mul(PRIME);
+            }
+        }
+        Self(digest)
     }
 
     fn prefix(self) -> String {
@@ -224,4 +229,29 @@ fn remove(directory: &Path) -> io::Result<()> {
         }
     }
     fs::remove_dir(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_is_the_same_in_each_build_and_another_for_other_parts() {
+        assert_eq!(Identity::of(&[b"object", b"sizes"]).prefix(), "0a6d47e81bdde9c5-");
+        let others: [&[&[u8]]; 4] =
+            [&[b"object"], &[b"objects", b"izes"], &[b"sizes", b"object"], &[b"object", b"", b"sizes"]];
+        for parts in others {
+            assert_ne!(Identity::of(parts), Identity::of(&[b"object", b"sizes"]), "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn a_set_is_removed_with_what_is_in_it() {
+        let root = tempfile::tempdir().expect("a directory can be created");
+        let directory = root.path().join("set");
+        fs::create_dir_all(directory.join(COMPLETE)).expect("it can be made");
+        fs::write(directory.join("map_CONFIG"), "").expect("it can be written");
+        Pins { directory: directory.clone(), name: "set".to_owned(), is_taken_over: false }.give_up();
+        assert!(!directory.exists());
+    }
 }
