@@ -62,8 +62,15 @@ pub trait Answers {
     /// How full a socket was.
     ///
     /// # Errors
-    playing::{Control, Playing},
-    question::{ConnectionFilter, ReportFilter, SeriesRange, is_asked_for},
+    /// If there is no history or it cannot be read.
+    fn series(&mut self, range: &SeriesRange) -> Result<Series, SeriesError>;
+    /// Where a replay stands, after this change; None if what is shown happens now.
+    ///
+    /// # Errors
+    /// A sentence, if that cannot be done.
+    fn replay(&mut self, _control: &Control) -> Option<Result<Playing, String>> {
+        None
+    }
     /// The report of now, with what its form needs.
     fn section(&mut self, format: Format) -> Section<'_>;
 }
