@@ -3,37 +3,14 @@
 check.py CHROMIUM SERVE-SCENE SOCKLEAK REPORT.html LEAK.db DEMO.db PICTURES
 """
 
-import re
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from harness import PHONE, THEMES, TOKEN, WIDE, Checks, Tab, api, chromium, next_line, replaying, serving
-
-# Each figure on the page, and the field of the API's answer that it is.
-FIGURES = """
-async () => {
-  const answers = new Map();
-  const wrong = [];
-  const pointed = (value, parts) => {
-    if (!parts.length || value === undefined) return value;
-    const [part, ...rest] = parts;
-    if (part === "*") return Object.values(value).reduce((sum, it) => sum + pointed(it, rest), 0);
-    return pointed(value[part.replaceAll("~1", "/").replaceAll("~0", "~")], rest);
-  };
-  const figures = [...document.querySelectorAll("[data-api]")];
-  for (const figure of figures) {
-    // Others may have taken its place while an answer was waited for.
-    if (!figure.isConnected) continue;
-    const source = figure.closest("[data-source]").dataset.source;
-    if (!answers.has(source)) answers.set(source, await (await fetch(source)).json());
-    const there = pointed(answers.get(source), figure.dataset.api.split("/").slice(1));
-    if (String(there) !== figure.dataset.value) wrong.push(`${source} ${figure.dataset.api}: ${there}, not ${figure.dataset.value}`);
-    if (!figure.textContent.trim()) wrong.push(`${figure.dataset.api} shows nothing`);
-  }
-  return [figures.length, wrong];
-}
-"""
+from controls import outage, played, zone
+from harness import (
+    FIGURES, PHONE, THEMES, TOKEN, WIDE, Checks, Tab, api, chromium, next_line, picture, replaying, serving,
+)
 
 # What can be reached by the keyboard.
 REACHABLE = """
@@ -73,10 +50,6 @@ def views(tab):
         ("connection-given-up", f"/connection/{given_up[0]['connection']}"),
         ("connection-closed", f"/connection/{closed[0]['connection']}"),
     ]
-
-
-def picture(tab, folder, name):
-    tab.page.screenshot(path=str(folder / f"{name}.png"), full_page=True)
 
 
 def look(checks, browser, address, folder):
@@ -197,54 +170,6 @@ def live(checks, browser, address):
             tab.axe()
 
 
-def outage(checks, browser, address, folder):
-    """The service does not answer for a while."""
-    for theme in THEMES:
-        for size, width in (("wide", WIDE), ("phone", PHONE)):
-            with Tab(browser, address, color_scheme=theme, viewport=width) as tab:
-                with checks.check(f"it is said that the service does not answer, {theme}, {size}"):
-                    tab.go("/")
-                    banner = tab.page.locator("#outage")
-                    assert banner.is_hidden()
-                    tab.page.route("**/*", lambda route: route.abort())
-                    tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-                    tab.page.wait_for_selector("#outage:visible", timeout=10000)
-                    said = banner.inner_text()
-                    assert re.match(r"✗ The service does not answer since \d\d:\d\d:\d\d\. What is shown is from \d\d:", said), said
-                    assert tab.page.title().startswith("✗"), tab.page.title()
-                    picture(tab, folder, f"outage-{theme}-{size}")
-                    tab.axe()
-                    tab.fits()
-                    tab.page.unroute("**/*")
-                    tab.page.wait_for_selector("#outage", state="hidden", timeout=10000)
-                    assert "answers again; no answer from" in tab.page.locator("#live").inner_text()
-                    assert "✗" not in tab.page.title()
-    with Tab(browser, address, viewport=WIDE) as tab, checks.check("it is said what a service that is in trouble answers"):
-        tab.go("/")
-        tab.page.route("**/*", lambda route: route.fulfill(status=503, body="busy"))
-        tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        tab.page.wait_for_selector("#outage:has-text('answers 503 since')", timeout=10000)
-
-
-def zone(checks, browser, address):
-    """Times in the reader's zone, also when the page is opened again."""
-    with Tab(browser, address, viewport=WIDE, timezone_id="Asia/Kolkata") as tab, checks.check("local time, and it is remembered"):
-        tab.go("/")
-        time = tab.page.locator("main time").first
-        written = time.inner_text()
-        assert written.endswith(" UTC"), written
-        tab.page.locator("#zone").click()
-        local = time.inner_text()
-        assert local.endswith(" UTC+05:30"), local
-        tab.page.wait_for_timeout(6000)
-        assert time.inner_text().endswith(" UTC+05:30"), "it was renewed in UTC"
-        tab.go("/")
-        assert time.inner_text().endswith(" UTC+05:30"), "it was forgotten"
-        tab.page.locator("#zone").click()
-        assert time.inner_text().endswith(" UTC"), "it does not go back"
-        tab.check()
-
-
 def any_views(tab):
     """The overview, each socket, and a connection in each state that there is."""
     sockets = [socket["path"] for socket in api(tab, "/api/v1/snapshot")["sockets"]]
@@ -277,56 +202,6 @@ def replayed(checks, browser, sockleak, trace, folder):
                             tab.check()
                             tab.fits()
                             tab.axe()
-
-
-def played(checks, browser, sockleak, trace, folder):
-    """A recording, stopped and sought."""
-    with replaying(sockleak, trace, "1") as (address, _):
-        for theme in THEMES:
-            for size, width in (("wide", WIDE), ("phone", PHONE)):
-                with Tab(browser, address, color_scheme=theme, viewport=width) as tab:
-                    with checks.check(f"a replay says that it is one, and obeys, {theme}, {size}"):
-                        tab.go("/")
-                        assert "nothing here happens now" in tab.page.locator("#replay").inner_text()
-                        assert tab.page.locator("#pause").is_hidden(), "there are two buttons to pause"
-                        state = lambda: api(tab, "/api/v1/replay")
-                        if state()["state"] == "paused":
-                            tab.page.locator("#play").click()
-                        tab.page.wait_for_selector("#play:has-text('Pause')")
-                        tab.page.locator("#play").click()
-                        tab.page.wait_for_selector("#play:has-text('Play')")
-                        assert state()["state"] == "paused", state()
-                        # By keyboard alone: half an hour later than the beginning, and earlier again.
-                        begin = state()["begin_ms"]
-                        for minutes in (50, 30):
-                            tab.page.evaluate(
-                                "(at) => { const it = document.getElementById('seek'); it.value = String(at - 1); it.focus(); }",
-                                begin + minutes * 60_000,
-                            )
-                            tab.page.keyboard.press("ArrowRight")
-                            tab.page.wait_for_function(
-                                "async (at) => (await (await fetch('/api/v1/replay')).json()).at_ms === at",
-                                arg=begin + minutes * 60_000, timeout=20000,
-                            )
-                            tab.page.wait_for_function(
-                                "(at) => Number(document.querySelector(\"time[data-api='/at_ms']\").dataset.value) === at",
-                                arg=begin + minutes * 60_000, timeout=20000,
-                            )
-                        assert "03:50:45" in tab.page.locator("#moment").inner_text()
-                        tab.page.locator("#speed").select_option("60")
-                        tab.page.wait_for_timeout(300)
-                        assert state()["speed"] == 60 and state()["state"] == "paused"
-                        count, wrong = tab.page.evaluate(FIGURES)
-                        assert count >= 10 and not wrong, "; ".join(wrong[:5])
-                        picture(tab, folder, f"replay-{theme}-{size}")
-                        tab.check()
-                        tab.fits()
-                        tab.axe()
-    with replaying(sockleak, trace, "1") as (address, _):
-        with Tab(browser, address, java_script_enabled=False) as tab, checks.check("a replay says that it is one without script"):
-            tab.go("/")
-            assert "nothing here happens now" in tab.page.locator("#replay").inner_text()
-            assert tab.page.locator("#controls").is_hidden()
 
 
 def demo_live(checks, browser, sockleak, trace):

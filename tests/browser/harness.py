@@ -19,6 +19,31 @@ THEMES = ["light", "dark"]
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 TOKEN = "correct horse battery staple"
 
+# Each figure on the page, and the field of the API's answer that it is.
+FIGURES = """
+async () => {
+  const answers = new Map();
+  const wrong = [];
+  const pointed = (value, parts) => {
+    if (!parts.length || value === undefined) return value;
+    const [part, ...rest] = parts;
+    if (part === "*") return Object.values(value).reduce((sum, it) => sum + pointed(it, rest), 0);
+    return pointed(value[part.replaceAll("~1", "/").replaceAll("~0", "~")], rest);
+  };
+  const figures = [...document.querySelectorAll("[data-api]")];
+  for (const figure of figures) {
+    // Others may have taken its place while an answer was waited for.
+    if (!figure.isConnected) continue;
+    const source = figure.closest("[data-source]").dataset.source;
+    if (!answers.has(source)) answers.set(source, await (await fetch(source)).json());
+    const there = pointed(answers.get(source), figure.dataset.api.split("/").slice(1));
+    if (String(there) !== figure.dataset.value) wrong.push(`${source} ${figure.dataset.api}: ${there}, not ${figure.dataset.value}`);
+    if (!figure.textContent.trim()) wrong.push(`${figure.dataset.api} shows nothing`);
+  }
+  return [figures.length, wrong];
+}
+"""
+
 # Violations of the policy are told to the page alone.
 WATCH = """
 window.violations = [];
@@ -167,3 +192,7 @@ def api(tab, path):
     answer = tab.context.request.get(f"{tab.origin}{path}")
     assert answer.ok, f"{path} is answered {answer.status}"
     return json.loads(answer.text())
+
+
+def picture(tab, folder, name):
+    tab.page.screenshot(path=str(folder / f"{name}.png"), full_page=True)

@@ -46,10 +46,16 @@ const show = (playing) => {
   draw();
 };
 
+let asked = 0;
 const ask = async (parameters) => {
+  asked += 1;
+  const mine = asked;
   const change = parameters ? { method: "POST", headers: { "Sockleak-Control": "1" } } : {};
   const response = await fetch(`/api/v1/replay${parameters ? `?${new URLSearchParams(parameters)}` : ""}`, change);
-  if (response.ok) show(await response.json());
+  if (!response.ok) return;
+  const playing = await response.json();
+  // What was asked for before that is out of date.
+  if (mine === asked) show(playing);
 };
 
 // Whether the service answers at all is told by the renewal of the page.
