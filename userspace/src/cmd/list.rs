@@ -92,7 +92,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
 fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Failure> {
     let mut session = Session::new(selection, settings(arguments));
     let mut source = Source::new(0);
-    let Found { records, mut gaps, is_partial } = diag::look().map_err(no_diag)?;
+    let Found { records, mut gaps, is_partial } = diag::look().map_err(|error| no_diag(&error))?;
     session.feed(Record::RoundBegins);
     for record in records {
         if let Record::Held(held) = &record
@@ -113,7 +113,7 @@ fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Fa
     Ok(Listing::new(&session, gaps, shows_host && !is_partial))
 }
 
-fn no_diag(error: io::Error) -> Failure {
+fn no_diag(error: &io::Error) -> Failure {
     Failure::Kernel(format!(
         "the kernel does not list unix sockets ({error}); load its module unix_diag (modprobe unix_diag)"
     ))

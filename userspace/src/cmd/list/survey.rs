@@ -11,6 +11,7 @@ use sockleak_core::{
         script,
     },
     event::{self, Actor},
+    text::count::grouped,
 };
 use sockleak_report::survey::{Facts, Process, SortKey, Survey};
 
@@ -72,7 +73,8 @@ pub(in crate::cmd) fn without_target() -> Failure {
         let message = "capture needs a target, for example a path or a file name; sockleak list shows the sockets of this host";
         return Failure::Usage(message.to_owned());
     };
-    let named: Vec<String> = busiest.iter().map(|(path, open)| format!("{path} ({open} open)")).collect();
+    let named: Vec<String> =
+        busiest.iter().map(|(path, open)| format!("{path} ({} open)", grouped(*open))).collect();
     Failure::Usage(format!(
         "capture needs a target; the busiest here: {}; write for example: sockleak capture {first}; sockleak list shows all sockets",
         named.join(", ")
@@ -81,7 +83,7 @@ pub(in crate::cmd) fn without_target() -> Failure {
 
 /// Looks at everything once.
 fn take(given: &[GivenLimit], filter: &Filter) -> Result<Survey, Failure> {
-    let Seen { listeners, ends, holders, mut gaps } = diag::look().map_err(no_diag)?;
+    let Seen { listeners, ends, holders, mut gaps } = diag::look().map_err(|error| no_diag(&error))?;
     gaps.extend((!proc::shows_host()).then(|| OwnNamespaces::UNSEEN.to_owned()));
     gaps.extend(OwnNamespaces::inspect().remarks().into_iter().map(str::to_owned));
     let known = describe(holders.values().flatten());
