@@ -9,6 +9,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "aya's macros hand the context over by value")]
 
 mod emit;
+mod filter;
 mod hooks;
 mod injected;
 mod kernel;

@@ -14,7 +14,7 @@ use sockleak_abi::{Config, Connect, End, PROCESSOR_BITS, SEED, Sent, failure, ho
 
 use super::{NOT_FOLLOWED, attempt, config, listener_number, owner};
 use crate::{
-    emit,
+    emit, filter,
     kernel::{sock::Sock, stack, task},
     maps::{CALLS, ENDS, NUMBERS},
 };
@@ -90,13 +90,18 @@ fn connected<const TYPED: bool>(config: &Config, client: Sock, listener: Sock, s
         sent: Sent::NOTHING,
     };
     let mut missing = 0;
-    if ENDS.insert(&client.0, &end, 0).is_err() {
+    // Neither end can send yet.
+    if ENDS.insert(&client.0, &end, 0).is_ok() {
+        filter::count::<TYPED>(client.0);
+    } else {
         missing |= untracked::CLIENT;
     }
     end.side = side::SERVER;
     end.owner = 0;
     end.inode = 0;
-    if ENDS.insert(&server.0, &end, 0).is_err() {
+    if ENDS.insert(&server.0, &end, 0).is_ok() {
+        filter::count::<TYPED>(server.0);
+    } else {
         missing |= untracked::SERVER;
     }
     if missing != 0 {

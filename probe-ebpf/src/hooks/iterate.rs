@@ -11,7 +11,7 @@ use sockleak_abi::{Config, End, Held, PROCESSOR_BITS, Queue, SEED, Sent, failure
 
 use super::{NOT_FOLLOWED, config, introduce, introduce_bound, is_ignored, known_listener, queue};
 use crate::{
-    emit,
+    emit, filter,
     kernel::{
         offset, peek, scalar, sock,
         sock::{Sock, TCP_ESTABLISHED},
@@ -209,7 +209,9 @@ fn end_of_connection(config: &Config, descriptor: &Descriptor, sock: Sock, is_wa
         }
         if !is_followed {
             if is_new {
-                let _ = ENDS.remove(&sock.0);
+                if ENDS.remove(&sock.0).is_ok() {
+                    filter::uncount::<false>(sock.0);
+                }
                 let _ = SEEDS.remove(&client.0);
             }
             return false;
@@ -332,7 +334,10 @@ extern "C" fn enter_end(sock: u64, connection: u64, listener: u64, side: u32) ->
     let inode = Sock(sock).inode_number::<false>();
     let sent = Sent { bytes: zero(), count: 0, last: 0 };
     let end = End { connection, listener, side, owner_exec_id: 0, owner: 0, inode, sent };
+    // First: it may be sending.
+    filter::count::<false>(sock);
     if ENDS.insert(&sock, &end, u64::from(BPF_NOEXIST)).is_err() {
+        filter::uncount::<false>(sock);
         emit::count(hook::ITERATE, failure::ENDS);
         return 0;
     }

@@ -10,11 +10,11 @@ use aya_ebpf::{
     macros::{fentry, kprobe},
     programs::{FEntryContext, ProbeContext},
 };
-use sockleak_abi::{Actor, End, Release, circumstance, hook, kind};
+use sockleak_abi::{Actor, End, Release, circumstance, hook, kind, side};
 
 use super::{key, owner};
 use crate::{
-    emit,
+    emit, filter,
     kernel::{
         sock::Sock,
         task::{self, Task},
@@ -42,7 +42,10 @@ fn released<const TYPED: bool>(sock: u64, embryo: i32) {
     let key = key(sock);
     // SAFETY: copied before the entry is removed, by the only task that releases this socket.
     let Some(&end) = (unsafe { ENDS.get(&key) }) else { return };
-    let _ = ENDS.remove(&key);
+    // The other program may have been first.
+    if ENDS.remove(&key).is_ok() && end.side != side::LISTENER {
+        filter::uncount::<TYPED>(sock);
+    }
     // What was entered at this address was released without a program, and this is another socket.
     if end.inode != 0 && end.inode != Sock(sock).inode_number::<TYPED>() {
         return;

@@ -6,8 +6,7 @@
 //! `unix_seqpacket_sendmsg`. Whether that calls the function for streams, or has a copy of it inside, is the compiler's affair: so the
 //! hook for streams leaves such sockets out.
 //!
-//! Every message of every unix stream of the host passes here. Not armed, it costs a look at the configuration; on a socket that
-//! nobody asked for, one lookup more.
+//! Every message of every unix stream of the host passes here. On a socket that nobody asked for, it costs a look at a filter.
 
 use core::arch::asm;
 
@@ -20,8 +19,8 @@ use sockleak_abi::{Sent, USE_SHIFT, failure, hook};
 
 use super::config;
 use crate::{
-    emit,
-    kernel::{offset, read, sock::Sock},
+    emit, filter,
+    kernel::{offset, peek, read, sock::Sock},
     maps::{CALLS, ENDS},
 };
 
@@ -94,21 +93,15 @@ fn is_armed() -> bool {
     config().is_some_and(|config| config.use_armed != 0)
 }
 
-/// The `struct sock` of a `struct socket`, if it is of the kind that a hook is for: of packets or not. `TYPED`: the socket comes from
-/// an fexit program's context.
-#[inline(always)]
-fn sock_of<const TYPED: bool>(socket: u64, of_packets: bool) -> Option<u64> {
-    // SAFETY: such a socket is a typed pointer, and its own member is read.
-    let sock = unsafe { read::<TYPED, u64>(socket, offset!(socket_sock)) };
-    (Sock(sock).is_seqpacket::<TYPED>() == of_packets).then_some(sock)
-}
-
 #[inline(always)]
 fn returned(socket: u64, result: i32, of_packets: bool) {
-    if result > 0
-        && is_armed()
-        && let Some(sock) = sock_of::<true>(socket, of_packets)
-    {
+    if result <= 0 {
+        return;
+    }
+    // SAFETY: a typed pointer, and its own member is read.
+    let sock = unsafe { read::<true, u64>(socket, offset!(socket_sock)) };
+    // Asked first: it says no to most.
+    if filter::may_follow::<true>(sock) && is_armed() && Sock(sock).is_seqpacket::<true>() == of_packets {
         note(sock, result);
     }
 }
@@ -119,7 +112,11 @@ fn called(hook: usize, socket: u64, of_packets: bool) {
     if !is_armed() {
         return;
     }
-    let Some(sock) = sock_of::<false>(socket, of_packets) else { return };
+    let sock: u64 = peek(socket + offset!(socket_sock));
+    // Each kind of socket has its own hook.
+    if Sock(sock).is_seqpacket::<false>() != of_packets {
+        return;
+    }
     // The return of this thread's last send was not seen: the kernel has few instances of a kretprobe, and a sender that waits for
     // room holds one.
     if CALLS.remove(&key()).is_ok() {

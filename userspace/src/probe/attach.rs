@@ -29,8 +29,9 @@ use crate::{clock, failure::Failure, namespaces::OwnNamespaces};
 /// The object file with all programs.
 const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/probe-ebpf"));
 
-/// Its maps, and that of what the kernel side logs.
-const MAPS: [&str; 18] = [
+/// Its maps, and those of its variables and of what the kernel side logs.
+const MAPS: [&str; 19] = [
+    ".bss",
     "ADDRESSES",
     "ANNOUNCED",
     "AYA_LOGS",

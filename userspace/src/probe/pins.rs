@@ -162,7 +162,8 @@ impl Pins {
     }
 
     pub(super) fn map(&self, name: &str) -> PathBuf {
-        self.directory.join(format!("map_{name}"))
+        // That of a section has a dot, which names in this file system must not have.
+        self.directory.join(format!("map_{}", name.trim_start_matches('.')))
     }
 
     fn link(&self, program: &str) -> PathBuf {
