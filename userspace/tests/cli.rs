@@ -60,7 +60,7 @@ fn assert_unusable(output: &Output, words: &[&str]) {
 
 #[test]
 fn a_target_is_asked_for() {
-    assert_unusable(&run(&["capture"]), &["<TARGET>", "required", "Usage: sockleak capture", "--help"]);
+    assert_unusable(&run(&["capture"]), &["capture needs a target", "sockleak list shows"]);
 }
 
 #[test]
