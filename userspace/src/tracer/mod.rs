@@ -7,7 +7,7 @@ mod rounds;
 pub mod source;
 mod upkeep;
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use sockleak_core::{
     assess::{Coverage, Loss, missing::Missing},
@@ -21,9 +21,7 @@ pub use keep::{header, host_name};
 
 use crate::{
     clock,
-    console::say,
     failure::Failure,
-    privilege,
     probe::{
         attach::Probe,
         facts::Machine,
@@ -108,6 +106,8 @@ pub struct Tracer<A> {
     missed: u64,
     /// Connections that a round found, still to be told.
     found: Vec<u64>,
+    /// Why stacks have no names, until [`Tracer::switch_on`] tells it.
+    without_names: Option<io::Error>,
 }
 
 /// Attaches every hook that can be, without which of them nothing works.
@@ -126,12 +126,13 @@ pub fn attach(
 }
 
 impl<A: Audience> Tracer<A> {
-    /// Drops the privileges that attaching needed, tells the kernel side what to look for, and switches it on. `session` is
+    /// Builds a tracer from an attached probe. It takes all that needs privileges: the ring is mapped, and the process that reads
+    /// other programs' files is started. Nothing is traced yet: drop the privileges, then call [`Self::switch_on`]. `session` is
     /// empty, or what an earlier process knew; its targets are looked up in `files`.
     ///
     /// # Errors
-    /// If the kernel side cannot be told.
-    pub fn start(
+    /// If the ring cannot be mapped.
+    pub fn new(
         mut probe: Probe,
         session: Session,
         files: View,
@@ -140,27 +141,9 @@ impl<A: Audience> Tracer<A> {
     ) -> Result<Self, Failure> {
         let ring = probe.ring()?;
         let mut source = Source::new(A::FILES);
-        if stacks != StackPolicy::Off || A::MAY_TAKE_STACKS {
-            source.prepare_stacks();
-        }
-        privilege::drop_after_attach();
-        if session.highest_number() > 0 && !probe.is_taken_over() {
-            probe.control.number_from(session.highest_number())?;
-        }
-        probe.control.look_for(session.selection().wanted())?;
-        // As the first round wants it: there are no map operations then that could wait.
-        probe.control.listeners_only(true)?;
-        if stacks != StackPolicy::Off {
-            source.look_for_interpreters();
-        }
-        for (key, interpreter) in source.take_interpreters() {
-            probe.control.tell_interpreter(key, interpreter);
-        }
-        probe.control.take_stacks(stacks == StackPolicy::On)?;
-        // Whatever an earlier process had noted: since when is not known here.
-        probe.control.note_use(false)?;
-        probe.control.enable(true)?;
-        let mut tracer = Self {
+        let is_asked = stacks != StackPolicy::Off || A::MAY_TAKE_STACKS;
+        let without_names = if is_asked { source.prepare_stacks().err() } else { None };
+        Ok(Self {
             probe,
             session,
             audience,
@@ -175,28 +158,51 @@ impl<A: Audience> Tracer<A> {
             losses: Vec::new(),
             missed: 0,
             found: Vec::new(),
-        };
-        if tracer.session.use_noted().is_some() {
-            tracer.feed(Record::UseNoted { at: clock::now(), is_reliable: false })?;
-        }
-        tracer.note_use()?;
-        Ok(tracer)
+            without_names,
+        })
     }
 
-    /// Says what will be missing, and what is waited for.
-    pub fn announce(&self) {
-        for awaited in self.session.selection().awaited() {
-            say(format_args!("{awaited} does not exist yet; waiting for it"));
+    /// Tells the kernel side what to look for, and switches it on. To be called once, after the privileges that attaching needed
+    /// were dropped. Returns messages for the user about what does not work; the caller prints them.
+    ///
+    /// # Errors
+    /// If the kernel side cannot be told, or the audience fails.
+    pub fn switch_on(&mut self) -> Result<Vec<String>, Failure> {
+        let mut messages = Vec::new();
+        if let Some(error) = self.without_names.take() {
+            messages.push(format!("stacks are told as addresses: {error}"));
         }
-        for hook in &self.probe.hooks {
-            if let Some(reason) = hook.reason.as_deref() {
-                say(format_args!("hook {}: {reason}", hook.hook.name()));
-            }
+        if self.session.highest_number() > 0 && !self.probe.is_taken_over() {
+            self.probe.control.number_from(self.session.highest_number())?;
         }
+        self.probe.control.look_for(self.session.selection().wanted())?;
+        // As the first round wants it: there are no map operations then that could wait.
+        self.probe.control.listeners_only(true)?;
+        self.change_stacks(self.stacks)?;
+        // Whatever an earlier process had noted: since when is not known here.
+        self.probe.control.note_use(false)?;
+        self.probe.control.enable(true)?;
+        if self.session.use_noted().is_some() {
+            self.feed(Record::UseNoted { at: clock::now(), is_reliable: false })?;
+        }
+        messages.extend(self.note_use()?.map(str::to_owned));
+        Ok(messages)
+    }
+
+    /// Messages for the user about what will be missing, and what is waited for. The caller prints them.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let awaited = self.session.selection().awaited();
+        let mut remarks: Vec<String> =
+            awaited.map(|it| format!("{it} does not exist yet; waiting for it")).collect();
+        let hooks = self.probe.hooks.iter();
+        remarks.extend(
+            hooks.filter_map(|hook| Some(format!("hook {}: {}", hook.hook.name(), hook.reason.as_deref()?))),
+        );
         let namespaces = self.probe.namespaces;
-        for remark in namespaces.unseen_processes().into_iter().chain(namespaces.remarks()) {
-            say(remark);
-        }
+        let of_namespaces = namespaces.unseen_processes().into_iter().chain(namespaces.remarks());
+        remarks.extend(of_namespaces.map(str::to_owned));
+        remarks
     }
 
     /// Waits until a good part of the ring is full; see [`Ring::filling`].

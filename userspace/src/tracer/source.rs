@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
+    io::{self, Read},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,7 +15,7 @@ use sockleak_core::{
     recent::Recent,
 };
 
-use crate::{console::say, namespaces::OwnNamespaces, proc, stacks::Resolver};
+use crate::{namespaces::OwnNamespaces, proc, stacks::Resolver};
 
 /// Names of users and control groups that are remembered, at least: on a host of months there is no end to control groups.
 const REMEMBERED: usize = 4096;
@@ -67,12 +67,13 @@ impl Source {
         }
     }
 
-    /// Gets ready to read other programs' files, in a process of its own. To be called while all privileges are there. Where that
-    /// cannot be, it is said, and stacks are told as addresses.
-    pub fn prepare_stacks(&mut self) {
-        if let Err(error) = self.stacks.prepare("/proc/self/exe".into()) {
-            say(format_args!("stacks are told as addresses: {error}"));
-        }
+    /// Gets ready to read other programs' files, in a process of its own. To be called while all privileges are there. Without
+    /// that process, stacks are told as addresses.
+    ///
+    /// # Errors
+    /// If the process cannot be started.
+    pub fn prepare_stacks(&mut self) -> io::Result<()> {
+        self.stacks.prepare("/proc/self/exe".into())
     }
 
     /// Prepares to name stacks. What another pid namespace's /proc numbers would be other processes to the kernel side.

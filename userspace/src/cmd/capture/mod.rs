@@ -25,7 +25,9 @@ use sockleak_core::{
 use crate::{
     cli::Capture,
     clock,
+    console::say,
     failure::Failure,
+    privilege,
     probe::{facts::Machine, sizes::Sizes},
     tracer::{self, Tracer},
     view::View,
@@ -125,7 +127,9 @@ impl<'a> Run<'a> {
         let report_file = ReportFile::open(arguments)?;
         let teller = Teller::new(arguments, clock.clone(), recording);
         let policies = (arguments.stacks, arguments.usage);
-        let tracer = Tracer::start(probe, Session::new(selection, settings), files, policies, teller)?;
+        let mut tracer = Tracer::new(probe, Session::new(selection, settings), files, policies, teller)?;
+        privilege::drop_after_attach();
+        tracer.switch_on()?.into_iter().for_each(say);
         let mut run = Self { arguments, clock, tracer, report_file };
         run.announce(machine)?;
         Ok(run)
@@ -133,7 +137,7 @@ impl<'a> Run<'a> {
 
     /// Says what is traced, and what will be missing.
     fn announce(&mut self, machine: &Machine) -> Result<(), Failure> {
-        self.tracer.announce();
+        self.tracer.remarks().into_iter().for_each(say);
         let session = &self.tracer.session;
         let line = json!({
             "type": "session",
@@ -170,7 +174,7 @@ impl<'a> Run<'a> {
                 () = signals.any() => return Ok(()),
                 () = until(end) => return Ok(()),
                 _ = look.tick() => {
-                    self.tracer.look()?;
+                    self.tracer.look()?.into_iter().for_each(say);
                 }
                 _ = keep.tick() => {
                     self.tracer.drain()?;

@@ -40,6 +40,7 @@ use crate::{
     cli, clock,
     console::say,
     failure::Failure,
+    privilege,
     probe::{facts::Machine, options::UsePolicy, sizes::Sizes},
     tracer::{self, Tracer},
     view::View,
@@ -118,7 +119,9 @@ fn start(
     let selection = Selection::new(targets, &files);
     let settings = Settings { started: clock::now(), leak_age: linger, limits: Vec::new(), by: By::Program };
     let session = Session::new(selection, settings);
-    let tracer = Tracer::start(probe, session, files, (arguments.stacks, usage), watcher)?;
+    let mut tracer = Tracer::new(probe, session, files, (arguments.stacks, usage), watcher)?;
+    privilege::drop_after_attach();
+    tracer.switch_on()?.into_iter().for_each(say);
     Ok((tracer, launcher))
 }
 
@@ -175,7 +178,7 @@ async fn follow(
         tokio::select! {
             biased;
             ended = wait(launcher) => return ended,
-            _ = look.tick() => tracer.look()?,
+            _ = look.tick() => tracer.look()?.into_iter().for_each(say),
             _ = reap.tick() => launcher::reap(pid),
             ready = tracer.filling() => {
                 ready?;

@@ -145,14 +145,16 @@ async fn resume(
     if is_taken_over {
         probe.reconsider()?;
     }
-    let mut tracer = Tracer::start(probe, before.session, view, policies, keeper)?;
+    let mut tracer = Tracer::new(probe, before.session, view, policies, keeper)?;
+    privilege::drop_after_attach();
+    tracer.switch_on()?.into_iter().for_each(say);
     tracer.audience.progress = tracer.frame();
     // The process before may have read on after it could not store any more.
     let is_seamless = is_taken_over && tracer.skip_to(before.position);
     if let (false, Some(since)) = (is_seamless, before.until) {
         tracer.feed(Record::Unwatched { since, until: clock::now() })?;
     }
-    tracer.announce();
+    tracer.remarks().into_iter().for_each(say);
     tracer.seed().await?;
     // What processes hold that the rounds do not see would be taken for released.
     let lost = if tracer.probe.namespaces.sees_every_process() { tracer.session.lost() } else { Vec::new() };

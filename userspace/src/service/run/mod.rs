@@ -188,7 +188,7 @@ impl Service {
     /// Leaves everything as the next service is to find it.
     fn end(mut self) -> Result<(), Failure> {
         // What was lost within the last second is to be stored with the rest.
-        self.tracer.look()?;
+        self.tracer.look()?.into_iter().for_each(say);
         self.drain()?;
         self.save_alerts();
         self.end_minute();

@@ -66,7 +66,7 @@ impl Rounds {
 impl Service {
     /// What is to be done every second.
     pub(super) async fn look(&mut self, now: Instant) -> Result<(), Failure> {
-        self.tracer.look()?;
+        self.tracer.look()?.into_iter().for_each(say);
         let has_lost = std::mem::take(&mut self.tracer.audience.has_lost);
         if let Some(is_lossy) = self.upkeep.rounds.due(now, has_lost) {
             self.round(is_lossy).await?;

@@ -19,6 +19,7 @@ use crate::{
     clock,
     console::say,
     failure::Failure,
+    privilege,
     probe::{
         facts::Machine,
         options::{Options, StackPolicy, UsePolicy},
@@ -91,14 +92,16 @@ impl Watch {
         let Tracing { leak_age, limits, by, stacks, usage, .. } = tracing;
         let session = Session::new(selection, Settings { started: clock::now(), leak_age, limits, by });
         let clock = clock::read();
-        let tracer = Tracer::start(probe, session, files, (stacks, usage), Listening::new(clock.clone()))?;
+        let mut tracer = Tracer::new(probe, session, files, (stacks, usage), Listening::new(clock.clone()))?;
+        privilege::drop_after_attach();
+        tracer.switch_on()?.into_iter().for_each(say);
         let round = Instant::now() + ROUND_EVERY;
         Ok(Self { tracer, machine, host: host_name(), clock, metrics: Metrics::default(), round })
     }
 
     /// Takes in events and answers questions, until the other side closes the link.
     pub(super) async fn follow(mut self, mut link: Link<UnixStream>) -> Result<(), Failure> {
-        self.tracer.announce();
+        self.tracer.remarks().into_iter().for_each(say);
         self.tracer.seed().await?;
         let mut drain = interval(DRAIN_EVERY);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -131,7 +134,7 @@ impl Watch {
     }
 
     async fn look(&mut self) -> Result<(), Failure> {
-        self.tracer.look()?;
+        self.tracer.look()?.into_iter().for_each(say);
         let now = Instant::now();
         if now >= self.round {
             self.round = now + ROUND_EVERY;
