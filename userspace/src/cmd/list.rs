@@ -217,7 +217,7 @@ impl Look {
     }
 
     fn feed(&mut self, record: Record) {
-        if let Some(Notice::Ignored(listener)) = self.session.feed(record) {
+        if let Some(Notice::Ignored(listener)) = self.session.feed(record).notice {
             self.probe.control.ignore(listener);
         }
     }

@@ -207,10 +207,13 @@ impl Player {
     }
 
     fn feed(&mut self, record: Record) {
-        if let Some(Notice::Seen(seen)) = self.session.feed(record) {
+        let effect = self.session.feed(record);
+        if let Some(Notice::Seen(seen)) = effect.notice {
             self.events.see(&seen);
         }
-        self.closed.note(&self.session);
+        if let Some(closed) = &effect.closed {
+            self.closed.note(closed);
+        }
     }
 
     fn end(&mut self) -> Result<(), Failure> {

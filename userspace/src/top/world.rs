@@ -82,11 +82,14 @@ impl World {
     }
 
     fn feed(&mut self, record: Record) -> Option<model::Event> {
-        let event = match self.session.feed(record) {
+        let effect = self.session.feed(record);
+        let event = match effect.notice {
             Some(Notice::Seen(seen)) => Some(told(&json::event_object(&seen, &clock()))),
             _ => None,
         };
-        self.closed.note(&self.session);
+        if let Some(closed) = &effect.closed {
+            self.closed.note(closed);
+        }
         event
     }
 

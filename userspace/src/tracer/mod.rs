@@ -13,7 +13,7 @@ use sockleak_core::{
     assess::{Coverage, Loss, missing::Missing},
     decode::decode,
     event::{Listener, Record},
-    session::{FoundConnection, Notice, Seen, Session},
+    session::{ClosedConnection, FoundConnection, Notice, Seen, Session},
     text::count::counted,
 };
 
@@ -60,8 +60,8 @@ pub trait Audience {
     /// An event was seen.
     fn seen(&mut self, seen: &Seen<'_>);
 
-    /// The record closed a connection: [`Session::closed`] tells which. Its names may be others' later.
-    fn closed(&mut self, _: &Session) {}
+    /// A connection was closed.
+    fn closed(&mut self, _: &ClosedConnection<'_>) {}
 
     /// A round found a connection.
     fn found(&mut self, found: &FoundConnection<'_>);
@@ -296,21 +296,21 @@ impl<A: Audience> Tracer<A> {
             self.session.look(&self.files);
         }
         let copy = self.audience.keeps().then(|| (record.clone(), Kind::of(&record, &self.session)));
-        let notice = self.session.feed(record);
+        let effect = self.session.feed(record);
         if let Some((copy, kind)) = copy
-            && let (true, place) = keep::is_worth_keeping(kind, notice.as_ref())
+            && let (true, place) = keep::is_worth_keeping(kind, effect.notice.as_ref())
         {
             self.audience.keep(copy, place.as_deref());
         }
-        match notice {
+        match effect.notice {
             None | Some(Notice::Misfit | Notice::Stranger) => {}
-            Some(Notice::Found(connection)) => self.found.push(connection),
+            Some(Notice::Found(found)) => self.found.push(found.connection.id),
             Some(Notice::Ignored(listener)) => self.probe.control.ignore(listener),
             Some(Notice::Listener(listener)) => self.audience.listener(listener),
             Some(Notice::Seen(seen)) => self.audience.seen(&seen),
         }
-        if self.session.closed().is_some() {
-            self.audience.closed(&self.session);
+        if let Some(closed) = &effect.closed {
+            self.audience.closed(closed);
         }
         self.audience.relieve()
     }

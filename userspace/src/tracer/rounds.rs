@@ -42,7 +42,7 @@ impl<A: Audience> Tracer<A> {
     /// Tells what rounds found: when they are over, or before something happens to it.
     pub(super) fn tell_found(&mut self) {
         for id in std::mem::take(&mut self.found) {
-            let Some(found) = self.session.found(id) else { continue };
+            let Some(found) = self.session.look_up(id) else { continue };
             self.audience.found(&found);
         }
     }

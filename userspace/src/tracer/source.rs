@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(first_arguments(&b"a\0b c\0"[..]), (vec!["a".to_owned(), "b c".to_owned()], false));
         assert_eq!(first_arguments(&b""[..]), (Vec::new(), false));
         // One without an end.
-        let (argv, is_cut) = first_arguments(std::io::repeat(b'x'));
+        let (argv, is_cut) = first_arguments(io::repeat(b'x'));
         assert_eq!((argv, is_cut), (vec!["x".repeat(abi::ARGV_LEN)], true));
     }
 }

@@ -111,12 +111,14 @@ impl Fake {
 
     /// Takes in a record; returns the event that readers are told of.
     pub(crate) fn feed(&mut self, record: Record) -> Option<Value> {
-        let notice = self.session.feed(record);
-        let told = match notice {
+        let effect = self.session.feed(record);
+        let told = match effect.notice {
             Some(Notice::Seen(seen)) => Some(json::event_object(&seen, &self.clock)),
             _ => None,
         };
-        self.closed.note(&self.session);
+        if let Some(closed) = &effect.closed {
+            self.closed.note(closed);
+        }
         told
     }
 

@@ -91,7 +91,7 @@ fn clients_read_events() {
     let mut session = scene::quiet().session(By::Program);
     let mut kinds = [0; 4];
     for record in scene.records() {
-        if let Some(Notice::Seen(seen)) = session.feed(record) {
+        if let Some(Notice::Seen(seen)) = session.feed(record).notice {
             let told = json::event_object(&seen, &clock);
             let event: model::Event =
                 serde_json::from_value(told.clone()).unwrap_or_else(|error| panic!("{error}: {told}"));

@@ -11,7 +11,7 @@
 //!     assess::{Coverage, Report},
 //!     attribution::{files::Unseen, selection::Selection, targets::Target},
 //!     event::{Actor, Comm, Event, Listener, ProcessId, Queue, Record, What},
-//!     session::{Session, Settings},
+//!     session::{Notice, Session, Settings},
 //!     verdict::Verdict,
 //! };
 //!
@@ -40,7 +40,9 @@
 //!     };
 //!     session.feed(Record::Event(Event { at, actor: actor(7, b"client"), what }));
 //!     let what = What::Accept { connection, listener: 1, server_inode: 200 + connection };
-//!     session.feed(Record::Event(Event { at: at + 1, actor: actor(8, b"server"), what }));
+//!     let effect = session.feed(Record::Event(Event { at: at + 1, actor: actor(8, b"server"), what }));
+//!     // What there is to say of a record is in the answer, and which connection it closed.
+//!     assert!(matches!(effect.notice, Some(Notice::Seen(seen)) if seen.open == connection) && effect.closed.is_none());
 //! }
 //!
 //! let report = Report::new(&session, Coverage { now: 600 * SECOND, ..Coverage::default() });

@@ -11,7 +11,7 @@ use sockleak_core::{
     attribution::who::{ProgramId, Who},
     event::{End, Frame, Listener, Reason, Record, What},
     lifecycle::{Connection, EndState, Origin},
-    session::{FoundConnection, Seen, Session, SocketId},
+    session::{ClosedConnection, FoundConnection, Seen, Session, SocketId},
 };
 
 use super::{
@@ -297,10 +297,8 @@ impl Audience for Watcher {
         }
     }
 
-    fn closed(&mut self, session: &Session) {
-        if let Some((socket, connection)) = session.closed() {
-            self.note(session, socket, connection);
-        }
+    fn closed(&mut self, closed: &ClosedConnection<'_>) {
+        self.note(closed.session, closed.socket, closed.connection);
     }
 
     fn found(&mut self, _: &FoundConnection<'_>) {}

@@ -7,7 +7,7 @@ use sockleak_core::{
     attribution::who::{ProgramId, Who},
     event::{End, Frame},
     lifecycle::{Connection, EndState},
-    session::Session,
+    session::{ClosedConnection, Session},
 };
 
 /// So many are kept: some 600 bytes each, and what is known of their processes.
@@ -29,9 +29,9 @@ pub struct Kept {
 }
 
 impl Closed {
-    /// Takes in the connection that the session's last record has closed, if it has.
-    pub fn note(&mut self, session: &Session) {
-        let Some((socket, connection)) = session.closed() else { return };
+    /// Takes in a connection.
+    pub fn note(&mut self, closed: &ClosedConnection<'_>) {
+        let ClosedConnection { session, socket, connection } = *closed;
         if self.connections.len() == MOST {
             self.connections.pop_front();
         }
@@ -93,8 +93,7 @@ mod tests {
     use super::*;
 
     fn note(session: &mut Session, closed: &mut Closed, record: Record) {
-        session.feed(record);
-        closed.note(session);
+        session.feed(record).closed.iter().for_each(|connection| closed.note(connection));
     }
 
     #[test]

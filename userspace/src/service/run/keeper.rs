@@ -3,7 +3,7 @@
 use sockleak_core::{
     assess::Loss,
     event::{Listener, Record},
-    session::{FoundConnection, Seen, Session},
+    session::{ClosedConnection, FoundConnection, Seen},
     time::Clock,
 };
 use sockleak_recording::Progress;
@@ -81,8 +81,8 @@ impl Audience for Keeper {
         self.events.see(seen);
     }
 
-    fn closed(&mut self, session: &Session) {
-        self.closed.note(session);
+    fn closed(&mut self, closed: &ClosedConnection<'_>) {
+        self.closed.note(closed);
     }
 
     fn found(&mut self, _: &FoundConnection<'_>) {}
@@ -166,7 +166,7 @@ mod tests {
         for record in [process(7, Some("/bin/x")), listener(1, "/run/a.sock")] {
             session.feed(record);
         }
-        let mut see = |keeper: &mut Keeper, id| match session.feed(event(id, 7, connect(id, 1))) {
+        let mut see = |keeper: &mut Keeper, id| match session.feed(event(id, 7, connect(id, 1))).notice {
             Some(Notice::Seen(seen)) => keeper.seen(&seen),
             other => panic!("{other:?}"),
         };

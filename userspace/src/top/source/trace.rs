@@ -6,7 +6,7 @@ use sockleak_core::{
     assess::Loss,
     attribution::{by::By, limits::GivenLimit, selection::Selection, targets::Target},
     event::{Listener, Record},
-    session::{FoundConnection, Seen, Session, Settings},
+    session::{ClosedConnection, FoundConnection, Seen, Session, Settings},
     time::Clock,
 };
 use sockleak_report::document::{Format, Section};
@@ -216,8 +216,8 @@ impl Audience for Listening {
         self.events.see(seen);
     }
 
-    fn closed(&mut self, session: &Session) {
-        self.closed.note(session);
+    fn closed(&mut self, closed: &ClosedConnection<'_>) {
+        self.closed.note(closed);
     }
 
     fn found(&mut self, _: &FoundConnection<'_>) {}

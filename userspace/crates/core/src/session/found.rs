@@ -5,18 +5,19 @@ use std::sync::Arc;
 use sockleak_abi::PROCESSOR_BITS;
 
 use super::{
-    FoundConnection, Holder, Notice, Session, SocketId,
+    FoundConnection, Holder, Session, SocketId,
     books::{Unknown, Weight},
+    notice::Kind,
     pending::Pending,
 };
 use crate::{
     event::{End, Held, HeldSocket, Peer, What},
-    lifecycle::{Change, Connection, Found, LiveEnds, Moment, other},
+    lifecycle::{Change, Found, LiveEnds, Moment, other},
 };
 
 impl Session {
     /// A descriptor that a round found.
-    pub(super) fn held(&mut self, held: &Held) -> Option<Notice<'_>> {
+    pub(super) fn held(&mut self, held: &Held) -> Option<Kind> {
         self.latest = held.at;
         let socket = match self.books.socket_of(held.listener) {
             Ok(socket) => socket?,
@@ -50,7 +51,7 @@ impl Session {
         };
         if self.table.is_stranger(&found, self.forgotten > 0) {
             self.meet_stranger(id, peer);
-            return Some(Notice::Stranger);
+            return Some(Kind::Stranger);
         }
         let known = self.table.get(self.table.number_of(&found));
         let (before, old) =
@@ -67,7 +68,7 @@ impl Session {
             // It may have been a stranger as long as one was there that it could be.
             self.strangers.remove(&id);
             self.found.push(id, false);
-            return Some(Notice::Found(id));
+            return Some(Kind::Found(id));
         }
         if self.is_pending(id) {
             // It is entered when the round is over, as it is then.
@@ -133,7 +134,7 @@ impl Session {
     }
 
     /// An end turned out to be released.
-    pub(super) fn gone(&mut self, id: u64, end: End) -> Option<Notice<'_>> {
+    pub(super) fn gone(&mut self, id: u64, end: End) -> Option<Kind> {
         if self.is_pending(id) {
             self.enter_found();
         }
@@ -156,12 +157,6 @@ impl Session {
                 self.closed = Some((socket, connection));
             }
         }
-    }
-
-    /// The connection that the last record closed, with its socket: from now on it is forgotten.
-    #[must_use]
-    pub fn closed(&self) -> Option<(SocketId, &Connection)> {
-        self.closed.as_ref().map(|(socket, connection)| (*socket, connection.as_ref()))
     }
 
     /// Is it a connection that a round has found, and that is not counted yet?
@@ -197,9 +192,9 @@ impl Session {
         }
     }
 
-    /// What is known of a connection whose start was not seen; None once it is closed.
+    /// What is known of a connection by now, whether a round found it or its start was seen; None once it is closed.
     #[must_use]
-    pub fn found(&self, id: u64) -> Option<FoundConnection<'_>> {
+    pub fn look_up(&self, id: u64) -> Option<FoundConnection<'_>> {
         let connection = self.table.get(id)?;
         let followed = self.books.followed(connection.listener)?;
         Some(FoundConnection {

@@ -27,7 +27,7 @@ use sockleak_abi::PROCESSOR_BITS;
 
 pub use books::Tally;
 pub use holders::Holder;
-pub use notice::{FoundConnection, Notice, Seen};
+pub use notice::{ClosedConnection, FoundConnection, Notice, RecordEffect, Seen};
 pub use settings::Settings;
 pub use sockets::{Socket, SocketId};
 pub use timeline::{Stretch, Timeline};
@@ -47,6 +47,7 @@ use crate::{
 };
 use books::{Books, Unknown, Weight};
 use holders::Holders;
+use notice::Kind;
 use pending::Pending;
 use room::Many;
 
@@ -127,9 +128,26 @@ impl Session {
         }
     }
 
-    /// Takes in a record.
-    pub fn feed(&mut self, record: Record) -> Option<Notice<'_>> {
+    /// Takes in a record. The answer holds everything that it led to.
+    pub fn feed(&mut self, record: Record) -> RecordEffect<'_> {
         self.closed = None;
+        let kind = self.take_in(record);
+        let session: &Self = self;
+        let notice = kind.and_then(|kind| match kind {
+            Kind::Listener => session.last_listener.as_deref().map(Notice::Listener),
+            Kind::Ignored(listener) => Some(Notice::Ignored(listener)),
+            Kind::Seen => session.last_seen().map(Notice::Seen),
+            Kind::Found(id) => session.look_up(id).map(Notice::Found),
+            Kind::Misfit => Some(Notice::Misfit),
+            Kind::Stranger => Some(Notice::Stranger),
+        });
+        let closed = session.closed.as_ref();
+        let closed =
+            closed.map(|(socket, connection)| ClosedConnection { session, socket: *socket, connection });
+        RecordEffect { notice, closed }
+    }
+
+    fn take_in(&mut self, record: Record) -> Option<Kind> {
         if self.is_crowded() {
             self.make_room();
         }
@@ -189,10 +207,10 @@ impl Session {
         self.processes.knows(process)
     }
 
-    fn listener(&mut self, listener: Arc<Listener>) -> Notice<'_> {
+    fn listener(&mut self, listener: Arc<Listener>) -> Kind {
         if !self.selection.selects(&listener) {
             self.books.ignored.put(listener.id, ());
-            return Notice::Ignored(listener.id);
+            return Kind::Ignored(listener.id);
         }
         let socket = self.socket_of_listener_record(&listener);
         self.books.sockets[socket.0].is_retired = false;
@@ -208,10 +226,11 @@ impl Session {
         self.books.sockets[socket.0].listening += u32::from(closed.is_none());
         let followed = Followed { socket, listener: Arc::clone(&listener), occupied, closed };
         self.books.listeners.insert(listener.id, followed);
-        Notice::Listener(self.last_listener.insert(listener))
+        self.last_listener = Some(listener);
+        Kind::Listener
     }
 
-    fn event(&mut self, event: Event) -> Option<Notice<'_>> {
+    fn event(&mut self, event: Event) -> Option<Kind> {
         self.latest = event.at;
         let socket = match self.socket_of(&event) {
             Ok(socket) => socket?,
@@ -233,7 +252,7 @@ impl Session {
             before = self.table.get(id).map(Weight::of).unwrap_or_default();
         }
         let Ok(change) = self.table.apply(event.at, Arc::clone(&who), &event.what) else {
-            return Some(if self.is_strangers(&event.what) { Notice::Stranger } else { self.misfit() });
+            return Some(if self.is_strangers(&event.what) { Kind::Stranger } else { self.misfit() });
         };
         if let Some((connection, stack)) = stack {
             self.table.tell_stack(connection, stack);
@@ -246,7 +265,7 @@ impl Session {
             self.changed(socket, before, change, matches!(event.what, What::Connect { .. }));
         }
         self.last = Some((event, who, socket));
-        self.last_seen().map(Notice::Seen)
+        Some(Kind::Seen)
     }
 
     /// Who did something. Whoever opened or accepted a connection is known as long as that is open, if only by it.
@@ -321,9 +340,9 @@ impl Session {
         }
     }
 
-    fn misfit(&mut self) -> Notice<'static> {
+    fn misfit(&mut self) -> Kind {
         self.misfits += 1;
-        Notice::Misfit
+        Kind::Misfit
     }
 
     /// The socket that an event happened on; None if nobody asked for it. A release may follow its listener's.

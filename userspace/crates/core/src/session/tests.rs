@@ -13,7 +13,7 @@ mod unwatched;
 
 /// The figures of a notice: path and connections open on the listener.
 fn seen(session: &mut Session, record: Record) -> Option<(String, u64)> {
-    match session.feed(record) {
+    match session.feed(record).notice {
         Some(Notice::Seen(seen)) => Some((seen.socket.path.clone(), seen.open)),
         _ => None,
     }
@@ -22,10 +22,10 @@ fn seen(session: &mut Session, record: Record) -> Option<(String, u64)> {
 #[test]
 fn listeners_that_nobody_asked_for_are_turned_down_once() {
     let mut session = session(&["/run/a.sock"]);
-    assert!(matches!(session.feed(listener(1, "/run/a.sock")), Some(Notice::Listener(_))));
-    assert!(matches!(session.feed(listener(2, "/other/a.sock")), Some(Notice::Ignored(2))));
+    assert!(matches!(session.feed(listener(1, "/run/a.sock")).notice, Some(Notice::Listener(_))));
+    assert!(matches!(session.feed(listener(2, "/other/a.sock")).notice, Some(Notice::Ignored(2))));
     // What was under way in the ring before the kernel side knew is dropped, and is no sign of loss.
-    assert!(session.feed(event(1, 7, connect(1, 2))).is_none());
+    assert!(session.feed(event(1, 7, connect(1, 2))).notice.is_none());
     assert_eq!(session.misfits(), 0);
     assert!(session.open().next().is_none());
 }
@@ -79,9 +79,9 @@ fn a_process_without_a_description_goes_by_its_name() {
 #[test]
 fn events_without_a_beginning_are_signs_of_loss() {
     let mut session = session(&["a.sock"]);
-    assert!(session.feed(listener(1, "/run/a.sock")).is_some());
-    assert!(matches!(session.feed(event(1, 7, release(5, 1, End::Client))), Some(Notice::Misfit)));
-    assert!(matches!(session.feed(event(1, 7, accept(5, 9))), Some(Notice::Misfit)));
+    assert!(session.feed(listener(1, "/run/a.sock")).notice.is_some());
+    assert!(matches!(session.feed(event(1, 7, release(5, 1, End::Client))).notice, Some(Notice::Misfit)));
+    assert!(matches!(session.feed(event(1, 7, accept(5, 9))).notice, Some(Notice::Misfit)));
     assert_eq!(session.misfits(), 2);
 }
 

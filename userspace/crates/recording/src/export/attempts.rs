@@ -34,7 +34,7 @@ pub(super) fn export(trace: &Trace, mut rows: Rows<'_, Attempts>) -> Result<(), 
     let mut session = session(trace);
     let mut outcome = Ok(());
     trace.replay(|record| {
-        if let Some(Notice::Seen(seen)) = session.feed(record)
+        if let Some(Notice::Seen(seen)) = session.feed(record).notice
             && let What::Attempt { listener, errno, address, queue, .. } = seen.what
         {
             let (listener, errno, queue) = (*listener, *errno, *queue);

@@ -34,9 +34,8 @@ pub(super) fn export(trace: &Trace, mut rows: Rows<'_, Connections>) -> Result<(
     let now = trace.progress().now;
     let mut outcome = Ok(());
     trace.replay(|record| {
-        session.feed(record);
-        let Some((socket, connection)) = session.closed() else { return ControlFlow::Continue(()) };
-        outcome = rows.write(&life(&session, socket, connection, now));
+        let Some(closed) = session.feed(record).closed else { return ControlFlow::Continue(()) };
+        outcome = rows.write(&life(closed.session, closed.socket, closed.connection, now));
         if outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     outcome.and_then(|()| open(&session, now, &mut rows)).map_err(ExportError::Output)?;

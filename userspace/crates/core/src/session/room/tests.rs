@@ -172,7 +172,7 @@ fn parties_of_a_connection_are_known_to_its_end() {
         let record = event(30_000, pid, release(2, 1, end));
         let Record::Event(Event { actor, .. }) = &record else { panic!("no event") };
         assert!(!session.knows(&actor.id), "{program} was not forgotten");
-        let Some(Notice::Seen(seen)) = session.feed(record) else { panic!("it does not fit") };
+        let Some(Notice::Seen(seen)) = session.feed(record).notice else { panic!("it does not fit") };
         assert_eq!(seen.program, program);
     }
 }

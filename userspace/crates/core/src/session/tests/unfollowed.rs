@@ -70,17 +70,20 @@ fn one_that_was_forgotten_is_not_met_as_from_before_the_trace() {
         (MANY + 2, End::Client, Peer::Released),
     ] {
         feed(&mut session, [Record::RoundBegins]);
-        let notice = session.feed(held(id, 7, end, peer));
+        let notice = session.feed(held(id, 7, end, peer)).notice;
         assert!(matches!(notice, Some(Notice::Stranger)), "{notice:?}");
         feed(&mut session, [Record::RoundEnds]);
     }
     assert_eq!(session.open().count(), open);
     // It is known to be none of ours when it goes; then its number means nothing any more.
     for (id, end) in [(MANY + 1, End::Client), (MANY + 1, End::Server), (MANY + 2, End::Client)] {
-        let notice = session.feed(event(MANY, 7, release(id, 1, end)));
+        let notice = session.feed(event(MANY, 7, release(id, 1, end))).notice;
         assert!(matches!(notice, Some(Notice::Stranger)), "{notice:?}");
     }
-    assert!(matches!(session.feed(event(MANY, 7, release(MANY + 2, 1, End::Client))), Some(Notice::Misfit)));
+    assert!(matches!(
+        session.feed(event(MANY, 7, release(MANY + 2, 1, End::Client))).notice,
+        Some(Notice::Misfit)
+    ));
     let tallies: Vec<_> =
         session.tallies().map(|(_, _, it)| (it.opened(), it.before_trace, it.record.closed())).collect();
     assert_eq!(tallies, [(MANY - 1, 0, 0)]);
