@@ -22,6 +22,7 @@ pub mod proc;
 pub mod replay;
 pub mod runtime;
 pub mod service;
+pub mod signals;
 pub mod stacks;
 pub mod top;
 pub mod tracer;

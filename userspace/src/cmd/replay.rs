@@ -4,11 +4,7 @@ use std::{convert::Infallible, os::fd::OwnedFd};
 
 use anyhow::Context as _;
 use sockleak_core::{attribution::by::By, time::nanoseconds};
-use tokio::{
-    net::UnixStream,
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-};
+use tokio::{net::UnixStream, sync::watch};
 
 use crate::{
     cli,
@@ -24,6 +20,7 @@ use crate::{
             listen::{Address, Listener},
         },
     },
+    signals::{self, SignalSet},
     tracer::host_name,
 };
 
@@ -131,16 +128,14 @@ fn announce(arguments: &cli::Replay, name: &str, listeners: &[Listener]) {
 }
 
 async fn serve(player: Player, settings: &Settings, listeners: Vec<Listener>) -> Result<(), Failure> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
+    let mut stop = SignalSet::listen(&signals::STOP)?;
     let (ours, theirs) = UnixStream::pair().context("no sockets can be made")?;
     let link = Link::new(ours, settings).context("the web server cannot be told how to serve")?;
     let web = tokio::spawn(web::serve(theirs, listeners));
     let (stage, stages) = watch::channel(Stage::default());
     tokio::select! {
         biased;
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        () = stop.any() => Ok(()),
         played = replay::play(player, link, settings, stage) => played,
         ended = web => Err(Failure::Other(match ended {
             Ok(Ok(())) => anyhow::anyhow!("the web server ended"),

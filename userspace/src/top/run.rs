@@ -1,6 +1,6 @@
 //! Everything together: keys, answers, signals and time, one after another.
 
-use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use crossterm::event::{Event, EventStream};
@@ -10,7 +10,7 @@ use nix::{
     unistd::getpgrp,
 };
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::SignalKind,
     sync::{mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior, interval},
 };
@@ -26,6 +26,7 @@ use crate::{
     console::{self, Diverted},
     failure::Failure,
     service::{link::Question, model::Health},
+    signals::{self, SignalSet},
 };
 
 /// The shortest time between two pictures.
@@ -252,11 +253,11 @@ async fn until_ended(ended: Option<oneshot::Receiver<Result<(), Failure>>>) -> R
     }
 }
 
-/// The signals that it heeds.
+/// The signals that it heeds, by what they ask for.
 struct Signals {
-    stop: [Signal; 7],
-    suspend: Signal,
-    resume: Signal,
+    stop: SignalSet,
+    suspend: SignalSet,
+    resume: SignalSet,
 }
 
 /// What a signal asks for.
@@ -268,33 +269,26 @@ enum Request {
 
 impl Signals {
     fn listen() -> anyhow::Result<Self> {
-        let listen = |kind: SignalKind| signal(kind).context("signals cannot be handled");
+        let others = [
+            SignalKind::hangup(),
+            // Those would end it too, and leave the terminal as it is.
+            SignalKind::quit(),
+            SignalKind::alarm(),
+            SignalKind::user_defined1(),
+            SignalKind::user_defined2(),
+        ];
         Ok(Self {
-            stop: [
-                listen(SignalKind::interrupt())?,
-                listen(SignalKind::terminate())?,
-                listen(SignalKind::hangup())?,
-                // Those would end it too, and leave the terminal as it is.
-                listen(SignalKind::quit())?,
-                listen(SignalKind::alarm())?,
-                listen(SignalKind::user_defined1())?,
-                listen(SignalKind::user_defined2())?,
-            ],
-            suspend: listen(SignalKind::from_raw(libc::SIGTSTP))?,
-            resume: listen(SignalKind::from_raw(libc::SIGCONT))?,
+            stop: SignalSet::listen(&[&signals::STOP[..], &others].concat())?,
+            suspend: SignalSet::listen(&[SignalKind::from_raw(libc::SIGTSTP)])?,
+            resume: SignalSet::listen(&[SignalKind::from_raw(libc::SIGCONT)])?,
         })
     }
 
     async fn next(&mut self) -> Request {
-        let Self { stop, suspend, resume } = self;
-        let stopped = poll_fn(|context| {
-            let has_come = stop.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-            if has_come { Poll::Ready(()) } else { Poll::Pending }
-        });
         tokio::select! {
-            () = stopped => Request::Stop,
-            _ = suspend.recv() => Request::Suspend,
-            _ = resume.recv() => Request::Resume,
+            () = self.stop.any() => Request::Stop,
+            () = self.suspend.any() => Request::Suspend,
+            () = self.resume.any() => Request::Resume,
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) const MODULES: &[(&str, &[&[&str]])] = &[
     (
         "sockleak",
         &[
-            &["namespaces", "runtime"],
+            &["namespaces", "runtime", "signals"],
             &["clock"],
             &["failure", "proc", "view"],
             &["probe"],

@@ -4,10 +4,7 @@ use std::{env, ffi::OsString, future, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::json;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 mod conclusion;
 mod recording;
@@ -29,6 +26,7 @@ use crate::{
     failure::Failure,
     privilege,
     probe::{facts::Machine, sizes::Sizes},
+    signals::{self, SignalSet},
     tracer::{self, Tracer},
     view::View,
 };
@@ -58,7 +56,7 @@ pub fn run(arguments: &Capture) -> Result<(), Failure> {
     let runtime = runtime.context("the runtime cannot be started")?;
     runtime.block_on(async {
         // Before anything is said: whoever reads that tracing has begun may ask for its end at once.
-        let mut signals = Signals::listen()?;
+        let mut signals = SignalSet::listen(&signals::STOP)?;
         let mut run = Run::start(arguments, targets, &machine)?;
         run.seed().await?;
         run.follow(&mut signals).await?;
@@ -77,28 +75,6 @@ pub(super) fn parse_targets(given: &[OsString], directory: &Path) -> Result<Vec<
         parsed => parsed,
     };
     given.iter().map(|target| parse(target).map_err(Failure::Target)).collect()
-}
-
-/// The signals that end a capture with its report.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?,
-            terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?,
-        })
-    }
-
-    async fn any(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 /// A capture under way.
@@ -160,7 +136,7 @@ impl<'a> Run<'a> {
     }
 
     /// Takes in events until a signal, the time, the count or a reader who left ends it.
-    async fn follow(&mut self, signals: &mut Signals) -> Result<(), Failure> {
+    async fn follow(&mut self, signals: &mut SignalSet) -> Result<(), Failure> {
         let mut drain = interval(DRAIN_EVERY);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut look = interval(LOOK_EVERY);

@@ -1,4 +1,7 @@
 //! Signals that are sent to sockleak are meant for the command.
+//!
+//! So they are blocked, and not handled as [`crate::signals`] does: the command begins with the mask that sockleak had, and a signal that
+//! comes before the command has begun is kept for it.
 
 use std::{
     io,

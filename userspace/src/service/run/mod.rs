@@ -17,7 +17,7 @@ use sockleak_core::{
     time::Clock,
 };
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::SignalKind,
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval},
 };
@@ -34,6 +34,7 @@ use crate::{
     console::say,
     failure::Failure,
     probe::{facts::Machine, pins::Root},
+    signals::{self, SignalSet},
     tracer::Tracer,
     view::View,
 };
@@ -60,11 +61,10 @@ pub fn run(config: Config) -> Result<(), Failure> {
     })
 }
 
-/// The signals that it heeds.
+/// The signals that it heeds, by what they ask for.
 struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
+    stop: SignalSet,
+    reload: SignalSet,
 }
 
 /// What a signal asks for.
@@ -77,17 +77,15 @@ enum Request {
 impl Signals {
     fn listen() -> anyhow::Result<Self> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?,
-            terminate: signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?,
-            hangup: signal(SignalKind::hangup()).context("SIGHUP cannot be handled")?,
+            stop: SignalSet::listen(&signals::STOP)?,
+            reload: SignalSet::listen(&[SignalKind::hangup()])?,
         })
     }
 
     async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.interrupt.recv() => Request::Stop,
-            _ = self.terminate.recv() => Request::Stop,
-            _ = self.hangup.recv() => Request::Reload,
+            () = self.stop.any() => Request::Stop,
+            () = self.reload.any() => Request::Reload,
         }
     }
 }
