@@ -61,7 +61,7 @@ fn main() -> Result<()> {
         }
         _ => bail!("serve-scene SOCKLEAK TOKEN [OPEN RATE], demo or OPEN RATE"),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = sockleak::runtime::start()?;
     runtime.block_on(serve(Path::new(program), token, &scene, load, words.last() == Some(&"demo")))
 }
 

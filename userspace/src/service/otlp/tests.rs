@@ -11,7 +11,6 @@ use rustls::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpListener,
-    runtime::Builder,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -34,7 +33,7 @@ const AT_MS: i64 = 1_767_323_050_000;
 
 /// Runs a test; none may take a minute.
 fn run<T>(test: impl Future<Output = T>) -> T {
-    let runtime = Builder::new_current_thread().enable_all().build().expect("there are resources");
+    let runtime = crate::runtime::start().expect("there are resources");
     let limited = async { tokio::time::timeout(Duration::from_mins(1), test).await };
     runtime.block_on(limited).expect("it comes to an end")
 }

@@ -10,7 +10,6 @@ use sockleak_core::text::escape::is_unsafe;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpListener,
-    runtime::Builder,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -28,7 +27,7 @@ const HOSTILE: &str = "b\n\u{1b}[2J\u{9b}31m\u{202e}";
 
 /// Runs a test on the kind of runtime that the service has; none may take a minute.
 fn run<T>(test: impl Future<Output = T>) -> T {
-    let runtime = Builder::new_current_thread().enable_all().build().expect("there are resources");
+    let runtime = crate::runtime::start().expect("there are resources");
     let limited = async { tokio::time::timeout(Duration::from_mins(1), test).await };
     runtime.block_on(limited).expect("it comes to an end")
 }
