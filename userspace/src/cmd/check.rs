@@ -15,6 +15,7 @@ use crate::{
     probe::{
         attach::Probe,
         facts::Machine,
+        options::HookChoice,
         plan::{Hook, Preemption, Scope},
         sizes::Sizes,
         status::{HookStatus, Outcome},
@@ -57,7 +58,7 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
     privilege::keep_nothing();
     let conclusion = match &failure {
         Some(failure) => failure.to_string(),
-        None => conclude(&hooks, machine.namespaces),
+        None => conclude(&hooks, machine.namespaces, arguments.probe.hooks),
     };
     let findings = Findings {
         kernel: format!("{} ({})", machine.release, machine.version),
@@ -87,16 +88,37 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
     failure.map_or(Ok(()), Err)
 }
 
-fn conclude(hooks: &[HookStatus], namespaces: OwnNamespaces) -> String {
-    let missing = hooks.iter().filter(|hook| hook.status != Outcome::Attached);
-    let without = missing.map(|hook| hook.hook.without());
-    let mut gaps: Vec<_> = without.chain(namespaces.unseen_processes()).chain(namespaces.remarks()).collect();
+/// What can be traced, and what to do next: one sentence.
+fn conclude(hooks: &[HookStatus], namespaces: OwnNamespaces, choice: HookChoice) -> String {
+    let missing = || hooks.iter().filter(|hook| hook.status != Outcome::Attached);
+    let mut gaps: Vec<_> = missing().map(|hook| hook.hook.without()).collect();
+    gaps.extend(remedy(missing(), choice));
+    // What a namespace costs is said with its remedy.
+    gaps.extend(namespaces.unseen_processes().into_iter().chain(namespaces.remarks()));
     // Several hooks may serve one thing.
     gaps.dedup();
     if gaps.is_empty() {
-        return "Everything can be traced on this machine.".to_owned();
+        return "Everything can be traced on this machine: `sockleak capture TARGET` is the next step."
+            .to_owned();
     }
     format!("Connections can be traced on this machine, with gaps: {}.", gaps.join("; "))
+}
+
+/// What to do so that the missing hooks can be attached; None if none is missing.
+fn remedy<'h>(missing: impl Iterator<Item = &'h HookStatus>, choice: HookChoice) -> Option<&'static str> {
+    let statuses: Vec<Outcome> = missing.map(|hook| hook.status).collect();
+    match (choice, statuses.as_slice()) {
+        (_, []) => None,
+        (HookChoice::Fentry | HookChoice::Kprobe, _) => {
+            Some("leave out --hooks, and the best kind is taken for each hook")
+        }
+        (HookChoice::Auto, statuses) if statuses.contains(&Outcome::Refused) => {
+            Some("the kernel refuses these programs: run sockleak as root, without kernel lockdown")
+        }
+        (HookChoice::Auto, _) => {
+            Some("this kernel lacks them: boot Linux 6.1 or later as a distribution builds it")
+        }
+    }
 }
 
 fn render(findings: &Findings, conclude: bool) -> String {
@@ -154,4 +176,54 @@ fn hooks(hooks: &[HookStatus]) -> Table {
         column.set_padding((0, 2));
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(missing: &[(Hook, Outcome)]) -> Vec<HookStatus> {
+        let status =
+            |hook: Hook| missing.iter().find(|(it, _)| *it == hook).map_or(Outcome::Attached, |it| it.1);
+        let hooks = Hook::ALL.into_iter().map(|hook| HookStatus {
+            hook,
+            function: hook.function().into(),
+            kind: None,
+            status: status(hook),
+            reason: None,
+        });
+        hooks.collect()
+    }
+
+    #[test]
+    fn it_ends_with_what_to_do() {
+        let host = OwnNamespaces::default();
+        let said = conclude(&with(&[]), host, HookChoice::Auto);
+        assert_eq!(
+            said,
+            "Everything can be traced on this machine: `sockleak capture TARGET` is the next step."
+        );
+        let sends = [Hook::Send, Hook::SendPage, Hook::SendPacket].map(|hook| (hook, Outcome::Unsupported));
+        let said = conclude(&with(&sends), host, HookChoice::Kprobe);
+        assert_eq!(
+            said,
+            "Connections can be traced on this machine, with gaps: it is not known when an end was last used; \
+             leave out --hooks, and the best kind is taken for each hook."
+        );
+        let said = conclude(&with(&[(Hook::Attempt, Outcome::Refused)]), host, HookChoice::Auto);
+        assert!(
+            said.contains("failed attempts are not seen; ") && said.contains("run sockleak as root"),
+            "{said}"
+        );
+        let said = conclude(&with(&[(Hook::Attempt, Outcome::Unsupported)]), host, HookChoice::Auto);
+        assert!(said.contains("boot Linux 6.1 or later"), "{said}");
+    }
+
+    #[test]
+    fn a_namespace_has_its_own_remedy() {
+        let own = OwnNamespaces { pid: true, ..OwnNamespaces::default() };
+        let said = conclude(&with(&[]), own, HookChoice::Auto);
+        assert!(said.ends_with("(docker run --pid=host)."), "{said}");
+        assert!(!said.contains("--hooks"), "{said}");
+    }
 }

@@ -7,10 +7,11 @@ use anyhow::{Context as _, ensure};
 use super::bench::Bench;
 
 /// What it says if nothing is missing.
-const CONCLUSION: &str = "Everything can be traced on this machine.";
+const CONCLUSION: &str =
+    "Everything can be traced on this machine: `sockleak capture TARGET` is the next step.";
 /// And where kretprobes run out.
-const NO_USE: &str =
-    "Connections can be traced on this machine, with gaps: it is not known when an end was last used.";
+const NO_USE: &str = "Connections can be traced on this machine, with gaps: it is not known when an end was last used; \
+                      leave out --hooks, and the best kind is taken for each hook.";
 
 /// Every hook can be attached on every kernel, with each choice of kinds; but for those that note use with kprobes alone before
 /// Linux 6.0.
