@@ -3,6 +3,7 @@
 mod compare;
 mod completions;
 mod explain;
+mod flags;
 mod list;
 mod run;
 #[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]
