@@ -11,6 +11,7 @@ use sockleak_recording::export;
 use sockleak_report::document::{CsvTable, Format};
 
 mod choice;
+mod color;
 mod compare;
 mod explain;
 mod fail_on;
@@ -20,6 +21,7 @@ mod shown;
 mod verdicts;
 mod watch;
 
+pub use color::ColorWhen;
 pub use compare::{Compare, FailOnChange};
 pub use explain::{Completions, Explain};
 pub use fail_on::FailOn;
@@ -255,6 +257,11 @@ pub struct View {
     /// HTML lists 200 sockets, 1,000 findings and 10,000 connections of a recording at most.
     #[arg(long)]
     pub all: bool,
+    /// When text has colours: by default on a terminal, unless the variable NO_COLOR is set or TERM is dumb.
+    ///
+    /// A file has none, except with `always`. Other forms than text have none, nor has the report of a service.
+    #[arg(long, value_parser = choice::<ColorWhen>(), default_value_t, value_name = "WHEN")]
+    pub color: ColorWhen,
 }
 
 /// Arguments of `export`.

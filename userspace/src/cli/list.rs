@@ -9,7 +9,7 @@ use sockleak_core::attribution::{
 };
 use sockleak_report::survey::SortKey;
 
-use super::choice::choice;
+use super::{ColorWhen, choice::choice};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
@@ -43,6 +43,9 @@ pub struct List {
     /// asks these.
     #[arg(long)]
     pub sock_diag: bool,
+    /// When text has colours: by default on a terminal, unless the variable NO_COLOR is set or TERM is dumb.
+    #[arg(long, value_parser = choice::<ColorWhen>(), default_value_t, value_name = "WHEN")]
+    pub color: ColorWhen,
 }
 
 /// Which processes are wanted. Several values of one option mean any of them; different options must all match.

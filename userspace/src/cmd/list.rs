@@ -17,7 +17,7 @@ use sockleak_report::list::{Listing, render};
 
 use super::{
     capture::parse_targets,
-    output::{Output, terminal_width},
+    output::{Output, style, terminal_width},
 };
 use crate::{
     cli::List,
@@ -77,7 +77,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     } else {
         // Elsewhere than on a terminal each connection stays a line, for whoever searches in them.
         let width = terminal_width().unwrap_or(usize::MAX);
-        out.buffer.extend_from_slice(render(&listing, width).as_bytes());
+        out.buffer.extend_from_slice(render(&listing, width, style(arguments.color, false)).as_bytes());
     }
     out.flush()?;
     // Where not every process is seen, there may be one all the same.

@@ -1,7 +1,9 @@
 //! Standard output: lines in batches, a reader that left, a disk that is full.
 
 use std::{
-    io::{self, Write},
+    env,
+    ffi::OsStr,
+    io::{self, IsTerminal as _, Write},
     os::fd::AsFd as _,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -9,9 +11,9 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use sockleak_core::text::escape;
-use sockleak_report::text;
+use sockleak_report::{style::Style, text};
 
-use crate::failure::Failure;
+use crate::{cli::ColorWhen, failure::Failure};
 
 /// Written when this much has gathered, and at the end of each batch.
 const CHUNK: usize = 64 << 10;
@@ -53,6 +55,23 @@ pub(super) fn terminal_width() -> Option<usize> {
     let (terminal_size::Width(width), _) = terminal_size::terminal_size_of(io::stdout())?;
     // In a narrower one its own wrapping does less harm.
     Some(usize::from(width).max(text::WIDTH))
+}
+
+/// Whether text has colours that goes to standard output, or to a file.
+pub(super) fn style(when: ColorWhen, to_file: bool) -> Style {
+    let is_terminal = !to_file && io::stdout().is_terminal();
+    let (no_color, term) = (env::var_os("NO_COLOR"), env::var_os("TERM"));
+    style_for(when, is_terminal, no_color.as_deref(), term.as_deref())
+}
+
+/// The rule of no-color.org: the variable counts if it is not empty.
+fn style_for(when: ColorWhen, is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> Style {
+    let refuses = no_color.is_some_and(|it| !it.is_empty()) || term.is_some_and(|it| it == "dumb");
+    match when {
+        ColorWhen::Always => Style::Coloured,
+        ColorWhen::Auto if is_terminal && !refuses => Style::Coloured,
+        ColorWhen::Auto | ColorWhen::Never => Style::Plain,
+    }
 }
 
 /// Gathers lines and writes them.
@@ -134,5 +153,31 @@ impl Write for Sink<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.put()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_that_want_them() {
+        let auto = |is_terminal, no_color: Option<&str>, term: Option<&str>| {
+            style_for(ColorWhen::Auto, is_terminal, no_color.map(OsStr::new), term.map(OsStr::new))
+        };
+        assert_eq!(auto(true, None, Some("xterm-256color")), Style::Coloured);
+        assert_eq!(auto(true, Some(""), Some("linux")), Style::Coloured);
+        for (is_terminal, no_color, term) in
+            [(false, None, Some("xterm")), (true, Some("1"), Some("xterm")), (true, None, Some("dumb"))]
+        {
+            assert_eq!(
+                auto(is_terminal, no_color, term),
+                Style::Plain,
+                "{is_terminal} {no_color:?} {term:?}"
+            );
+        }
+        let dumb = Some(OsStr::new("dumb"));
+        assert_eq!(style_for(ColorWhen::Always, false, dumb, dumb), Style::Coloured);
+        assert_eq!(style_for(ColorWhen::Never, true, None, None), Style::Plain);
     }
 }

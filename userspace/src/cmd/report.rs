@@ -26,7 +26,7 @@ use sockleak_report::{
 
 use super::{
     destination::{Destination, is_stdout},
-    output::terminal_width,
+    output::{style, terminal_width},
 };
 use crate::{
     cli::{self, FailOn, View},
@@ -88,7 +88,7 @@ fn form(arguments: &cli::Report) -> Result<Format, Failure> {
 fn layout(arguments: &cli::Report) -> Layout {
     let to_file = arguments.output.as_deref().is_some_and(|path| !is_stdout(path));
     let width = terminal_width().filter(|_| !to_file).unwrap_or(text::WIDTH);
-    Layout { width, is_whole: arguments.view.all }
+    Layout { width, is_whole: arguments.view.all, style: style(arguments.view.color, to_file) }
 }
 
 /// Has the document written where the user wants it; `sources` are what was read.

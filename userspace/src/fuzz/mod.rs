@@ -100,7 +100,7 @@ fn documents(session: &Session, frame: &Coverage, boot_time: i64) {
             &[section],
             format,
             CsvTable::default(),
-            Layout { width: 80, is_whole: false },
+            Layout { width: 80, is_whole: false, style: sockleak_report::style::Style::Plain },
             &mut io::sink(),
         );
         assert!(written.is_ok(), "nothing is wrong with where it goes");

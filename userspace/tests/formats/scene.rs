@@ -338,7 +338,10 @@ impl Seen {
             clock,
             pictures: Vec::new(),
         };
-        text::render(&section, text::Layout { width, is_whole: false })
+        text::render(
+            &section,
+            text::Layout { width, is_whole: false, style: sockleak_report::style::Style::Plain },
+        )
     }
 }
 

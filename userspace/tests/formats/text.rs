@@ -38,6 +38,20 @@ fn a_replay_says_what_the_capture_said() {
 }
 
 #[test]
+fn a_pipe_has_colours_only_where_they_are_asked_for() {
+    let (scratch, scene) = (Scratch::new(), scene::busy());
+    let trace = scratch.file("t.db");
+    scene.record(&trace, "db1");
+    let trace = trace.to_str().unwrap();
+    let plain = printed(&["report", trace]);
+    assert!(!plain.contains('\x1b') && printed(&["report", "--color", "never", trace]) == plain);
+    let coloured = printed(&["report", "--color", "always", trace]);
+    assert!(coloured.contains("\n\x1b[1;31mCLIENT-LEAK\x1b[0m: "), "{coloured}");
+    let lines = |text: &str| text.lines().count();
+    assert_eq!(lines(&coloured), lines(&plain));
+}
+
+#[test]
 fn one_attempt_is_no_plural() {
     let mut scene = scene::quiet();
     (scene.seconds, scene.skipped_runs) = (300, 1);

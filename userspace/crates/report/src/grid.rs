@@ -4,7 +4,10 @@ use comfy_table::{CellAlignment, Table, presets};
 use sockleak_core::text::escape::{self, terminal};
 use textwrap::core::display_width;
 
-use crate::elide;
+use crate::{
+    elide,
+    style::{Meaning, Style},
+};
 
 /// A table. Its texts are as they came from outside; whoever shows them makes them safe.
 #[derive(Clone, Debug, Default)]
@@ -40,11 +43,20 @@ pub(super) enum Kind {
 pub(super) struct Cell {
     pub(super) long: String,
     pub(super) short: Option<String>,
+    /// Why it has a colour, in a column of words or numbers.
+    pub(super) meaning: Option<Meaning>,
+}
+
+impl Cell {
+    /// In the colour of this meaning.
+    pub(super) fn with(self, meaning: Option<Meaning>) -> Self {
+        Self { meaning, ..self }
+    }
 }
 
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
-        Self { long: text.into(), short: None }
+        Self { long: text.into(), ..Self::default() }
     }
 }
 
@@ -61,12 +73,30 @@ impl Grid {
 
     /// As text of at most `width` columns, if that can be.
     pub(super) fn text(&self, width: usize) -> String {
+        self.styled(width, Style::Plain)
+    }
+
+    /// As [`Self::text`], with the colours that cells have.
+    pub(super) fn styled(&self, width: usize, style: Style) -> String {
+        let (widths, mut rows) = self.fitted(width);
+        for (row, cells) in rows.iter_mut().zip(&self.rows) {
+            for ((text, cell), column) in row.iter_mut().zip(cells).zip(&self.columns) {
+                // Others may go over several lines.
+                let is_line = matches!(column.kind, Kind::Number | Kind::Word);
+                style.mark(text, cell.meaning.filter(|_| is_line));
+            }
+        }
+        style.paint(self.draw(&widths, rows))
+    }
+
+    /// The widths of the columns, and the texts that fit in there.
+    fn fitted(&self, width: usize) -> (Vec<usize>, Vec<Vec<String>>) {
         let safe = |text: &str| terminal(text).into_owned();
         let long: Vec<Vec<String>> =
             self.rows.iter().map(|row| row.iter().map(|cell| safe(&cell.long)).collect()).collect();
         let natural = self.widths(&long, display_width);
         if total(&natural) <= width {
-            return self.draw(&natural, long);
+            return (natural, long);
         }
         let short: Vec<Vec<String>> = self
             .rows
@@ -85,7 +115,7 @@ impl Grid {
                 }
             }
         }
-        self.draw(&widths, rows)
+        (widths, rows)
     }
 
     /// The widths of the columns. `of_heading` tells that of a heading.
@@ -293,10 +323,27 @@ AGE NOW  PROGRAM     END
     #[test]
     fn a_shorter_text_comes_before_a_broken_one() {
         let mut grid = grid(&[["1", "/x", ""]]);
-        grid.rows[0][2] =
-            Cell { long: "accepted by /usr/sbin/haproxy 107".into(), short: Some("haproxy 107".into()) };
+        grid.rows[0][2] = Cell {
+            long: "accepted by /usr/sbin/haproxy 107".into(),
+            short: Some("haproxy 107".into()),
+            meaning: None,
+        };
         assert!(grid.text(80).contains("accepted by /usr/sbin/haproxy 107"));
         assert!(grid.text(30).contains("haproxy 107\n"));
+    }
+
+    #[test]
+    fn colours_take_no_room() {
+        let mut grid =
+            grid(&[["10/10", "/usr/lib/a-long-way/to/renewer", "open"], ["1", "/x", "closed by a holder"]]);
+        grid.rows[0][0].meaning = Some(Meaning::Warning);
+        // Names may be cut, and have none.
+        grid.rows[0][1].meaning = Some(Meaning::Accusing);
+        for width in [20, 38, 80] {
+            let (plain, coloured) = (grid.text(width), grid.styled(width, Style::Coloured));
+            assert!(coloured.contains("\x1b[33m10/10\x1b[0m"), "{coloured:?}");
+            assert_eq!(coloured.replace("\x1b[33m", "").replace("\x1b[0m", ""), plain);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod markdown;
 pub mod pictures;
 pub mod section;
 pub mod stacks;
+pub mod style;
 pub mod survey;
 pub mod tables;
 pub mod text;

@@ -18,7 +18,10 @@ use sockleak_core::{
 };
 
 use super::grid::{Cell, Grid, Kind};
-use crate::elide::file_name;
+use crate::{
+    elide::file_name,
+    style::{Meaning, Style},
+};
 
 /// The sockets of the targets, with their connections.
 #[derive(Clone, Debug, Serialize)]
@@ -226,7 +229,7 @@ fn is_cut_to(comm: &str, name: &str) -> bool {
 
 /// Renders a listing as text, in so many columns where that can be.
 #[must_use]
-pub fn render(listing: &Listing, width: usize) -> String {
+pub fn render(listing: &Listing, width: usize, style: Style) -> String {
     let mut out = String::new();
     if listing.sockets.is_empty() {
         out.push_str("No process listens on a socket that is asked for, and none is connected to one.\n");
@@ -235,13 +238,13 @@ pub fn render(listing: &Listing, width: usize) -> String {
         if index > 0 {
             out.push('\n');
         }
-        let _ = writeln!(out, "{}", headline(socket));
+        let _ = writeln!(out, "{}", headline(socket, style));
         if !socket.connections.is_empty() {
-            out.push_str(&connections(socket).text(width));
+            out.push_str(&connections(socket).styled(width, style));
         }
     }
     for sentence in &listing.incomplete_because {
-        let _ = writeln!(out, "INCOMPLETE: {sentence}.");
+        let _ = writeln!(out, "{}: {sentence}.", style.label("INCOMPLETE", Meaning::Warning));
     }
     out
 }
@@ -271,22 +274,39 @@ fn who_listens(listeners: &[Holding]) -> String {
 }
 
 /// `PATH: PROGRAM PID listens; 4 of 10 slots in use; 2 of 11 places in the accept queue`
-fn headline(socket: &ListedSocket) -> String {
+fn headline(socket: &ListedSocket, style: Style) -> String {
     let mut text = terminal(&socket.path).into_owned();
     let _ = match socket.listeners.as_deref() {
         None => write!(text, ": it is not known who listens"),
         Some([]) => write!(text, ": nobody listens any more"),
         Some(listeners) => write!(text, ": {}", who_listens(listeners)),
     };
-    let _ = match socket.limit {
-        Some(limit) => write!(text, "; {} of {} slots in use", socket.slots_used, limit.slots),
-        None => write!(text, "; {} accepted", socket.slots_used),
+    let slots = match socket.limit {
+        Some(limit) => {
+            let is_full = socket.slots_used >= limit.slots;
+            let slots = format!("{} of {} slots in use", socket.slots_used, limit.slots);
+            style.phrase(slots, is_full.then_some(Meaning::Warning))
+        }
+        None => format!("{} accepted", socket.slots_used),
     };
+    let _ = write!(text, "; {slots}");
     if let Some(queue) = socket.queue {
-        let _ =
-            write!(text, "; {} of {} places in the accept queue", queue.length, queue.max.saturating_add(1));
+        let places =
+            format!("{} of {} places in the accept queue", queue.length, queue.max.saturating_add(1));
+        let is_full = queue.length > queue.max;
+        let _ = write!(text, "; {}", style.phrase(places, is_full.then_some(Meaning::Warning)));
     }
     text
+}
+
+/// What a connection's state tells at a glance.
+const fn meaning(state: State) -> Option<Meaning> {
+    match state {
+        State::Open | State::Closed => None,
+        State::Queued | State::Abandoned | State::ClientClosed | State::ServerClosed => {
+            Some(Meaning::Warning)
+        }
+    }
 }
 
 fn connections(socket: &ListedSocket) -> Grid {
@@ -309,6 +329,7 @@ fn connections(socket: &ListedSocket) -> Grid {
             (Some(it), _) => Cell {
                 long: format!("{} {}", it.shown_program(), it.pid),
                 short: Some(format!("{} {}", it.alias().unwrap_or_else(|| file_name(&it.program)), it.pid)),
+                ..Cell::default()
             },
             (None, State::Queued | State::Abandoned) => "not accepted".into(),
             (None, State::ServerClosed) => "released".into(),
@@ -316,7 +337,7 @@ fn connections(socket: &ListedSocket) -> Grid {
             (None, _) => "in nobody's table".into(),
         };
         let server_fd = server.map_or_else(|| "-".to_owned(), |it| it.fd.to_string());
-        let state = connection.state.name();
+        let state = Cell::from(connection.state.name()).with(meaning(connection.state));
         let unread = with_unread.then(|| Cell::from(connection.unread().unwrap_or_else(|| "-".to_owned())));
         let clients = connection.client.as_deref();
         if clients.is_none_or(<[_]>::is_empty) {
@@ -329,21 +350,21 @@ fn connections(socket: &ListedSocket) -> Grid {
                 (_, None) => "(in flight)".to_owned(),
             };
             let nobody = || Cell::from("-");
-            let row = [nobody(), nobody(), nobody(), gone.into(), nobody(), state.into()];
+            let row = [nobody(), nobody(), nobody(), gone.into(), nobody(), state.clone()];
             let server = [server_name.clone(), server_fd.as_str().into()];
             table.rows.push(row.into_iter().chain(server).chain(unread.clone()).collect());
         }
         for (index, client) in clients.into_iter().flatten().enumerate() {
             let user = client.user.clone().or_else(|| client.uid.map(|uid| uid.to_string()));
             // An end that several hold is one connection.
-            let shared = if index > 0 { "same end" } else { state };
+            let shared = if index > 0 { Cell::from("same end") } else { state.clone() };
             let row = [
                 client.pid.to_string().into(),
                 client.fd.to_string().into(),
                 user.unwrap_or_else(|| "-".to_owned()).into(),
                 client.shown_program().into(),
                 client.place().into(),
-                shared.into(),
+                shared,
                 server_name.clone(),
                 server_fd.as_str().into(),
             ];

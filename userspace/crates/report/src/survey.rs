@@ -23,6 +23,7 @@ pub use facts::{Bound, End, Facts, Listener, Process};
 use crate::{
     elide::file_name,
     grid::{Cell, Grid, Kind},
+    style::{Meaning, Style},
 };
 
 /// What a row stands for.
@@ -250,7 +251,7 @@ impl Survey {
 
     /// As text, in so many columns where that can be.
     #[must_use]
-    pub fn text(&self, width: usize) -> String {
+    pub fn text(&self, width: usize, style: Style) -> String {
         let mut table = Grid::new(&[
             ("SOCKET", Kind::Name),
             ("OPEN", Kind::Number),
@@ -264,6 +265,9 @@ impl Survey {
         for row in &self.sockets {
             let slots = row.limit.map(|limit| format!("{}/{}", row.slots_used, limit.slots));
             let queue = row.queue.map(|it| format!("{}/{}", it.length, u64::from(it.max) + 1));
+            let [slots, queue] = [slots, queue].map(|it| Cell::from(it.unwrap_or_else(|| "-".to_owned())));
+            let has_no_slot = row.limit.is_some_and(|limit| row.slots_used >= limit.slots);
+            let has_no_place = row.queue.is_some_and(|queue| queue.length > queue.max);
             let nobody = if row.kind == RowKind::NotListening { "nobody" } else { "-" };
             // Nothing that is asked here tells an age.
             let unknown = || Cell::from("-");
@@ -272,13 +276,13 @@ impl Survey {
                 grouped(row.open).into(),
                 unknown(),
                 unknown(),
-                slots.unwrap_or_else(|| "-".to_owned()).into(),
-                queue.unwrap_or_else(|| "-".to_owned()).into(),
+                slots.with(has_no_slot.then_some(Meaning::Warning)),
+                queue.with(has_no_place.then_some(Meaning::Warning)),
                 row.clients.first().map_or_else(unknown, |it| it.cell(true)),
                 row.listeners.first().map_or_else(|| nobody.into(), |it| it.cell(false)),
             ]);
         }
-        let mut out = if self.sockets.is_empty() { String::new() } else { table.text(width) };
+        let mut out = if self.sockets.is_empty() { String::new() } else { table.styled(width, style) };
         if self.not_shown > 0 {
             let _ = writeln!(out, "… {} more (--all)", counted(self.not_shown as u64, "row"));
         }
@@ -288,7 +292,8 @@ impl Survey {
             );
         }
         for sentence in &self.incomplete_because {
-            let _ = writeln!(out, "INCOMPLETE: {}.", terminal(sentence));
+            let label = style.label("INCOMPLETE", Meaning::Warning);
+            let _ = writeln!(out, "{label}: {}.", terminal(sentence));
         }
         out
     }
@@ -302,7 +307,7 @@ impl Share {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let count = if with_count { format!(": {}", grouped(self.count)) } else { String::new() };
         let text = |program: &str| format!("{program} {pids}{more}{count}");
-        Cell { long: text(&self.program), short: Some(text(file_name(&self.program))) }
+        Cell { long: text(&self.program), short: Some(text(file_name(&self.program))), meaning: None }
     }
 }
 

@@ -183,6 +183,7 @@ pub(super) fn open<'a>(
             Cell {
                 long: command(opener.argv, opener.program, LONG),
                 short: Some(command(opener.argv, file_name(opener.program), SHORT)),
+                meaning: None,
             },
         ];
         cells.extend(with_socket.then(|| connection.path.into()));
@@ -241,13 +242,17 @@ pub fn age(nanoseconds: u64, before_trace: bool) -> String {
 fn aged(connection: &Open, is_crowded: bool) -> Cell {
     let (ns, before_trace) = (connection.age_ns, connection.before_trace);
     let mark = if before_trace { "> " } else { "" };
-    Cell { long: age(ns, before_trace), short: is_crowded.then(|| format!("{mark}{}", rounded(ns))) }
+    Cell {
+        long: age(ns, before_trace),
+        short: is_crowded.then(|| format!("{mark}{}", rounded(ns))),
+        meaning: None,
+    }
 }
 
 /// For how long it has been idle; in round numbers where room is scarce.
 fn idle(Idle { for_ns: ns, at_least }: Idle) -> Cell {
     let mark = if at_least { "> " } else { "" };
-    Cell { long: age(ns, at_least), short: Some(format!("{mark}{}", rounded(ns))) }
+    Cell { long: age(ns, at_least), short: Some(format!("{mark}{}", rounded(ns))), meaning: None }
 }
 
 /// The client's end.
@@ -303,8 +308,9 @@ fn end(end: &EndReport, owner: Option<u32>, (long, short): (String, String)) -> 
             Cell {
                 long: format!("open (held by {program} {pid}{others})"),
                 short: Some(format!("held by {} {pid}{others}", file_name(program))),
+                meaning: None,
             }
         }
-        _ => Cell { long: format!("open ({long})"), short: Some(short) },
+        _ => Cell { long: format!("open ({long})"), short: Some(short), meaning: None },
     }
 }

@@ -9,9 +9,11 @@ use sockleak_core::{
 };
 
 use super::{
-    grid::{Grid, Kind},
+    grid::{Cell, Grid, Kind},
     section::Section,
-    stacks, tables,
+    stacks,
+    style::{Meaning, Style},
+    tables,
     words::{all_is_well, headline, missing, more, origin, remarks, statement, younger},
 };
 
@@ -25,6 +27,8 @@ pub struct Layout {
     pub width: usize,
     /// Everything is listed. Otherwise the report is at most some 60 lines long, and says what it leaves out.
     pub is_whole: bool,
+    /// Whether text has colours. The other forms have none.
+    pub style: Style,
 }
 
 impl Layout {
@@ -54,7 +58,7 @@ pub fn render(section: &Section<'_>, layout: Layout) -> String {
     let _ = writeln!(out, "{}\n", headline(report, quote));
     findings(report, layout, &mut out);
     for sentence in missing(report) {
-        prose(&terminal(&sentence), "", &mut out);
+        labelled(&terminal(&sentence), Meaning::Warning, layout.style, &mut out);
     }
     if report.programs.is_empty() {
         let _ = writeln!(out, "\nNo {} connected, or tried to.", report.by.noun());
@@ -106,7 +110,7 @@ fn figures(report: &Report, layout: Layout, out: &mut String) {
 #[must_use]
 pub fn render_all(sections: &[Section<'_>], layout: Layout) -> String {
     let [section] = sections else {
-        let mut out = summary(sections).text(layout.width);
+        let mut out = summary(sections).styled(layout.width, layout.style);
         for section in sections {
             let title = format!("{}: {}", section.host, section.file);
             let _ = write!(out, "\n{}\n\n{}", terminal(&title), render(section, layout));
@@ -135,7 +139,7 @@ pub(super) fn summary(sections: &[Section]) -> Grid {
         grid.rows.push(vec![
             host.as_str().into(),
             file.as_str().into(),
-            verdict.into(),
+            Cell::from(verdict).with(worst.map(|finding| Meaning::of(finding.verdict))),
             program.into(),
             report.not_closed().to_string().into(),
         ]);
@@ -157,20 +161,29 @@ fn findings(report: &Report, layout: Layout, out: &mut String) {
     let [whole, lines] = TOLD.map(|few| layout.most(few));
     let mut advised = HashSet::new();
     for finding in accusing.iter().take(whole) {
-        state(report, finding, out);
+        state(report, finding, layout.style, out);
         explain(report, finding, layout, &mut advised, out);
     }
     let rest: Vec<_> = accusing.iter().skip(whole).chain(&calm).collect();
-    rest.iter().take(lines).for_each(|finding| state(report, finding, out));
+    rest.iter().take(lines).for_each(|finding| state(report, finding, layout.style, out));
     more(rest.len().saturating_sub(lines), "finding")
         .into_iter()
         .for_each(|sentence| prose(&sentence, "", out));
-    all_is_well(report).into_iter().for_each(|sentence| prose(&sentence, "", out));
+    if let Some(sentence) = all_is_well(report) {
+        labelled(&sentence, Meaning::Well, layout.style, out);
+    }
 }
 
-fn state(report: &Report, finding: &FindingReport, out: &mut String) {
+fn state(report: &Report, finding: &FindingReport, style: Style, out: &mut String) {
     let verdict = finding.verdict.name().to_uppercase();
-    prose(&format!("{verdict}: {}", statement(finding, report.leak_age_ns, quote)), "", out);
+    let said = format!("{verdict}: {}", statement(finding, report.leak_age_ns, quote));
+    labelled(&said, Meaning::of(finding.verdict), style, out);
+}
+
+/// A sentence that begins with a label and a colon.
+fn labelled(sentence: &str, meaning: Meaning, style: Style, out: &mut String) {
+    let (label, rest) = sentence.split_once(':').unwrap_or((sentence, ""));
+    prose(&format!("{}:{rest}", style.label(label, meaning)), "", out);
 }
 
 /// Its doubts, where connections were opened, and what to do; each advice is given once.

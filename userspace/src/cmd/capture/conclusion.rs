@@ -18,13 +18,13 @@ use sockleak_report::{
 use super::{
     super::{
         destination::is_same,
-        output::terminal_width,
+        output::{style, terminal_width},
         report::{fail_on, view},
     },
     Run, recording,
 };
 use crate::{
-    cli::{self, Capture},
+    cli::{self, Capture, View},
     failure::Failure,
     tracer,
 };
@@ -68,7 +68,7 @@ impl ReportFile {
         Ok(Some(Self { file, path: path.clone(), format: *format, is_given }))
     }
 
-    fn write(self, section: Section<'_>, is_whole: bool) -> Result<(), Failure> {
+    fn write(self, section: Section<'_>, shown: &View) -> Result<(), Failure> {
         let Self { file, path, format, is_given } = self;
         let written = || -> io::Result<()> {
             // A device or a pipe has no length.
@@ -76,7 +76,7 @@ impl ReportFile {
                 file.set_len(0)?;
             }
             let mut out = BufWriter::new(&file);
-            let layout = Layout { width: text::WIDTH, is_whole };
+            let layout = Layout { width: text::WIDTH, is_whole: shown.all, style: style(shown.color, true) };
             document::write(&[section], format, CsvTable::default(), layout, &mut out)?;
             out.flush()
         };
@@ -112,14 +112,18 @@ impl Run<'_> {
                 out.buffer.push(b'\n');
             }
             let width = terminal_width().unwrap_or(text::WIDTH);
-            let layout = Layout { width, is_whole: self.arguments.view.all };
+            let layout = Layout {
+                width,
+                is_whole: self.arguments.view.all,
+                style: style(self.arguments.view.color, false),
+            };
             out.buffer.extend_from_slice(text::render(&section, layout).as_bytes());
         }
         out.flush()?;
         let failed = fail_on(&section.report, &self.arguments.fail_on);
         // Neither file takes the other with it.
-        let all = self.arguments.view.all;
-        let written = self.report_file.take().map_or(Ok(()), |file| file.write(section, all));
+        let written =
+            self.report_file.take().map_or(Ok(()), |file| file.write(section, &self.arguments.view));
         recorded.and(written).and(failed)
     }
 }

@@ -16,7 +16,7 @@ use sockleak_core::{
 use sockleak_report::survey::{Facts, Process, SortKey, Survey};
 
 use super::{
-    super::output::{Output, terminal_width},
+    super::output::{Output, style, terminal_width},
     no_diag,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &List) -> Result<(), Failure> {
     if arguments.json {
         out.json(&serde_json::to_value(&survey).context("the survey cannot be written as JSON")?);
     } else {
-        let text = survey.text(terminal_width().unwrap_or(usize::MAX));
+        let text = survey.text(terminal_width().unwrap_or(usize::MAX), style(arguments.color, false));
         out.buffer.extend_from_slice(text.as_bytes());
     }
     out.flush()?;

@@ -11,6 +11,7 @@ use sockleak_core::{
 };
 use sockleak_report::{
     document::{self, Format, Section},
+    style::Style,
     text::Layout,
 };
 
@@ -273,7 +274,7 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
 
 fn report(mut section: Section<'_>, filter: &ReportFilter) -> Answer {
     let &ReportFilter { format, table, width, all, older_than_ns, with_argv } = filter;
-    let layout = Layout { width: width.into(), is_whole: all };
+    let layout = Layout { width: width.into(), is_whole: all, style: Style::Plain };
     if older_than_ns > 0 {
         section.report.hide_younger(older_than_ns);
     }

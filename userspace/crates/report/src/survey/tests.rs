@@ -1,3 +1,5 @@
+use sockleak_core::attribution::limits;
+
 use super::*;
 
 fn listener(inode: u64, path: &str, file: u64, namespace: u32, waiting: &[u64]) -> Listener {
@@ -61,7 +63,7 @@ fn each_connection_counts_once_and_where_it_belongs() {
     ];
     assert_eq!(figures(&survey), expected);
     assert_eq!(survey.sockets[0].clients[0].count, 2);
-    let text = survey.text(200);
+    let text = survey.text(200, Style::Plain);
     let row = text.lines().nth(1).unwrap_or_default();
     let cells: Vec<_> = row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
     assert_eq!(cells, ["/run/x", "4", "-", "-", "-", "2/11", "/bin/client 8: 2", "/bin/server 7"], "{text}");
@@ -87,7 +89,7 @@ fn connections_outlive_their_listener() {
     let facts = facts(Vec::new(), vec![end(21, 11, None), end(11, 21, Some(Bound::File(5, 1)))], &[]);
     let survey = sorted(&facts, &Filter::default());
     assert_eq!(figures(&survey), [(RowKind::NotListening, "/run/x", 1, 0)]);
-    assert!(survey.text(100).contains("nobody"), "{}", survey.text(100));
+    assert!(survey.text(100, Style::Plain).contains("nobody"), "{}", survey.text(100, Style::Plain));
 }
 
 #[test]
@@ -133,7 +135,7 @@ fn a_filter_keeps_what_a_process_holds_and_listens_on() {
 fn rows_are_sorted_and_cut() {
     let ends = (100..103).map(|inode| end(inode, 0, Some(Bound::File(5, 1)))).collect();
     let mut listeners = vec![listener(1, "/run/b", 5, 1, &[]), listener(2, "/run/a", 6, 1, &[0, 0])];
-    let source = sockleak_core::attribution::limits::Source::Given;
+    let source = limits::Source::Given;
     listeners[1].limit = Some(Limit { slots: 1, source });
     listeners[0].limit = Some(Limit { slots: 3, source });
     let facts = facts(listeners, ends, &[]);
@@ -146,7 +148,11 @@ fn rows_are_sorted_and_cut() {
         let mut survey = Survey::new(&facts, &Filter::default(), Vec::new());
         survey.sort_and_cut(key, Some(1));
         assert_eq!((&*survey.sockets[0].path, survey.not_shown), (first, 1), "{key:?}");
-        assert!(survey.text(100).contains("… 1 row more (--all)"), "{}", survey.text(100));
+        assert!(
+            survey.text(100, Style::Plain).contains("… 1 row more (--all)"),
+            "{}",
+            survey.text(100, Style::Plain)
+        );
     }
 }
 
@@ -157,4 +163,22 @@ fn targets_can_be_typed_as_they_are() {
     let facts = facts(listeners, vec![end(11, 0, Some(Bound::File(5, 1)))], &[]);
     let survey = sorted(&facts, &Filter::default());
     assert_eq!(survey.targets().collect::<Vec<_>>(), [("@abc", 1), ("/run/x.sock", 0)]);
+}
+
+#[test]
+fn what_is_full_is_coloured() {
+    let bound = || Some(Bound::File(5, 1));
+    let ends = vec![end(11, 21, bound()), end(21, 11, None)];
+    let full: Vec<u64> = (100..111).collect();
+    let mut facts = facts(vec![listener(1, "/run/x", 5, 1, &full)], ends, &[]);
+    facts.listeners[0].limit = Some(Limit { slots: 1, source: limits::Source::Given });
+    let text = sorted(&facts, &Filter::default()).text(200, Style::Coloured);
+    for cell in ["\x1b[33m1/1\x1b[0m", "\x1b[33m11/11\x1b[0m"] {
+        assert!(text.contains(cell), "{cell:?} is not in {text}");
+    }
+    facts.listeners[0].limit = Some(Limit { slots: 2, source: limits::Source::Given });
+    assert!(
+        !sorted(&facts, &Filter::default()).text(200, Style::Coloured).contains("m1/2"),
+        "it is not full"
+    );
 }

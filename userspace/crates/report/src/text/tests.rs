@@ -36,6 +36,10 @@ fn frame() -> Coverage {
 
 /// With a leak age in seconds.
 fn rendered(leak_age: u64, frame: Coverage) -> String {
+    styled(leak_age, frame, Style::Plain)
+}
+
+fn styled(leak_age: u64, frame: Coverage, style: Style) -> String {
     let settings = Settings { started: 5 * SECOND, leak_age: leak_age * SECOND, ..Settings::default() };
     let mut session = session_with(&["/run/ma.sock"], settings);
     feed(&mut session, records());
@@ -47,7 +51,7 @@ fn rendered(leak_age: u64, frame: Coverage) -> String {
         clock: Clock::utc(1_767_323_045_000_000_000),
         pictures: Vec::new(),
     };
-    render(&section, Layout { width: 120, is_whole: false })
+    render(&section, Layout { width: 120, is_whole: false, style })
 }
 
 #[test]
@@ -75,6 +79,24 @@ Not closed
 1 min 10 s    7  /usr/bin/tidy -v   client-closed  close 1 min 9 s ago   open (accepted by /usr/sbin/haproxy 1)
 ";
     assert_eq!(rendered(60, frame()), expected);
+}
+
+#[test]
+fn labels_are_coloured_and_lines_stay_as_they_are() {
+    let incomplete = Coverage { gaps: vec!["the accept hook is not attached".to_owned()], ..frame() };
+    let text = styled(60, incomplete.clone(), Style::Coloured);
+    for label in
+        ["\n\x1b[1;34mUNDECIDED\x1b[0m: /usr/bin/leaky", "\n\x1b[1;33mINCOMPLETE\x1b[0m: the accept hook"]
+    {
+        assert!(text.contains(label), "{label:?} is not in {text}");
+    }
+    // What others wrote is escaped all the same.
+    assert!(text.contains("\\u{1b}[31mlate"), "{text}");
+    let sequences = ["\x1b[1;34m", "\x1b[1;33m", "\x1b[0m"];
+    let without = sequences.iter().fold(text, |text, sequence| text.replace(sequence, ""));
+    assert_eq!(without, rendered(60, incomplete));
+    let well = styled(600, frame(), Style::Coloured);
+    assert!(!well.contains("\x1b[1;31m"), "nobody is accused: {well}");
 }
 
 #[test]
@@ -134,7 +156,7 @@ fn a_report_is_short_whatever_is_open() {
                     clock: Clock::utc(0),
                     pictures: Vec::new(),
                 };
-                render(&section, Layout { width, is_whole })
+                render(&section, Layout { width, is_whole, style: Style::Plain })
             };
             let (short, whole) = (lines(false), lines(true));
             let hidden = u64::from(programs) * each - 10.min(u64::from(programs) * each);
