@@ -20,6 +20,7 @@ mod run;
 mod shown;
 mod verdicts;
 mod watch;
+mod window;
 
 pub use color::ColorWhen;
 pub use compare::{Compare, FailOnChange};
@@ -30,6 +31,7 @@ pub use run::{FailOnRun, Run};
 pub use shown::{PROGRAM, command, complete};
 pub use verdicts::Names;
 pub use watch::{Pace, Replay, Top};
+pub use window::{Moment, Part};
 
 use crate::{
     client::Server,
@@ -208,7 +210,7 @@ pub struct Report {
     /// Report what a service knows now, which needs no root: http://HOST:PORT, https:// or unix:PATH.
     ///
     /// It groups and judges as its configuration says.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["traces", "store", "leak_age", "limits", "by"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["traces", "store", "leak_age", "limits", "by", "since", "until"])]
     pub service: Option<Server>,
     /// A file with the service's token, which shows command lines.
     #[arg(long, value_name = "FILE", requires = "service", conflicts_with_all = ["traces", "store"])]
@@ -225,6 +227,9 @@ pub struct Report {
     /// Write the report to this file, whole or not at all; `-` is standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// The part of each recording that is reported.
+    #[command(flatten)]
+    pub part: Part,
     /// Judge with this leak age instead of the recorded one.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub leak_age: Option<Duration>,
@@ -277,6 +282,9 @@ pub struct Export {
     /// What a row stands for.
     #[arg(long, value_parser = choice::<export::What>(), default_value_t, value_name = "ROWS")]
     pub what: export::What,
+    /// The part of the recording whose rows are written.
+    #[command(flatten)]
+    pub part: Part,
     /// Write to this file, which is replaced when everything is written; `-` is standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -14,6 +14,9 @@ pub enum Failure {
     /// Arguments do not go together.
     #[error("{0}")]
     Usage(String),
+    /// The part of a recording that is wanted lies outside of it.
+    #[error("{0}")]
+    Outside(String),
     /// Root or a capability is missing.
     #[error("sockleak must run as root, or with {missing}; run it with sudo")]
     Privilege {
@@ -62,7 +65,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Other(_) => 1,
             // clap's own for usage errors
-            Self::Target(_) | Self::Usage(_) | Self::Config(_) => 2,
+            Self::Target(_) | Self::Usage(_) | Self::Outside(_) | Self::Config(_) => 2,
             Self::Privilege { .. } => 3,
             Self::Kernel(_) => 4,
             Self::Output(_) | Self::OutputFile { .. } => 5,

@@ -13,7 +13,7 @@ use super::{
     report::{Judged, Replayed, replay},
 };
 use crate::{
-    cli::{Compare, FailOnChange},
+    cli::{Compare, FailOnChange, Part},
     failure::Failure,
 };
 
@@ -23,6 +23,7 @@ use crate::{
 /// If a recording cannot be read, the comparison not be written, or something is found that `--fail-on` names.
 pub fn run(arguments: &Compare) -> Result<(), Failure> {
     let judged = Judged {
+        part: Part::default(),
         leak_age: arguments.leak_age,
         limits: &arguments.limits,
         by: arguments.by,

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
+use sockleak_core::event::Window;
 use sockleak_recording::{
     Trace,
     export::{Format, Style, export},
@@ -10,6 +11,7 @@ use sockleak_report::document;
 
 use super::{
     destination::{Destination, is_stdout},
+    part,
     report::note_end,
 };
 use crate::{cli, failure::Failure};
@@ -27,12 +29,15 @@ pub fn run(arguments: &cli::Export) -> Result<(), Failure> {
         return Err(Failure::Usage(message.to_owned()));
     }
     let trace = Trace::open(&arguments.trace)?;
+    let name = arguments.trace.display().to_string();
+    let window = part::window(arguments.part, trace.header(), trace.progress(), &name)?;
     note_end(&trace, &arguments.trace, "the rows are");
     let mut destination =
         Destination::open(arguments.output.as_deref(), std::slice::from_ref(&arguments.trace))?;
     let style = Style { format, is_terminal };
-    let outcome =
-        export(&trace, what, style, destination.writer()).map_err(|error| destination.name(error.into()));
+    let window = window.unwrap_or(Window::ALWAYS);
+    let outcome = export(&trace, what, window, style, destination.writer())
+        .map_err(|error| destination.name(error.into()));
     match outcome.and_then(|()| destination.finish()) {
         Err(Failure::Output(cause) | Failure::OutputFile { cause, .. })
             if cause.kind() == io::ErrorKind::BrokenPipe =>

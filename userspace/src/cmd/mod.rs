@@ -9,6 +9,7 @@ pub mod explain;
 pub mod export;
 pub mod list;
 mod output;
+mod part;
 pub mod replay;
 pub mod report;
 pub mod run;

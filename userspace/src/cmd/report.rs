@@ -12,9 +12,9 @@ use std::{
 
 use jiff::Timestamp;
 use sockleak_core::{
-    assess::{Coverage, Report},
+    assess::{Coverage, Earlier, Report},
     attribution::{by::By, limits::GivenLimit, selection::Selection},
-    event::Record,
+    event::{Cursor, Place, Record, Window},
     session::{Session, Settings},
     time::{Clock, nanoseconds},
 };
@@ -27,9 +27,10 @@ use sockleak_report::{
 use super::{
     destination::{Destination, is_stdout},
     output::{style, terminal_width},
+    part,
 };
 use crate::{
-    cli::{self, FailOn, View},
+    cli::{self, FailOn, Part, View},
     clock,
     console::say,
     failure::Failure,
@@ -52,7 +53,7 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
         None => {
             let judged = Judged::by(arguments);
             let replayed = arguments.traces.iter().map(|file| replay(file, &judged));
-            (replayed.collect::<Result<Vec<_>, _>>()?, arguments.traces.clone())
+            (with_something(replayed)?, arguments.traces.clone())
         }
         Some(directory) => replay_store(directory, arguments)?,
     };
@@ -107,14 +108,16 @@ pub(super) struct Judged<'a> {
     /// Besides the recorded ones; the last that fits counts.
     pub(super) limits: &'a [GivenLimit],
     pub(super) by: By,
+    /// The part that figures count.
+    pub(super) part: Part,
     /// What comes of them, in a sentence: `the report is`.
     pub(super) what: &'static str,
 }
 
 impl<'a> Judged<'a> {
     fn by(arguments: &'a cli::Report) -> Self {
-        let cli::Report { leak_age, limits, view, .. } = arguments;
-        Self { leak_age: *leak_age, limits, by: view.by, what: "the report is" }
+        let cli::Report { leak_age, limits, view, part, .. } = arguments;
+        Self { leak_age: *leak_age, limits, by: view.by, part: *part, what: "the report is" }
     }
 }
 
@@ -125,6 +128,7 @@ pub(super) struct Replayed {
     session: Session,
     frame: Coverage,
     clock: Clock,
+    part: Option<(Window, Earlier)>,
 }
 
 impl Replayed {
@@ -145,13 +149,20 @@ impl Replayed {
 
     /// All that is known at its end.
     pub(super) fn report(&self) -> Report<'_> {
-        Report::new(&self.session, self.frame.clone())
+        self.restricted(Report::new(&self.session, self.frame.clone()))
+    }
+
+    fn restricted<'s>(&'s self, mut report: Report<'s>) -> Report<'s> {
+        if let Some((window, earlier)) = &self.part {
+            report.restrict(*window, earlier);
+        }
+        report
     }
 
     fn section(&self, view: &View, format: Format) -> Section<'_> {
         let origin = (self.header.host.clone(), self.file.clone());
         let section = Section::new(&self.session, self.frame.clone(), self.clock.clone(), origin, format);
-        Section { report: self::view(section.report, view), ..section }
+        Section { report: self::view(self.restricted(section.report), view), ..section }
     }
 }
 
@@ -163,6 +174,29 @@ pub(super) fn replay(file: &Path, judged: &Judged<'_>) -> Result<Replayed, Failu
         replay_records(header, progress, file.display().to_string(), judged, |feed| trace.replay(feed))?;
     note_end(&trace, file, judged.what);
     Ok(replayed)
+}
+
+/// Those of several recordings that have something of the part that is wanted. Says which have nothing.
+///
+/// # Errors
+/// If none has, or another failure.
+fn with_something(
+    replayed: impl Iterator<Item = Result<Replayed, Failure>>,
+) -> Result<Vec<Replayed>, Failure> {
+    let (mut found, mut outside) = (Vec::new(), Vec::new());
+    for outcome in replayed {
+        match outcome {
+            Err(Failure::Outside(sentence)) => outside.push(sentence),
+            outcome => found.push(outcome?),
+        }
+    }
+    if found.is_empty()
+        && let Some(sentence) = outside.pop()
+    {
+        return Err(Failure::Outside(sentence));
+    }
+    outside.iter().for_each(say);
+    Ok(found)
 }
 
 /// Replays the recordings of a store, each to its report. Returns their files besides.
@@ -177,7 +211,7 @@ fn replay_store(directory: &Path, arguments: &cli::Report) -> Result<(Vec<Replay
         let (header, progress) = (recording.header(), recording.progress());
         replay_records(header, progress, recording.name(), &judged, |feed| recording.replay(feed))
     });
-    let replayed = replayed.collect::<Result<_, _>>()?;
+    let replayed = with_something(replayed)?;
     Ok((replayed, recordings.iter().flat_map(Recording::paths).map(Path::to_owned).collect()))
 }
 
@@ -197,13 +231,33 @@ fn replay_records(
         limits: recorded.chain(judged.limits.iter().cloned()).collect(),
         by: judged.by,
     };
+    let window = part::window(judged.part, header, progress, &file)?;
+    let mut cursor = Cursor::new(window.unwrap_or(Window::ALWAYS));
     let mut session = Session::new(Selection::recorded(header.targets.clone()), settings);
+    let mut earlier = None;
+    let as_of =
+        |session: &Session, now| Earlier::new(Report::new(session, Coverage { now, ..progress.clone() }));
     replay(&mut |record| {
+        match (cursor.place(&record), window) {
+            (Place::After, _) => return ControlFlow::Break(()),
+            (Place::Within, Some(window)) if earlier.is_none() && window.since > header.started => {
+                earlier = Some(as_of(&session, window.since));
+            }
+            _ => {}
+        }
         session.feed(record);
         ControlFlow::Continue(())
     })?;
+    let part = window.map(|window| {
+        let is_later = window.since > header.started;
+        // Nothing may have happened in it.
+        let earlier = earlier.or_else(|| is_later.then(|| as_of(&session, window.since)));
+        (window, earlier.unwrap_or_default())
+    });
     let clock = clock::booted_at(header.boot_time);
-    Ok(Replayed { header: header.clone(), file, session, frame: progress.clone(), clock })
+    let now = window.map_or(progress.now, |window| window.until);
+    let frame = Coverage { now, ..progress.clone() };
+    Ok(Replayed { header: header.clone(), file, session, frame, clock, part })
 }
 
 /// The report as far as the user wants to see it.

@@ -2,7 +2,7 @@
 
 use std::{io, ops::ControlFlow, thread, vec};
 
-use sockleak_core::event::{Carried, Record};
+use sockleak_core::event::Record;
 use sockleak_recording::TraceError;
 use tokio::sync::mpsc;
 
@@ -105,7 +105,7 @@ struct Reader {
 
 impl Reader {
     fn take(&mut self, record: Record) -> ControlFlow<()> {
-        self.at = moment(&record).map_or(self.at, |moment| moment.max(self.at));
+        self.at = record.moment().map_or(self.at, |moment| moment.max(self.at));
         if self.until.is_some_and(|until| self.at > until) {
             return ControlFlow::Break(());
         }
@@ -128,24 +128,5 @@ impl Reader {
             // As above.
             let _ = self.hand_over.blocking_send(Err(error));
         }
-    }
-}
-
-/// When it happened, if it tells.
-const fn moment(record: &Record) -> Option<u64> {
-    match record {
-        Record::Event(event) => Some(event.at),
-        Record::Held(held) => Some(held.at),
-        Record::Unwatched { until, .. } => Some(*until),
-        Record::UseNoted { at, .. } => Some(*at),
-        Record::Carried(Carried::Ends { at }) => Some(*at),
-        Record::Carried(Carried::Begins | Carried::Listener { .. })
-        | Record::Process(_)
-        | Record::Listener(_)
-        | Record::RoundBegins
-        | Record::RoundEnds
-        | Record::RawStack(_)
-        | Record::Stack(_)
-        | Record::Gone { .. } => None,
     }
 }

@@ -11,6 +11,7 @@ mod schema;
 mod scripts;
 mod store;
 mod text;
+mod window;
 
 use std::process::{Command, Output, Stdio};
 

@@ -84,6 +84,9 @@ pub fn report(
     let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     put("type", "report".into());
     put("time", clock.rfc3339(report.now).into());
+    if let Some(window) = report.window {
+        put("window", json!({"since": clock.rfc3339(window.since), "until": clock.rfc3339(window.until)}));
+    }
     // In the place that its name has among the others.
     put(OPEN, Value::Null);
     if let Some((host, file)) = origin {

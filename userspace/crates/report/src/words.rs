@@ -38,6 +38,12 @@ pub(super) fn all_is_well(report: &Report) -> Option<String> {
 /// What a reader has to know about what is shown, a sentence each.
 pub(super) fn remarks(report: &Report) -> Vec<String> {
     let mut remarks = Vec::new();
+    if report.window.is_some() {
+        remarks.push(
+            "Figures count this part of the recording. Verdicts, and the pictures of a page, rest on everything recorded up to its end."
+                .to_owned(),
+        );
+    }
     if report.open.any_before_trace() {
         remarks.push(
             "Connections from before the trace are older than shown here: their start was not seen."
@@ -82,12 +88,18 @@ pub(super) fn origin(section: &Section<'_>, quote: Quote) -> String {
     let Section { host, report, clock, .. } = section;
     let started = report.now.saturating_sub((report.seconds * 1e9) as u64);
     format!(
-        "{}, {} to {}, sockleak {}",
+        "{}, {} to {}{}, sockleak {}",
         quote(host),
         clock.local(started),
         clock.local_with_zone(report.now),
+        part(report),
         env!("CARGO_PKG_VERSION")
     )
+}
+
+/// That it is about a part of a recording, if so.
+pub(super) const fn part(report: &Report) -> &'static str {
+    if report.window.is_some() { " (part of the recording)" } else { "" }
 }
 
 /// What was found, as reports state it; `leak_age` in nanoseconds. Names are as they are: escape the sentence for where it is shown.

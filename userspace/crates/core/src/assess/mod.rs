@@ -10,6 +10,7 @@ pub mod missing;
 mod open;
 pub mod stacks;
 pub mod usage;
+mod window;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -17,9 +18,11 @@ use serde::{Deserialize, Serialize};
 
 pub use open::{EndReport, HeldBy, Open, OpenList, Opener, Party};
 pub use usage::{Idle, UseReport};
+pub use window::Earlier;
 
 use crate::{
     attribution::by::By,
+    event::Window,
     lifecycle::{Connection, EndState},
     session::{Session, Settings, SocketId, Tally},
     text::errno_name,
@@ -48,7 +51,10 @@ pub struct Report<'s> {
     /// Nanoseconds since boot.
     #[serde(skip)]
     pub now: u64,
-    /// How long was observed.
+    /// The part of a recording that it is about; None if it is about all of it.
+    #[serde(skip)]
+    pub window: Option<Window>,
+    /// How long was observed; of a part, how long that is.
     pub seconds: f64,
     /// The targets as given.
     pub targets: Vec<String>,
@@ -141,6 +147,7 @@ impl<'s> Report<'s> {
         Self {
             schema_version: SCHEMA_VERSION,
             now,
+            window: None,
             seconds: (now.saturating_sub(started)) as f64 / 1e9,
             targets: session.targets().map(str::to_owned).collect(),
             leak_age_ns: leak_age,

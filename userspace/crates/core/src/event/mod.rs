@@ -6,10 +6,12 @@ mod carried;
 mod held;
 pub mod name;
 mod stack;
+mod window;
 
 pub use carried::Carried;
 pub use held::{Held, HeldSocket, Peer, Usage};
 pub use stack::{Frame, RawStack, Stack};
+pub use window::{Cursor, Place, Window};
 
 /// A process and the program that it ran: a reused pid has another start, and `exec` starts another program in the
 /// same process.

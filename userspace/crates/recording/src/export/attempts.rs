@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use sockleak_core::{
     decode::abstract_name,
-    event::{Queue, What},
+    event::{Cursor, Place, Queue, What, Window},
     session::{Notice, Seen},
     text::errno_name,
 };
@@ -30,11 +30,17 @@ pub(super) struct Attempt<'r> {
 }
 
 /// Writes all of them.
-pub(super) fn export(trace: &Trace, mut rows: Rows<'_, Attempts>) -> Result<(), ExportError> {
+pub(super) fn export(trace: &Trace, window: Window, mut rows: Rows<'_, Attempts>) -> Result<(), ExportError> {
     let mut session = session(trace);
+    let mut cursor = Cursor::new(window);
     let mut outcome = Ok(());
     trace.replay(|record| {
+        let place = cursor.place(&record);
+        if place == Place::After {
+            return ControlFlow::Break(());
+        }
         if let Some(Notice::Seen(seen)) = session.feed(record).notice
+            && place == Place::Within
             && let What::Attempt { listener, errno, address, queue, .. } = seen.what
         {
             let (listener, errno, queue) = (*listener, *errno, *queue);

@@ -4,7 +4,7 @@ use std::{io, ops::ControlFlow};
 
 use sockleak_core::{
     attribution::{selection::Selection, who::Who},
-    event::{End, Reason, Usage},
+    event::{Cursor, End, Place, Reason, Usage, Window},
     lifecycle::{Connection, EndState, Origin},
     session::{Session, SocketId},
 };
@@ -29,12 +29,22 @@ pub(super) struct Life<'r> {
 }
 
 /// Writes all of them.
-pub(super) fn export(trace: &Trace, mut rows: Rows<'_, Connections>) -> Result<(), ExportError> {
+pub(super) fn export(
+    trace: &Trace,
+    window: Window,
+    mut rows: Rows<'_, Connections>,
+) -> Result<(), ExportError> {
     let mut session = session(trace);
-    let now = trace.progress().now;
+    let now = trace.progress().now.min(window.until);
+    let mut cursor = Cursor::new(window);
     let mut outcome = Ok(());
     trace.replay(|record| {
-        let Some(closed) = session.feed(record).closed else { return ControlFlow::Continue(()) };
+        let place = cursor.place(&record);
+        if place == Place::After {
+            return ControlFlow::Break(());
+        }
+        let closed = session.feed(record).closed.filter(|_| place == Place::Within);
+        let Some(closed) = closed else { return ControlFlow::Continue(()) };
         outcome = rows.write(&life(closed.session, closed.socket, closed.connection, now));
         if outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;

@@ -5,7 +5,10 @@ use std::{ops::ControlFlow, sync::Arc};
 use rustc_hash::FxHashMap;
 use sockleak_core::{
     attribution::{processes::Processes, who::Who},
-    event::{Carried, End, Event, Held, HeldSocket, Peer, Queue, Reason, Record, Usage, What},
+    event::{
+        Carried, Cursor, End, Event, Held, HeldSocket, Peer, Place, Queue, Reason, Record, Usage, What,
+        Window,
+    },
     text::errno_name,
 };
 
@@ -53,13 +56,22 @@ pub(super) struct Row<'r> {
 }
 
 /// Writes all of them.
-pub(super) fn export(trace: &Trace, mut rows: Rows<'_, Events>) -> Result<(), ExportError> {
+pub(super) fn export(trace: &Trace, window: Window, mut rows: Rows<'_, Events>) -> Result<(), ExportError> {
     let mut names = Names::default();
     let mut outcome = Ok(());
+    let mut cursor = Cursor::new(window);
     let mut seq = 0;
     trace.replay(|record| {
+        let place = cursor.place(&record);
+        if place == Place::After {
+            return ControlFlow::Break(());
+        }
         let Some((record, who)) = names.learn(record) else { return ControlFlow::Continue(()) };
+        // Numbers are those of the whole recording.
         seq += 1;
+        if place == Place::Before {
+            return ControlFlow::Continue(());
+        }
         outcome = rows.write(&names.row(seq, &record, who.as_deref()));
         if outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;

@@ -17,7 +17,7 @@ use std::{
     path::Path,
 };
 
-use sockleak_core::{choices, time::Clock};
+use sockleak_core::{choices, event::Window, time::Clock};
 
 pub use column::{Cell, Column, Field, Kind, Table};
 
@@ -94,15 +94,22 @@ trait Sink {
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// Writes the rows of a trace.
+/// Writes the rows of a trace: of events and attempts in this window, and of connections that were open at some moment of it.
+/// What is said of a connection is what was known at the window's end.
 ///
 /// # Errors
 /// If the trace is damaged, or the output cannot be written: then what was written so far is of no use, unless it was lines.
-pub fn export(trace: &Trace, what: What, style: Style, out: impl Write + Send) -> Result<(), ExportError> {
+pub fn export(
+    trace: &Trace,
+    what: What,
+    window: Window,
+    style: Style,
+    out: impl Write + Send,
+) -> Result<(), ExportError> {
     match what {
-        What::Connections => connections::export(trace, rows(trace, style, out)?),
-        What::Events => events::export(trace, rows(trace, style, out)?),
-        What::Attempts => attempts::export(trace, rows(trace, style, out)?),
+        What::Connections => connections::export(trace, window, rows(trace, style, out)?),
+        What::Events => events::export(trace, window, rows(trace, style, out)?),
+        What::Attempts => attempts::export(trace, window, rows(trace, style, out)?),
     }
 }
 

@@ -26,7 +26,7 @@ use super::{
     pictures::Picture,
     section::Section,
     tables, text,
-    words::{all_is_well, headline, remarks, younger},
+    words::{all_is_well, headline, part, remarks, younger},
 };
 use bounds::Bounds;
 use lanes::{Lane, Lanes};
@@ -83,7 +83,7 @@ fn section(section: &Section, nth: usize, (is_only, is_whole): (bool, bool)) -> 
         section class="report" {
             header {
                 @if is_only { h1 { (Text(host)) } } @else { h2 { (Text(host)) } }
-                p class="where" { (code(file)) " · " (window(report, clock)) }
+                p class="where" { (code(file)) " · " (window(report, clock)) (part(report)) }
                 // Names are escaped as they are put into it.
                 p { (PreEscaped(headline(report, |name| code(name).into_string()))) "." }
             }
