@@ -1,7 +1,7 @@
 //! Other processes, by /proc.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
@@ -84,9 +84,48 @@ pub fn stat_field(pid: u32, field: usize) -> Option<u64> {
     rest.split(' ').nth(field - 3)?.parse().ok()
 }
 
+/// What each descriptor of a process refers to, as proc(5) shows it.
+///
+/// # Errors
+/// If the process does not exist, or its descriptors may not be read.
+pub fn descriptors(pid: u32) -> io::Result<Vec<String>> {
+    let entries = fs::read_dir(folder(pid).join("fd"))?;
+    // One that was closed meanwhile is none.
+    let targets = entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    Ok(targets.map(|target| target.to_string_lossy().into_owned()).collect())
+}
+
+/// How many descriptors a process may have; None if that cannot be read or is not limited.
+#[must_use]
+pub fn descriptor_limit(pid: u32) -> Option<u64> {
+    soft_descriptor_limit(&fs::read_to_string(folder(pid).join("limits")).ok()?)
+}
+
+/// The soft limit out of /proc/PID/limits.
+fn soft_descriptor_limit(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_soft_limit_of_descriptors_is_read() {
+        let head = "Limit                     Soft Limit           Hard Limit           Units     \n";
+        for (line, expected) in [
+            ("Max open files            1024                 524288               files     \n", Some(1024)),
+            ("Max open files            unlimited            unlimited            files     \n", None),
+            ("Max processes             7                    7                    processes \n", None),
+            ("Max open files", None),
+        ] {
+            assert_eq!(soft_descriptor_limit(&format!("{head}{line}")), expected, "{line:?}");
+        }
+        let own = std::process::id();
+        assert!(descriptors(own).is_ok_and(|it| it.len() > 2));
+        assert!(descriptors(u32::MAX).is_err());
+    }
 
     #[test]
     fn a_process_has_a_folder_of_its_own() {

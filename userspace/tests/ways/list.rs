@@ -59,6 +59,37 @@ fn without_a_target_each_socket_has_a_row() {
 }
 
 #[test]
+fn the_descriptors_of_a_process_are_counted_by_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("most.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let clients: Vec<_> = (0..100).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    let (pid, path) = (std::process::id().to_string(), path.to_str().unwrap());
+    let Some(survey) = survey(&["--pid", &pid]) else { return };
+    let found = &survey["descriptors"][0];
+    let number = |field: &str| found[field].as_u64().unwrap();
+    assert_eq!(number("pid"), u64::from(std::process::id()));
+    assert!(number("sockets") > 100 && number("limit") >= number("open"), "{found}");
+    let kinds = ["sockets", "files", "pipes", "other"].map(number);
+    assert_eq!(kinds.iter().sum::<u64>(), number("open"));
+    assert_eq!(found["most_used"], serde_json::json!({ "path": path, "side": "client", "count": 100 }));
+    let said = text(&run(&["list", "--pid", &pid]).stdout);
+    let first = said.lines().next().unwrap();
+    assert!(
+        first.contains(" descriptors: ") && first.contains(&format!("of all are connections to {path})")),
+        "{said}"
+    );
+    drop((clients, listener));
+}
+
+#[test]
+fn a_process_that_is_not_there_is_named() {
+    let output = run(&["list", "--pid", "4294967295"]);
+    let said = text(&output.stdout);
+    assert!(output.status.code() == Some(4) || said.contains("there is no process 4294967295."), "{said}");
+}
+
+#[test]
 fn a_filter_that_matches_nobody_has_the_status_of_no_match() {
     let output = run(&["list", "--program", "nobody-has-this-name"]);
     let said = text(&output.stderr);

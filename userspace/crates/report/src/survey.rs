@@ -16,8 +16,10 @@ use sockleak_core::{
     },
 };
 
+mod descriptors;
 mod facts;
 
+pub use descriptors::{Descriptors, MostUsed, OpenFiles, Side};
 pub use facts::{Bound, End, Facts, Listener, Process};
 
 use crate::{
@@ -99,6 +101,8 @@ pub struct Row {
 /// All sockets.
 #[derive(Clone, Debug, Serialize)]
 pub struct Survey {
+    /// Descriptors of the processes that --pid names.
+    pub descriptors: Vec<Descriptors>,
     /// The sockets.
     pub sockets: Vec<Row>,
     /// How many rows were left out.
@@ -220,7 +224,7 @@ impl Survey {
             _ => gathered.row(RowKind::Released, "(other end released)".to_owned()),
         }));
         tell_apart(&mut sockets);
-        Self { sockets, not_shown: 0, incomplete_because }
+        Self { descriptors: Vec::new(), sockets, not_shown: 0, incomplete_because }
     }
 
     /// The listening sockets in the order of the rows, by names that can be typed as they are, and how many connections each has.
@@ -282,7 +286,11 @@ impl Survey {
                 row.listeners.first().map_or_else(|| nobody.into(), |it| it.cell(false)),
             ]);
         }
-        let mut out = if self.sockets.is_empty() { String::new() } else { table.styled(width, style) };
+        let mut out: String = self.descriptors.iter().map(|it| it.text() + "\n").collect();
+        if !self.sockets.is_empty() {
+            out.push_str(if out.is_empty() { "" } else { "\n" });
+            out.push_str(&table.styled(width, style));
+        }
         if self.not_shown > 0 {
             let _ = writeln!(out, "… {} more (--all)", counted(self.not_shown as u64, "row"));
         }

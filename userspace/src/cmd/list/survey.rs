@@ -1,6 +1,6 @@
 //! `sockleak list` without a target: every unix stream socket of the host.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs, io};
 
 use anyhow::Context as _;
 use sockleak_core::{
@@ -13,7 +13,7 @@ use sockleak_core::{
     event::{self, Actor},
     text::count::grouped,
 };
-use sockleak_report::survey::{Facts, Process, SortKey, Survey};
+use sockleak_report::survey::{Descriptors, Facts, OpenFiles, Process, SortKey, Survey};
 
 use super::{
     super::output::{Output, style, terminal_width},
@@ -105,7 +105,36 @@ fn take(given: &[GivenLimit], filter: &Filter) -> Result<Survey, Failure> {
             .map(|(&inode, actors)| (inode, actors.iter().map(|actor| actor.id.pid).collect()))
             .collect(),
     };
-    Ok(Survey::new(&facts, filter, gaps))
+    let descriptors = filter.pids.iter().filter_map(|&pid| match open_files(pid, &facts) {
+        Ok(open) => Some(Descriptors::new(&open, &facts)),
+        Err(sentence) => {
+            gaps.push(sentence);
+            None
+        }
+    });
+    let descriptors = descriptors.collect();
+    Ok(Survey { descriptors, ..Survey::new(&facts, filter, gaps) })
+}
+
+/// What the descriptors of a process are; or why that is not known.
+fn open_files(pid: u32, facts: &Facts) -> Result<OpenFiles, String> {
+    let targets = proc::descriptors(pid).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no process {pid}"),
+        io::ErrorKind::PermissionDenied => {
+            format!("the descriptors of process {pid} cannot be read: root sees them")
+        }
+        _ => format!("the descriptors of process {pid} cannot be read: {error}"),
+    })?;
+    let known = facts.processes.get(&pid).map(|process| process.program.clone());
+    // One without a unix socket was not described.
+    let program =
+        known.or_else(|| Some(fs::read_link(proc::folder(pid).join("exe")).ok()?.display().to_string()));
+    Ok(OpenFiles {
+        pid,
+        program: program.unwrap_or_else(|| "[unknown]".to_owned()),
+        targets,
+        limit: proc::descriptor_limit(pid),
+    })
 }
 
 /// Describes each process once. One that has ended meanwhile is left out.
