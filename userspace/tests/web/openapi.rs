@@ -200,6 +200,9 @@ async fn parameters_and_refusals_are_as_described() {
         ] {
             assert_eq!(answer.status, expected, "{path}");
             assert_described(&document, path, &answer);
+            let methods = if path.ends_with("/replay") { "GET, HEAD, POST" } else { "GET, HEAD" };
+            let allowed = answer.headers.get("allow").map(String::as_str);
+            assert_eq!(allowed, (expected == 405).then_some(methods), "{path}");
         }
     }
     // What the document allows is not refused, at its bounds and together.

@@ -125,6 +125,9 @@ impl Client {
                 refusal.page(page::refusal(&refusal.1, &frame))
             }
         });
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(guard::methods(path)));
+        }
         if Wants::depends_on_accept(path) {
             response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
         }

@@ -63,8 +63,16 @@ fn check_method<B>(request: &Request<B>) -> Result<(), Refusal> {
             }
             Ok(())
         }
-        _ => Err(refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served")),
+        _ => {
+            let sentence = format!("only these methods are served here: {}", methods(request.uri().path()));
+            Err(refusal(StatusCode::METHOD_NOT_ALLOWED, &sentence))
+        }
     }
+}
+
+/// The methods that a path takes, as the header `Allow` lists them.
+pub(super) fn methods(path: &str) -> &'static str {
+    if path == REPLAY { "GET, HEAD, POST" } else { "GET, HEAD" }
 }
 
 /// Another site's page may have its own name lead to this host's address: the name in the request gives it away.
