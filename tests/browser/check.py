@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
+from charts import charts, recorded_times
 from controls import outage, played, zone
 from harness import (
     FIGURES, PHONE, THEMES, TOKEN, WIDE, Checks, Tab, api, chromium, next_line, picture, replaying, serving,
@@ -266,11 +267,13 @@ def main():
             password(checks, browser, address)
             outage(checks, browser, address, folder)
             zone(checks, browser, address)
+            charts(checks, browser, address, folder)
         with serving(serve, sockleak, "9", "40") as address:
             live(checks, browser, address)
         for trace in (leak, recorded):
             replayed(checks, browser, sockleak, trace, folder)
         played(checks, browser, sockleak, leak, folder)
+        recorded_times(checks, browser, sockleak, leak)
         demo_live(checks, browser, sockleak, recorded)
         with serving(serve, sockleak, "demo") as address:
             demo(browser, address, folder)

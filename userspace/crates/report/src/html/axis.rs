@@ -1,5 +1,7 @@
 //! Axes: ticks where a reader expects them.
 
+use sockleak_core::time::Clock;
+
 /// Seconds between ticks of an axis of time.
 const STEPS: [f64; 27] = [
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0,
@@ -9,14 +11,51 @@ const STEPS: [f64; 27] = [
 /// Where the ticks are in a time of so many nanoseconds, in nanoseconds, and what they say. At most `most` besides 0.
 pub(super) fn times(length: u64, most: u32) -> Vec<(u64, String)> {
     let seconds = length as f64 / 1e9;
-    let fits = |step: &f64| seconds / step <= f64::from(most);
-    // Days, when hours are too many.
-    let days = || (1..).map(|exponent| 86_400.0 * f64::powi(2.0, exponent)).find(|step| fits(step));
-    let Some(step) = STEPS.into_iter().find(|step| fits(step)).or_else(days) else { return Vec::new() };
+    let Some(step) = step(seconds, most) else { return Vec::new() };
     (0..=most)
         .map(|nth| f64::from(nth) * step)
         .filter(|&at| at <= seconds)
         .map(|at| ((at * 1e9).round() as u64, label(at)))
+        .collect()
+}
+
+/// Seconds between ticks, so that there are at most `most` besides the first.
+fn step(seconds: f64, most: u32) -> Option<f64> {
+    let fits = |step: &f64| seconds / step <= f64::from(most);
+    // Days, when hours are too many.
+    let days = || (1..).map(|exponent| 86_400.0 * f64::powi(2.0, exponent)).find(|step| fits(step));
+    STEPS.into_iter().find(|step| fits(step)).or_else(days)
+}
+
+/// A tick at a moment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// Milliseconds since 1970.
+    pub(super) at: i64,
+    /// How exactly it is told: `clock`, `minute` or `day`.
+    pub(super) form: &'static str,
+    /// The same in UTC: `12:30:05`, `12:30`, `01-31`.
+    pub(super) label: String,
+}
+
+/// Round moments in UTC within so many milliseconds from `begin` (milliseconds since 1970), at most `most` and one.
+pub(super) fn moments(begin: i64, length: i64, most: u32) -> Vec<Moment> {
+    let Some(step) = step(length as f64 / 1e3, most) else { return Vec::new() };
+    let step = ((step * 1e3) as i64).max(1);
+    let (form, part) = match step {
+        ..60_000 => ("clock", 11..19),
+        60_000..86_400_000 => ("minute", 11..16),
+        _ => ("day", 5..10),
+    };
+    let first = begin.saturating_add(step - 1).div_euclid(step).saturating_mul(step);
+    let clock = Clock::utc(0);
+    (0..=i64::from(most))
+        .map(|nth| first.saturating_add(nth * step))
+        .take_while(|&at| at <= begin.saturating_add(length))
+        .map(|at| {
+            let written = clock.rfc3339(u64::try_from(at).unwrap_or(0).saturating_mul(1_000_000));
+            Moment { at, form, label: written.get(part.clone()).unwrap_or_default().to_owned() }
+        })
         .collect()
 }
 
@@ -80,6 +119,27 @@ mod tests {
             assert!(ticks.iter().all(|(at, _)| *at as f64 <= seconds * second));
         }
         assert!(times(u64::MAX, 8).len() <= 9);
+    }
+
+    #[test]
+    fn moments_are_round_in_utc() {
+        const BEGIN: i64 = 1_767_323_445_000; // 2026-01-02 03:10:45
+        let labels = |seconds: i64| {
+            let moments = moments(BEGIN, seconds * 1000, 8);
+            assert!(moments.iter().all(|it| (BEGIN..=BEGIN + seconds * 1000).contains(&it.at)));
+            let form = moments.first().map(|it| it.form).unwrap_or_default();
+            (form, moments.into_iter().map(|it| it.label).collect::<Vec<_>>().join(" "))
+        };
+        for (seconds, form, expected) in [
+            (30, "clock", "03:10:45 03:10:50 03:10:55 03:11:00 03:11:05 03:11:10 03:11:15"),
+            (3600, "minute", "03:20 03:30 03:40 03:50 04:00 04:10"),
+            (86_400, "minute", "06:00 09:00 12:00 15:00 18:00 21:00 00:00 03:00"),
+            (30 * 86_400, "day", "01-03 01-07 01-11 01-15 01-19 01-23 01-27 01-31"),
+        ] {
+            assert_eq!(labels(seconds), (form, expected.to_owned()), "{seconds} s");
+        }
+        assert!(moments(i64::MAX - 5, i64::MAX, 8).len() <= 9);
+        assert!(moments(0, 0, 8).len() <= 1);
     }
 
     #[test]

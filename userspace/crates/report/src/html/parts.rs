@@ -55,14 +55,17 @@ pub struct Key {
 pub fn legend(keys: impl IntoIterator<Item = Key>) -> Markup {
     html! {
         ul class="legend" {
-            @for Key { class, letter, name } in keys {
-                li {
-                    span class={ "swatch " (class) } aria-hidden="true" {}
-                    @if let Some(letter) = letter { b { (letter) } " " }
-                    (Text(&name))
-                }
-            }
+            @for key in keys { li { (sign_of(&key)) } }
         }
+    }
+}
+
+/// One of these colours, and what it means.
+pub(crate) fn sign_of(Key { class, letter, name }: &Key) -> Markup {
+    html! {
+        span class={ "swatch " (class) } aria-hidden="true" {}
+        @if let Some(letter) = letter { b { (letter) } " " }
+        (Text(name))
     }
 }
 

@@ -7,8 +7,10 @@ use super::{
     parts::{Text, decimal},
 };
 
-/// Width of every picture.
+/// Width of a picture.
 pub const WIDTH: f64 = 960.0;
+/// Width of a picture for a phone, in which letters are as large as around it.
+pub(crate) const NARROW: f64 = 360.0;
 /// Room for numbers on the left.
 pub const LEFT: f64 = 52.0;
 /// Room on the right.
@@ -25,6 +27,8 @@ pub enum Ticks {
     Since,
     /// The time until now.
     Ago,
+    /// Moments in UTC, from this one at the left edge: milliseconds since 1970. A script may show them in another zone.
+    At(i64),
 }
 
 /// A picture under construction.
@@ -34,6 +38,7 @@ pub(crate) struct Plot {
     description: String,
     id: String,
     pub(super) left: f64,
+    width: f64,
     height: f64,
     /// It has links: then it is more than an image.
     is_used: bool,
@@ -49,9 +54,16 @@ impl Plot {
             description: description.to_owned(),
             id: id.to_owned(),
             left,
+            width: WIDTH,
             height,
             is_used: false,
         }
+    }
+
+    /// Makes it as wide as this.
+    pub(crate) const fn wide(mut self, width: f64) -> Self {
+        self.width = width;
+        self
     }
 
     /// Says that there are links in it.
@@ -66,7 +78,7 @@ impl Plot {
 
     /// The place of a part of the width, from 0 to 1.
     pub(crate) fn x(&self, part: f64) -> f64 {
-        self.left + part.clamp(0.0, 1.0) * (WIDTH - self.left - RIGHT)
+        self.left + part.clamp(0.0, 1.0) * (self.width - self.left - RIGHT)
     }
 
     /// The place of a part of the height, from 0 at the bottom to 1.
@@ -104,18 +116,35 @@ impl Plot {
     /// An axis of time below, of so many nanoseconds.
     pub(crate) fn times(&mut self, length: u64, ticks: Ticks) {
         let bottom = self.y(0.0);
-        for (at, label) in axis::times(length, 8) {
-            let part = at as f64 / length.max(1) as f64;
-            let (x, label) = match ticks {
-                Ticks::Since => (self.x(part), label),
-                Ticks::Ago if at == 0 => (self.x(1.0), "now".to_owned()),
-                Ticks::Ago => (self.x(1.0 - part), format!("−{label}")),
-            };
-            self.line("grid", (x, TOP), (x, bottom));
-            let class = if ticks == Ticks::Ago && at == 0 { "tick end" } else { "tick mid" };
-            self.text(class, (x, bottom + 16.0), &label);
+        // Room for a label each.
+        let most = if self.width < WIDTH { 3 } else { 8 };
+        if let Ticks::At(begin) = ticks {
+            self.moments(begin, length, most);
+        } else {
+            for (at, label) in axis::times(length, most) {
+                let part = at as f64 / length.max(1) as f64;
+                let (x, label) = match ticks {
+                    Ticks::Ago if at == 0 => (self.x(1.0), "now".to_owned()),
+                    Ticks::Ago => (self.x(1.0 - part), format!("−{label}")),
+                    Ticks::Since | Ticks::At(_) => (self.x(part), label),
+                };
+                self.line("grid", (x, TOP), (x, bottom));
+                let class = if ticks == Ticks::Ago && at == 0 { "tick end" } else { "tick mid" };
+                self.text(class, (x, bottom + 16.0), &label);
+            }
         }
         self.line("axis", (self.x(0.0), bottom), (self.x(1.0), bottom));
+    }
+
+    fn moments(&mut self, begin: i64, length: u64, most: u32) {
+        let bottom = self.y(0.0);
+        let length = i64::try_from(length / 1_000_000).unwrap_or(i64::MAX).max(1);
+        for axis::Moment { at, form, label } in axis::moments(begin, length, most) {
+            let x = self.x((at - begin) as f64 / length as f64);
+            self.line("grid", (x, TOP), (x, bottom));
+            let (x, y) = (decimal(x), decimal(bottom + 16.0));
+            self.add(&html! { text class="tick mid" x=(x) y=(y) data-at=(at) data-form=(form) { (label) } });
+        }
     }
 
     /// An axis of counts on the left.
@@ -130,10 +159,10 @@ impl Plot {
     /// The picture.
     #[must_use]
     pub(crate) fn finish(self) -> Markup {
-        let Self { svg, title, description, id, height, is_used, .. } = self;
+        let Self { svg, title, description, id, width, height, is_used, .. } = self;
         let role = if is_used { "group" } else { "img" };
         let (of_title, of_description) = (format!("{id}-t"), format!("{id}-d"));
-        let view = format!("0 0 {WIDTH} {:.0}", TOP + height + BOTTOM);
+        let view = format!("0 0 {width} {:.0}", TOP + height + BOTTOM);
         html! {
             svg viewBox=(view) role=(role) aria-labelledby=(format!("{of_title} {of_description}")) {
                 title id=(of_title) { (Text(&title)) }

@@ -10,8 +10,9 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
 /// Files as they are: path, type and content. The page loads `page.js`, which imports the others.
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 9] = [
     ("/assets/page.js", SCRIPT, include_str!("script/page.js")),
+    ("/assets/chart.js", SCRIPT, include_str!("script/chart.js")),
     ("/assets/events.js", SCRIPT, include_str!("script/events.js")),
     ("/assets/morph.js", SCRIPT, include_str!("script/morph.js")),
     ("/assets/outage.js", SCRIPT, include_str!("script/outage.js")),

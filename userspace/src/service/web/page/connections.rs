@@ -19,7 +19,7 @@ use super::{
 use crate::service::model::{EndReport, Open, Page};
 
 /// The oldest that are open, and the last that were closed.
-pub(super) fn lanes(view: &SocketView, open: &Page, closed: &Page) -> Markup {
+pub(super) fn lanes(view: &SocketView, open: &Page, closed: &Page, ticks: Ticks) -> Markup {
     let shown: Vec<Lane<'_>> = open.connections.iter().chain(&closed.connections).map(lane).collect();
     let rest = open.total.saturating_sub(open.connections.len());
     html! {
@@ -36,7 +36,7 @@ pub(super) fn lanes(view: &SocketView, open: &Page, closed: &Page) -> Markup {
                 @let lanes = Lanes {
                     connections: &shown,
                     length: view.range.length() as u64 * 1_000_000,
-                    ticks: Ticks::Ago,
+                    ticks,
                     leak_age: None,
                     more,
                 };

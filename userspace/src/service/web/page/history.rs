@@ -29,6 +29,7 @@ pub(super) fn history(
     series: &Result<SeriesOf, String>,
     limit: Option<Limit>,
     leaking: &[&str],
+    ticks: Ticks,
 ) -> Markup {
     let series = match series {
         Ok(series) if !series.series.points.is_empty() => series,
@@ -39,10 +40,15 @@ pub(super) fn history(
         }
         Err(sentence) => return parts::nothing(sentence),
     };
-    let drawn = stacked(view, series, limit, leaking);
+    let drawn = Stacked { ticks, ..stacked(view, series, limit, leaking) };
     html! {
-        figure {
-            (drawn.draw("history"))
+        figure class="chart" id="chart" data-begin=(series.from_ms) data-step=(view.range.step) {
+            (drawn.draw_to_be_read("history"))
+            // The script shows it, and says which step is read.
+            label class="probe" id="probe" hidden {
+                span { "Step " output id="probed" data-own { "none" } }
+                input type="range" min="0" max=(series.series.points.len() - 1) step="1";
+            }
             figcaption {
                 "A step is " (sockleak_core::time::human(view.range.step as u64 * MILLISECOND))
                 ". Areas: connections that were not closed at its end, by who opened them. Line: the most slots in use within it."

@@ -35,7 +35,7 @@ pub(super) fn render(view: &View, sources: &Sources, frame: &Frame<'_>) -> Resul
     let page = match view {
         View::Overview { offset } => overview::page(&sources.snapshot()?, *offset, frame),
         View::Socket(view) => socket::page(view, sources, frame)?,
-        View::Lanes(view) => socket::lanes(view, sources)?,
+        View::Lanes(view) => socket::lanes(view, sources, frame)?,
         View::Connection { id } => connection::page(*id, &sources.story()?, frame),
     };
     Ok(page.into_string())

@@ -7,6 +7,7 @@ use sockleak_report::html::{
     healthy,
     histogram::{Bar, Histogram},
     parts::{self, scroll},
+    plot::Ticks,
 };
 
 use super::{
@@ -52,10 +53,10 @@ pub(super) fn page(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> R
         section aria-labelledby="over-time" {
             h2 id="over-time" { "Over time" }
             (ranges(view))
-            (history(view, &sources.series(), socket.limit, &leaking))
+            (history(view, &sources.series(), socket.limit, &leaking, ticks(view.series.from_ms, frame)))
         }
         div data-source="/api/v1/snapshot" { (findings(&snapshot, view)) }
-        (connections::lanes(view, &sources.connections(1)?, &sources.connections(2)?))
+        (connections::lanes(view, &sources.connections(1)?, &sources.connections(2)?, lane_ticks(view, frame)))
         (connections::table(view, &sources.connections(3)?))
         div data-source="/api/v1/snapshot" {
             section aria-labelledby="lifetimes" {
@@ -78,8 +79,18 @@ pub(super) fn page(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> R
 ///
 /// # Errors
 /// A sentence, if an answer cannot be read.
-pub(super) fn lanes(view: &SocketView, sources: &Sources) -> Result<Markup, String> {
-    Ok(connections::lanes(view, &sources.connections(0)?, &sources.connections(1)?))
+pub(super) fn lanes(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> Result<Markup, String> {
+    Ok(connections::lanes(view, &sources.connections(0)?, &sources.connections(1)?, lane_ticks(view, frame)))
+}
+
+/// What the axis of a picture says that begins then. In a recording, "ago" would be from no moment that the reader knows.
+const fn ticks(begin_ms: i64, frame: &Frame<'_>) -> Ticks {
+    if frame.replay.is_some() { Ticks::At(begin_ms) } else { Ticks::Ago }
+}
+
+/// The same for the lanes, which end now.
+const fn lane_ticks(view: &SocketView, frame: &Frame<'_>) -> Ticks {
+    ticks(view.now.saturating_sub(view.range.length()), frame)
 }
 
 fn findings(snapshot: &Snapshot, view: &SocketView) -> Markup {

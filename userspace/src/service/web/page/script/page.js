@@ -1,4 +1,5 @@
 // Keeps the page up to date: it asks for itself again and puts what changed in its place, sooner when events tell of something.
+import { offerReading } from "./chart.js";
 import { listen, stopListening } from "./events.js";
 import { say } from "./outage.js";
 import { afterRenewal, renew, updates } from "./renew.js";
@@ -13,7 +14,11 @@ const again = (asked) => renew(location.href, "main", asked);
 // What is newest is at the right: on a narrow screen it is what one wants to see first.
 for (const scroll of document.querySelectorAll("#lanes .scroll")) scroll.scrollLeft = scroll.scrollWidth;
 
-offerZones(() => again(true));
+const readAgain = offerReading();
+offerZones(() => {
+  readAgain();
+  again(true);
+});
 if (!offerReplay()) {
   pause.hidden = false;
   say("live");
