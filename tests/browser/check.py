@@ -12,6 +12,7 @@ from controls import outage, played, zone
 from harness import (
     FIGURES, PHONE, THEMES, TOKEN, WIDE, Checks, Tab, api, chromium, next_line, picture, replaying, serving,
 )
+from tables import tables
 
 # What can be reached by the keyboard.
 REACHABLE = """
@@ -268,6 +269,7 @@ def main():
             outage(checks, browser, address, folder)
             zone(checks, browser, address)
             charts(checks, browser, address, folder)
+            tables(checks, browser, address, folder)
         with serving(serve, sockleak, "9", "40") as address:
             live(checks, browser, address)
         for trace in (leak, recorded):

@@ -20,7 +20,7 @@ use crate::{
 const HTML: (&str, &str) = ("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
 const MASTER: &str = "/socket?path=/run/haproxy/ma.sock&range=6h";
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 async fn look(server: &Server, path: &str) -> Answer {
     ask(server.address, "GET", path, &[HTML]).await
@@ -35,6 +35,7 @@ async fn views(server: &Server) -> Vec<String> {
         let path: String = form_urlencoded::byte_serialize(socket.path.as_bytes()).collect();
         views.extend(["15m", "1h", "30d"].map(|range| format!("/socket?path={path}&range={range}")));
         views.push(format!("/lanes?path={path}"));
+        views.push(format!("/socket?path={path}&contains=deploy&sort=-pid&program="));
     }
     for state in ["", "&state=closed"] {
         let page = get(server.address, &format!("/api/v1/connections?limit=5{state}")).await.json();
@@ -242,6 +243,7 @@ async fn what_is_not_there_is_said_in_words() {
         ("/socket?path=/none", 404, "no socket"),
         ("/socket?path=/s&range=2d", 400, "known: 15m, 1h, 6h, 24h, 7d, 30d"),
         ("/socket?path=/s&x=%3Cb%3E", 400, "no parameter"),
+        ("/socket?path=/s&sort=size", 400, "known: age, -age, pid"),
         ("/connection/999999", 404, "999999"),
         ("/connection/x", 400, "digits"),
         ("/connection/", 400, "digits"),
@@ -394,4 +396,40 @@ async fn findings_are_stated_as_in_the_report() {
     for (finding, stated) in told.iter().zip(stated) {
         assert_eq!(terminal(&sockleak_report::sentence(finding, snapshot.leak_age_ns)), stated);
     }
+}
+
+/// The address alone chooses the rows and their order, and every link on the page keeps what was chosen.
+#[tokio::test]
+async fn the_table_shows_what_its_address_asks_for() {
+    let server = Server::start(Fake::present(&scene::busy()), &settings());
+    let page = async |query: &str| {
+        let answer = look(&server, &format!("/socket?path=/run/haproxy/ma.sock&range=15m{query}")).await;
+        assert_eq!(answer.status, 200, "{query}");
+        Html::parse_document(&answer.text())
+    };
+    let rows =
+        |page: &Html| select(page, "table.connections tbody tr").into_iter().map(text).collect::<Vec<_>>();
+    let all = rows(&page("").await);
+    let ordered = page("&contains=&program=&sort=age").await;
+    assert_eq!(rows(&ordered).len(), all.len(), "what is empty filters nothing");
+    assert_eq!(rows(&ordered).first(), all.last());
+    assert_eq!(select(&ordered, "th[aria-sort=ascending]").len(), 1);
+    assert!(select(&ordered, ".filter + .remark").is_empty());
+
+    let program = "/usr/local/bin/deploy";
+    let filtered = page(&format!("&contains=DEPLOY&program={program}&sort=-pid")).await;
+    let shown = rows(&filtered);
+    assert!(!shown.is_empty() && shown.len() < all.len(), "{shown:?}");
+    assert!(shown.iter().all(|row| row.contains(program)), "{shown:?}");
+    for link in select(&filtered, ".ranges a, table.connections thead a") {
+        let href = link.attr("href").unwrap();
+        assert!(href.contains("&program=%2Fusr%2Flocal%2Fbin%2Fdeploy&contains=DEPLOY&sort="), "{href}");
+    }
+    for (name, value) in [("program", program), ("contains", "DEPLOY"), ("sort", "-pid"), ("range", "15m")] {
+        let field = select(&filtered, &format!(".filter input[name={name}]"));
+        assert_eq!(field.first().and_then(|it| it.attr("value")), Some(value), "{name}");
+    }
+    let none = page("&contains=nobody").await;
+    assert!(rows(&none).is_empty());
+    assert!(text(select(&none, "main")[0]).contains("No connection that is not closed is like that"));
 }

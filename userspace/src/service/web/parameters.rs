@@ -6,7 +6,10 @@ use hyper::StatusCode;
 use sockleak_core::{choice::Choice, lifecycle::State, time, verdict::Verdict};
 use sockleak_report::text;
 
-use super::{page::SocketView, response::Refusal};
+use super::{
+    page::{Listing, SocketView},
+    response::Refusal,
+};
 use crate::service::{
     link::{
         playing::{Control, SPEEDS},
@@ -89,8 +92,18 @@ impl<'a> Parameters<'a> {
         };
         let range = self.text("range");
         let offset = self.number("offset", "how many connections to skip")?.unwrap_or(0);
-        SocketView::new(path, range.as_deref(), offset, milliseconds(now), with_argv)
-            .map_err(|sentence| bad(&sentence))
+        let view = SocketView::new(path, range.as_deref(), offset, milliseconds(now), with_argv);
+        Ok(view.map_err(|sentence| bad(&sentence))?.listing(self.listing()?))
+    }
+
+    /// The rows of its table. A form sends what was left empty, too.
+    fn listing(&self) -> Result<Listing, Refusal> {
+        let filled = |name| self.text(name).filter(|text| !text.is_empty());
+        Ok(Listing { program: filled("program"), contains: filled("contains"), sort: self.sort()? })
+    }
+
+    fn sort(&self) -> Result<Option<Sort>, Refusal> {
+        Ok(self.name("sort", &Sort::NAMES)?.as_deref().and_then(Sort::named))
     }
 
     /// How many to skip.
@@ -147,7 +160,7 @@ impl<'a> Parameters<'a> {
             program: self.text("program"),
             state: self.name("state", &ALL_STATES.map(State::name))?,
             contains: self.text("contains"),
-            sort: self.name("sort", &Sort::NAMES)?.as_deref().and_then(Sort::named),
+            sort: self.sort()?,
             older_than_ns: self.older_than()?,
             limit: self.limit("limit", USUAL_CONNECTIONS, MOST_CONNECTIONS)?,
             offset: self.number("offset", "how many connections to skip")?.unwrap_or(0),

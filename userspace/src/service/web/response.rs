@@ -66,7 +66,7 @@ impl Body for Whole {
 
 /// What a page may do: load its style, its script and its icon, and ask here. Nothing within it runs.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                           base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 /// What other answers may do.
 const DATA_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -131,7 +131,7 @@ fn view(path: &str, query: &str, now: SystemTime, with_argv: bool) -> Result<Vie
     let socket = |known: &[&str]| parameters(known)?.socket(now, with_argv);
     match path {
         "/" => Ok(View::Overview { offset: parameters(&["offset"])?.offset()? }),
-        "/socket" => Ok(View::Socket(socket(&["path", "range", "offset"])?)),
+        "/socket" => Ok(View::Socket(socket(&["path", "range", "offset", "program", "contains", "sort"])?)),
         "/lanes" => Ok(View::Lanes(socket(&["path", "range"])?)),
         _ => {
             let id = path.strip_prefix("/connection/").ok_or_else(nothing)?;

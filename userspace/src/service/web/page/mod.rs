@@ -9,6 +9,7 @@ mod connection;
 mod connections;
 mod history;
 mod layout;
+mod listing;
 mod overview;
 mod range;
 mod socket;
@@ -20,7 +21,7 @@ use maud::{Markup, html};
 pub use assets::assets;
 pub(super) use assets::{asset, is_asset};
 pub(super) use layout::{Argv, Frame};
-pub(super) use view::{SocketView, Sources, View};
+pub(super) use view::{Listing, SocketView, Sources, View};
 
 use crate::service::link::question::SeriesRange;
 

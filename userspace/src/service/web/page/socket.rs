@@ -15,6 +15,7 @@ use super::{
     connections,
     history::history,
     layout::{self, Frame},
+    listing,
     range::RANGES,
     tables::{self, facts, failed, finding_figure, programs},
     view::{SocketView, Sources},
@@ -57,7 +58,7 @@ pub(super) fn page(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> R
         }
         div data-source="/api/v1/snapshot" { (findings(&snapshot, view)) }
         (connections::lanes(view, &sources.connections(1)?, &sources.connections(2)?, lane_ticks(view, frame)))
-        (connections::table(view, &sources.connections(3)?))
+        (listing::table(view, &sources.connections(3)?))
         div data-source="/api/v1/snapshot" {
             section aria-labelledby="lifetimes" {
                 h2 id="lifetimes" { "Lifetimes" }
@@ -115,12 +116,12 @@ fn findings(snapshot: &Snapshot, view: &SocketView) -> Markup {
 
 /// The times that can be looked at.
 fn ranges(view: &SocketView) -> Markup {
-    let path = encoded(&view.path);
+    let (path, listing) = (encoded(&view.path), view.listing.parameters());
     html! {
         nav class="ranges" aria-label="Time that is shown" {
             @for range in RANGES {
                 @let is_current = range == view.range;
-                a href=(format!("/socket?path={path}&range={}", range.name)) aria-current=[is_current.then_some("true")] {
+                a href=(format!("/socket?path={path}&range={}{listing}", range.name)) aria-current=[is_current.then_some("true")] {
                     (range.words)
                 }
             }

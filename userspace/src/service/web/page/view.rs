@@ -11,7 +11,7 @@ use super::{
 use crate::service::{
     link::{
         Answer, Question,
-        question::{ConnectionFilter, SeriesRange},
+        question::{ConnectionFilter, SeriesRange, Sort},
     },
     model::{Page, Refused, SeriesOf, Snapshot, Story},
 };
@@ -44,10 +44,38 @@ pub(crate) struct SocketView {
     pub(super) range: Range,
     /// Connections of the table come after so many.
     pub(super) offset: u32,
+    pub(super) listing: Listing,
     pub(super) series: SeriesRange,
     /// When it was asked for: milliseconds since 1970.
     pub(super) now: i64,
     pub(super) with_argv: bool,
+}
+
+/// Which connections the table lists, and in which order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// Opened by this program or group.
+    pub(crate) program: Option<String>,
+    /// With this in a name or in the process's number, as the API takes it.
+    pub(crate) contains: Option<String>,
+    /// None: the oldest first.
+    pub(crate) sort: Option<Sort>,
+}
+
+impl Listing {
+    /// As parameters of an address.
+    pub(super) fn parameters(&self) -> String {
+        let text = |name: &str, value: &Option<String>| {
+            value.as_deref().map_or_else(String::new, |value| format!("&{name}={}", encoded(value)))
+        };
+        let sort = self.sort.map_or_else(String::new, |sort| format!("&sort={}", sort.name()));
+        format!("{}{}{sort}", text("program", &self.program), text("contains", &self.contains))
+    }
+
+    /// Does it leave some out?
+    pub(super) const fn is_filter(&self) -> bool {
+        self.program.is_some() || self.contains.is_some()
+    }
 }
 
 impl SocketView {
@@ -68,12 +96,23 @@ impl SocketView {
             format!("there is no range {:?}; known: {}", range.unwrap_or_default(), names.join(", "))
         })?;
         let series = range.series(&path, now);
-        Ok(Self { path, range, offset, series, now, with_argv })
+        Ok(Self { path, range, offset, listing: Listing::default(), series, now, with_argv })
+    }
+
+    /// The same with another listing.
+    pub(crate) fn listing(self, listing: Listing) -> Self {
+        Self { listing, ..self }
+    }
+
+    /// The address of the same socket in the same time, with this listing.
+    pub(super) fn address(&self, listing: &Listing) -> String {
+        format!("/socket?path={}&range={}{}", encoded(&self.path), self.range.name, listing.parameters())
     }
 
     /// Those of the table.
     pub(super) fn table(&self) -> ConnectionFilter {
-        ConnectionFilter { limit: ROWS, offset: self.offset, ..self.oldest() }
+        let Listing { program, contains, sort } = self.listing.clone();
+        ConnectionFilter { program, contains, sort, limit: ROWS, offset: self.offset, ..self.oldest() }
     }
 
     /// Those that are drawn.
@@ -96,7 +135,13 @@ impl SocketView {
 pub(super) fn address(filter: &ConnectionFilter) -> String {
     let socket = encoded(filter.socket.as_deref().unwrap_or_default());
     let state = filter.state.as_deref().map_or_else(String::new, |state| format!("&state={state}"));
-    format!("/api/v1/connections?socket={socket}{state}&limit={}&offset={}", filter.limit, filter.offset)
+    let listing =
+        Listing { program: filter.program.clone(), contains: filter.contains.clone(), sort: filter.sort };
+    let listing = listing.parameters();
+    format!(
+        "/api/v1/connections?socket={socket}{state}{listing}&limit={}&offset={}",
+        filter.limit, filter.offset
+    )
 }
 
 impl View {
