@@ -4,6 +4,7 @@ mod client;
 mod events;
 mod fake;
 mod hostile;
+mod listing;
 mod model;
 mod openapi;
 mod page;

@@ -22,7 +22,7 @@ const MASTER: &str = "/socket?path=/run/haproxy/ma.sock&range=6h";
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-async fn look(server: &Server, path: &str) -> Answer {
+pub(crate) async fn look(server: &Server, path: &str) -> Answer {
     ask(server.address, "GET", path, &[HTML]).await
 }
 
@@ -45,12 +45,12 @@ async fn views(server: &Server) -> Vec<String> {
     views
 }
 
-fn select<'a>(page: &'a Html, selector: &str) -> Vec<ElementRef<'a>> {
+pub(crate) fn select<'a>(page: &'a Html, selector: &str) -> Vec<ElementRef<'a>> {
     let selector = Selector::parse(selector).unwrap();
     page.select(&selector).collect()
 }
 
-fn text(element: ElementRef<'_>) -> String {
+pub(crate) fn text(element: ElementRef<'_>) -> String {
     element.text().collect::<String>()
 }
 
@@ -396,40 +396,4 @@ async fn findings_are_stated_as_in_the_report() {
     for (finding, stated) in told.iter().zip(stated) {
         assert_eq!(terminal(&sockleak_report::sentence(finding, snapshot.leak_age_ns)), stated);
     }
-}
-
-/// The address alone chooses the rows and their order, and every link on the page keeps what was chosen.
-#[tokio::test]
-async fn the_table_shows_what_its_address_asks_for() {
-    let server = Server::start(Fake::present(&scene::busy()), &settings());
-    let page = async |query: &str| {
-        let answer = look(&server, &format!("/socket?path=/run/haproxy/ma.sock&range=15m{query}")).await;
-        assert_eq!(answer.status, 200, "{query}");
-        Html::parse_document(&answer.text())
-    };
-    let rows =
-        |page: &Html| select(page, "table.connections tbody tr").into_iter().map(text).collect::<Vec<_>>();
-    let all = rows(&page("").await);
-    let ordered = page("&contains=&program=&sort=age").await;
-    assert_eq!(rows(&ordered).len(), all.len(), "what is empty filters nothing");
-    assert_eq!(rows(&ordered).first(), all.last());
-    assert_eq!(select(&ordered, "th[aria-sort=ascending]").len(), 1);
-    assert!(select(&ordered, ".filter + .remark").is_empty());
-
-    let program = "/usr/local/bin/deploy";
-    let filtered = page(&format!("&contains=DEPLOY&program={program}&sort=-pid")).await;
-    let shown = rows(&filtered);
-    assert!(!shown.is_empty() && shown.len() < all.len(), "{shown:?}");
-    assert!(shown.iter().all(|row| row.contains(program)), "{shown:?}");
-    for link in select(&filtered, ".ranges a, table.connections thead a") {
-        let href = link.attr("href").unwrap();
-        assert!(href.contains("&program=%2Fusr%2Flocal%2Fbin%2Fdeploy&contains=DEPLOY&sort="), "{href}");
-    }
-    for (name, value) in [("program", program), ("contains", "DEPLOY"), ("sort", "-pid"), ("range", "15m")] {
-        let field = select(&filtered, &format!(".filter input[name={name}]"));
-        assert_eq!(field.first().and_then(|it| it.attr("value")), Some(value), "{name}");
-    }
-    let none = page("&contains=nobody").await;
-    assert!(rows(&none).is_empty());
-    assert!(text(select(&none, "main")[0]).contains("No connection that is not closed is like that"));
 }
