@@ -3,9 +3,9 @@
 use serde::{Serialize, de::DeserializeOwned};
 use sockleak_core::{
     attribution::limits::GivenLimit,
-    event::{End, Frame, Record, Stack},
+    event::{End, Frame, Record, Stack, Usage},
     session::{Notice, Session, Settings},
-    testing::{SECOND, accept, attempt, connect, event, listener, process, release, session_with},
+    testing::{SECOND, accept, attempt, connect, event, held, listener, process, release, session_with},
     time::Clock,
 };
 use sockleak_report::json;
@@ -105,6 +105,18 @@ impl World {
     pub(super) fn close(&mut self, second: u64, pid: u32, listener: u64, connection: u64) {
         self.feed(event(second, pid, release(connection, listener, End::Client)));
         self.feed(event(second, SERVER, release(connection, listener, End::Server)));
+    }
+
+    /// A descriptor scan at the end of the hour: of some of the leak's connections it tells when they last sent, in seconds.
+    pub(super) fn scan(&mut self, sent: &[(u64, u64)]) {
+        self.feed(Record::UseNoted { at: 0, is_reliable: true });
+        self.feed(Record::RoundBegins);
+        for &(connection, second) in sent {
+            let usage = Usage { last_sent: Some(second * SECOND), ..Usage::default() };
+            self.feed(held(3600, LEAK, connection, 1, End::Client, usage));
+            self.feed(held(3600, SERVER, connection, 1, End::Server, Usage::default()));
+        }
+        self.feed(Record::RoundEnds);
     }
 
     /// The leak closes one of its connections, and opens many.

@@ -21,7 +21,7 @@ const STEPS: [Step; 20] = [
     (&["Tab"], "all-connections", "[Connections]"),
     (&["/", "c", "e", "r", "t"], "filter", "/cert"),
     (&["Enter"], "filtered", "of 8 with"),
-    (&["s"], "sorted-by-pid", "PID▲"),
+    (&["s", "s"], "sorted-by-pid", "PID▲"),
     (&["Escape", "S"], "all-by-pid", "of 15"),
     (&["Tab"], "findings", "[Findings 7]"),
     (&["?"], "help", "Words"),

@@ -4,7 +4,10 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     attribution::{files::Unseen, selection::Selection, targets::Target},
-    event::{Actor, Comm, End, Event, Listener, Namespaces, Process, ProcessId, Queue, Reason, Record, What},
+    event::{
+        Actor, Comm, End, Event, Held, HeldSocket, Listener, Namespaces, Peer, Process, ProcessId, Queue,
+        Reason, Record, Usage, What,
+    },
     session::{Session, Settings},
 };
 
@@ -123,4 +126,16 @@ pub fn attempt(listener: Option<u64>, address: &str) -> What {
         directory: None,
         place: None,
     }
+}
+
+/// A descriptor scan finds an end in the hands of a process, so many seconds after boot: how it was used.
+#[must_use]
+pub fn held(second: u64, pid: u32, connection: u64, listener: u64, end: End, usage: Usage) -> Record {
+    let id = ProcessId { pid, start: u64::from(pid), exec_id: 1 };
+    let holder = Actor { id, tid: pid, uid: None, gid: None, comm: Comm(*b"a-thread\0\0\0\0\0\0\0\0") };
+    let (client, server) = (1000 + connection, 2000 + connection);
+    let (inode, peer) = if end == End::Client { (client, server) } else { (server, client) };
+    let peer = Peer::Open(peer);
+    let socket = HeldSocket::End { connection, is_seed: false, end, peer, opener: None };
+    Record::Held(Held { at: second * SECOND, holder, fd: 3, inode, listener, socket, usage: Some(usage) })
 }

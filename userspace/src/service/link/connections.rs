@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 use sockleak_core::{
-    assess::{self, Open},
+    assess::{self, Idle, Open},
     event::Comm,
     lifecycle::{Connection, State},
     session::{Session, SocketId},
@@ -61,6 +61,10 @@ fn not_closed<'s>(session: &'s Session, now: u64, wanted: &Wanted<'_>) -> Vec<(S
     match wanted.0.sort {
         // Their order says the same, and does not depend on what the time is.
         None => open.sort_unstable_by_key(|(_, connection)| (connection.opened, connection.id)),
+        // How each was used is looked up once, not at every comparison.
+        Some(Sort { by: SortBy::Idle, descending }) => open.sort_by_cached_key(|(_, connection)| {
+            (by_idle(Idle::of_open(session, connection, now), descending), connection.opened, connection.id)
+        }),
         Some(sort) => open.sort_by(|a, b| facts(a).compare(&facts(b), sort)),
     }
     open
@@ -139,10 +143,18 @@ impl<'a> Facts<'a> {
             SortBy::Pid => self.pid.cmp(&other.pid),
             SortBy::Program => self.program.cmp(other.program),
             SortBy::State => self.state.cmp(&other.state),
+            // Of closed ones it is not known, and open ones are not compared here.
+            SortBy::Idle => Ordering::Equal,
         };
         let order = if sort.descending { order.reverse() } else { order };
         order.then(other.age.cmp(&self.age)).then(self.id.cmp(&other.id))
     }
+}
+
+/// What connections are put in order by that have been idle for so long: what is not known comes last, in both directions.
+fn by_idle(idle: Option<Idle>, descending: bool) -> (bool, u64) {
+    let for_ns = idle.map_or(0, |idle| idle.for_ns);
+    (idle.is_none(), if descending { u64::MAX - for_ns } else { for_ns })
 }
 
 /// How many there are, and what is said of those of one page.
@@ -157,11 +169,15 @@ fn some<'s, T>(
 
 #[cfg(test)]
 mod tests {
-    use sockleak_core::testing::{accept, connect, event, listener, process, session};
+    use sockleak_core::{
+        event::{End, Record, Usage},
+        testing::{SECOND, accept, connect, event, held, listener, process, session},
+    };
 
     use super::*;
 
-    /// Connections 1 to 4 of three programs, the first the oldest, on two sockets; 3 is not accepted.
+    /// Connections 1 to 4 of three programs, the first the oldest, on two sockets; 3 is not accepted. The client of the first sent
+    /// at second 9, that of the second at second 5; of the others it is not known.
     fn picked(filter: &ConnectionFilter) -> Vec<u64> {
         let mut session = session(&["*.sock"]);
         for record in [
@@ -177,6 +193,14 @@ mod tests {
             event(3, 9, connect(3, 1)),
             event(4, 8, connect(4, 1)),
             event(4, 9, accept(4, 1)),
+            Record::UseNoted { at: 0, is_reliable: true },
+            Record::RoundBegins,
+            held(10, 70, 1, 1, End::Client, Usage { last_sent: Some(9 * SECOND), ..Usage::default() }),
+            held(10, 9, 1, 1, End::Server, Usage::default()),
+            held(10, 8, 2, 2, End::Client, Usage { last_sent: Some(5 * SECOND), ..Usage::default() }),
+            held(10, 9, 2, 2, End::Server, Usage::default()),
+            held(10, 8, 4, 1, End::Client, Usage { last_sent: Some(9 * SECOND), ..Usage::default() }),
+            Record::RoundEnds,
         ] {
             session.feed(record);
         }
@@ -199,6 +223,8 @@ mod tests {
             [3, 2, 4, 1],
             [3, 1, 2, 4],
             [1, 2, 4, 3],
+            [1, 2, 3, 4],
+            [2, 1, 3, 4],
         ]) {
             let sort = Sort::named(name).unwrap();
             assert_eq!(sort.name(), name);

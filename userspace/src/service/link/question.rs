@@ -131,11 +131,14 @@ pub enum SortBy {
     Program,
     /// Where they stand.
     State,
+    /// For how long they have been idle. Those of which that is not known come last, in both directions.
+    Idle,
 }
 
 impl Sort {
     /// The names of all orders, as [`Self::name`] gives them.
-    pub const NAMES: [&str; 8] = ["age", "-age", "pid", "-pid", "program", "-program", "state", "-state"];
+    pub const NAMES: [&str; 10] =
+        ["age", "-age", "pid", "-pid", "program", "-program", "state", "-state", "idle", "-idle"];
 
     /// Its name in addresses.
     #[must_use]
@@ -153,6 +156,7 @@ impl Sort {
             "pid" => SortBy::Pid,
             "program" => SortBy::Program,
             "state" => SortBy::State,
+            "idle" => SortBy::Idle,
             _ => return None,
         };
         Some(Self { by, descending })

@@ -245,7 +245,7 @@ mod tests {
             ("limit=-1", "a number from 1 to 1000"),
             ("offset=x", "how many connections to skip"),
             ("state=gone", "known: queued, abandoned, open, client-closed, server-closed, closed"),
-            ("sort=size", "known: age, -age, pid"),
+            ("sort=size", "known: age, -age, pid, -pid, program, -program, state, -state, idle, -idle"),
             ("older_than=soon", "90s or 10m"),
         ] {
             let refusal = refused(Parameters::new(query, &names).and_then(|it| it.connections(false)));

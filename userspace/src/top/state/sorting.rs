@@ -23,6 +23,7 @@ pub(in crate::top) enum Sorted {
     Old,
     Failed,
     Age,
+    Idle,
     Pid,
     State,
     Count,
@@ -80,6 +81,7 @@ impl Order {
             (Sorted::Pid, _) => SortBy::Pid,
             (Sorted::Name, _) => SortBy::Program,
             (Sorted::State, _) => SortBy::State,
+            (Sorted::Idle, _) => SortBy::Idle,
             _ => SortBy::Age,
         };
         Some(Sort { by, descending: self.descending })

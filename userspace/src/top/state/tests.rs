@@ -176,7 +176,8 @@ fn what_is_not_known_comes_last() {
 
 #[test]
 fn connections_are_sorted_and_filtered_by_who_has_them() {
-    let world = World::new();
+    let mut world = World::new();
+    world.scan(&[(1, 3500), (3, 3000)]);
     let mut state = informed(&world);
     press(&mut state, &world, "tt");
     let filter = |state: &State| match state.wants().detail {
@@ -187,6 +188,16 @@ fn connections_are_sorted_and_filtered_by_who_has_them() {
     assert_eq!((filter(&state).sort, filter(&state).limit), (None, 100));
     press(&mut state, &world, "S");
     assert_eq!((filter(&state).sort, rows(&state)[0].as_str()), (Sort::named("age"), "16"));
+    press(&mut state, &world, "s");
+    assert_eq!(
+        (filter(&state).sort, &rows(&state)[..3]),
+        (Sort::named("-idle"), &["3", "1", "2"].map(str::to_owned)[..])
+    );
+    press(&mut state, &world, "S");
+    assert_eq!(
+        (filter(&state).sort, &rows(&state)[..3]),
+        (Sort::named("idle"), &["1", "3", "2"].map(str::to_owned)[..])
+    );
     press(&mut state, &world, "s");
     assert_eq!((filter(&state).sort, rows(&state)[0].as_str()), (Sort::named("pid"), "1"));
     press(&mut state, &world, "/sr/>");

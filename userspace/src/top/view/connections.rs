@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn columns(with_socket: bool) -> Vec<Column> {
     let mut columns = vec![
         Column::number("AGE", 7, Sorted::Age),
-        Column::number("IDLE", 7, Sorted::Age).unsorted(),
+        Column::number("IDLE", 7, Sorted::Idle),
         Column::number("PID", 7, Sorted::Pid),
         Column::name("PROGRAM", 14, Sorted::Name),
     ];

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::session::EndUse;
+use crate::{
+    event::End,
+    lifecycle::Connection,
+    session::{EndUse, Session},
+};
 
 /// For how long a connection has been idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,14 @@ impl Idle {
             Some(ns) => Self { for_ns: ns, at_least: false },
             None => Self { for_ns: known_ns, at_least: !(client.whole && server.whole) },
         })
+    }
+
+    /// For how long a connection has been idle at `now`, in nanoseconds since boot, by the last descriptor scan. None if that is
+    /// not known of both ends.
+    #[must_use]
+    pub fn of_open(session: &Session, connection: &Connection, now: u64) -> Option<Self> {
+        let usage = |end| session.usage(connection, end).map(|known| UseReport::new(&known, now));
+        Self::of([usage(End::Client)?, usage(End::Server)?])
     }
 }
 
