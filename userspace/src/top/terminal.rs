@@ -164,6 +164,8 @@ pub(super) fn input(event: &Event) -> Option<Input> {
     Some(match code {
         KeyCode::Up => Input::Up,
         KeyCode::Down => Input::Down,
+        KeyCode::Left => Input::Left,
+        KeyCode::Right => Input::Right,
         KeyCode::PageUp => Input::PageUp,
         KeyCode::PageDown => Input::PageDown,
         KeyCode::Home => Input::Home,
@@ -206,6 +208,8 @@ mod tests {
             (KeyCode::Char('c'), KeyModifiers::CONTROL, Some(Input::Interrupt)),
             (KeyCode::Char('x'), KeyModifiers::CONTROL, None),
             (KeyCode::BackTab, KeyModifiers::SHIFT, Some(Input::BackTab)),
+            (KeyCode::Left, KeyModifiers::NONE, Some(Input::Left)),
+            (KeyCode::Right, KeyModifiers::NONE, Some(Input::Right)),
             (KeyCode::F(1), KeyModifiers::NONE, None),
         ] {
             assert_eq!(key(code, modifiers), expected, "{code:?}");

@@ -14,6 +14,8 @@ const LONGEST_FILTER: usize = 200;
 pub(in crate::top) enum Input {
     Up,
     Down,
+    Left,
+    Right,
     PageUp,
     PageDown,
     Home,
@@ -100,8 +102,9 @@ impl State {
         match input {
             Input::Enter => self.enter(),
             Input::Escape | Input::Backspace => self.back(),
-            Input::Tab => self.turn(1),
-            Input::BackTab => self.turn(-1),
+            Input::Tab | Input::Right => self.turn(1),
+            Input::BackTab | Input::Left => self.turn(-1),
+            Input::Letter(digit @ '1'..='9') => self.choose(digit as usize - '1' as usize),
             Input::Letter('/') if self.pane().is_some() => self.overlay = Overlay::Filter,
             Input::Letter('?') => self.overlay = Overlay::Help(0),
             Input::Letter('f') => self.frozen = !self.frozen,
@@ -197,14 +200,21 @@ impl State {
         page.key = found;
     }
 
-    /// To another list of the same scope.
+    /// To another list of the same scope: so many further.
     fn turn(&mut self, by: isize) {
-        let What::List(scope, pane) = self.page().what.clone() else { return };
+        let What::List(scope, pane) = &self.page().what else { return };
         let panes = scope.panes();
-        let place = panes.iter().position(|its| *its == pane).unwrap_or(0);
-        let next = (place as isize + by).rem_euclid(panes.len() as isize) as usize;
-        self.listens |= panes[next] == Pane::Events;
-        *self.page_mut() = Page::new(What::List(scope, panes[next]));
+        let place = panes.iter().position(|its| its == pane).unwrap_or(0);
+        self.choose((place as isize + by).rem_euclid(panes.len() as isize) as usize);
+    }
+
+    /// To a list of the same scope, by its place among them. If it is the one that is shown, nothing changes.
+    fn choose(&mut self, place: usize) {
+        let What::List(scope, shown) = &self.page().what else { return };
+        let Some(&pane) = scope.panes().get(place).filter(|pane| *pane != shown) else { return };
+        let scope = scope.clone();
+        self.listens |= pane == Pane::Events;
+        *self.page_mut() = Page::new(What::List(scope, pane));
     }
 
     fn sort_by_next(&mut self) {

@@ -26,11 +26,15 @@ enum Any {
 
 fn anything() -> impl Strategy<Value = Any> {
     use Input::{
-        BackTab, Backspace, Down, End, Enter, Escape, Home, Letter, PageDown, PageUp, Redraw, Tab, Up,
+        BackTab, Backspace, Down, End, Enter, Escape, Home, Left, Letter, PageDown, PageUp, Redraw, Right,
+        Tab, Up,
     };
 
-    let keys = [Up, Down, PageUp, PageDown, Home, End, Enter, Escape, Tab, BackTab, Backspace, Redraw];
-    let letters = ['/', 's', 'S', 'f', '?', 'j', 'k', 'g', 'G', ' ', 'l', 'e', '\u{202e}', '日'].map(Letter);
+    let keys =
+        [Up, Down, Left, Right, PageUp, PageDown, Home, End, Enter, Escape, Tab, BackTab, Backspace, Redraw];
+    let letters =
+        ['/', '1', '3', '5', '9', 's', 'S', 'f', '?', 'j', 'k', 'g', 'G', ' ', 'l', 'e', '\u{202e}', '日']
+            .map(Letter);
     let inputs: Vec<Input> = keys.into_iter().chain(letters).collect();
     prop_oneof![
         12 => proptest::sample::select(inputs).prop_map(Any::Input),

@@ -21,7 +21,7 @@ fn informed(world: &World) -> State {
 }
 
 /// Presses keys, with answers in between. Capitals are themselves; of the rest: `>` enter, `<` escape, `t` tab, `b` back tab,
-/// `d` down, `u` up, `E` end, `H` home.
+/// `d` down, `u` up, `(` left, `)` right, `E` end, `H` home.
 fn press(state: &mut State, world: &World, keys: &str) {
     for key in keys.chars() {
         state.update(Message::Input(match key {
@@ -31,6 +31,8 @@ fn press(state: &mut State, world: &World, keys: &str) {
             'b' => Input::BackTab,
             'd' => Input::Down,
             'u' => Input::Up,
+            '(' => Input::Left,
+            ')' => Input::Right,
             'E' => Input::End,
             'H' => Input::Home,
             letter => Input::Letter(letter),
@@ -80,6 +82,21 @@ fn keys_lead_somewhere() {
         ("ttttt", "Sockets 0"),
         ("b", "Events 0"),
         (">", "/run/full.sock Programs 0"),
+        (")", "Programs 0"),
+        (")(", "Sockets 0"),
+        ("(", "Events 0"),
+        ("5", "Events 0"),
+        ("52", "Programs 0"),
+        // It is that list already.
+        ("d1", "Sockets 1"),
+        ("d6", "Sockets 1"),
+        ("d9", "Sockets 1"),
+        (">3", "/run/full.sock Findings 0"),
+        (">>1", "/run/full.sock /usr/bin/leaky Connections 0"),
+        (">>)", "/run/full.sock /usr/bin/leaky Findings 0"),
+        (">>4", "/run/full.sock /usr/bin/leaky Connections 0"),
+        (">>>2", "story 1"),
+        (">>>)", "story 1"),
         (">b", "/run/full.sock Events 0"),
         (">>", "/run/full.sock /usr/bin/leaky Connections 0"),
         (">>>", "story 1"),
@@ -127,6 +144,20 @@ fn some_keys_are_left_to_others() {
         assert_eq!(state.update(Message::Input(input)), expected, "{input:?}");
     }
     assert_eq!(state.page().filter, "q");
+}
+
+/// Their events are listened to from then on.
+#[test]
+fn a_list_that_a_digit_chose_is_filled() {
+    let world = World::new();
+    let mut state = informed(&world);
+    press(&mut state, &world, "3");
+    assert_eq!((rows(&state).len(), state.wants().events), (11, false));
+    press(&mut state, &world, "5");
+    assert!(state.wants().events);
+    // In a filter it is a letter.
+    press(&mut state, &world, "4/2");
+    assert_eq!((place(&state).as_str(), state.page().filter.as_str()), ("Findings 0", "2"));
 }
 
 #[test]

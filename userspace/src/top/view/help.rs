@@ -5,10 +5,11 @@ use ratatui::text::{Line, Span};
 use crate::top::theme::Theme;
 
 /// Keys, and what they do.
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 13] = [
     ("Enter", "down: to programs, their connections, a story, a finding"),
     ("Esc", "out of a filter, or back"),
-    ("Tab, Shift-Tab", "the next list of the same, the one before"),
+    ("Tab, Shift-Tab", "the next list, the one before; so do Right and Left"),
+    ("1 to 5", "the first to the fifth list"),
     ("Up, Down, j, k", "a row up or down; a line in a text"),
     ("PgUp, PgDn, Space", "as many as there is room for"),
     ("Home, End, g, G", "the first and the last"),
