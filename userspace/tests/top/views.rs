@@ -67,7 +67,7 @@ fn at_a_moment() {
     let scratch = recorded();
     let terminal = Tmux::new(&scratch, (80, 24));
     terminal.run("sockleak top --replay leak.db --speed max --to 20m");
-    terminal.expect("80x24/after-20-minutes", "03:40:45");
+    terminal.expect("80x24/after-20-minutes", "03:40:45 UTC");
 }
 
 /// What was heard stays, and the time with it.
@@ -88,7 +88,7 @@ fn events_frozen() {
     terminal.wait_for("[Connections]");
     terminal.keys(&["BTab"]);
     terminal.wait_for("What the executable of this name does from now on is shown here.");
-    terminal.wait_for("03:29:10");
+    terminal.wait_for("03:29:10 UTC");
     terminal.keys(&["f"]);
     terminal.expect("80x24/events-frozen", "FROZEN");
 }

@@ -8,7 +8,7 @@ use ratatui::{
 };
 use sockleak_core::time::nanoseconds;
 
-use super::when::day_and_time;
+use super::when::day_time_and_zone;
 use crate::top::{
     state::{Hearing, Listing, Overlay, Pane, Scope, State, What},
     text::{Keep, short, width},
@@ -29,7 +29,8 @@ fn title(state: &State, buffer: &mut Buffer, area: Rect) {
     let (theme, letters) = (state.theme, state.theme.letters());
     let mut right = String::new();
     if let Some(snapshot) = &state.data.snapshot {
-        right = format!("{}  {}", letters.fit(&snapshot.host, 24, Keep::Front), day_and_time(snapshot.at_ms));
+        let now = letters.safe(&day_time_and_zone(snapshot.at_ms));
+        right = format!("{}  {now}", letters.fit(&snapshot.host, 24, Keep::Front));
         if !snapshot.complete {
             right.push_str("  INCOMPLETE");
         }

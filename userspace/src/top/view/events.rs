@@ -3,7 +3,7 @@
 use ratatui::text::Line;
 use sockleak_core::time::human;
 
-use super::{Cell, Facts, columns::Column, when::time_of_day_of};
+use super::{Cell, Facts, columns::Column, when::month_day_and_time_of};
 use crate::{
     service::model::{End, Event, State as Stands, What},
     top::{
@@ -15,10 +15,10 @@ use crate::{
 
 pub(super) fn columns(with_socket: bool) -> Vec<Column> {
     let mut columns = vec![
-        Column::word("TIME", 12, Sorted::Age).unsorted(),
+        Column::word("TIME", 18, Sorted::Age).unsorted(),
         Column::number("PID", 7, Sorted::Pid).unsorted(),
-        Column::name("PROGRAM", 14, Sorted::Name).unsorted(),
-        Column { keep: Keep::Front, ..Column::name("EVENT", 24, Sorted::Name).unsorted() },
+        Column::name("PROGRAM", 13, Sorted::Name).unsorted(),
+        Column { keep: Keep::Front, ..Column::name("EVENT", 20, Sorted::Name).unsorted() },
     ];
     columns.extend(with_socket.then(|| Column::name("SOCKET", 12, Sorted::Name).unsorted()));
     columns.push(Column::number("OPEN", 5, Sorted::Open).unsorted());
@@ -29,7 +29,7 @@ pub(super) fn cells(theme: Theme, event: &Event, with_socket: bool) -> Vec<Cell>
     let who = &event.who;
     let name = who.program.as_deref().or(who.comm.as_deref()).unwrap_or("?");
     let mut cells: Vec<Cell> = vec![
-        time_of_day_of(&event.time).into(),
+        month_day_and_time_of(&event.time).into(),
         who.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()).into(),
         name.into(),
         what(theme, event),

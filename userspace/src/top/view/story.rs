@@ -8,7 +8,7 @@ use super::{
     Facts,
     connections::{command, in_full},
     prose, prose_columns,
-    when::{day_and_time, time_of_day},
+    when::{day_and_exact_time, day_and_time},
 };
 use crate::{
     service::model::{EndReport, Identity, Release, State as Stands, Story},
@@ -85,7 +85,12 @@ fn told(state: &State, story: &Story) -> Vec<Line<'static>> {
 /// What happened, in order.
 fn steps(facts: Facts, letters: Letters, story: &Story) -> Vec<Line<'static>> {
     let open = &story.connection;
-    let step = |at: Option<i64>, what: String| facts.lines(&at.map_or_else(String::new, time_of_day), &what);
+    /// Columns of a date and a time, and what is behind.
+    const WHEN: usize = 25;
+
+    let facts = facts.with_names(WHEN);
+    let step =
+        |at: Option<i64>, what: String| facts.lines(&at.map_or_else(String::new, day_and_exact_time), &what);
     let by = name(&story.opened_by);
     let opened = if open.before_trace {
         format!("first met: it was there before the trace. Opened by {by}")

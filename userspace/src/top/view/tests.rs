@@ -62,6 +62,9 @@ fn the_first_picture_tells_which_socket_is_full() {
         "{lines:#?}"
     );
     assert_eq!(lines[22], "1 of 2");
+    let now = jiff::Timestamp::from_second(1_767_323_045).unwrap();
+    let zone = now.to_zoned(jiff::tz::TimeZone::system()).strftime("%Z").to_string();
+    assert!(lines[0].contains("db1  2026-01-0") && lines[0].ends_with(&zone), "{}", lines[0]);
     assert!(lines[23].starts_with("Enter open  Esc back") && lines[23].ends_with("q quit"), "{}", lines[23]);
 }
 
@@ -132,6 +135,24 @@ fn a_story_tells_everything() {
     }
     let (_, lines) = screen(&state_of(PLAIN, (100, 50), &[Tab, Tab, End, Enter]));
     assert!(lines.iter().any(|line| line == "Where it was opened"), "{lines:#?}");
+}
+
+/// A recording may be of many days.
+#[test]
+fn what_happened_has_a_date() {
+    use Input::{BackTab, Enter, Tab};
+
+    let (_, lines) = screen(&state_of(PLAIN, (80, 24), &[Tab, Tab, Enter]));
+    let opened = lines.iter().find(|line| line.contains("opened by /usr/bin/leaky")).unwrap();
+    assert!(opened.starts_with("  2026-01-0"), "{opened}");
+    let mut state = state_of(PLAIN, (80, 24), &[BackTab]);
+    let told = World::new().event(3600);
+    state.update(Message::Heard(Heard::Told(told)));
+    let (_, lines) = screen(&state);
+    assert!(
+        lines[4].starts_with("01-0") && lines[4].contains(".000 ") && lines[4].contains("connect"),
+        "{lines:#?}"
+    );
 }
 
 #[test]
