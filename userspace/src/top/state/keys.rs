@@ -81,8 +81,8 @@ impl State {
     }
 
     fn read_help(&mut self, input: Input, line: usize) {
-        let last = view::help_lines(self).saturating_sub(view::text_rows(self.size));
-        let page = view::text_rows(self.size).max(1);
+        let last = view::help_lines(self).saturating_sub(view::text_rows(self));
+        let page = view::text_rows(self).max(1);
         let line = match input {
             Input::Up | Input::Letter('k') => line.saturating_sub(1),
             Input::Down | Input::Letter('j') => line + 1,
@@ -130,9 +130,9 @@ impl State {
                 if listing.is_unknown() {
                     return;
                 }
-                (view::rows(self.size), listing.total.saturating_sub(1))
+                (view::rows(self), listing.total.saturating_sub(1))
             }
-            None => (view::text_rows(self.size), view::lines(self).len()),
+            None => (view::text_rows(self), view::lines(self).len()),
         };
         let cursor = self.page().cursor;
         let to = match input {

@@ -233,7 +233,7 @@ impl State {
 
     /// The cursor stays with what it is on, wherever that has moved, and within the window.
     fn settle(&mut self) {
-        let height = view::rows(self.size).max(1);
+        let height = view::rows(self).max(1);
         let place = match &self.page().what {
             What::List(..) => {
                 let listing = self.listing();
@@ -247,7 +247,7 @@ impl State {
             }
             What::Story(_) | What::Finding(_) => None,
         };
-        let last_line = view::lines(self).len().saturating_sub(view::text_rows(self.size));
+        let last_line = view::lines(self).len().saturating_sub(view::text_rows(self));
         let page = self.page_mut();
         match place {
             Some((cursor, total, key)) => {
@@ -279,7 +279,7 @@ impl State {
         const CHUNK: usize = 100;
 
         let page = self.page();
-        let height = view::rows(self.size).max(1);
+        let height = view::rows(self).max(1);
         let first = page.top / CHUNK * CHUNK;
         let limit = (page.top - first + height).div_ceil(CHUNK) * CHUNK;
         let order = self.order(Pane::Connections);

@@ -78,7 +78,7 @@ proptest! {
             }
             let page = state.page();
             if state.pane().is_some() {
-                let (total, rows) = (state.listing().total, view::rows(state.size));
+                let (total, rows) = (state.listing().total, view::rows(&state));
                 let is_unknown = state.listing().is_unknown();
                 prop_assert!(is_unknown || page.cursor < total.max(1), "{page:?} of {total}");
                 prop_assert!(page.top <= page.cursor, "{page:?}");

@@ -264,7 +264,7 @@ fn ten_thousand_connections_are_asked_for_page_by_page() {
     }
     world.answer_all(&mut state);
     let page = state.page();
-    assert!((page.top..page.top + view::rows(LEAST)).all(|row| state.listing().row(row).is_some()));
+    assert!((page.top..page.top + view::rows(&state)).all(|row| state.listing().row(row).is_some()));
     state.update(Message::Input(Input::Home));
     world.answer_all(&mut state);
     assert_eq!((state.page().cursor, wanted(&state)), (0, (0, 100)));

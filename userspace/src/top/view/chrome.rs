@@ -6,16 +6,12 @@ use ratatui::{
     style::Style,
     text::{Line, Span},
 };
-use sockleak_core::time::nanoseconds;
 
-use super::when::day_time_and_zone;
+use super::{KEYS, said, when::day_time_and_zone};
 use crate::top::{
-    state::{Hearing, Listing, Overlay, Pane, Scope, State, What},
-    text::{Keep, short, width},
+    state::{Overlay, Pane, Scope, State, What},
+    text::{Keep, width},
 };
-
-/// Columns of a sentence from elsewhere.
-const LONGEST_SAID: usize = 300;
 
 /// The title, where one stands, and which lists there are.
 pub(super) fn head(state: &State, buffer: &mut Buffer, area: Rect) {
@@ -94,84 +90,8 @@ fn tabs(state: &State) -> Line<'static> {
 
 /// What there is to say, and the keys.
 pub(super) fn foot(state: &State, buffer: &mut Buffer, area: Rect) {
-    let (text, style) = said(state);
-    let text = state.theme.letters().fit(&text, area.width.into(), Keep::Front);
-    let is_writing = state.overlay == Overlay::Filter;
-    buffer.set_stringn(area.x, area.y, &text, area.width.into(), style);
-    if is_writing {
-        // Where the next letter goes.
-        let x = area.x + (width(&text) as u16).min(area.width - 1);
-        buffer.set_stringn(x, area.y, " ", 1, state.theme.cursor());
-    }
-    buffer.set_line(area.x, area.y + 1, &keys(state), area.width);
-}
-
-/// What is most worth to be said now.
-fn said(state: &State) -> (String, Style) {
-    let theme = state.theme;
-    if state.overlay == Overlay::Filter {
-        return (format!("/{}", state.page().filter), theme.strong());
-    }
-    if let Some((since, sentence)) = &state.trouble {
-        let length = short(nanoseconds(state.now.saturating_sub(*since)));
-        return (format!("! No answer for {length}: {sentence}"), theme.bad());
-    }
-    if let (Some(Pane::Events), Hearing::Deaf { because, .. }) = (state.pane(), &state.data.hearing) {
-        return (format!("! No events come: {because}"), theme.bad());
-    }
-    if state.is_starting {
-        let sentence = "It is starting: what was there before is not known yet.";
-        return (sentence.to_owned(), theme.doubtful());
-    }
-    if let Some(note) = state.note() {
-        return (note.to_owned(), theme.doubtful());
-    }
-    let incomplete = state.data.snapshot.iter().flat_map(|snapshot| &snapshot.incomplete_because);
-    if let Some(sentence) = incomplete.clone().next() {
-        let more = incomplete.count() - 1;
-        let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-        let sentence = state.theme.letters().fit(sentence, LONGEST_SAID, Keep::Front);
-        return (format!("Incomplete: {sentence}{more}"), theme.doubtful());
-    }
-    (summary(state), theme.faint())
-}
-
-/// How many rows there are.
-fn summary(state: &State) -> String {
-    let Some(pane) = state.pane() else {
-        let lines = super::lines(state).len();
-        let first = state.page().cursor;
-        let last = (first + super::text_rows(state.size)).min(lines);
-        return if lines > last - first {
-            format!("lines {} to {last} of {lines}", first + 1)
-        } else {
-            String::new()
-        };
-    };
-    let Listing { total, unfiltered, is_asked, .. } = state.listing();
-    let filter = &state.page().filter;
-    let missed = if pane == Pane::Events { missed(state) } else { String::new() };
-    let at = if total > 0 { state.page().cursor + 1 } else { 0 };
-    let asked = if is_asked { "; waiting for an answer" } else { "" };
-    if filter.is_empty() {
-        return format!("{at} of {total}{missed}{asked}");
-    }
-    let of = unfiltered.map_or_else(String::new, |all| format!(" among {all}"));
-    format!("{at} of {total} with {filter:?}{of}{missed}{asked}; Esc shows all")
-}
-
-/// Which events are not among those that are shown.
-fn missed(state: &State) -> String {
-    let mut said = match state.data.missed {
-        0 => String::new(),
-        missed => format!("; {missed} were missed"),
-    };
-    match state.data.gaps {
-        0 => {}
-        1 => said.push_str("; what happened in a gap is missing"),
-        gaps => said.push_str(&format!("; what happened in {gaps} gaps is missing")),
-    }
-    said
+    said::draw(state, buffer, Rect { height: area.height - KEYS, ..area });
+    buffer.set_line(area.x, area.bottom() - KEYS, &keys(state), area.width);
 }
 
 fn keys(state: &State) -> Line<'static> {

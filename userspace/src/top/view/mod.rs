@@ -9,6 +9,7 @@ mod finding;
 mod findings;
 mod help;
 mod programs;
+mod said;
 mod sockets;
 mod story;
 mod table;
@@ -25,8 +26,8 @@ use fact::Facts;
 
 /// Rows above a list or a text: the title, where one stands, and which lists there are.
 const HEAD: u16 = 3;
-/// Rows below: what there is to say, and the keys.
-const FOOT: u16 = 2;
+/// The row of the keys, below everything.
+const KEYS: u16 = 1;
 /// Headings of a list.
 const HEADINGS: u16 = 1;
 /// What more there is to say of the row where the cursor is, and a line above that.
@@ -52,13 +53,18 @@ impl Cell {
 }
 
 /// Rows of a list that there is room for.
-pub(super) const fn rows(size: (u16, u16)) -> usize {
-    size.1.saturating_sub(HEAD + HEADINGS + DETAIL + FOOT) as usize
+pub(super) fn rows(state: &State) -> usize {
+    state.size.1.saturating_sub(HEAD + HEADINGS + DETAIL + foot(state)).into()
 }
 
 /// Lines of a text that there is room for.
-pub(super) const fn text_rows(size: (u16, u16)) -> usize {
-    size.1.saturating_sub(HEAD + FOOT) as usize
+pub(super) fn text_rows(state: &State) -> usize {
+    state.size.1.saturating_sub(HEAD + foot(state)).into()
+}
+
+/// Rows below: what there is to say now, and the keys.
+fn foot(state: &State) -> u16 {
+    said::rows(state) + KEYS
 }
 
 /// Columns of a text: those of the terminal. In one that is too small nothing of it is drawn.
@@ -108,13 +114,14 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer) {
         return;
     }
     chrome::head(state, buffer, Rect { height: HEAD, ..area });
-    let body = Rect { y: area.y + HEAD, height: area.height - HEAD - FOOT, ..area };
+    let foot = foot(state);
+    let body = Rect { y: area.y + HEAD, height: area.height - HEAD - foot, ..area };
     match (state.overlay, &state.page().what) {
         (Overlay::Help(from), _) => text(&help::lines(state.theme), from, buffer, body),
         (_, What::List(_, pane)) => table::draw(state, *pane, buffer, body),
         (_, What::Story(_) | What::Finding(_)) => text(&lines(state), state.page().cursor, buffer, body),
     }
-    chrome::foot(state, buffer, Rect { y: body.bottom(), height: FOOT, ..area });
+    chrome::foot(state, buffer, Rect { y: body.bottom(), height: foot, ..area });
 }
 
 /// A text from a line on.

@@ -218,6 +218,48 @@ fn what_goes_wrong_is_said_above_the_keys() {
     assert_eq!((lines[22].as_str(), lines[4].as_str()), ("/x", r#"Nothing here has "x" in its name."#));
 }
 
+/// In whole words, on as many lines as it takes; the list gives way.
+#[test]
+fn a_long_sentence_goes_over_several_lines() {
+    let refusal = "too many connections to this service are open already; it answers at most 64 at a time, and the ones that wait \
+                   longest are closed first: close some, or raise max_connections in the configuration (status 503)";
+    let mut state = state_of(PLAIN, (80, 24), &[Input::Enter, Input::Enter, Input::End]);
+    let rows_before = rows(&state);
+    state.update(Message::Heard(Heard::Trouble(refusal.to_owned())));
+    let (_, lines) = screen(&state);
+    assert_eq!(rows(&state), rows_before - 2);
+    let said: Vec<&str> = lines[20..23].iter().map(|line| line.trim_start()).collect();
+    assert_eq!(said.join(" "), format!("! No answer for 0ms: {refusal}"));
+    assert!(lines[23].starts_with("Enter open"), "{lines:#?}");
+    // The cursor's row is still shown.
+    let cursor = state.page().cursor;
+    assert!((state.page().top..state.page().top + rows(&state)).contains(&cursor), "{:?}", state.page());
+    // What does not fit even so ends with a whole word.
+    let words = "nobody answers there ".repeat(40);
+    state.update(Message::Heard(Heard::Trouble(words)));
+    let (_, lines) = screen(&state);
+    assert!(lines[19].starts_with("! No answer") && !lines[18].contains("answers"), "{lines:#?}");
+    assert!(["nobody …", "answers …", "there …"].iter().any(|end| lines[22].ends_with(end)), "{}", lines[22]);
+    // One word that is longer than a line is not left out.
+    state.update(Message::Heard(Heard::Trouble("x".repeat(400))));
+    assert!(screen(&state).1[22].ends_with("xxx"));
+    World::new().answer_all(&mut state);
+    assert_eq!(rows(&state), rows_before);
+}
+
+/// How many more there are is not cut either.
+#[test]
+fn what_is_incomplete_is_told_with_how_much_more_there_is() {
+    let mut world = World::new();
+    world.gaps =
+        vec!["one thing or another was not seen ".repeat(20), "more".to_owned(), "and more".to_owned()];
+    let mut state = state_of(PLAIN, (80, 24), &[]);
+    world.answer_all(&mut state);
+    let (_, lines) = screen(&state);
+    assert!(lines[19].starts_with("Incomplete: one thing"), "{lines:#?}");
+    assert!(lines[19..23].join("").ends_with(" … (and 2 more)"), "{lines:#?}");
+}
+
 #[test]
 fn what_is_not_there_is_said_in_words() {
     let mut state = State::new("x".to_owned(), PLAIN, (80, 24));
