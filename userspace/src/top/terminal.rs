@@ -18,7 +18,7 @@ use crossterm::{
 use ratatui::{Terminal, TerminalOptions, Viewport, backend::CrosstermBackend, layout::Rect};
 
 use super::{
-    state::{Input, LEAST, State},
+    state::{Input, State},
     theme::Theme,
     view,
 };
@@ -114,10 +114,13 @@ fn give_back_on_panic() {
     });
 }
 
-/// Columns and rows; those of the smallest where they cannot be told.
+/// Columns and rows of most terminals.
+const USUAL: (u16, u16) = (80, 24);
+
+/// Columns and rows; those of most where they cannot be told.
 pub(super) fn size() -> (u16, u16) {
     let known = terminal_size::terminal_size_of(io::stdout());
-    known.map_or(LEAST, |(terminal_size::Width(columns), terminal_size::Height(rows))| (columns, rows))
+    known.map_or(USUAL, |(terminal_size::Width(columns), terminal_size::Height(rows))| (columns, rows))
 }
 
 /// Why there is nothing to draw on, if there is not.

@@ -17,8 +17,8 @@ fn a_storm_of_sizes_passes() {
         // Some come one right after the other.
         thread::sleep(Duration::from_millis(random.u64(0..60)));
     }
-    terminal.resize(60, 20);
-    terminal.wait_for("80 x 24 is needed; ".trim());
+    terminal.resize(59, 20);
+    terminal.wait_for("60 x 20 is needed;");
     terminal.resize(120, 40);
     // A list or a text, or the help.
     terminal

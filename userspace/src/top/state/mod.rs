@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Columns and rows of the smallest terminal in which everything has its place.
-pub(super) const LEAST: (u16, u16) = (80, 24);
+pub(super) const LEAST: (u16, u16) = (60, 20);
 
 /// What is shown, and where one stands in it.
 #[derive(Debug)]

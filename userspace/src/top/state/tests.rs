@@ -10,7 +10,7 @@ use crate::{
 };
 
 fn state() -> State {
-    State::new("here".to_owned(), Theme::default(), LEAST)
+    State::new("here".to_owned(), Theme::default(), (80, 24))
 }
 
 /// A state that has heard of a world.

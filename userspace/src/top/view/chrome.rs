@@ -21,23 +21,28 @@ pub(super) fn head(state: &State, buffer: &mut Buffer, area: Rect) {
     buffer.set_line(area.x, area.y + 2, &tabs(state), area.width);
 }
 
+/// Blanks of the title: at both ends and between its parts.
+const AROUND: usize = 4;
+
 fn title(state: &State, buffer: &mut Buffer, area: Rect) {
     let (theme, letters) = (state.theme, state.theme.letters());
-    let mut right = String::new();
-    if let Some(snapshot) = &state.data.snapshot {
-        let now = letters.safe(&day_time_and_zone(snapshot.at_ms));
-        right = format!("{}  {now}", letters.fit(&snapshot.host, 24, Keep::Front));
-        if !snapshot.complete {
-            right.push_str("  INCOMPLETE");
+    let snapshot = state.data.snapshot.as_ref();
+    let marks = [
+        ("  INCOMPLETE", snapshot.is_some_and(|snapshot| !snapshot.complete)),
+        ("  STALE", state.trouble.is_some()),
+        ("  FROZEN", state.frozen),
+    ];
+    let marks: String = marks.into_iter().filter_map(|(mark, holds)| holds.then_some(mark)).collect();
+    let mut right = marks;
+    if let Some(snapshot) = snapshot {
+        right.insert_str(0, &letters.safe(&day_time_and_zone(snapshot.at_ms)));
+        let host = letters.fit(&snapshot.host, 24, Keep::Front) + "  ";
+        // Time and marks go before it.
+        if width(&host) + width(&right) + AROUND <= area.width.into() {
+            right.insert_str(0, &host);
         }
     }
-    if state.trouble.is_some() {
-        right.push_str("  STALE");
-    }
-    if state.frozen {
-        right.push_str("  FROZEN");
-    }
-    let room = usize::from(area.width).saturating_sub(width(&right) + 4);
+    let room = usize::from(area.width).saturating_sub(width(&right) + AROUND);
     let left = letters.fit(&format!("sockleak top  {}", state.source), room, Keep::Front);
     let free = room - width(&left).min(room);
     let text = format!(" {left}{}  {right} ", " ".repeat(free));
@@ -91,10 +96,11 @@ fn tabs(state: &State) -> Line<'static> {
 /// What there is to say, and the keys.
 pub(super) fn foot(state: &State, buffer: &mut Buffer, area: Rect) {
     said::draw(state, buffer, Rect { height: area.height - KEYS, ..area });
-    buffer.set_line(area.x, area.bottom() - KEYS, &keys(state), area.width);
+    buffer.set_line(area.x, area.bottom() - KEYS, &keys(state, area.width), area.width);
 }
 
-fn keys(state: &State) -> Line<'static> {
+/// The keys; where there is no room for all, the help has the others.
+fn keys(state: &State, columns: u16) -> Line<'static> {
     let theme = state.theme;
     let keys: &[(&str, &str)] = match (state.overlay, &state.page().what) {
         (Overlay::Filter, _) => &[("Enter", "keep"), ("Esc", "show all"), ("Up/Down", "move")],
@@ -120,8 +126,17 @@ fn keys(state: &State) -> Line<'static> {
         ],
         _ => &[("Esc", "back"), ("Up/Down", "move"), ("f", "freeze"), ("?", "help"), ("q", "quit")],
     };
+    let mut keys = keys.to_vec();
+    let needed =
+        |keys: &[(&str, &str)]| keys.iter().map(|(key, what)| key.len() + what.len() + 3).sum::<usize>();
+    for dear in ["f", "s/S", "Tab"] {
+        // What is behind the last is no loss.
+        if needed(&keys) > usize::from(columns) + 2 {
+            keys.retain(|(key, _)| *key != dear);
+        }
+    }
     let spans = keys
-        .iter()
-        .flat_map(|(key, what)| [Span::styled(*key, theme.key()), Span::raw(format!(" {what}  "))]);
+        .into_iter()
+        .flat_map(|(key, what)| [Span::styled(key, theme.key()), Span::raw(format!(" {what}  "))]);
     Line::from(spans.collect::<Vec<_>>())
 }

@@ -21,11 +21,11 @@ pub(super) fn columns(with_socket: bool) -> Vec<Column> {
         Column::number("PID", 7, Sorted::Pid),
         Column::name("PROGRAM", 14, Sorted::Name),
     ];
-    columns.extend(with_socket.then(|| Column::name("SOCKET", 10, Sorted::Name).unsorted().rank(1)));
+    columns.extend(with_socket.then(|| Column::name("SOCKET", 10, Sorted::Name).unsorted().rank(3)));
     columns.extend([
         Column::word("STATE", 13, Sorted::State),
-        Column { keep: Keep::Front, ..Column::name("CLIENT END", 12, Sorted::Name).unsorted() },
-        Column { keep: Keep::Front, ..Column::name("SERVER END", 12, Sorted::Name).unsorted() },
+        Column { keep: Keep::Front, ..Column::name("CLIENT END", 12, Sorted::Name).unsorted().rank(2) },
+        Column { keep: Keep::Front, ..Column::name("SERVER END", 12, Sorted::Name).unsorted().rank(1) },
     ]);
     columns
 }

@@ -17,11 +17,11 @@ pub(super) fn columns(with_socket: bool) -> Vec<Column> {
     let mut columns = vec![
         Column::word("TIME", 18, Sorted::Age).unsorted(),
         Column::number("PID", 7, Sorted::Pid).unsorted(),
-        Column::name("PROGRAM", 13, Sorted::Name).unsorted(),
+        Column::name("PROGRAM", 12, Sorted::Name).unsorted(),
         Column { keep: Keep::Front, ..Column::name("EVENT", 20, Sorted::Name).unsorted() },
     ];
-    columns.extend(with_socket.then(|| Column::name("SOCKET", 12, Sorted::Name).unsorted()));
-    columns.push(Column::number("OPEN", 5, Sorted::Open).unsorted());
+    columns.extend(with_socket.then(|| Column::name("SOCKET", 12, Sorted::Name).unsorted().rank(1)));
+    columns.push(Column::number("OPEN", 5, Sorted::Open).unsorted().rank(2));
     columns
 }
 

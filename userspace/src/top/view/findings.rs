@@ -16,8 +16,8 @@ pub(super) fn columns(with_socket: bool) -> Vec<Column> {
     columns.extend(with_socket.then(|| Column::name("SOCKET", 10, Sorted::State)));
     columns.extend([
         Column::number("COUNT", 6, Sorted::Count),
-        Column::number("OLDEST", 7, Sorted::Oldest),
-        Column::number("MORE/h", 7, Sorted::Growth),
+        Column::number("OLDEST", 7, Sorted::Oldest).rank(1),
+        Column::number("MORE/h", 7, Sorted::Growth).rank(2),
         Column::number("FULL IN", 8, Sorted::FullIn),
     ]);
     columns

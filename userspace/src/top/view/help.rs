@@ -2,7 +2,10 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::top::theme::Theme;
+use crate::top::{text::wrap, theme::Theme};
+
+/// Columns before what a key does.
+const NAMES: usize = 20;
 
 /// Keys, and what they do.
 const KEYS: [(&str, &str); 13] = [
@@ -40,22 +43,25 @@ const WORDS: [(&str, &str); 15] = [
     ("STALE", "no answer comes any more: this is the last one"),
 ];
 
-/// All lines.
-pub(super) fn lines(theme: Theme) -> Vec<Line<'static>> {
-    let table = |rows: &[(&'static str, &'static str)]| {
-        let row = |(name, what): &(&'static str, &'static str)| {
-            Line::from(vec![Span::styled(format!("  {name:18}"), theme.key()), Span::raw(*what)])
+/// All lines, in so many columns.
+pub(super) fn lines(theme: Theme, columns: usize) -> Vec<Line<'static>> {
+    let row = |(name, what): &(&'static str, &'static str)| {
+        let names = std::iter::once(*name).chain(std::iter::repeat(""));
+        let lines = names.zip(wrap(what, columns.saturating_sub(NAMES), ""));
+        let line = |(name, what): (&str, String)| {
+            let name = Span::styled(format!("{:NAMES$}", format!("  {name}")), theme.key());
+            Line::from(vec![name, Span::raw(what)])
         };
-        rows.iter().map(row).collect::<Vec<_>>()
+        lines.map(line).collect::<Vec<_>>()
     };
+    let table = |rows: &[(&'static str, &'static str)]| rows.iter().flat_map(row).collect::<Vec<_>>();
     let mut lines = vec![Line::styled("Keys", theme.strong())];
     lines.extend(table(&KEYS));
     lines.extend([Line::default(), Line::styled("Words", theme.strong())]);
     lines.extend(table(&WORDS));
-    lines.extend([
-        Line::default(),
-        Line::raw("docs/verdicts.md tells what each verdict rests on, docs/top.md the rest."),
-    ]);
+    let more = "docs/verdicts.md tells what each verdict rests on, docs/top.md the rest.";
+    lines.push(Line::default());
+    lines.extend(wrap(more, columns, "").into_iter().map(Line::raw));
     lines
 }
 
@@ -66,8 +72,13 @@ mod tests {
 
     #[test]
     fn it_fits_into_the_smallest_terminal() {
-        for line in lines(Theme::default()) {
+        for line in lines(Theme::default(), LEAST.0.into()) {
             assert!(line.width() <= LEAST.0.into(), "{line}");
         }
+        let text = |columns| {
+            let lines: Vec<_> = lines(Theme::default(), columns).iter().map(ToString::to_string).collect();
+            lines.join(" ").split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(text(LEAST.0.into()), text(200), "nothing is left out");
     }
 }

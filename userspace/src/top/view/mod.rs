@@ -87,7 +87,7 @@ fn prose(state: &State, text: &str, columns: usize) -> Vec<Line<'static>> {
 
 /// Lines of the help.
 pub(super) fn help_lines(state: &State) -> usize {
-    help::lines(state.theme).len()
+    help::lines(state.theme, text_columns(state)).len()
 }
 
 /// What the rows of a list can be put in order by, as far as it is shown.
@@ -117,7 +117,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer) {
     let foot = foot(state);
     let body = Rect { y: area.y + HEAD, height: area.height - HEAD - foot, ..area };
     match (state.overlay, &state.page().what) {
-        (Overlay::Help(from), _) => text(&help::lines(state.theme), from, buffer, body),
+        (Overlay::Help(from), _) => text(&help::lines(state.theme, text_columns(state)), from, buffer, body),
         (_, What::List(_, pane)) => table::draw(state, *pane, buffer, body),
         (_, What::Story(_) | What::Finding(_)) => text(&lines(state), state.page().cursor, buffer, body),
     }

@@ -16,14 +16,14 @@ pub(super) fn columns(with_socket: bool) -> Vec<Column> {
     let mut columns = vec![Column::name("PROGRAM", 16, Sorted::Name)];
     columns.extend(with_socket.then(|| Column::name("SOCKET", 10, Sorted::State)));
     columns.extend([
-        Column::number("OPENED", 7, Sorted::Opened),
-        Column::number("CLOSED", 7, Sorted::Closed),
+        Column::number("OPENED", 7, Sorted::Opened).rank(2),
+        Column::number("CLOSED", 7, Sorted::Closed).rank(3),
         Column::number("OPEN", 5, Sorted::Open),
-        Column::number("OLD", 5, Sorted::Old),
+        Column::number("OLD", 5, Sorted::Old).rank(1),
         Column { keep: Keep::Front, ..Column::name("FAILED", 10, Sorted::Failed) },
         Column::word("VERDICT", 12, Sorted::Worst),
-        Column::number("SERVER END OPEN", 15, Sorted::ServerOpen).rank(1),
-        Column::number("BEFORE TRACE", 12, Sorted::Opened).unsorted().rank(2),
+        Column::number("SERVER END OPEN", 15, Sorted::ServerOpen).rank(4),
+        Column::number("BEFORE TRACE", 12, Sorted::Opened).unsorted().rank(5),
     ]);
     columns
 }

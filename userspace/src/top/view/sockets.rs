@@ -16,18 +16,18 @@ use crate::{
 const BAR: usize = 8;
 
 pub(super) const COLUMNS: [Column; 12] = [
-    Column::name("SOCKET", 20, Sorted::Name),
+    Column::name("SOCKET", 16, Sorted::Name),
     Column::word("SLOTS", 15, Sorted::Slots),
-    Column::number("QUEUE", 6, Sorted::Queue),
+    Column::number("QUEUE", 6, Sorted::Queue).rank(1),
     Column::number("OPEN", 5, Sorted::Open),
-    Column::number("NEW/s", 6, Sorted::OpenedRate),
-    Column::number("CLOSED/s", 8, Sorted::ClosedRate).rank(2),
-    Column::number("OLDEST", 7, Sorted::Oldest).rank(1),
+    Column::number("NEW/s", 6, Sorted::OpenedRate).rank(2),
+    Column::number("CLOSED/s", 8, Sorted::ClosedRate).rank(4),
+    Column::number("OLDEST", 7, Sorted::Oldest).rank(3),
     Column::number("FULL IN", 8, Sorted::FullIn),
     Column::word("WORST", 12, Sorted::Worst),
-    Column::number("QUEUED", 6, Sorted::Queue).unsorted().rank(3),
-    Column::number("CLIENT GONE", 11, Sorted::Open).unsorted().rank(4),
-    Column::number("SERVER GONE", 11, Sorted::Open).unsorted().rank(5),
+    Column::number("QUEUED", 6, Sorted::Queue).unsorted().rank(5),
+    Column::number("CLIENT GONE", 11, Sorted::Open).unsorted().rank(6),
+    Column::number("SERVER GONE", 11, Sorted::Open).unsorted().rank(7),
 ];
 
 pub(super) fn cells(

@@ -278,12 +278,56 @@ fn what_is_not_there_is_said_in_words() {
     assert_eq!(screen(&state).1[4], "What the executable of this name does from now on is shown here.");
 }
 
+/// What tells the least goes, and nothing that is left is cut.
+#[test]
+fn the_smallest_terminal_shows_what_matters() {
+    use Input::{BackTab, Enter, Tab};
+
+    for (keys, expected) in [
+        (&[][..], "SOCKET SLOTS OPEN FULL IN WORST▼"),
+        (&[Tab], "PROGRAM SOCKET OPEN FAILED VERDICT▼"),
+        (&[Enter], "PROGRAM OPENED OPEN OLD FAILED VERDICT▼"),
+        (&[Tab, Tab], "AGE▼ IDLE PID PROGRAM STATE"),
+        (&[Tab, Tab, Tab], "VERDICT▼ PROGRAM SOCKET COUNT FULL IN"),
+        (&[BackTab], "TIME PID PROGRAM EVENT"),
+    ] {
+        let (_, lines) = screen(&state_of(PLAIN, (60, 20), keys));
+        let headings: Vec<&str> = lines[3].split_whitespace().collect();
+        assert_eq!(headings.join(" "), expected, "{keys:?}");
+    }
+    let mut world = World::new();
+    world.gaps = vec!["the accept hook is not attached".to_owned()];
+    let mut state = state_of(PLAIN, (60, 20), &[]);
+    world.answer_all(&mut state);
+    state.update(Message::Input(Input::Letter('f')));
+    state.update(Message::Heard(Heard::Trouble("no answer within 5 s".to_owned())));
+    let (_, lines) = screen(&state);
+    assert!(lines[0].ends_with("INCOMPLETE  STALE  FROZEN"), "{}", lines[0]);
+    assert_eq!(lines[2], "[Sockets]  Programs   Connections   Findings 3   Events");
+    assert_eq!(lines[19], "Enter open  Esc back  Tab next  / filter  ? help  q quit");
+}
+
+/// Sockets whose names end alike.
+#[test]
+fn names_in_the_smallest_terminal_differ() {
+    let mut state = state_of(PLAIN, (60, 20), &[]);
+    let mut snapshot = World::new().snapshot();
+    snapshot.sockets[0].path = "/var/lib/containers/aaaa-1/run/service/daemon.sock".to_owned();
+    snapshot.sockets[1].path = "/var/lib/containers/bbbb-2/run/service/daemon.sock".to_owned();
+    state.update(Message::Heard(Heard::Snapshot(Box::new(snapshot))));
+    let (_, lines) = screen(&state);
+    assert!(
+        lines[4].starts_with("…tainers/aaaa-1…") && lines[5].starts_with("…tainers/bbbb-2…"),
+        "{lines:#?}"
+    );
+}
+
 #[test]
 fn a_terminal_that_is_too_small_is_told_so() {
     for (size, expected) in [
-        ((79, 24), "80 x 24 is needed;"),
-        ((80, 23), "this is 80 x 23."),
-        ((10, 3), "80 x 24 i…"),
+        ((59, 24), "60 x 20 is needed;"),
+        ((80, 19), "this is 80 x 19."),
+        ((10, 3), "60 x 20 i…"),
         ((1, 1), "…"),
     ] {
         let (_, lines) = screen(&state_of(PLAIN, size, &[]));
