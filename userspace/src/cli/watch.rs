@@ -68,6 +68,9 @@ pub struct Top {
     /// Draw with nothing but ASCII. That is done in any case where the locale has no Unicode.
     #[arg(long)]
     pub ascii: bool,
+    /// Leave the mouse to the terminal, which selects text with it.
+    #[arg(long)]
+    pub no_mouse: bool,
     /// Age from which a connection counts as old [default: 60s, or the recorded one]
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "service")]
     pub leak_age: Option<Duration>,

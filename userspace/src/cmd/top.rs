@@ -36,7 +36,8 @@ pub fn run(arguments: &Top) -> Result<(), Failure> {
         None if arguments.targets.is_empty() => ask(arguments)?,
         None => trace(arguments)?,
     };
-    top::run(watched, &Show { name, ascii: arguments.ascii, every: arguments.every })
+    let (ascii, mouse, every) = (arguments.ascii, !arguments.no_mouse, arguments.every);
+    top::run(watched, &Show { name, ascii, mouse, every })
 }
 
 /// What is watched, and its name.

@@ -49,6 +49,8 @@ pub struct Show {
     pub name: String,
     /// Nothing but ASCII.
     pub ascii: bool,
+    /// The mouse chooses as well. The terminal selects text only with Shift then.
+    pub mouse: bool,
     /// How often is asked.
     pub every: Duration,
 }
@@ -112,7 +114,7 @@ async fn show_all(
     signals: &mut Signals,
     said: &mut Diverted,
 ) -> Result<(), Failure> {
-    let mut screen = Screen::take().map_err(Failure::Output)?;
+    let mut screen = Screen::take(show.mouse).map_err(Failure::Output)?;
     let state = State::new(show.name.clone(), terminal::theme(show.ascii), terminal::size());
     let (want, wants) = watch::channel(Wants::default());
     let (heard, mut hear) = mpsc::channel(WAITING);

@@ -11,8 +11,9 @@ use std::{
 
 use crossterm::{
     cursor::{Hide, Show},
-    event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
+    event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind},
     execute,
+    style::Print,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use ratatui::{Terminal, TerminalOptions, Viewport, backend::CrosstermBackend, layout::Rect};
@@ -25,6 +26,11 @@ use super::{
 
 /// It is taken over. There is but one.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// The mouse is listened to as well.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+/// Presses of buttons and the wheel, in the form of any number of columns. Where the mouse moves is nobody's business here.
+const LISTEN_TO_MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
+const LEAVE_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
 /// Something panicked: nothing more is drawn.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
@@ -34,9 +40,10 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Takes it over. From then on a panic gives it back first.
-    pub(super) fn take() -> io::Result<Self> {
+    /// Takes it over, with the mouse if that is wanted. From then on a panic gives it back first.
+    pub(super) fn take(mouse: bool) -> io::Result<Self> {
         give_back_on_panic();
+        MOUSE.store(mouse, Ordering::SeqCst);
         let (columns, rows) = size();
         enter()?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(64 << 10, io::stdout()));
@@ -89,14 +96,18 @@ fn enter() -> io::Result<()> {
     if TAKEN.swap(true, Ordering::SeqCst) {
         return Ok(());
     }
-    let entered = enable_raw_mode().and_then(|()| execute!(io::stdout(), EnterAlternateScreen, Hide));
+    let mouse = if MOUSE.load(Ordering::SeqCst) { LISTEN_TO_MOUSE } else { "" };
+    let entered =
+        enable_raw_mode().and_then(|()| execute!(io::stdout(), EnterAlternateScreen, Hide, Print(mouse)));
     entered.inspect_err(|_| give_back())
 }
 
 /// Gives it back as it was. Whoever closed it needs nothing of that.
 pub(super) fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+        // What was pressed meanwhile would be typed into the shell.
+        let mouse = if MOUSE.load(Ordering::SeqCst) { LEAVE_MOUSE } else { "" };
+        let _ = execute!(io::stdout(), Print(mouse), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
         let _ = io::stdout().flush();
     }
@@ -149,8 +160,16 @@ fn is_unicode(locale: &str) -> bool {
     locale.ends_with("utf-8") || locale.ends_with("utf8")
 }
 
-/// What a key is for; None if for nothing.
+/// What a key or the mouse is for; None if for nothing.
 pub(super) fn input(event: &Event) -> Option<Input> {
+    if let Event::Mouse(MouseEvent { kind, column, row, .. }) = *event {
+        return match kind {
+            MouseEventKind::Down(MouseButton::Left) => Some(Input::Click(column, row)),
+            MouseEventKind::ScrollUp => Some(Input::WheelUp),
+            MouseEventKind::ScrollDown => Some(Input::WheelDown),
+            _ => None,
+        };
+    }
     let Event::Key(KeyEvent { code, modifiers, kind, .. }) = event else { return None };
     if *kind == KeyEventKind::Release {
         return None;
@@ -218,5 +237,22 @@ mod tests {
             assert_eq!(key(code, modifiers), expected, "{code:?}");
         }
         assert_eq!(input(&Event::FocusGained), None);
+    }
+
+    #[test]
+    fn the_mouse_is_for_something() {
+        let mouse = |kind| {
+            input(&Event::Mouse(MouseEvent { kind, column: 7, row: 4, modifiers: KeyModifiers::NONE }))
+        };
+        for (kind, expected) in [
+            (MouseEventKind::Down(MouseButton::Left), Some(Input::Click(7, 4))),
+            (MouseEventKind::Up(MouseButton::Left), None),
+            (MouseEventKind::Down(MouseButton::Right), None),
+            (MouseEventKind::ScrollUp, Some(Input::WheelUp)),
+            (MouseEventKind::ScrollDown, Some(Input::WheelDown)),
+            (MouseEventKind::Moved, None),
+        ] {
+            assert_eq!(mouse(kind), expected, "{kind:?}");
+        }
     }
 }

@@ -20,6 +20,7 @@ fn assert_given_back(terminal: &Tmux, settings: &str) -> String {
     let screen = terminal.wait("the shell", |screen| screen.trim_end().ends_with('$'));
     assert_eq!(terminal.property("alternate_on"), "0");
     assert_eq!(terminal.property("cursor_flag"), "1");
+    assert_eq!(terminal.property("mouse_any_flag"), "0");
     assert_eq!(terminal.settings(), settings);
     screen
 }
@@ -32,6 +33,7 @@ fn begun(scratch: &Scratch) -> (Tmux, String) {
     terminal.wait_for("cert-renewer opens connections");
     assert_eq!(terminal.property("alternate_on"), "1");
     assert_eq!(terminal.property("cursor_flag"), "0");
+    assert_eq!(terminal.property("mouse_any_flag"), "1");
     (terminal, settings)
 }
 
@@ -86,10 +88,12 @@ fn by_being_stopped_for_a_while() {
         } else {
             assert_eq!(terminal.property("alternate_on"), "0", "{name}");
             assert_eq!(terminal.property("cursor_flag"), "1", "{name}");
+            assert_eq!(terminal.property("mouse_any_flag"), "0", "{name}");
             terminal.run("fg");
         }
         terminal.expect("80x24/sockets", "[Sockets]");
         assert_eq!(terminal.property("alternate_on"), "1", "{name}");
+        assert_eq!(terminal.property("mouse_any_flag"), "1", "{name}");
         // Keys are heeded one by one again.
         terminal.keys(&["Down"]);
         terminal.expect("80x24/second-socket", "STALE-CLIENT");
@@ -147,7 +151,8 @@ fn panics_if_asked_to() {
         limits: Vec::new(),
     };
     let player = Player::new(Recorded::open(Path::new(&file)).unwrap(), &choices).unwrap();
-    let show = Show { name: "a panic".to_owned(), ascii: false, every: Duration::from_millis(100) };
+    let show =
+        Show { name: "a panic".to_owned(), ascii: false, mouse: true, every: Duration::from_millis(100) };
     thread::spawn(|| {
         while !Path::new(PANIC_NOW).exists() {
             thread::sleep(Duration::from_millis(50));

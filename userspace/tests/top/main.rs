@@ -3,6 +3,7 @@
 //! `UPDATE_GOLDENS=1` writes the screens that are expected anew: look at what has changed in them.
 
 mod ends;
+mod mouse;
 mod refusals;
 #[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]
 #[path = "../formats/scene.rs"]

@@ -77,6 +77,18 @@ impl Tmux {
         }
     }
 
+    /// Presses the left button of the mouse at a column and a row, which count from 0.
+    #[track_caller]
+    pub(crate) fn click(&self, column: u16, row: u16) {
+        self.tmux(&["send-keys", "-l", &format!("\u{1b}[<0;{};{}M", column + 1, row + 1)]);
+    }
+
+    /// Turns the wheel by a notch.
+    #[track_caller]
+    pub(crate) fn wheel_up(&self) {
+        self.tmux(&["send-keys", "-l", "\u{1b}[<64;10;10M"]);
+    }
+
     /// What is on the screen, without the blanks at the ends of its lines.
     #[track_caller]
     pub(crate) fn screen(&self) -> String {

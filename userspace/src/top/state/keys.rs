@@ -1,13 +1,15 @@
 //! What keys do.
 
 use super::{
-    Overlay, State,
+    Overlay, Sorted, State,
     pages::{Key, Page, Pane, Scope, What},
 };
-use crate::top::view;
+use crate::top::view::{self, Hit};
 
 /// Letters of a filter.
 const LONGEST_FILTER: usize = 200;
+/// Rows or lines that a notch of the wheel moves by.
+const WHEEL: usize = 3;
 
 /// A key, by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,12 @@ pub(in crate::top) enum Input {
     BackTab,
     Backspace,
     Letter(char),
+    /// The left button of the mouse, at a column and a row.
+    Click(u16, u16),
+    /// The wheel of the mouse, away from the user.
+    WheelUp,
+    /// The wheel, towards the user.
+    WheelDown,
     /// To the end of the program.
     Interrupt,
     /// To the shell, for a while.
@@ -73,9 +81,14 @@ impl State {
                 self.overlay = Overlay::None;
             }
             // One may look about meanwhile.
-            Input::Up | Input::Down | Input::PageUp | Input::PageDown | Input::Home | Input::End => {
-                self.step(input);
-            }
+            Input::Up
+            | Input::Down
+            | Input::PageUp
+            | Input::PageDown
+            | Input::Home
+            | Input::End
+            | Input::WheelUp
+            | Input::WheelDown => self.step(input),
             _ => {}
         }
     }
@@ -86,6 +99,8 @@ impl State {
         let line = match input {
             Input::Up | Input::Letter('k') => line.saturating_sub(1),
             Input::Down | Input::Letter('j') => line + 1,
+            Input::WheelUp => line.saturating_sub(WHEEL),
+            Input::WheelDown => line + WHEEL,
             Input::PageUp => line.saturating_sub(page),
             Input::PageDown | Input::Letter(' ') => line + page,
             Input::Home | Input::Letter('g') => 0,
@@ -105,6 +120,7 @@ impl State {
             Input::Tab | Input::Right => self.turn(1),
             Input::BackTab | Input::Left => self.turn(-1),
             Input::Letter(digit @ '1'..='9') => self.choose(digit as usize - '1' as usize),
+            Input::Click(column, row) => self.click(column, row),
             Input::Letter('/') if self.pane().is_some() => self.overlay = Overlay::Filter,
             Input::Letter('?') => self.overlay = Overlay::Help(0),
             Input::Letter('f') => self.frozen = !self.frozen,
@@ -138,6 +154,8 @@ impl State {
         let to = match input {
             Input::Up | Input::Letter('k') => cursor.saturating_sub(1),
             Input::Down | Input::Letter('j') => cursor.saturating_add(1),
+            Input::WheelUp => cursor.saturating_sub(WHEEL),
+            Input::WheelDown => cursor.saturating_add(WHEEL),
             Input::PageUp => cursor.saturating_sub(page.max(1)),
             Input::PageDown | Input::Letter(' ') => cursor.saturating_add(page.max(1)),
             Input::Home | Input::Letter('g') => 0,
@@ -215,6 +233,25 @@ impl State {
         let scope = scope.clone();
         self.listens |= pane == Pane::Events;
         *self.page_mut() = Page::new(What::List(scope, pane));
+    }
+
+    /// What is clicked on a second time is opened, or put in order the other way round.
+    fn click(&mut self, column: u16, row: u16) {
+        match view::hit(self, column, row) {
+            Some(Hit::List(place)) => self.choose(place),
+            Some(Hit::Row(number)) if number == self.page().cursor => self.enter(),
+            Some(Hit::Row(number)) => self.go_to(number),
+            Some(Hit::Heading(by)) => self.sort_by(by),
+            None => {}
+        }
+    }
+
+    fn sort_by(&mut self, by: Sorted) {
+        let Some(pane) = self.pane() else { return };
+        let order = self.orders.of_mut(pane);
+        let is_reversed = order.by == by && order.descending == by.begins_descending();
+        (order.by, order.descending) = (by, by.begins_descending() != is_reversed);
+        self.go_to(0);
     }
 
     fn sort_by_next(&mut self) {

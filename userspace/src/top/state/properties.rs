@@ -38,6 +38,9 @@ fn anything() -> impl Strategy<Value = Any> {
     let inputs: Vec<Input> = keys.into_iter().chain(letters).collect();
     prop_oneof![
         12 => proptest::sample::select(inputs).prop_map(Any::Input),
+        2 => (0..300_u16, 0..100_u16).prop_map(|(column, row)| Any::Input(Input::Click(column, row))),
+        4 => (0..80_u16, 0..24_u16).prop_map(|(column, row)| Any::Input(Input::Click(column, row))),
+        1 => prop_oneof![Just(Input::WheelUp), Just(Input::WheelDown)].prop_map(Any::Input),
         2 => (0..300_u16, 0..100_u16).prop_map(|(columns, rows)| Any::Resize(columns, rows)),
         1 => (0..20_u16, 0..10_u16).prop_map(|(columns, rows)| Any::Resize(columns, rows)),
         6 => Just(Any::Answer),

@@ -146,6 +146,64 @@ fn some_keys_are_left_to_others() {
     assert_eq!(state.page().filter, "q");
 }
 
+#[test]
+fn the_mouse_leads_where_keys_do() {
+    use Input::{Click, WheelDown, WheelUp};
+
+    let world = World::new();
+    let mut state = informed(&world);
+    for (input, expected) in [
+        // Beside the rows, above them, below them.
+        (Click(5, 6), "Sockets 0"),
+        (Click(5, 0), "Sockets 0"),
+        (Click(5, 23), "Sockets 0"),
+        (Click(5, 5), "Sockets 1"),
+        (WheelUp, "Sockets 0"),
+        (WheelDown, "Sockets 1"),
+        (Click(40, 5), "/run/calm.sock Programs 0"),
+        // Between two names, and on the second.
+        (Click(10, 2), "/run/calm.sock Programs 0"),
+        (Click(13, 2), "/run/calm.sock Connections 0"),
+        (Click(0, 4), "story 6"),
+        (Click(0, 4), "story 6"),
+    ] {
+        state.update(Message::Input(input));
+        world.answer_all(&mut state);
+        // The number of a connection is not of interest.
+        let place = place(&state);
+        let place = if place.starts_with("story") { "story 6" } else { place.as_str() };
+        assert_eq!(place, expected, "{input:?}");
+    }
+    press(&mut state, &world, "?");
+    state.update(Message::Input(WheelDown));
+    assert!(matches!(state.overlay, Overlay::Help(1..)), "{:?}", state.overlay);
+    state.update(Message::Input(Click(0, 4)));
+    assert_eq!(state.overlay, Overlay::None);
+}
+
+#[test]
+fn a_heading_that_is_clicked_on_sorts() {
+    let world = World::new();
+    let mut state = informed(&world);
+    for (column, expected) in [
+        (1, (Sorted::Name, false)),
+        (1, (Sorted::Name, true)),
+        (1, (Sorted::Name, false)),
+        // OPEN
+        (47, (Sorted::Open, true)),
+        (47, (Sorted::Open, false)),
+    ] {
+        state.update(Message::Input(Input::Click(column, 3)));
+        let order = state.order(Pane::Sockets);
+        assert_eq!((order.by, order.descending), expected, "{column}");
+    }
+    // Events are in order as they come.
+    press(&mut state, &world, "5");
+    let before = state.order(Pane::Events);
+    state.update(Message::Input(Input::Click(1, 3)));
+    assert_eq!(state.order(Pane::Events), before);
+}
+
 /// Their events are listened to from then on.
 #[test]
 fn a_list_that_a_digit_chose_is_filled() {

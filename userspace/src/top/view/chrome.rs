@@ -73,24 +73,35 @@ fn path(state: &State) -> String {
     }
 }
 
-fn tabs(state: &State) -> Line<'static> {
-    let theme = state.theme;
-    let What::List(scope, shown) = &state.page().what else { return Line::default() };
-    let mut spans = Vec::new();
-    for pane in scope.panes() {
+/// The names of the lists, and which one is shown. There are none above a text.
+fn tab_names(state: &State) -> Vec<(String, bool)> {
+    let What::List(scope, shown) = &state.page().what else { return Vec::new() };
+    let name = |pane: &Pane| {
         let mut name = pane.name().to_owned();
         if *pane == Pane::Findings {
             let count = state.data.findings().filter(|it| scope.has(&it.path, &it.program)).count();
             name.push_str(&format!(" {count}"));
         }
-        let (name, style) = if pane == shown {
-            (format!("[{name}]"), theme.strong())
-        } else {
-            (format!(" {name} "), Style::new())
-        };
-        spans.extend([Span::styled(name, style), Span::raw(" ")]);
-    }
-    Line::from(spans)
+        if pane == shown { (format!("[{name}]"), true) } else { (format!(" {name} "), false) }
+    };
+    scope.panes().iter().map(name).collect()
+}
+
+fn tabs(state: &State) -> Line<'static> {
+    let style = |is_shown| if is_shown { state.theme.strong() } else { Style::new() };
+    let names = tab_names(state).into_iter();
+    Line::from_iter(names.flat_map(|(name, is_shown)| [Span::styled(name, style(is_shown)), Span::raw(" ")]))
+}
+
+/// Which list's name is at a column: its place among them.
+pub(super) fn tab_at(state: &State, column: u16) -> Option<usize> {
+    let mut end = 0;
+    tab_names(state).iter().position(|(name, _)| {
+        let begin = end;
+        end = begin + width(name) + 1;
+        // The blank behind belongs to nothing.
+        (begin..end - 1).contains(&column.into())
+    })
 }
 
 /// What there is to say, and the keys.

@@ -8,7 +8,7 @@ use crate::top::{text::wrap, theme::Theme};
 const NAMES: usize = 20;
 
 /// Keys, and what they do.
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 14] = [
     ("Enter", "down: to programs, their connections, a story, a finding"),
     ("Esc", "out of a filter, or back"),
     ("Tab, Shift-Tab", "the next list, the one before; so do Right and Left"),
@@ -21,6 +21,7 @@ const KEYS: [(&str, &str); 13] = [
     ("f", "freeze: nothing new is shown until it is pressed again"),
     ("?", "this; any other key leaves it"),
     ("Ctrl-Z, Ctrl-L", "to the shell for a while; draw everything anew"),
+    ("Mouse", "click on a list, a row, a heading; twice opens, or reverses"),
     ("q, Ctrl-C", "the end"),
 ];
 

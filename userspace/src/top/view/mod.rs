@@ -8,6 +8,7 @@ mod fact;
 mod finding;
 mod findings;
 mod help;
+mod hit;
 mod programs;
 mod said;
 mod sockets;
@@ -23,6 +24,7 @@ use super::{
 };
 use columns::Column;
 use fact::Facts;
+pub(super) use hit::{Hit, hit};
 
 /// Rows above a list or a text: the title, where one stands, and which lists there are.
 const HEAD: u16 = 3;
