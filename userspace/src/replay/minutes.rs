@@ -3,8 +3,11 @@
 use sockleak_core::{session::Session, time::Clock};
 
 use crate::service::{
-    link::{answer::Series, question::SeriesRange},
-    minutes::{self, SeriesError},
+    link::{
+        answer::{Series, SeriesError},
+        question::SeriesRange,
+    },
+    minutes,
     snapshot::sockets,
     store::{
         StoreError,

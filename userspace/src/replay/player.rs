@@ -26,7 +26,7 @@ use crate::{
     service::{
         link::{
             Answers, Played, Present,
-            answer::{Health, HealthStatus, HookReport, Series},
+            answer::{Health, HealthStatus, HookReport, Series, SeriesError},
             closed::Closed,
             connections::Page,
             gathered::Gathered,
@@ -35,7 +35,6 @@ use crate::{
             story::Story,
         },
         metrics::{Exposition, Metrics, Own},
-        minutes::SeriesError,
         snapshot::{Snapshot, Surroundings},
     },
 };

@@ -4,14 +4,11 @@ use sockleak_core::attribution::by::By;
 
 use super::{
     link::{
-        answer::Series,
+        answer::{Series, SeriesError},
         question::{MOST_POINTS, SeriesRange},
     },
     snapshot::{ProgramSnapshot, SocketSnapshot},
-    store::{
-        StoreError,
-        history::{History, OTHERS, ProgramFacts, SocketFacts},
-    },
+    store::history::{History, OTHERS, ProgramFacts, SocketFacts},
 };
 
 /// What the history wants to know of a socket. With `is_nameless` its programs count together: a history outlives the settings
@@ -37,17 +34,6 @@ fn program_facts(program: &ProgramSnapshot, is_nameless: bool) -> ProgramFacts {
     let ProgramSnapshot { program, open_client, open_server, opened, .. } = program;
     let name = if is_nameless || By::is_others(program) { OTHERS } else { program };
     ProgramFacts { program: name.to_owned(), open: *open_client.max(open_server), opened: *opened }
-}
-
-/// There is nothing to say about how full a socket was.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SeriesError {
-    /// No history is kept: a sentence that says so.
-    #[error("{0}")]
-    NoHistory(&'static str),
-    /// The history cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// How full a socket was.

@@ -11,14 +11,14 @@ use sockleak::{
     service::{
         link::{
             Answers,
-            answer::{Health, HealthStatus, HookReport, Series},
+            answer::{Health, HealthStatus, HookReport, Series, SeriesError},
             closed::Closed,
             connections::Page,
             question::{ConnectionFilter, SeriesRange},
             story::Story,
         },
         metrics::{Exposition, Metrics, Own},
-        minutes::{self, SeriesError},
+        minutes,
         snapshot::{Snapshot, Surroundings},
         store::history::{History, Point, ProgramPoint, Rollup},
     },

@@ -26,9 +26,11 @@ use crate::{
     probe::status::HookStatus,
     service::{
         metrics::Exposition,
-        minutes::SeriesError,
         snapshot::{Snapshot, SocketSnapshot},
-        store::history::{Point, ProgramPoint},
+        store::{
+            StoreError,
+            history::{Point, ProgramPoint},
+        },
     },
 };
 
@@ -134,6 +136,17 @@ pub struct Series {
     pub points: Vec<Point>,
     /// Its programs.
     pub programs: Vec<ProgramPoint>,
+}
+
+/// There is nothing to say about how full a socket was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SeriesError {
+    /// No history is kept: a sentence that says so.
+    #[error("{0}")]
+    NoHistory(&'static str),
+    /// The history cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// The verdicts at a moment.

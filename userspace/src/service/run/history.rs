@@ -10,8 +10,11 @@ use crate::{
     console::say,
     service::{
         config::StoreSettings,
-        link::{answer::Series, question::SeriesRange},
-        minutes::{self, SeriesError},
+        link::{
+            answer::{Series, SeriesError},
+            question::SeriesRange,
+        },
+        minutes,
         snapshot::Snapshot,
         store::{
             StoreError,

@@ -28,7 +28,7 @@ use crate::{
     service::{
         link::{
             Answers, Link,
-            answer::{Health, HealthStatus, HookReport, Series},
+            answer::{Health, HealthStatus, HookReport, Series, SeriesError},
             closed::Closed,
             connections::Page,
             gathered::Gathered,
@@ -37,7 +37,6 @@ use crate::{
             story::Story,
         },
         metrics::{Exposition, Metrics, Own},
-        minutes::SeriesError,
         snapshot::{Snapshot, Surroundings},
     },
     tracer::{self, Audience, Tracer, host_name},
