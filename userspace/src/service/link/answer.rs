@@ -19,7 +19,7 @@ use super::{
     Question,
     connections::Page,
     playing::{Control, Playing},
-    question::{ConnectionFilter, ReportFilter, SeriesRange, is_asked_for},
+    question::{ConnectionFilter, FindingFilter, ReportFilter, SeriesRange, is_asked_for},
     story::Story,
 };
 use crate::{
@@ -235,18 +235,7 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
             let Snapshot { at_ms, sockets, .. } = answers.snapshot();
             Answer::json(&Sockets { at_ms, sockets })
         }
-        Question::Findings(filter) => {
-            let Snapshot { at_ms, complete, incomplete_because, mut findings, mut stacks, .. } =
-                answers.snapshot();
-            findings.retain(|finding| {
-                is_asked_for(filter.socket.as_deref(), &finding.path)
-                    && is_asked_for(filter.verdict.as_deref(), finding.verdict.name())
-            });
-            stacks.retain(|stack| {
-                findings.iter().any(|finding| finding.shown_stacks().any(|id| id == stack.id))
-            });
-            Answer::json(&Findings { at_ms, complete, incomplete_because, findings, stacks })
-        }
+        Question::Findings(filter) => Answer::json(&findings(answers.snapshot(), filter)),
         Question::Connections(filter) => {
             let mut page = answers.connections(filter);
             if !filter.with_argv {
@@ -283,6 +272,17 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
             Answer::error(500, "a subscription is no question")
         }
     }
+}
+
+/// Those that are asked for, with the stacks that they show.
+fn findings(snapshot: Snapshot, filter: &FindingFilter) -> Findings {
+    let Snapshot { at_ms, complete, incomplete_because, mut findings, mut stacks, .. } = snapshot;
+    findings.retain(|finding| {
+        is_asked_for(filter.socket.as_deref(), &finding.path)
+            && is_asked_for(filter.verdict.as_deref(), finding.verdict.name())
+    });
+    stacks.retain(|stack| findings.iter().any(|finding| finding.shown_stacks().any(|id| id == stack.id)));
+    Findings { at_ms, complete, incomplete_because, findings, stacks }
 }
 
 fn report(mut section: Section<'_>, filter: &ReportFilter) -> Answer {
