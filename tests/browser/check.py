@@ -17,7 +17,7 @@ from tables import tables
 # What can be reached by the keyboard.
 REACHABLE = """
 () => {
-  const all = [...document.querySelectorAll("a[href], button, summary, [tabindex='0']")];
+  const all = [...document.querySelectorAll("a[href], button, summary, input:not([type=hidden]), select, [tabindex='0']")];
   window.reachable = all.filter((it) => it.checkVisibility());
   return reachable.length;
 }
