@@ -61,19 +61,7 @@ impl Control {
         if wanted == self.listed {
             return Ok(());
         }
-        let Config { enabled, any_ignored, listeners_only, stacks, use_armed, .. } = self.current;
-        let mut config = Config { enabled, any_ignored, listeners_only, stacks, use_armed, ..idle() };
-        for wanted in &wanted {
-            match wanted {
-                Wanted::AnyFile => config.any_file = 1,
-                Wanted::File(name) => set_length(&mut config.file_lengths, name.len()),
-                Wanted::AnyAbstract => config.any_abstract = 1,
-                // NUL bytes may pad it, up to the end of `sun_path`.
-                Wanted::Abstract(name) => {
-                    (name.len()..NAME_LEN).for_each(|len| set_length(&mut config.abstract_lengths, len));
-                }
-            }
-        }
+        let config = looking_for(&wanted, &self.current);
         let keys: Vec<Name> = wanted.iter().filter_map(key).collect();
         let before: Vec<Name> =
             self.listed.iter().filter_map(key).chain(self.inherited.iter().copied()).collect();
@@ -183,6 +171,24 @@ impl Control {
     }
 }
 
+/// The configuration for these names; the switches stay as they are.
+fn looking_for(wanted: &BTreeSet<Wanted>, current: &Config) -> Config {
+    let &Config { enabled, any_ignored, listeners_only, stacks, use_armed, .. } = current;
+    let mut config = Config { enabled, any_ignored, listeners_only, stacks, use_armed, ..idle() };
+    for wanted in wanted {
+        match wanted {
+            Wanted::AnyFile => config.any_file = 1,
+            Wanted::File(name) => set_length(&mut config.file_lengths, name.len()),
+            Wanted::AnyAbstract => config.any_abstract = 1,
+            // NUL bytes may pad it, up to the end of `sun_path`.
+            Wanted::Abstract(name) => {
+                (name.len()..NAME_LEN).for_each(|len| set_length(&mut config.abstract_lengths, len));
+            }
+        }
+    }
+    config
+}
+
 fn set_length(lengths: &mut [u64; 4], len: usize) {
     // Names are at most 255 bytes long, see `Target::parse`.
     lengths[(len >> 6) & 3] |= 1 << (len & 63);
@@ -214,5 +220,93 @@ const fn idle() -> Config {
         padding: 0,
         file_lengths: [0; 4],
         abstract_lengths: [0; 4],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &[u8]) -> Wanted {
+        Wanted::File(name.to_vec())
+    }
+
+    fn named(name: &[u8]) -> Wanted {
+        Wanted::Abstract(name.to_vec())
+    }
+
+    /// The lengths that are set.
+    fn lengths(bits: [u64; 4]) -> Vec<usize> {
+        (0..256).filter(|len| bits[len / 64] & (1 << (len % 64)) != 0).collect()
+    }
+
+    fn config(wanted: &[Wanted], current: &Config) -> Config {
+        looking_for(&wanted.iter().cloned().collect(), current)
+    }
+
+    #[test]
+    fn files_are_looked_for_by_their_length() {
+        let longest = [b'x'; 255];
+        let config =
+            config(&[file(b"a"), file(&longest[..63]), file(&longest[..64]), file(&longest)], &idle());
+        assert_eq!(lengths(config.file_lengths), [1, 63, 64, 255]);
+        assert_eq!((lengths(config.abstract_lengths), config.any_file, config.any_abstract), (vec![], 0, 0));
+    }
+
+    #[test]
+    fn an_abstract_name_may_be_padded() {
+        let config = config(&[named(b"docker")], &idle());
+        assert_eq!(lengths(config.abstract_lengths), (6..NAME_LEN).collect::<Vec<_>>());
+        assert!(lengths(config.file_lengths).is_empty());
+    }
+
+    #[test]
+    fn any_name_has_no_length() {
+        let config = config(&[Wanted::AnyFile, Wanted::AnyAbstract], &idle());
+        assert_eq!((config.any_file, config.any_abstract), (1, 1));
+        assert_eq!((lengths(config.file_lengths), lengths(config.abstract_lengths)), (vec![], vec![]));
+    }
+
+    #[test]
+    fn switches_stay_and_earlier_names_go() {
+        let before =
+            Config { enabled: 1, any_ignored: 1, listeners_only: 1, stacks: 1, use_armed: 1, ..idle() };
+        let before = config(&[Wanted::AnyFile, Wanted::AnyAbstract, file(b"old"), named(b"old")], &before);
+        let now = config(&[file(b"new.sock")], &before);
+        assert_eq!(
+            (now.enabled, now.any_ignored, now.listeners_only, now.stacks, now.use_armed),
+            (1, 1, 1, 1, 1)
+        );
+        assert_eq!((now.any_file, now.any_abstract, lengths(now.file_lengths)), (0, 0, vec![8]));
+        assert!(lengths(now.abstract_lengths).is_empty());
+    }
+
+    fn parts(wanted: &Wanted) -> Option<(u32, u32, Vec<u8>)> {
+        let Name { len, is_abstract, prefix } = key(wanted)?;
+        let prefix: [u8; 16] = zerocopy::transmute!(prefix);
+        Some((len, is_abstract, prefix.to_vec()))
+    }
+
+    #[test]
+    fn a_key_is_the_beginning_of_a_name() {
+        let mut short = b"ma.sock".to_vec();
+        short.resize(16, 0);
+        assert_eq!(parts(&file(b"ma.sock")), Some((7, 0, short.clone())));
+        // The length of an abstract name is not compared: it may be padded.
+        assert_eq!(parts(&named(b"ma.sock")), Some((0, 1, short)));
+        let long = b"0123456789abcdef-and-more";
+        assert_eq!(parts(&file(long)), Some((25, 0, b"0123456789abcde\0".to_vec())));
+        assert_eq!(parts(&Wanted::AnyFile), None);
+        assert_eq!(parts(&Wanted::AnyAbstract), None);
+    }
+
+    /// Removing one of them must not remove the other's key: see [`Control::look_for`].
+    #[test]
+    fn names_that_begin_alike_share_a_key() {
+        let [one, other] = [&b"0123456789abcdef-one"[..], b"0123456789abcdef-two"];
+        assert_eq!(key(&file(one)), key(&file(other)));
+        assert_ne!(key(&file(one)), key(&file(&one[..19])), "files of another length differ");
+        assert_eq!(key(&named(one)), key(&named(&one[..19])));
+        assert_ne!(key(&file(one)), key(&named(one)));
     }
 }
