@@ -1,6 +1,8 @@
 //! Messages on standard error: one line each, safe for a terminal, and no reason to fail if nobody can read them. While something
 //! is drawn on the terminal they are kept.
 
+mod progress;
+
 use std::{
     fmt,
     io::{self, Write},
@@ -9,6 +11,8 @@ use std::{
 };
 
 use sockleak_core::text::escape::terminal;
+
+pub use progress::Progress;
 
 /// Lines that are kept at most; the oldest go first.
 const MOST: usize = 100;

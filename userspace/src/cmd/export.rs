@@ -14,7 +14,7 @@ use super::{
     part,
     report::note_end,
 };
-use crate::{cli, failure::Failure};
+use crate::{cli, console::Progress, failure::Failure};
 
 /// Runs it.
 ///
@@ -36,8 +36,12 @@ pub fn run(arguments: &cli::Export) -> Result<(), Failure> {
         Destination::open(arguments.output.as_deref(), std::slice::from_ref(&arguments.trace))?;
     let style = Style { format, is_terminal };
     let window = window.unwrap_or(Window::ALWAYS);
+    // Between rows on the same terminal, a line that is rewritten would be a nuisance.
+    let shown = (!is_terminal)
+        .then(|| Progress::reading(&arguments.trace.display().to_string(), trace.records_read()));
     let outcome = export(&trace, what, window, style, destination.writer())
         .map_err(|error| destination.name(error.into()));
+    drop(shown);
     match outcome.and_then(|()| destination.finish()) {
         Err(Failure::Output(cause) | Failure::OutputFile { cause, .. })
             if cause.kind() == io::ErrorKind::BrokenPipe =>

@@ -1,6 +1,10 @@
 //! `sockleak replay`: a recording played as if it happened now, and served as the service serves what it watches.
 
-use std::{convert::Infallible, os::fd::OwnedFd};
+use std::{
+    convert::Infallible,
+    os::fd::OwnedFd,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use anyhow::Context as _;
 use sockleak_core::{attribution::by::By, time::nanoseconds};
@@ -8,7 +12,7 @@ use tokio::{net::UnixStream, sync::watch};
 
 use crate::{
     cli,
-    console::say,
+    console::{Progress, say},
     failure::Failure,
     privilege,
     replay::{self, Choices, Player, Recorded, Speed, Stage},
@@ -38,11 +42,12 @@ pub fn run(arguments: &cli::Replay) -> Result<(), Failure> {
     runtime.context("the runtime cannot be started")?.block_on(async {
         let listeners = sockets.into_iter().map(Listener::new).collect::<Result<Vec<_>, _>>();
         let listeners = listeners.context("a listener cannot be used")?;
-        let name = recorded.name.clone();
+        let (name, records) = (recorded.name.clone(), recorded.records_read());
         let player = Player::new(recorded, &choices(arguments))?;
         let present = player.present();
         announce(arguments, &name, &listeners);
-        serve(player, &Settings { present, ..settings }, listeners).await
+        let reading = show_start(&name, records, arguments);
+        serve(player, &Settings { present, ..settings }, listeners, reading).await
     })
 }
 
@@ -127,7 +132,17 @@ fn announce(arguments: &cli::Replay, name: &str, listeners: &[Listener]) {
     say(format_args!("playing {name} {speed}, at {addresses}; Ctrl-C ends it"));
 }
 
-async fn serve(player: Player, settings: &Settings, listeners: Vec<Listener>) -> Result<(), Failure> {
+/// Shows how far it is on the way to where it is played from.
+fn show_start(name: &str, records: Arc<AtomicU64>, arguments: &cli::Replay) -> Option<Progress> {
+    arguments.pace.from.map(|_| Progress::reading(name, records))
+}
+
+async fn serve(
+    player: Player,
+    settings: &Settings,
+    listeners: Vec<Listener>,
+    reading: Option<Progress>,
+) -> Result<(), Failure> {
     let mut stop = SignalSet::listen(&signals::STOP)?;
     let (ours, theirs) = UnixStream::pair().context("no sockets can be made")?;
     let link = Link::new(ours, settings).context("the web server cannot be told how to serve")?;
@@ -142,12 +157,15 @@ async fn serve(player: Player, settings: &Settings, listeners: Vec<Listener>) ->
             Ok(Err(error)) => error.into(),
             Err(error) => error.into(),
         })),
-        never = tell_end(stages) => match never {},
+        never = tell_end(stages, reading) => match never {},
     }
 }
 
 /// Says when the end is reached, and then waits for ever.
-async fn tell_end(mut stages: watch::Receiver<Stage>) -> Infallible {
+async fn tell_end(mut stages: watch::Receiver<Stage>, reading: Option<Progress>) -> Infallible {
+    // It is read as fast as can be up to where it is played from.
+    let _ = stages.wait_for(|stage| *stage != Stage::Starting).await;
+    drop(reading);
     if stages.wait_for(|stage| *stage == Stage::Over).await.is_ok() {
         say("the end is reached: what was known then stays; Ctrl-C ends it");
     }

@@ -7,6 +7,7 @@ use std::{
     io::{self, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -32,7 +33,7 @@ use super::{
 use crate::{
     cli::{self, FailOn, Part, View},
     clock,
-    console::say,
+    console::{self, say},
     failure::Failure,
     service::store::{Recording, Recordings, StoreError},
 };
@@ -237,7 +238,9 @@ fn replay_records(
     let mut earlier = None;
     let as_of =
         |session: &Session, now| Earlier::new(Report::new(session, Coverage { now, ..progress.clone() }));
+    let shown = console::Progress::reading(&file, Arc::default());
     replay(&mut |record| {
+        shown.count();
         match (cursor.place(&record), window) {
             (Place::After, _) => return ControlFlow::Break(()),
             (Place::Within, Some(window)) if earlier.is_none() && window.since > header.started => {
@@ -248,6 +251,7 @@ fn replay_records(
         session.feed(record);
         ControlFlow::Continue(())
     })?;
+    drop(shown);
     let part = window.map(|window| {
         let is_later = window.since > header.started;
         // Nothing may have happened in it.

@@ -4,7 +4,10 @@ use std::{
     fmt,
     ops::ControlFlow,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use sockleak_core::event::Record;
@@ -21,11 +24,14 @@ type Read = dyn Fn(Feed<'_>) -> Result<(), TraceError> + Send;
 
 /// Reads a recording from the first record to the last, as often as it is asked to. One reader waits for the other.
 #[derive(Clone)]
-pub(super) struct Source(Arc<Mutex<Read>>);
+pub(super) struct Source {
+    read: Arc<Mutex<Read>>,
+    count: Arc<AtomicU64>,
+}
 
 impl Source {
     fn new(read: impl Fn(Feed<'_>) -> Result<(), TraceError> + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(read)))
+        Self { read: Arc::new(Mutex::new(read)), count: Arc::default() }
     }
 
     /// Reads until there is enough.
@@ -34,8 +40,11 @@ impl Source {
     /// If the recording is damaged.
     pub(super) fn read(&self, feed: Feed<'_>) -> Result<(), TraceError> {
         // Nothing is left half done by a reader that ended early.
-        let read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        read(feed)
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read(&mut |record| {
+            self.count.fetch_add(1, Ordering::Relaxed);
+            feed(record)
+        })
     }
 }
 
@@ -61,6 +70,12 @@ impl fmt::Debug for Recorded {
 }
 
 impl Recorded {
+    /// How many records were read so far, for who shows how far it is.
+    #[must_use]
+    pub fn records_read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.source.count)
+    }
+
     /// Opens a trace file.
     ///
     /// # Errors

@@ -5,6 +5,10 @@ use std::{
     ops::ControlFlow,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use nix::{
@@ -42,6 +46,7 @@ pub struct Trace {
     is_ended: bool,
     segment: Option<Segment>,
     version: i64,
+    read: Arc<AtomicU64>,
 }
 
 impl Trace {
@@ -81,6 +86,7 @@ impl Trace {
             is_ended,
             segment,
             version,
+            read: Arc::default(),
         })
     }
 
@@ -134,15 +140,24 @@ impl Trace {
         }
     }
 
+    /// How many records were fed so far, for who shows how far it is.
+    #[must_use]
+    pub fn records_read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.read)
+    }
+
     /// Feeds all records in their order, until `feed` breaks off.
     ///
     /// # Errors
     /// If the trace is damaged or cannot be read any more. What was fed until then was right.
-    pub fn replay(&self, feed: impl FnMut(Record) -> ControlFlow<()>) -> Result<(), TraceError> {
+    pub fn replay(&self, mut feed: impl FnMut(Record) -> ControlFlow<()>) -> Result<(), TraceError> {
         self.bounds.renew();
         let latest = self.progress.now.saturating_add(SLACK).min(LATEST);
-        replay::replay(&self.connection, self.columns, &self.bounds, latest, feed)
-            .map_err(|error| unread(&self.path, "a record", error))
+        replay::replay(&self.connection, self.columns, &self.bounds, latest, |record| {
+            self.read.fetch_add(1, Ordering::Relaxed);
+            feed(record)
+        })
+        .map_err(|error| unread(&self.path, "a record", error))
     }
 }
 
