@@ -11,7 +11,6 @@ use sockleak_core::{
     session::{Notice, Session, Settings},
     time::Clock,
 };
-use sockleak_report::document::{Format, Section};
 
 use super::{
     minutes::Minutes,
@@ -25,17 +24,15 @@ use crate::{
     probe::status::HookStatus,
     service::{
         link::{
-            Answers, Played, Present,
+            Answers, Played, Present, Sight,
             answer::{Health, HealthStatus, HookReport, Series, SeriesError},
             closed::Closed,
-            connections::Page,
             gathered::Gathered,
             playing::{Control, PlayState, Playing},
-            question::{ConnectionFilter, SeriesRange},
-            story::Story,
+            question::SeriesRange,
         },
         metrics::{Exposition, Metrics, Own},
-        snapshot::{Snapshot, Surroundings},
+        snapshot::Surroundings,
     },
 };
 
@@ -336,6 +333,20 @@ impl Player {
 }
 
 impl Answers for Player {
+    fn sight(&self) -> Sight<'_> {
+        let around =
+            Surroundings { clock: &self.clock, host: &self.host, kernel: &self.kernel, hooks: &self.hooks };
+        Sight { session: &self.session, closed: &self.closed, now: self.frame.now, around }
+    }
+
+    fn coverage(&self) -> Coverage {
+        self.frame.clone()
+    }
+
+    fn origin(&self) -> Cow<'static, str> {
+        format!("replay at {}", self.time_of_day()).into()
+    }
+
     fn metrics(&mut self, form: Exposition) -> String {
         let snapshot = self.snapshot();
         self.metrics.encode(&snapshot, &Own::read(), form)
@@ -358,20 +369,6 @@ impl Answers for Player {
         }
     }
 
-    fn snapshot(&mut self) -> Snapshot {
-        let around =
-            Surroundings { clock: &self.clock, host: &self.host, kernel: &self.kernel, hooks: &self.hooks };
-        Snapshot::new(&self.session, &self.frame, &around)
-    }
-
-    fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_> {
-        Page::new(&self.session, &self.closed, self.frame.now, filter)
-    }
-
-    fn connection(&mut self, id: u64) -> Option<Story<'_>> {
-        Story::new(&self.session, &self.closed, self.frame.now, &self.clock, id)
-    }
-
     fn series(&mut self, range: &SeriesRange) -> Result<Series, SeriesError> {
         self.minutes.series(range)
     }
@@ -379,10 +376,5 @@ impl Answers for Player {
     fn replay(&mut self, control: &Control) -> Option<Result<Playing, String>> {
         let changed = if control.is_change() { self.control(control) } else { Ok(()) };
         Some(changed.map(|()| self.playing()).map_err(|failure| failure.to_string()))
-    }
-
-    fn section(&mut self, format: Format) -> Section<'_> {
-        let origin = (self.host.clone(), format!("replay at {}", self.time_of_day()));
-        Section::new(&self.session, self.frame.clone(), self.clock.clone(), origin, format)
     }
 }

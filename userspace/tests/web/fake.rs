@@ -1,6 +1,9 @@
 //! A tracer that answers from a scene, at the moment of its end.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
 
 use serde_json::Value;
 use sockleak::{
@@ -10,12 +13,10 @@ use sockleak::{
     },
     service::{
         link::{
-            Answers,
+            Answers, Sight,
             answer::{Health, HealthStatus, HookReport, Series, SeriesError},
             closed::Closed,
-            connections::Page,
-            question::{ConnectionFilter, SeriesRange},
-            story::Story,
+            question::SeriesRange,
         },
         metrics::{Exposition, Metrics, Own},
         minutes,
@@ -30,10 +31,7 @@ use sockleak_core::{
     session::{Notice, Session},
     time::Clock,
 };
-use sockleak_report::{
-    document::{Format, Section},
-    json,
-};
+use sockleak_report::json;
 use tempfile::TempDir;
 
 use crate::scene::{self, Scene};
@@ -134,6 +132,19 @@ impl Fake {
 }
 
 impl Answers for Fake {
+    fn sight(&self) -> Sight<'_> {
+        let around = Surroundings { clock: &self.clock, host: "db1", kernel: "6.12.0", hooks: &self.hooks };
+        Sight { session: &self.session, closed: &self.closed, now: self.frame.now, around }
+    }
+
+    fn coverage(&self) -> Coverage {
+        self.frame.clone()
+    }
+
+    fn origin(&self) -> Cow<'static, str> {
+        "sockleak serve".into()
+    }
+
     fn metrics(&mut self, form: Exposition) -> String {
         let mut snapshot = self.snapshot();
         for socket in &mut snapshot.sockets {
@@ -157,24 +168,6 @@ impl Answers for Fake {
             uptime_seconds: 7,
             version: "0.1.0".into(),
         }
-    }
-
-    fn snapshot(&mut self) -> Snapshot {
-        let around = Surroundings { clock: &self.clock, host: "db1", kernel: "6.12.0", hooks: &self.hooks };
-        Snapshot::new(&self.session, &self.frame, &around)
-    }
-
-    fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_> {
-        Page::new(&self.session, &self.closed, self.frame.now, filter)
-    }
-
-    fn connection(&mut self, id: u64) -> Option<Story<'_>> {
-        Story::new(&self.session, &self.closed, self.frame.now, &self.clock, id)
-    }
-
-    fn section(&mut self, format: Format) -> Section<'_> {
-        let origin = ("db1".to_owned(), "sockleak serve".to_owned());
-        Section::new(&self.session, self.frame.clone(), self.clock.clone(), origin, format)
     }
 
     fn series(&mut self, range: &SeriesRange) -> Result<Series, SeriesError> {

@@ -5,7 +5,8 @@ use std::{borrow::Cow, collections::BTreeSet};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sockleak_core::{
-    assess::{findings::FindingReport, stacks::StackReport},
+    assess::{Coverage, findings::FindingReport, stacks::StackReport},
+    session::Session,
     text::escape,
     verdict::Verdict,
 };
@@ -17,6 +18,7 @@ use sockleak_report::{
 
 use super::{
     Question,
+    closed::Closed,
     connections::Page,
     playing::{Control, Playing},
     question::{ConnectionFilter, FindingFilter, ReportFilter, SeriesRange, is_asked_for},
@@ -26,7 +28,7 @@ use crate::{
     probe::status::HookStatus,
     service::{
         metrics::Exposition,
-        snapshot::{Snapshot, SocketSnapshot},
+        snapshot::{Snapshot, SocketSnapshot, Surroundings},
         store::{
             StoreError,
             history::{Point, ProgramPoint},
@@ -50,18 +52,47 @@ pub struct Answer {
     pub verdicts: Option<String>,
 }
 
-/// Who knows the answers. Each is worked out when it is asked for, and should take milliseconds at most.
+/// What most answers are drawn from: a session at a moment, and what surrounds it.
+#[derive(Clone, Debug)]
+pub struct Sight<'a> {
+    /// What is known.
+    pub session: &'a Session,
+    /// The connections that were closed last.
+    pub closed: &'a Closed,
+    /// The moment: nanoseconds since boot.
+    pub now: u64,
+    /// What does not come from the session.
+    pub around: Surroundings<'a>,
+}
+
+/// Who knows the answers. Each is worked out when it is asked for, and should take milliseconds at most. What is drawn from a session
+/// is the same for all; health, history and metrics are each one's own.
 pub trait Answers {
+    /// What is known at this moment.
+    fn sight(&self) -> Sight<'_>;
+    /// What surrounds the session at this moment. Live, this asks the kernel about each program, so it is apart from the rest.
+    fn coverage(&self) -> Coverage;
+    /// Where a report comes from, in words.
+    fn origin(&self) -> Cow<'static, str>;
     /// The metrics, as [`Metrics::encode`](crate::service::metrics::Metrics::encode) writes them.
     fn metrics(&mut self, form: Exposition) -> String;
     /// Whether everything works.
     fn health(&mut self) -> Health;
     /// What is known now.
-    fn snapshot(&mut self) -> Snapshot;
+    fn snapshot(&self) -> Snapshot {
+        let Sight { session, around, .. } = self.sight();
+        Snapshot::new(session, &self.coverage(), &around)
+    }
     /// Connections, as [`Page::new`] picks them.
-    fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_>;
+    fn connections(&self, filter: &ConnectionFilter) -> Page<'_> {
+        let Sight { session, closed, now, .. } = self.sight();
+        Page::new(session, closed, now, filter)
+    }
     /// One connection, None if it is not known, or not any more.
-    fn connection(&mut self, id: u64) -> Option<Story<'_>>;
+    fn connection(&self, id: u64) -> Option<Story<'_>> {
+        let Sight { session, closed, now, around } = self.sight();
+        Story::new(session, closed, now, around.clock, id)
+    }
     /// How full a socket was.
     ///
     /// # Errors
@@ -75,7 +106,11 @@ pub trait Answers {
         None
     }
     /// The report of now, with what its form needs.
-    fn section(&mut self, format: Format) -> Section<'_>;
+    fn section(&self, format: Format) -> Section<'_> {
+        let Sight { session, around, .. } = self.sight();
+        let origin = (around.host.to_owned(), self.origin().into_owned());
+        Section::new(session, self.coverage(), around.clock.clone(), origin, format)
+    }
 }
 
 /// Whether everything works.

@@ -18,7 +18,7 @@ pub mod question;
 pub mod story;
 mod tracer;
 
-pub use answer::{Answer, Answers, respond};
+pub use answer::{Answer, Answers, Sight, respond};
 pub use asker::{Answered, AskError, Asker, EventText, Subscription};
 pub use frame::{LinkError, Settings};
 pub use present::{Played, Present};

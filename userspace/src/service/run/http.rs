@@ -3,8 +3,7 @@
 use std::{borrow::Cow, fs, io, os::fd::OwnedFd, path::Path, thread, time::Duration};
 
 use anyhow::Context as _;
-use sockleak_core::attribution::by::By;
-use sockleak_report::document::{Format, Section};
+use sockleak_core::{assess::Coverage, attribution::by::By};
 
 use super::Service;
 use crate::{
@@ -14,17 +13,16 @@ use crate::{
     service::{
         config::{Config, HttpSettings, Listen, TokenError, TokenFile},
         link::{
-            Answers, Asked, Present, Settings,
+            Answers, Asked, Present, Settings, Sight,
             answer::{Health, HealthStatus, HookReport, Series, SeriesError},
-            connections::Page,
-            question::{ConnectionFilter, SeriesRange},
+            question::SeriesRange,
             respond,
-            story::Story,
         },
         metrics::{Exposition, Own},
-        snapshot::Snapshot,
+        snapshot::Surroundings,
         web::{listen::Address, process::Web},
     },
+    tracer::Tracer,
 };
 
 /// Listens, and gets the web process ready. None if nobody is to be answered. To be called while the privileges are there.
@@ -198,6 +196,25 @@ impl Service {
 }
 
 impl Answers for Service {
+    fn sight(&self) -> Sight<'_> {
+        let around = Surroundings {
+            clock: &self.clock,
+            host: &self.host,
+            kernel: &self.machine.release,
+            hooks: &self.tracer.probe.hooks,
+        };
+        let Tracer { session, audience, .. } = &self.tracer;
+        Sight { session, closed: &audience.closed, now: clock::now(), around }
+    }
+
+    fn coverage(&self) -> Coverage {
+        self.frame()
+    }
+
+    fn origin(&self) -> Cow<'static, str> {
+        "sockleak serve".into()
+    }
+
     fn metrics(&mut self, form: Exposition) -> String {
         let (snapshot, own) = (self.snapshot(), self.own());
         self.metrics.encode(&snapshot, &own, form)
@@ -216,25 +233,8 @@ impl Answers for Service {
         }
     }
 
-    fn snapshot(&mut self) -> Snapshot {
-        Self::snapshot(self)
-    }
-
-    fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_> {
-        Page::new(&self.tracer.session, &self.tracer.audience.closed, clock::now(), filter)
-    }
-
-    fn connection(&mut self, id: u64) -> Option<Story<'_>> {
-        Story::new(&self.tracer.session, &self.tracer.audience.closed, clock::now(), &self.clock, id)
-    }
-
     fn series(&mut self, range: &SeriesRange) -> Result<Series, SeriesError> {
         self.minutes.series(range)
-    }
-
-    fn section(&mut self, format: Format) -> Section<'_> {
-        let origin = (self.host.clone(), "sockleak serve".to_owned());
-        Section::new(&self.tracer.session, self.frame(), self.clock.clone(), origin, format)
     }
 }
 

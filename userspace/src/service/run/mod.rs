@@ -27,7 +27,6 @@ use super::{
     config::Config,
     health::Watch,
     metrics::Metrics,
-    snapshot::{Snapshot, Surroundings},
     web::process::Web,
 };
 use crate::{
@@ -160,17 +159,6 @@ impl Service {
     fn store(&mut self) {
         let position = self.tracer.position();
         self.tracer.audience.flush(position);
-    }
-
-    /// What is known now.
-    fn snapshot(&self) -> Snapshot {
-        let around = Surroundings {
-            clock: &self.clock,
-            host: &self.host,
-            kernel: &self.machine.release,
-            hooks: &self.tracer.probe.hooks,
-        };
-        Snapshot::new(&self.tracer.session, &self.frame(), &around)
     }
 
     /// What surrounds the session now, with what the store misses.

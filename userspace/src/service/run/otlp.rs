@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::Service;
 use crate::service::{
     config::{OtlpSettings, TokenFile},
+    link::Answers as _,
     otlp::{Export, Exporter, OtlpError},
 };
 

@@ -12,6 +12,7 @@ use crate::{
     failure::Failure,
     service::{
         alerts::{self, Facts, Moment, Saved},
+        link::Answers as _,
         snapshot::Snapshot,
     },
 };

@@ -3,13 +3,12 @@
 use std::{borrow::Cow, time::Duration};
 
 use sockleak_core::{
-    assess::Loss,
+    assess::{Coverage, Loss},
     attribution::{by::By, limits::GivenLimit, selection::Selection, targets::Target},
     event::{Listener, Record},
     session::{ClosedConnection, FoundConnection, Seen, Session, Settings},
     time::Clock,
 };
-use sockleak_report::document::{Format, Section};
 use tokio::{
     net::UnixStream,
     time::{Instant, MissedTickBehavior, interval},
@@ -27,17 +26,15 @@ use crate::{
     },
     service::{
         link::{
-            Answers, Link,
+            Answers, Link, Sight,
             answer::{Health, HealthStatus, HookReport, Series, SeriesError},
             closed::Closed,
-            connections::Page,
             gathered::Gathered,
-            question::{ConnectionFilter, SeriesRange},
+            question::SeriesRange,
             respond,
-            story::Story,
         },
         metrics::{Exposition, Metrics, Own},
-        snapshot::{Snapshot, Surroundings},
+        snapshot::Surroundings,
     },
     tracer::{self, Audience, Tracer, host_name},
     view::View,
@@ -144,6 +141,25 @@ impl Watch {
 }
 
 impl Answers for Watch {
+    fn sight(&self) -> Sight<'_> {
+        let around = Surroundings {
+            clock: &self.clock,
+            host: &self.host,
+            kernel: &self.machine.release,
+            hooks: &self.tracer.probe.hooks,
+        };
+        let Tracer { session, audience, .. } = &self.tracer;
+        Sight { session, closed: &audience.closed, now: clock::now(), around }
+    }
+
+    fn coverage(&self) -> Coverage {
+        self.tracer.frame()
+    }
+
+    fn origin(&self) -> Cow<'static, str> {
+        "traced now".into()
+    }
+
     fn metrics(&mut self, form: Exposition) -> String {
         let snapshot = self.snapshot();
         self.metrics.encode(&snapshot, &Own::read(), form)
@@ -162,31 +178,8 @@ impl Answers for Watch {
         }
     }
 
-    fn snapshot(&mut self) -> Snapshot {
-        let around = Surroundings {
-            clock: &self.clock,
-            host: &self.host,
-            kernel: &self.machine.release,
-            hooks: &self.tracer.probe.hooks,
-        };
-        Snapshot::new(&self.tracer.session, &self.tracer.frame(), &around)
-    }
-
-    fn connections(&mut self, filter: &ConnectionFilter) -> Page<'_> {
-        Page::new(&self.tracer.session, &self.tracer.audience.closed, clock::now(), filter)
-    }
-
-    fn connection(&mut self, id: u64) -> Option<Story<'_>> {
-        Story::new(&self.tracer.session, &self.tracer.audience.closed, clock::now(), &self.clock, id)
-    }
-
     fn series(&mut self, _: &SeriesRange) -> Result<Series, SeriesError> {
         Err(SeriesError::NoHistory("no history is kept here"))
-    }
-
-    fn section(&mut self, format: Format) -> Section<'_> {
-        let origin = (self.host.clone(), "traced now".to_owned());
-        Section::new(&self.tracer.session, self.tracer.frame(), self.clock.clone(), origin, format)
     }
 }
 
