@@ -71,7 +71,7 @@ async fn clients_read_what_is_answered() {
 /// What borrows from the session, and what is made of it for pictures, say the same.
 #[test]
 fn twins_are_alike() {
-    let mut fake = Fake::new(&scene::busy(), By::Program);
+    let fake = Fake::new(&scene::busy(), By::Program);
     for state in [None, Some("closed".to_owned())] {
         let filter = ConnectionFilter { limit: 1000, state, with_argv: true, ..ConnectionFilter::default() };
         let page = fake.connections(&filter);
