@@ -309,17 +309,20 @@ const fn meaning(state: State) -> Option<Meaning> {
     }
 }
 
+/// Columns of the connections that every listing has.
+const HEADINGS: [(&str, Kind); 8] = [
+    ("PID", Kind::Number),
+    ("FD", Kind::Number),
+    ("USER", Kind::Word),
+    ("PROGRAM", Kind::Command),
+    ("UNIT OR CONTAINER", Kind::Name),
+    ("STATE", Kind::Word),
+    ("SERVER", Kind::Prose),
+    ("FD", Kind::Number),
+];
+
 fn connections(socket: &ListedSocket) -> Grid {
-    let mut headings = vec![
-        ("PID", Kind::Number),
-        ("FD", Kind::Number),
-        ("USER", Kind::Word),
-        ("PROGRAM", Kind::Command),
-        ("UNIT OR CONTAINER", Kind::Name),
-        ("STATE", Kind::Word),
-        ("SERVER", Kind::Prose),
-        ("FD", Kind::Number),
-    ];
+    let mut headings = HEADINGS.to_vec();
     let with_unread = socket.connections.iter().any(|it| it.unread().is_some());
     headings.extend(with_unread.then_some(("UNREAD", Kind::Prose)));
     let mut table = Grid::new(&headings);
