@@ -205,7 +205,13 @@ async fn parameters_and_refusals_are_as_described() {
             assert_eq!(allowed, (expected == 405).then_some(methods), "{path}");
         }
     }
-    // What the document allows is not refused, at its bounds and together.
+}
+
+/// What the document allows is not refused, at its bounds and together; what it does not, is.
+#[tokio::test]
+async fn bounds_are_as_described() {
+    let document = document();
+    let server = Server::of(&scene::busy());
     for query in [
         "/api/v1/report?table=open",
         "/api/v1/report?format=json&table=findings&width=1000",
