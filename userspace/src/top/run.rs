@@ -20,6 +20,7 @@ use super::{
     source::Local,
     state::{Effect, Heard, Message, State, Wants},
     terminal::{self, Screen},
+    view::Drawn,
 };
 use crate::{
     client::{self, Service, Source},
@@ -115,7 +116,7 @@ async fn show_all(
     said: &mut Diverted,
 ) -> Result<(), Failure> {
     let mut screen = Screen::take(show.mouse).map_err(Failure::Output)?;
-    let state = State::new(show.name.clone(), terminal::theme(show.ascii), terminal::size());
+    let state = State::new(show.name.clone(), terminal::theme(show.ascii), terminal::size(), &Drawn);
     let (want, wants) = watch::channel(Wants::default());
     let (heard, mut hear) = mpsc::channel(WAITING);
     let _tasks = Poller { source, wants, heard, every: show.every }.start();

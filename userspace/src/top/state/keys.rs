@@ -1,10 +1,9 @@
 //! What keys do.
 
 use super::{
-    Overlay, Sorted, State,
+    Hit, Overlay, Sorted, State,
     pages::{Key, Page, Pane, Scope, What},
 };
-use crate::top::view::{self, Hit};
 
 /// Letters of a filter.
 const LONGEST_FILTER: usize = 200;
@@ -94,8 +93,8 @@ impl State {
     }
 
     fn read_help(&mut self, input: Input, line: usize) {
-        let last = view::help_lines(self).saturating_sub(view::text_rows(self));
-        let page = view::text_rows(self).max(1);
+        let last = self.measure.help_lines(self).saturating_sub(self.measure.text_rows(self));
+        let page = self.measure.text_rows(self).max(1);
         let line = match input {
             Input::Up | Input::Letter('k') => line.saturating_sub(1),
             Input::Down | Input::Letter('j') => line + 1,
@@ -146,9 +145,9 @@ impl State {
                 if listing.is_unknown() {
                     return;
                 }
-                (view::rows(self), listing.total.saturating_sub(1))
+                (self.measure.rows(self), listing.total.saturating_sub(1))
             }
-            None => (view::text_rows(self), view::lines(self).len()),
+            None => (self.measure.text_rows(self), self.measure.lines(self)),
         };
         let cursor = self.page().cursor;
         let to = match input {
@@ -237,7 +236,7 @@ impl State {
 
     /// What is clicked on a second time is opened, or put in order the other way round.
     fn click(&mut self, column: u16, row: u16) {
-        match view::hit(self, column, row) {
+        match self.measure.hit(self, column, row) {
             Some(Hit::List(place)) => self.choose(place),
             Some(Hit::Row(number)) if number == self.page().cursor => self.enter(),
             Some(Hit::Row(number)) => self.go_to(number),
@@ -257,7 +256,7 @@ impl State {
     fn sort_by_next(&mut self) {
         // Events are in order as they come.
         let Some(pane) = self.pane().filter(|pane| *pane != Pane::Events) else { return };
-        let all: Vec<_> = view::sorts(self, pane);
+        let all: Vec<_> = self.measure.sorts(self, pane);
         let order = self.orders.of_mut(pane);
         let place = all.iter().position(|by| *by == order.by);
         let next = place.map_or(0, |place| (place + 1) % all.len().max(1));

@@ -4,6 +4,7 @@
 mod data;
 mod keys;
 mod listing;
+mod measure;
 mod pages;
 #[cfg(test)]
 mod properties;
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub(super) use data::{Data, Hearing, Known};
 pub(super) use keys::{Effect, Input};
 pub(super) use listing::{Item, Listing, sum};
+pub(super) use measure::{Hit, Measure};
 #[cfg(test)]
 use pages::Key;
 pub(super) use pages::{FindingKey, Page, Pane, Scope, What};
@@ -29,7 +31,7 @@ use crate::{
         link::question::ConnectionFilter,
         model::{self, Snapshot, Story},
     },
-    top::{theme::Theme, view},
+    top::theme::Theme,
 };
 
 /// Columns and rows of the smallest terminal in which everything has its place.
@@ -60,6 +62,7 @@ pub(super) struct State {
     /// Time since the start.
     pub(super) now: Duration,
     pub(super) theme: Theme,
+    measure: &'static dyn Measure,
 }
 
 /// What lies over a page.
@@ -125,7 +128,7 @@ pub(super) enum Message {
 
 impl State {
     /// Before anything was heard.
-    pub(super) fn new(source: String, theme: Theme, size: (u16, u16)) -> Self {
+    pub(super) fn new(source: String, theme: Theme, size: (u16, u16), measure: &'static dyn Measure) -> Self {
         Self {
             data: Data::default(),
             pages: vec![Page::new(What::List(Scope::default(), Pane::Sockets))],
@@ -140,6 +143,7 @@ impl State {
             listens: false,
             now: Duration::ZERO,
             theme,
+            measure,
         }
     }
 
@@ -233,7 +237,7 @@ impl State {
 
     /// The cursor stays with what it is on, wherever that has moved, and within the window.
     fn settle(&mut self) {
-        let height = view::rows(self).max(1);
+        let height = self.measure.rows(self).max(1);
         let place = match &self.page().what {
             What::List(..) => {
                 let listing = self.listing();
@@ -247,7 +251,7 @@ impl State {
             }
             What::Story(_) | What::Finding(_) => None,
         };
-        let last_line = view::lines(self).len().saturating_sub(view::text_rows(self));
+        let last_line = self.measure.lines(self).saturating_sub(self.measure.text_rows(self));
         let page = self.page_mut();
         match place {
             Some((cursor, total, key)) => {
@@ -279,7 +283,7 @@ impl State {
         const CHUNK: usize = 100;
 
         let page = self.page();
-        let height = view::rows(self).max(1);
+        let height = self.measure.rows(self).max(1);
         let first = page.top / CHUNK * CHUNK;
         let limit = (page.top - first + height).div_ceil(CHUNK) * CHUNK;
         let order = self.order(Pane::Connections);

@@ -7,7 +7,12 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Color};
 use sockleak_core::text::escape::is_unsafe;
 
 use super::*;
-use crate::top::{text::width, theme::Theme, world::World};
+use crate::top::{
+    text::width,
+    theme::Theme,
+    view::{self, Drawn},
+    world::World,
+};
 
 /// Anything that can happen.
 #[derive(Clone, Debug)]
@@ -60,7 +65,7 @@ proptest! {
     #[test]
     fn nothing_leads_astray(all in proptest::collection::vec(anything(), 0..120), ascii: bool, colour: bool) {
         let mut world = World::new();
-        let mut state = State::new("here".to_owned(), Theme { ascii, colour }, LEAST);
+        let mut state = State::new("here".to_owned(), Theme { ascii, colour }, LEAST, &Drawn);
         for one in all {
             match one {
                 Any::Input(input) => drop(state.update(Message::Input(input))),
@@ -81,7 +86,7 @@ proptest! {
             }
             let page = state.page();
             if state.pane().is_some() {
-                let (total, rows) = (state.listing().total, view::rows(&state));
+                let (total, rows) = (state.listing().total, state.measure.rows(&state));
                 let is_unknown = state.listing().is_unknown();
                 prop_assert!(is_unknown || page.cursor < total.max(1), "{page:?} of {total}");
                 prop_assert!(page.top <= page.cursor, "{page:?}");

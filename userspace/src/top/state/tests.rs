@@ -5,12 +5,13 @@ use crate::{
     service::link::question::Sort,
     top::{
         theme::Theme,
+        view::Drawn,
         world::{CALM, FULL, LEAKY, TIDY, World},
     },
 };
 
 fn state() -> State {
-    State::new("here".to_owned(), Theme::default(), (80, 24))
+    State::new("here".to_owned(), Theme::default(), (80, 24), &Drawn)
 }
 
 /// A state that has heard of a world.
@@ -322,7 +323,7 @@ fn ten_thousand_connections_are_asked_for_page_by_page() {
     }
     world.answer_all(&mut state);
     let page = state.page();
-    assert!((page.top..page.top + view::rows(&state)).all(|row| state.listing().row(row).is_some()));
+    assert!((page.top..page.top + state.measure.rows(&state)).all(|row| state.listing().row(row).is_some()));
     state.update(Message::Input(Input::Home));
     world.answer_all(&mut state);
     assert_eq!((state.page().cursor, wanted(&state)), (0, (0, 100)));

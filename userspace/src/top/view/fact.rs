@@ -73,7 +73,7 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::top::theme::Theme;
+    use crate::top::{theme::Theme, view::Drawn};
 
     fn texts(lines: &[Line<'_>]) -> Vec<String> {
         lines.iter().map(ToString::to_string).collect()
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn what_is_long_is_shown_in_full() {
-        let facts = Facts::of(&State::new(String::new(), Theme::default(), (80, 24)));
+        let facts = Facts::of(&State::new(String::new(), Theme::default(), (80, 24), &Drawn));
         let command = format!("/usr/bin/program {}", "--flag ".repeat(20).trim_end());
         let lines = texts(&facts.lines("command", &command));
         assert!(lines[0].starts_with("  command       /usr/bin/program --flag"), "{lines:#?}");
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_into_a_line_is_told_so() {
-        let facts = Facts::of(&State::new(String::new(), Theme::default(), (80, 24)));
+        let facts = Facts::of(&State::new(String::new(), Theme::default(), (80, 24), &Drawn));
         let line = facts.line("command", &"x".repeat(200)).to_string();
         assert!(line.ends_with("xx…") && crate::top::text::width(&line) == 80, "{line}");
         assert_eq!(facts.with_names(5).line("by", "me").to_string(), "  by   me");
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn no_function_is_cut() {
-        let facts = Facts::of(&State::new(String::new(), Theme::default(), (80, 24)));
+        let facts = Facts::of(&State::new(String::new(), Theme::default(), (80, 24), &Drawn));
         let stack = format!("    main   /src/a.rs:7\n    {}  /src/b.rs:9\n", "f".repeat(100));
         let lines = texts(&facts.stack(&stack));
         assert_eq!(lines[0], "    main   /src/a.rs:7");

@@ -1,21 +1,10 @@
 //! What is where on the screen.
 
 use super::{HEAD, HEADINGS, chrome, columns::lay_out, columns_of, rows};
-use crate::top::state::{Sorted, State};
-
-/// What can be clicked on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::top) enum Hit {
-    /// The name of a list, by its place among them.
-    List(usize),
-    /// A row of a list, by its number.
-    Row(usize),
-    /// The heading of a column whose rows can be put in order by it.
-    Heading(Sorted),
-}
+use crate::top::state::{Hit, State};
 
 /// What is at a column and a row; None if nothing that can be clicked on.
-pub(in crate::top) fn hit(state: &State, column: u16, row: u16) -> Option<Hit> {
+pub(super) fn hit(state: &State, column: u16, row: u16) -> Option<Hit> {
     const LISTS: u16 = HEAD - 1;
 
     let pane = state.pane().filter(|_| !state.is_cramped())?;

@@ -19,12 +19,11 @@ mod when;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use super::{
-    state::{Item, LEAST, Overlay, Pane, Sorted, State, What},
+    state::{Hit, Item, LEAST, Measure, Overlay, Pane, Sorted, State, What},
     text::{Keep, wrap},
 };
 use columns::Column;
 use fact::Facts;
-pub(super) use hit::{Hit, hit};
 
 /// Rows above a list or a text: the title, where one stands, and which lists there are.
 const HEAD: u16 = 3;
@@ -54,13 +53,45 @@ impl Cell {
     }
 }
 
+/// What is drawn here.
+#[derive(Debug)]
+pub(super) struct Drawn;
+
+impl Measure for Drawn {
+    fn rows(&self, state: &State) -> usize {
+        rows(state)
+    }
+
+    fn text_rows(&self, state: &State) -> usize {
+        text_rows(state)
+    }
+
+    fn lines(&self, state: &State) -> usize {
+        lines(state).len()
+    }
+
+    fn help_lines(&self, state: &State) -> usize {
+        help::lines(state.theme, text_columns(state)).len()
+    }
+
+    fn hit(&self, state: &State, column: u16, row: u16) -> Option<Hit> {
+        hit::hit(state, column, row)
+    }
+
+    fn sorts(&self, state: &State, pane: Pane) -> Vec<Sorted> {
+        let columns = columns_of(pane, state);
+        let shown = columns::lay_out(&columns, state.size.0);
+        shown.into_iter().filter_map(|(index, ..)| columns[index].sorted).collect()
+    }
+}
+
 /// Rows of a list that there is room for.
-pub(super) fn rows(state: &State) -> usize {
+fn rows(state: &State) -> usize {
     state.size.1.saturating_sub(HEAD + HEADINGS + DETAIL + foot(state)).into()
 }
 
 /// Lines of a text that there is room for.
-pub(super) fn text_rows(state: &State) -> usize {
+fn text_rows(state: &State) -> usize {
     state.size.1.saturating_sub(HEAD + foot(state)).into()
 }
 
@@ -87,20 +118,8 @@ fn prose(state: &State, text: &str, columns: usize) -> Vec<Line<'static>> {
     wrap(&state.theme.letters().safe(text), columns, INDENT).into_iter().map(Line::raw).collect()
 }
 
-/// Lines of the help.
-pub(super) fn help_lines(state: &State) -> usize {
-    help::lines(state.theme, text_columns(state)).len()
-}
-
-/// What the rows of a list can be put in order by, as far as it is shown.
-pub(super) fn sorts(state: &State, pane: Pane) -> Vec<Sorted> {
-    let columns = columns_of(pane, state);
-    let shown = columns::lay_out(&columns, state.size.0);
-    shown.into_iter().filter_map(|(index, ..)| columns[index].sorted).collect()
-}
-
 /// The lines of a page that is a text.
-pub(super) fn lines(state: &State) -> Vec<Line<'static>> {
+fn lines(state: &State) -> Vec<Line<'static>> {
     match &state.page().what {
         What::List(..) => Vec::new(),
         What::Story(id) => story::lines(state, *id),

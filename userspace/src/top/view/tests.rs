@@ -34,7 +34,7 @@ fn screen(state: &State) -> (Buffer, Vec<String>) {
 
 fn state_of(theme: Theme, size: (u16, u16), keys: &[Input]) -> State {
     let world = World::new();
-    let mut state = State::new("http://127.0.0.1:9436".to_owned(), theme, size);
+    let mut state = State::new("http://127.0.0.1:9436".to_owned(), theme, size, &Drawn);
     world.answer_all(&mut state);
     for key in keys {
         state.update(Message::Input(*key));
@@ -262,7 +262,7 @@ fn what_is_incomplete_is_told_with_how_much_more_there_is() {
 
 #[test]
 fn what_is_not_there_is_said_in_words() {
-    let mut state = State::new("x".to_owned(), PLAIN, (80, 24));
+    let mut state = State::new("x".to_owned(), PLAIN, (80, 24), &Drawn);
     assert_eq!(screen(&state).1[4], "Waiting for an answer.");
     state.update(Message::Input(Input::BackTab));
     assert_eq!(screen(&state).1[4], "Waiting for an answer.");

@@ -5,52 +5,32 @@ use std::collections::BTreeSet;
 use super::circles::{Graph, groups, shortest};
 use super::resolve::{Edge, Uses};
 use super::tree::{Crate, ROOT};
-use crate::rules::Known;
 
-/// What is wrong with a crate.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Judgement {
-    pub(super) faults: Vec<String>,
-    /// Those of the known faults that it has.
-    pub(super) known: BTreeSet<usize>,
-}
-
-/// Judges a crate. Without layers, only circles are faults.
-pub(super) fn judge(it: &Crate, uses: &Uses, layers: &[&[&str]], known: &[Known]) -> Judgement {
+/// Says what is wrong with a crate. Without layers, only circles are.
+pub(super) fn judge(it: &Crate, uses: &Uses, layers: &[&[&str]]) -> Vec<String> {
     let layers = Layers(layers);
-    let mut judgement = Judgement { faults: layers.unplaced(it), known: BTreeSet::new() };
-    let circular = [groups(&files(it, uses.keys())), circular_modules(it, uses)].concat();
-    let mut unknown = BTreeSet::new();
+    let mut faults = layers.unplaced(it);
     for (edge, place) in uses {
         let (from, to) = (it.path(edge.from), it.path(edge.to));
-        let is_upward = layers.is_upward(top(&from), top(&to));
-        let known = known.iter().position(|it| is_in(&from, it.from) && is_in(&to, it.to));
-        if let Some(index) = known {
-            // It is of no use to know of what is no fault.
-            let is_circular = circular.iter().any(|it| it.contains(&edge.from) && it.contains(&edge.to));
-            judgement.known.extend((is_upward || is_circular).then_some(index));
-            continue;
-        }
-        unknown.insert(*edge);
-        if is_upward {
+        if layers.is_upward(top(&from), top(&to)) {
             let (above, below, file) = (top(&from), top(&to), it.files[edge.from].display());
             let place = format!("{file}:{} {}", place.line, place.path);
-            judgement.faults.push(format!("{above} uses {below}, which is not below it: {place}"));
+            faults.push(format!("{above} uses {below}, which is not below it: {place}"));
         }
     }
-    for circle in first_of_each(&files(it, unknown.iter())) {
-        judgement.faults.push(format!("circle of files: {}", lines(it, uses, &circle)));
+    for circle in first_of_each(&files(it, uses)) {
+        faults.push(format!("circle of files: {}", lines(it, uses, &circle)));
     }
-    for circle in first_of_each(&modules(it, unknown.iter())) {
+    for circle in first_of_each(&modules(it, uses)) {
         let examples: Vec<_> = pairs(&circle)
             .filter_map(|(from, to)| {
                 let is_it = |edge: &&Edge| top(&it.path(edge.from)) == from && top(&it.path(edge.to)) == to;
-                unknown.iter().find(is_it).map(|edge| line(it, uses, edge.from, edge.to))
+                uses.keys().find(is_it).map(|edge| line(it, uses, edge.from, edge.to))
             })
             .collect();
-        judgement.faults.push(format!("circle of modules: {}: {}", circle.join(" -> "), examples.join(", ")));
+        faults.push(format!("circle of modules: {}: {}", circle.join(" -> "), examples.join(", ")));
     }
-    judgement
+    faults
 }
 
 /// Rows of top-level modules, lowest first. Without rows, nothing is upwards.
@@ -95,27 +75,18 @@ pub(super) fn top(path: &str) -> &str {
 }
 
 /// Which file uses which, but for a file and its own folder.
-fn files<'a>(it: &Crate, uses: impl Iterator<Item = &'a Edge>) -> Graph<usize> {
+fn files(it: &Crate, uses: &Uses) -> Graph<usize> {
     let mut graph = Graph::new();
-    for edge in uses.filter(|edge| !are_one_room(&it.path(edge.from), &it.path(edge.to))) {
+    for edge in uses.keys().filter(|edge| !are_one_room(&it.path(edge.from), &it.path(edge.to))) {
         graph.entry(edge.from).or_insert_with(BTreeSet::new).insert(edge.to);
     }
     graph
 }
 
-/// The files of each group of top-level modules that lead to one another.
-fn circular_modules(it: &Crate, uses: &Uses) -> Vec<BTreeSet<usize>> {
-    let groups = groups(&modules(it, uses.keys()));
-    let of = |group: &BTreeSet<String>| {
-        (0..it.files.len()).filter(|&file| group.contains(top(&it.path(file)))).collect()
-    };
-    groups.iter().map(of).collect()
-}
-
 /// Which top-level module uses which.
-fn modules<'a>(it: &Crate, uses: impl Iterator<Item = &'a Edge>) -> Graph<String> {
+fn modules(it: &Crate, uses: &Uses) -> Graph<String> {
     let mut graph = Graph::new();
-    for edge in uses {
+    for edge in uses.keys() {
         let (from, to) = (it.path(edge.from), it.path(edge.to));
         if top(&from) != top(&to) {
             graph.entry(top(&from).to_owned()).or_insert_with(BTreeSet::new).insert(top(&to).to_owned());
@@ -162,14 +133,14 @@ mod tests {
     use super::super::resolve;
     use super::*;
 
-    const NONE: [Known; 0] = [];
-
-    fn judged(files: &[(&str, &str)], layers: &[&[&str]], known: &[Known]) -> Judgement {
+    fn judged(files: &[(&str, &str)], layers: &[&[&str]]) -> Vec<String> {
         let read =
             |path: &Path| files.iter().find(|(name, _)| Path::new(name) == path).map(|it| it.1.to_owned());
         let it = Crate::load("made-up", Path::new("lib.rs"), &read).expect("it is Rust");
-        judge(&it, &resolve::uses(&it), layers, known)
+        judge(&it, &resolve::uses(&it), layers)
     }
+
+    const NOTHING: [&str; 0] = [];
 
     const CIRCLE: [(&str, &str); 4] = [
         ("lib.rs", "mod a; mod b; mod c;"),
@@ -180,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_circle_is_named_with_its_lines() {
-        let faults = judged(&CIRCLE, &[], &NONE).faults;
+        let faults = judged(&CIRCLE, &[]);
         let lines = "a.rs:1 crate::b::B, b.rs:1 crate::c::C, c.rs:2 super::a::A";
         assert_eq!(
             faults,
@@ -191,16 +162,7 @@ mod tests {
     #[test]
     fn without_a_circle_nothing_is_wrong() {
         let straight = [CIRCLE[0], CIRCLE[1], CIRCLE[2], ("c.rs", "pub struct C;")];
-        assert_eq!(judged(&straight, &[&["c"], &["b"], &["a"]], &NONE), Judgement::default());
-    }
-
-    #[test]
-    fn a_known_use_breaks_the_circle_as_long_as_there_is_one() {
-        let known = [Known { from: "c", to: "a", reason: "" }];
-        let it = judged(&CIRCLE, &[], &known);
-        assert_eq!(it, Judgement { faults: Vec::new(), known: BTreeSet::from([0]) });
-        let straight = [CIRCLE[0], CIRCLE[1], CIRCLE[2], ("c.rs", "pub struct C;")];
-        assert!(judged(&straight, &[], &known).known.is_empty());
+        assert_eq!(judged(&straight, &[&["c"], &["b"], &["a"]]), NOTHING);
     }
 
     #[test]
@@ -212,7 +174,7 @@ mod tests {
             ("a/two.rs", "pub struct Two;"),
             ("b.rs", "pub struct B(crate::a::two::Two);"),
         ];
-        let faults = judged(&files, &[], &NONE).faults;
+        let faults = judged(&files, &[]);
         assert_eq!(
             faults,
             ["circle of modules: a -> b: a/one.rs:1 crate::b::B, b.rs:1 crate::a::two::Two".to_owned()]
@@ -226,7 +188,7 @@ mod tests {
             ("a/mod.rs", "mod inner; pub const MOST: u32 = 1; fn f(_: inner::Inner) {}"),
             ("a/inner.rs", "pub struct Inner; const TWICE: u32 = super::MOST * 2;"),
         ];
-        assert_eq!(judged(&files, &[], &NONE), Judgement::default());
+        assert_eq!(judged(&files, &[]), NOTHING);
     }
 
     #[test]
@@ -243,7 +205,7 @@ mod tests {
             (&[&["a", "b"]], Some(upward)),
             (&[&["a"]], Some("module b has no place in MODULES")),
         ] {
-            assert_eq!(judged(&files, layers, &NONE).faults, Vec::from_iter(expected), "{layers:?}");
+            assert_eq!(judged(&files, layers), Vec::from_iter(expected), "{layers:?}");
         }
     }
 }

@@ -17,25 +17,19 @@ use anyhow::{Result, bail};
 use cargo_metadata::Metadata;
 
 use crate::repository;
-use crate::rules::{KNOWN, Known, MODULES};
-use judge::Judgement;
+use crate::rules::MODULES;
 use resolve::Uses;
 pub(crate) use tree::Crate;
 
-/// Fails if a crate has a circle or uses a higher layer, but for what is known.
+/// Fails if a crate has a circle or uses a higher layer.
 pub(crate) fn check(metadata: &Metadata) -> Result<()> {
     let crates = crates(metadata)?;
     let mut wrong = Vec::new();
-    let mut needed = BTreeSet::new();
     for (it, uses) in &crates {
         let layers =
             MODULES.iter().find(|(name, _)| *name == it.name).map_or(&[] as &[_], |(_, layers)| layers);
-        let Judgement { faults, known } = judge::judge(it, uses, layers, KNOWN);
+        let faults = judge::judge(it, uses, layers);
         wrong.extend(faults.into_iter().map(|fault| format!("{}: {fault}", it.name)));
-        needed.extend(known);
-    }
-    for (_, it) in KNOWN.iter().enumerate().filter(|(index, _)| !needed.contains(index)) {
-        wrong.push(format!("{} no longer breaks a rule by using {}: strike it from KNOWN", it.from, it.to));
     }
     for (name, layers) in MODULES {
         let of_it = crates.iter().filter(|(it, _)| it.name == *name);
@@ -54,10 +48,6 @@ pub(crate) fn check(metadata: &Metadata) -> Result<()> {
 pub(crate) fn print(metadata: &Metadata) -> Result<()> {
     for (it, uses) in &crates(metadata)? {
         print!("{}", shown(it, uses));
-    }
-    println!("known faults");
-    for Known { from, to, reason } in KNOWN {
-        println!("  {from} -> {to}: {reason}");
     }
     Ok(())
 }
