@@ -50,7 +50,7 @@ pub(super) fn moments(begin: i64, length: i64, most: u32) -> Vec<Moment> {
     let first = begin.saturating_add(step - 1).div_euclid(step).saturating_mul(step);
     let clock = Clock::utc(0);
     (0..=i64::from(most))
-        .map(|nth| first.saturating_add(nth * step))
+        .map_while(|nth| first.checked_add(nth.checked_mul(step)?))
         .take_while(|&at| at <= begin.saturating_add(length))
         .map(|at| {
             let written = clock.rfc3339(u64::try_from(at).unwrap_or(0).saturating_mul(1_000_000));
