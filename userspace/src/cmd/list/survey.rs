@@ -68,7 +68,9 @@ pub(in crate::cmd) fn without_target() -> Failure {
         survey.sort_and_cut(SortKey::Open, None);
         survey
     });
-    let busiest: Vec<(&str, u64)> = survey.iter().flat_map(Survey::targets).take(NAMED).collect();
+    let used = |(_, open): &(&str, u64)| *open > 0;
+    let busiest: Vec<(&str, u64)> =
+        survey.iter().flat_map(Survey::targets).filter(used).take(NAMED).collect();
     let Some((first, _)) = busiest.first() else {
         let message = "capture needs a target, for example a path or a file name; sockleak list shows the sockets of this host";
         return Failure::Usage(message.to_owned());
