@@ -37,8 +37,7 @@ pub fn run(arguments: &cli::Export) -> Result<(), Failure> {
     let style = Style { format, is_terminal };
     let window = window.unwrap_or(Window::ALWAYS);
     // Between rows on the same terminal, a line that is rewritten would be a nuisance.
-    let shown = (!is_terminal)
-        .then(|| Progress::reading(&arguments.trace.display().to_string(), trace.records_read()));
+    let shown = (!is_terminal).then(|| Progress::reading(&name, trace.records_read()));
     let outcome = export(&trace, what, window, style, destination.writer())
         .map_err(|error| destination.name(error.into()));
     drop(shown);

@@ -40,11 +40,8 @@ pub struct Found {
 /// If the kernel does not list unix sockets.
 pub fn look() -> io::Result<Found> {
     let (namespaces, holders) = holders::read();
-    let mut gaps = Vec::new();
     let (sockets, refused) = dump::all(&namespaces)?;
-    if let Some(error) = refused {
-        gaps.push(format!("the sockets of other network namespaces cannot be asked for: {error}"));
-    }
+    let mut gaps: Vec<String> = refused.as_ref().map(unasked).into_iter().collect();
     gaps.push(
         "without a program in the kernel, connections whose server has released its end, or whose listener is closed, are not \
          found"
@@ -57,6 +54,11 @@ pub fn look() -> io::Result<Found> {
         Look { at: clock::now(), sockets: &sockets, holders: &holders, records: Vec::new(), count: 0 };
     look.tell();
     Ok(Found { records: look.records, gaps, is_partial })
+}
+
+/// Says why the sockets of some network namespaces are missing.
+fn unasked(error: &io::Error) -> String {
+    format!("the sockets of other network namespaces cannot be asked for: {error}")
 }
 
 /// Says so if the descriptors of some processes cannot be read.

@@ -11,6 +11,7 @@ use sockleak_report::survey::{self, Bound};
 use super::{
     dump, hidden, holders, listeners,
     message::{Socket, State},
+    unasked,
 };
 
 /// What was found. Listeners come twice: as the survey counts them, and as the kernel describes them.
@@ -34,9 +35,7 @@ pub fn look() -> io::Result<Seen> {
     let (namespaces, holders) = holders::read();
     let (sockets, refused) = dump::all(&namespaces)?;
     let mut seen = Seen::default();
-    let refused =
-        refused.map(|error| format!("the sockets of other network namespaces cannot be asked for: {error}"));
-    seen.gaps.extend(refused);
+    seen.gaps.extend(refused.as_ref().map(unasked));
     seen.gaps.extend(hidden(&holders));
     for socket in &sockets {
         let held = holders.of(socket.inode);

@@ -8,6 +8,7 @@ use sockleak_core::{
     assess::{Coverage, findings::FindingReport, stacks::StackReport},
     session::Session,
     text::escape,
+    time::Clock,
     verdict::Verdict,
 };
 use sockleak_report::{
@@ -25,6 +26,7 @@ use super::{
     story::Story,
 };
 use crate::{
+    clock,
     probe::status::HookStatus,
     service::{
         metrics::Exposition,
@@ -34,6 +36,7 @@ use crate::{
             history::{Point, ProgramPoint},
         },
     },
+    tracer::Tracer,
 };
 
 /// The content type of JSON.
@@ -63,6 +66,21 @@ pub struct Sight<'a> {
     pub now: u64,
     /// What does not come from the session.
     pub around: Surroundings<'a>,
+}
+
+impl<'a> Sight<'a> {
+    /// Of what is traced, now.
+    #[must_use]
+    pub fn live<A>(
+        tracer: &'a Tracer<A>,
+        closed: &'a Closed,
+        clock: &'a Clock,
+        host: &'a str,
+        kernel: &'a str,
+    ) -> Self {
+        let around = Surroundings { clock, host, kernel, hooks: &tracer.probe.hooks };
+        Self { session: &tracer.session, closed, now: clock::now(), around }
+    }
 }
 
 /// Who knows the answers. Each is worked out when it is asked for, and should take milliseconds at most. What is drawn from a session

@@ -19,10 +19,8 @@ use crate::{
             respond,
         },
         metrics::{Exposition, Own},
-        snapshot::Surroundings,
         web::{listen::Address, process::Web},
     },
-    tracer::Tracer,
 };
 
 /// Listens, and gets the web process ready. None if nobody is to be answered. To be called while the privileges are there.
@@ -197,14 +195,13 @@ impl Service {
 
 impl Answers for Service {
     fn sight(&self) -> Sight<'_> {
-        let around = Surroundings {
-            clock: &self.clock,
-            host: &self.host,
-            kernel: &self.machine.release,
-            hooks: &self.tracer.probe.hooks,
-        };
-        let Tracer { session, audience, .. } = &self.tracer;
-        Sight { session, closed: &audience.closed, now: clock::now(), around }
+        Sight::live(
+            &self.tracer,
+            &self.tracer.audience.closed,
+            &self.clock,
+            &self.host,
+            &self.machine.release,
+        )
     }
 
     fn coverage(&self) -> Coverage {

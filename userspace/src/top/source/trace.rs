@@ -34,7 +34,6 @@ use crate::{
             respond,
         },
         metrics::{Exposition, Metrics, Own},
-        snapshot::Surroundings,
     },
     tracer::{self, Audience, Tracer, host_name},
     view::View,
@@ -142,14 +141,13 @@ impl Watch {
 
 impl Answers for Watch {
     fn sight(&self) -> Sight<'_> {
-        let around = Surroundings {
-            clock: &self.clock,
-            host: &self.host,
-            kernel: &self.machine.release,
-            hooks: &self.tracer.probe.hooks,
-        };
-        let Tracer { session, audience, .. } = &self.tracer;
-        Sight { session, closed: &audience.closed, now: clock::now(), around }
+        Sight::live(
+            &self.tracer,
+            &self.tracer.audience.closed,
+            &self.clock,
+            &self.host,
+            &self.machine.release,
+        )
     }
 
     fn coverage(&self) -> Coverage {
