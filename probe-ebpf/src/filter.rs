@@ -64,8 +64,8 @@ fn count_of<const TYPED: bool>(sock: u64) -> *mut u32 {
         let mut distance = sock;
         // SAFETY: a subtraction. The compiler must not make another of it, with one of the pointers negated.
         unsafe {
-            asm!("{} -= {}", inout(reg) distance, in(reg) counts as u64, options(pure, nomem, nostack))
-        };
+            asm!("{} -= {}", inout(reg) distance, in(reg) counts as u64, options(pure, nomem, nostack));
+        }
         distance
     } else {
         sock.wrapping_sub(scalar(counts as u64))
