@@ -9,6 +9,10 @@
 use std::{fs, io::Read as _, os::unix::fs::PermissionsExt as _, path::Path, thread, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
+use scenes::{
+    fake::Fake,
+    scene::{self, Scene},
+};
 use sockleak::{
     probe::{
         plan::{Hook, Kind},
@@ -24,16 +28,6 @@ use sockleak::{
 };
 use sockleak_core::event::{End, Reason, What};
 use tokio::{sync::oneshot, time};
-
-#[allow(dead_code, reason = "what tests have in common, and not all of it is of use here")]
-#[path = "../tests/web/fake.rs"]
-mod fake;
-#[allow(dead_code, unused_imports, reason = "what tests have in common, and not all of it is of use here")]
-#[path = "../tests/formats/scene.rs"]
-mod scene;
-
-use fake::Fake;
-use scene::Scene;
 
 /// How often events are told.
 const TICK: Duration = Duration::from_millis(20);

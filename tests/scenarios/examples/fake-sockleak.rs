@@ -2,15 +2,13 @@
 //! perfect capture of the truth that the workload has written, or fails as `FAKE_SOCKLEAK` says. Its recording is the
 //! report, which `report` shows again, whether as JSON or as text.
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::io::{BufReader, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use nix::sys::signal::{SigSet, Signal};
+use scenarios::perfect::capture_of;
 use workload::truth::Truth;
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -37,7 +35,7 @@ fn main() -> anyhow::Result<ExitCode> {
         .find(|path| path.exists())
         .context("no truth")?;
     let truth = Truth::read(BufReader::new(std::fs::File::open(truth)?))?;
-    let mut lines = support::capture_of(&truth);
+    let mut lines = capture_of(&truth);
     lines.retain(|line| line["type"] != "session" && line["type"] != "watching");
     if fault == "loses-a-line" {
         lines.remove(lines.len() / 2);

@@ -4,5 +4,6 @@ pub mod actor;
 pub mod capture;
 pub mod cli;
 pub mod compare;
+pub mod perfect;
 pub mod run;
 pub mod soak;

@@ -6,13 +6,13 @@ mod groups;
 mod html;
 mod markdown;
 mod output;
-mod scene;
 mod schema;
 mod scripts;
 mod store;
 mod text;
 mod window;
 
+use scenes::scene;
 use std::process::{Command, Output, Stdio};
 
 fn sockleak(arguments: &[&str]) -> Output {

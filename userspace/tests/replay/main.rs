@@ -2,7 +2,6 @@
 
 mod command;
 mod player;
-#[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]
-#[path = "../formats/scene.rs"]
-mod scene;
 mod strangers;
+
+use scenes::scene;

@@ -5,15 +5,12 @@
 mod ends;
 mod mouse;
 mod refusals;
-#[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]
-#[path = "../formats/scene.rs"]
-mod scene;
 mod service;
 mod storm;
 mod tmux;
 mod views;
 
-use scene::Scratch;
+use scenes::scene::{self, Scratch};
 use tmux::Tmux;
 
 /// A directory with a recording of a leak.

@@ -6,10 +6,8 @@ mod explain;
 mod flags;
 mod list;
 mod run;
-#[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]
-#[path = "../formats/scene.rs"]
-mod scene;
 
+use scenes::scene;
 use std::process::{Command, Output, Stdio};
 
 /// Runs sockleak; standard output is no terminal.

@@ -2,7 +2,6 @@
 
 mod client;
 mod events;
-mod fake;
 mod hostile;
 mod listing;
 mod model;
@@ -11,8 +10,7 @@ mod page;
 mod process;
 mod prometheus;
 mod report;
-#[allow(dead_code, reason = "the scenes are shared with other tests, and not all of them are of use here")]
-#[path = "../formats/scene.rs"]
-mod scene;
 mod secrets;
 mod server;
+
+use scenes::{fake, scene};

@@ -5,6 +5,7 @@
 mod dependencies;
 mod imports;
 mod lengths;
+mod places;
 mod repository;
 mod rules;
 mod spelling;
@@ -41,10 +42,11 @@ type Check<'a> = (&'a str, &'a dyn Fn() -> Result<()>);
 
 /// Runs every check, whatever the others found.
 fn check(metadata: &Metadata) -> ExitCode {
-    let checks: [Check<'_>; 9] = [
+    let checks: [Check<'_>; 10] = [
         ("file names", &lengths::check_names),
         ("file lengths", &lengths::check),
         ("spelling", &spelling::check),
+        ("modules where Rust looks for them", &places::check),
         ("imports: no circles, nothing upwards", &|| imports::check(metadata)),
         ("crates: nothing upwards", &|| dependencies::layers::check(metadata)),
         ("crates without I/O", &|| dependencies::pure::check(metadata)),

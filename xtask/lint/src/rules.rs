@@ -9,6 +9,7 @@ pub(crate) const CRATES: &[&[&str]] = &[
     &["probe-ebpf", "sockleak-core"],
     &["sockleak-recording", "sockleak-report"],
     &["sockleak"],
+    &["scenes"],
     &["manual", "xtask", "xtask-lint"],
 ];
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fixture::{differences, kind, truth};
-use crate::support::capture_of;
+use scenarios::perfect::capture_of;
 
 /// Changes one field of the first line of a type, and looks for a word in the differences.
 fn assert_found(of: &str, table: &[(&str, Value, &str)]) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fixture::{differences_from, find, kind, older_truth};
-use crate::support::capture_of;
+use scenarios::perfect::capture_of;
 
 /// Finds the line that is spoiled.
 type Place = fn(&[Value]) -> usize;

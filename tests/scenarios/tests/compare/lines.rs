@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fixture::{differences, find, killed, kind, truth};
-use crate::support::capture_of;
+use scenarios::perfect::capture_of;
 
 /// A way to spoil a capture, and a word of the difference that has to be found.
 type Spoiled = (&'static str, fn(&mut Vec<Value>), &'static str);

@@ -5,14 +5,11 @@ mod fixture;
 mod found;
 mod lines;
 mod report;
-#[path = "../support/mod.rs"]
-mod support;
 mod uncertain;
 
 use fixture::{differences, differences_from, older_truth, truth};
-use scenarios::compare::compare;
+use scenarios::{compare::compare, perfect::capture_of};
 use serde_json::json;
-use support::capture_of;
 use workload::truth::Truth;
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::fixture::{differences, truth};
-use crate::support::capture_of;
+use scenarios::perfect::capture_of;
 
 #[test]
 fn wrong_figures_of_the_report_are_found() {

@@ -5,7 +5,7 @@ use workload::truth::{Start, Truth};
 
 use crate::fixture::{differences_from, find, kind, truth};
 use crate::found::{Spoiled, connect, found, lose, release, repeat};
-use crate::support::capture_of;
+use scenarios::perfect::capture_of;
 
 /// The plain truth, as if the capture had begun anywhere in it.
 fn uncertain() -> Truth {

@@ -57,15 +57,13 @@ impl Sources {
         for path in files(root.as_std_path())? {
             let is_build = is_target(&path, Target::is_custom_build);
             let is_code = folders.iter().any(|folder| path.starts_with(folder));
-            for part in included(&path)?.into_iter().chain([path]) {
-                let names = imports::first_names(&read(&part)?)
-                    .with_context(|| format!("cannot parse {}", part.display()))?;
-                if is_build {
-                    it.build.extend(names.all);
-                } else {
-                    it.code.extend(names.code.into_iter().filter(|_| is_code));
-                    it.tests.extend(names.all);
-                }
+            let names = imports::first_names(&read(&path)?)
+                .with_context(|| format!("cannot parse {}", path.display()))?;
+            if is_build {
+                it.build.extend(names.all);
+            } else {
+                it.code.extend(names.code.into_iter().filter(|_| is_code));
+                it.tests.extend(names.all);
             }
         }
         Ok(it)
@@ -78,13 +76,6 @@ impl Sources {
             _ => &self.code,
         }
     }
-}
-
-/// The files that `#[path]` names.
-fn included(file: &Path) -> Result<Vec<PathBuf>> {
-    let text = read(file)?;
-    let paths = text.lines().filter_map(|line| line.trim().strip_prefix("#[path = \"")?.split('"').next());
-    Ok(paths.filter_map(|path| Some(file.parent()?.join(path))).collect())
 }
 
 fn read(file: &Path) -> Result<String> {

@@ -1,6 +1,6 @@
 //! What one source file says about modules and names. It is read from the syntax alone; code for tests is left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
@@ -13,8 +13,8 @@ pub(crate) struct Module {
     pub(crate) definitions: BTreeMap<String, bool>,
     /// Modules with a body in this file.
     pub(crate) blocks: BTreeMap<String, Module>,
-    /// Modules in files of their own, and the file that `#[path]` names.
-    pub(crate) files: BTreeMap<String, Option<String>>,
+    /// Modules in files of their own.
+    pub(crate) files: BTreeSet<String>,
     /// What `use` brings in, at any depth.
     pub(crate) imports: Vec<Import>,
     /// Every path that is used, by its first line.
@@ -173,7 +173,7 @@ impl<'ast> Visit<'ast> for Reader {
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
         let name = plain(&item.ident);
         let Some((_, items)) = &item.content else {
-            self.module.files.insert(name, path_attribute(&item.attrs));
+            self.module.files.insert(name);
             return;
         };
         let mut inner = Self { module: Module::default(), with_tests: self.with_tests };
@@ -241,16 +241,6 @@ fn asks_for_test(condition: TokenStream) -> bool {
         }
     }
     false
-}
-
-fn path_attribute(attributes: &[Attribute]) -> Option<String> {
-    attributes.iter().find_map(|attribute| match &attribute.meta {
-        Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
-            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) => Some(path.value()),
-            _ => None,
-        },
-        _ => None,
-    })
 }
 
 fn attributes(item: &Item) -> &[Attribute] {
@@ -328,7 +318,7 @@ mod tests {
                     #[cfg(test)] use crate::a;\n#[cfg(not(test))] mod real;\n\
                     impl A { #[cfg(test)] fn f() { crate::b(); } }";
         let module = parse(text);
-        assert!(module.files.keys().eq(["real"]));
+        assert!(module.files.iter().eq(["real"]));
         assert!(module.imports.is_empty());
         assert!(!mentions(text).contains(&"crate::b".to_owned()));
     }

@@ -1,7 +1,7 @@
 //! The modules of a crate, and the files that they are in.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -90,12 +90,8 @@ impl Crate {
             let at = self.module(&child, block, file, &folder.join(&child), Some(own), read)?;
             self.modules[own].children.insert(child, at);
         }
-        for (child, named) in files {
-            let beside = self.files[file].parent().unwrap_or(Path::new("")).to_owned();
-            let places = match named {
-                Some(path) => vec![normal(&beside.join(path))],
-                None => vec![folder.join(format!("{child}.rs")), folder.join(&child).join("mod.rs")],
-            };
+        for child in files {
+            let places = [folder.join(format!("{child}.rs")), folder.join(&child).join("mod.rs")];
             let (path, text) = places
                 .iter()
                 .find_map(|path| Some((path.clone(), read(path)?)))
@@ -110,19 +106,6 @@ impl Crate {
     }
 }
 
-/// A path without `..`.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        if part == Component::ParentDir {
-            normal.pop();
-        } else {
-            normal.push(part);
-        }
-    }
-    normal
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,18 +114,18 @@ mod tests {
     fn files_are_found_where_rust_looks_for_them() {
         let read = |path: &Path| {
             let text = match path.to_str()? {
-                "src/lib.rs" => "mod a; mod b { mod inner; } #[path = \"../other/x.rs\"] mod c;",
+                "src/lib.rs" => "mod a; mod b { mod inner; }",
                 "src/a/mod.rs" => "mod deep;",
-                "src/a/deep.rs" | "src/b/inner.rs" | "other/x.rs" => "",
+                "src/a/deep.rs" | "src/b/inner.rs" => "",
                 _ => return None,
             };
             Some(text.to_owned())
         };
         let it = Crate::load("made_up", Path::new("src/lib.rs"), &read).expect("all files are there");
         let files: Vec<_> = it.files.iter().map(|file| file.display().to_string()).collect();
-        assert_eq!(files, ["src/lib.rs", "src/b/inner.rs", "src/a/mod.rs", "src/a/deep.rs", "other/x.rs"]);
+        assert_eq!(files, ["src/lib.rs", "src/b/inner.rs", "src/a/mod.rs", "src/a/deep.rs"]);
         let modules: Vec<_> = (0..it.files.len()).map(|file| it.path(file)).collect();
-        assert_eq!(modules, [ROOT, "b::inner", "a", "a::deep", "c"]);
+        assert_eq!(modules, [ROOT, "b::inner", "a", "a::deep"]);
         assert!(Crate::load("made_up", Path::new("none.rs"), &read).is_err());
     }
 }

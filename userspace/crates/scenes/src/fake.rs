@@ -36,31 +36,34 @@ use tempfile::TempDir;
 
 use crate::scene::{self, Scene};
 
-/// Between two looks at what goes into the history: nanoseconds.
+/// How often the history is added to, in nanoseconds.
 const LOOK_EVERY: u64 = 10_000_000_000;
 
-/// Answers from a scene.
-pub(crate) struct Fake {
-    pub(crate) session: Session,
+/// A tracer without a kernel: it answers the web process from a scene.
+pub struct Fake {
+    /// What it has read.
+    pub session: Session,
     closed: Closed,
-    pub(crate) frame: Coverage,
+    /// The time that it takes for now, and its losses.
+    pub frame: Coverage,
     clock: Clock,
     /// Minute by minute, if it is kept.
     history: Option<(History, TempDir)>,
     metrics: Metrics,
-    pub(crate) hooks: Vec<HookStatus>,
-    pub(crate) status: HealthStatus,
+    /// What the page says of the hooks.
+    pub hooks: Vec<HookStatus>,
+    /// What `/healthz` says.
+    pub status: HealthStatus,
 }
 
 impl Fake {
     /// In the year in which scenes are set, without a history.
-    pub(crate) fn new(scene: &Scene, by: By) -> Self {
+    pub fn new(scene: &Scene, by: By) -> Self {
         Self::with(scene, by, sockleak::clock::booted_at(1_767_323_045_000_000_000))
     }
 
     /// The scene ends now, and its history is kept.
-    #[allow(dead_code, reason = "not every test has a use for it")]
-    pub(crate) fn present(scene: &Scene) -> Self {
+    pub fn present(scene: &Scene) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as i64;
         let clock = sockleak::clock::booted_at(now - scene.frame().now.cast_signed());
         let mut fake = Self::with(&scene::quiet(), By::Program, clock);
@@ -108,7 +111,7 @@ impl Fake {
     }
 
     /// Takes in a record; returns the event that readers are told of.
-    pub(crate) fn feed(&mut self, record: Record) -> Option<Value> {
+    pub fn feed(&mut self, record: Record) -> Option<Value> {
         let effect = self.session.feed(record);
         let told = match effect.notice {
             Some(Notice::Seen(seen)) => Some(json::event_object(&seen, &self.clock)),

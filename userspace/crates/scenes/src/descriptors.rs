@@ -1,12 +1,12 @@
-//! What looks at all descriptors find in a scene.
+//! What descriptor scans find in a scene.
 
 use sockleak_core::event::{End, Held, HeldSocket, Peer, Record, Usage};
 
-use super::{HAPROXY, SECOND, START, Scene, actor};
+use crate::scene::{HAPROXY, SECOND, START, Scene, actor};
 
 impl Scene {
-    /// A connection from before the trace, found at once: `holder` has its client end.
-    pub(crate) fn found(&mut self, holder: u32, listener: u64) {
+    /// Adds a connection from before tracing, found by the first scan: `holder` has its client end.
+    pub fn found(&mut self, holder: u32, listener: u64) {
         self.connections += 1;
         let connection = self.connections;
         let held = |holder: u32, end, inode, opener| {
@@ -23,8 +23,8 @@ impl Scene {
         ]);
     }
 
-    /// At the end, `holder` alone refers to the client end.
-    pub(crate) fn inherited(&mut self, holder: u32, listener: u64, connection: u64) {
+    /// Has the last scan find `holder` alone at the client end.
+    pub fn inherited(&mut self, holder: u32, listener: u64, connection: u64) {
         let at = START + self.seconds * SECOND - 1;
         let socket = HeldSocket::End {
             connection,
@@ -37,13 +37,13 @@ impl Scene {
         self.last.push(Held { at, holder: actor(holder), fd: 3, listener, inode, socket, usage: None });
     }
 
-    /// It is noted from the start when an end sends.
-    pub(crate) fn note_use(&mut self) {
+    /// Has the kernel side note from the start when an end sends.
+    pub fn note_use(&mut self) {
         self.first.push(Record::UseNoted { at: START, is_reliable: true });
     }
 
-    /// At the end, a client and the server hold their ends. Each has sent `sends` times, last at this millisecond.
-    pub(crate) fn used(&mut self, client: u32, listener: u64, connection: u64, sends: u32, last: [u64; 2]) {
+    /// Has the last scan find both ends. Each has sent `sends` times, last at these milliseconds (client, server).
+    pub fn used(&mut self, client: u32, listener: u64, connection: u64, sends: u32, last: [u64; 2]) {
         let at = START + self.seconds * SECOND - 1;
         let [client_inode, server_inode] = [10_000 + connection, 20_000 + connection];
         for (end, holder, inode, peer, milliseconds) in [
@@ -59,8 +59,8 @@ impl Scene {
         }
     }
 
-    /// At the end, the server holds its end, and the client's is released.
-    pub(crate) fn kept(&mut self, listener: u64, connection: u64) {
+    /// Has the last scan find the server end, whose client end is released.
+    pub fn kept(&mut self, listener: u64, connection: u64) {
         let at = START + self.seconds * SECOND - 1;
         let (end, peer) = (End::Server, Peer::Released);
         let socket = HeldSocket::End { connection, is_seed: false, end, peer, opener: None };

@@ -1,5 +1,4 @@
-//! An hour on two sockets, made up: a leak, a tidy program, a victim, a server that keeps ends, and one that calls itself
-//! what no program should be called.
+//! Scenes: records of an hour that never was, and what sockleak makes of them.
 
 use std::{collections::HashMap, iter, ops::ControlFlow, path::Path, sync::Arc};
 
@@ -16,38 +15,39 @@ use sockleak_core::{
 use sockleak_recording::{Header, Progress, Trace, Writer};
 use sockleak_report::{self as report, document::Section, text};
 
-pub(crate) const SECOND: u64 = 1_000_000_000;
+pub use crate::scratch::Scratch;
+
+/// Nanoseconds in a second.
+pub const SECOND: u64 = 1_000_000_000;
 /// When the trace begins: nanoseconds since boot.
-const START: u64 = 1_000 * SECOND;
+pub(crate) const START: u64 = 1_000 * SECOND;
 /// When the host was booted: nanoseconds since 1970.
 const BOOTED: i64 = 1_767_323_045_000_000_000;
-const HAPROXY: u32 = 107;
+pub(crate) const HAPROXY: u32 = 107;
 const RENEWER: u32 = 203;
 const EXPORTER: u32 = 204;
 const DEPLOY: u32 = 300;
 const EVIL: u32 = 400;
 /// A program that wants to be everything at once.
-pub(crate) const HOSTILE: &str =
+pub const HOSTILE: &str =
     "=cmd()|'\n# x\u{1b}[31m</td></style><script>alert(1)</script>|`a`[b](http://c)\u{202e}&\"";
 
-#[path = "descriptors.rs"]
-mod descriptors;
-#[path = "scratch.rs"]
-mod scratch;
-pub(crate) use scratch::Scratch;
-
-/// What happens, to be put in order of time.
+/// Made-up records: what happens, to be put in order of time.
 #[derive(Default)]
-pub(crate) struct Scene {
-    first: Vec<Record>,
+pub struct Scene {
+    pub(crate) first: Vec<Record>,
     events: Vec<(u64, Record)>,
-    /// What a look at all descriptors finds at the end.
-    last: Vec<Held>,
-    connections: u64,
-    pub(crate) losses: Vec<Loss>,
-    pub(crate) gaps: Vec<String>,
-    pub(crate) skipped_runs: u64,
-    pub(crate) seconds: u64,
+    /// What a descriptor scan finds at the end.
+    pub(crate) last: Vec<Held>,
+    pub(crate) connections: u64,
+    /// Records that the kernel side lost.
+    pub losses: Vec<Loss>,
+    /// What was not traced, as the report says it.
+    pub gaps: Vec<String>,
+    /// Runs of a hook that the kernel skipped.
+    pub skipped_runs: u64,
+    /// How long tracing lasted.
+    pub seconds: u64,
 }
 
 fn comm(name: &str) -> Comm {
@@ -57,17 +57,18 @@ fn comm(name: &str) -> Comm {
     Comm(comm)
 }
 
-fn actor(pid: u32) -> Actor {
+pub(crate) fn actor(pid: u32) -> Actor {
     let id = ProcessId { pid, start: u64::from(pid), exec_id: 1 };
     Actor { id, tid: pid, uid: None, gid: None, comm: comm("main") }
 }
 
-/// What happens at a time since boot.
-pub(crate) fn happening(at: u64, pid: u32, what: What) -> Record {
+/// The record of what a process does `at` nanoseconds after boot.
+pub fn happening(at: u64, pid: u32, what: What) -> Record {
     Record::Event(Event { at, actor: actor(pid), what })
 }
 
-pub(crate) fn connecting(connection: u64, listener: u64) -> What {
+/// A connect to a listener whose accept queue has ten places.
+pub fn connecting(connection: u64, listener: u64) -> What {
     What::Connect {
         connection,
         listener,
@@ -79,7 +80,8 @@ pub(crate) fn connecting(connection: u64, listener: u64) -> What {
 }
 
 impl Scene {
-    pub(crate) fn listener(&mut self, id: u64, path: &str) {
+    /// Adds a listener. A path that begins with `@` is abstract.
+    pub fn listener(&mut self, id: u64, path: &str) {
         self.first.push(Record::Listener(Arc::new(Listener {
             id,
             path: path.as_bytes().to_vec(),
@@ -97,13 +99,8 @@ impl Scene {
         })));
     }
 
-    pub(crate) fn process(
-        &mut self,
-        pid: u32,
-        argv: &[&str],
-        user: (u32, Option<&str>),
-        cgroup: Option<&str>,
-    ) {
+    /// Adds the description of a process, with its user's number and name.
+    pub fn process(&mut self, pid: u32, argv: &[&str], user: (u32, Option<&str>), cgroup: Option<&str>) {
         self.first.push(Record::Process(Arc::new(Process {
             id: actor(pid).id,
             program: argv.first().map(|program| (*program).to_owned()),
@@ -121,13 +118,14 @@ impl Scene {
         })));
     }
 
-    pub(crate) fn event(&mut self, milliseconds: u64, pid: u32, what: What) {
+    /// Adds what a process does, so many milliseconds after tracing began.
+    pub fn event(&mut self, milliseconds: u64, pid: u32, what: What) {
         let at = START + milliseconds * 1_000_000;
         self.events.push((at, happening(at, pid, what)));
     }
 
-    /// Connected and accepted; returns its number.
-    pub(crate) fn open(&mut self, milliseconds: u64, pid: u32, listener: u64) -> u64 {
+    /// Adds a connection that the server accepts, and returns its number.
+    pub fn open(&mut self, milliseconds: u64, pid: u32, listener: u64) -> u64 {
         let connection = self.queue(milliseconds, pid, listener);
         self.event(
             milliseconds + 1,
@@ -137,20 +135,21 @@ impl Scene {
         connection
     }
 
-    /// Connected and not accepted.
-    pub(crate) fn queue(&mut self, milliseconds: u64, pid: u32, listener: u64) -> u64 {
+    /// Adds a connection that stays in the accept queue, and returns its number.
+    pub fn queue(&mut self, milliseconds: u64, pid: u32, listener: u64) -> u64 {
         self.connections += 1;
         let connection = self.connections;
         self.event(milliseconds, pid, connecting(connection, listener));
         connection
     }
 
-    pub(crate) fn release(&mut self, milliseconds: u64, pid: u32, listener: u64, connection: u64, end: End) {
+    /// Adds the close of one end of a connection.
+    pub fn release(&mut self, milliseconds: u64, pid: u32, listener: u64, connection: u64, end: End) {
         self.event(milliseconds, pid, What::Release { connection, listener, end, reason: Reason::Close });
     }
 
-    /// The same, where stacks are taken.
-    pub(crate) fn open_at(&mut self, milliseconds: u64, pid: u32, listener: u64, function: &str) -> u64 {
+    /// Adds a connection with a stack, in which `function` connects. Returns its number.
+    pub fn open_at(&mut self, milliseconds: u64, pid: u32, listener: u64, function: &str) -> u64 {
         let connection = self.connections + 1;
         let frame = |function: &str, line| event::Frame {
             function: Some(function.into()),
@@ -169,14 +168,15 @@ impl Scene {
         self.open(milliseconds, pid, listener)
     }
 
-    /// Opened and closed at both ends.
-    pub(crate) fn pass(&mut self, milliseconds: u64, pid: u32, listener: u64, lasts: u64) {
+    /// Adds a connection whose ends are both closed after `lasts` milliseconds.
+    pub fn pass(&mut self, milliseconds: u64, pid: u32, listener: u64, lasts: u64) {
         let connection = self.open(milliseconds, pid, listener);
         self.release(milliseconds + lasts, pid, listener, connection, End::Client);
         self.release(milliseconds + lasts + 1, HAPROXY, listener, connection, End::Server);
     }
 
-    pub(crate) fn refuse(&mut self, milliseconds: u64, pid: u32, listener: u64, path: &str) {
+    /// Adds a failed connect to a full accept queue.
+    pub fn refuse(&mut self, milliseconds: u64, pid: u32, listener: u64, path: &str) {
         let what = What::Attempt {
             listener: Some(listener),
             errno: 11,
@@ -188,7 +188,8 @@ impl Scene {
         self.event(milliseconds, pid, what);
     }
 
-    pub(crate) fn records(&self) -> Vec<Record> {
+    /// All records, in the order in which a tracer reads them.
+    pub fn records(&self) -> Vec<Record> {
         let mut events: Vec<_> = self.events.iter().collect();
         events.sort_by_key(|(at, _)| *at);
         let events = events.into_iter().map(|(_, record)| record);
@@ -198,7 +199,8 @@ impl Scene {
         self.first.iter().chain(events).cloned().chain(round.into_iter().flatten()).collect()
     }
 
-    pub(crate) fn progress(&self) -> Progress {
+    /// What a recording says of its end.
+    pub fn progress(&self) -> Progress {
         Progress {
             now: START + self.seconds * SECOND,
             losses: self.losses.clone(),
@@ -207,15 +209,15 @@ impl Scene {
         }
     }
 
-    /// Recorded as a capture does.
-    pub(crate) fn record(&self, path: &Path, host: &str) {
+    /// Writes a recording, as a capture on this host does.
+    pub fn record(&self, path: &Path, host: &str) {
         let mut writer = Writer::create(path, &header(host), || {}).unwrap();
         self.records().into_iter().for_each(|record| writer.record(record, None));
         writer.finish(self.progress()).unwrap();
     }
 
-    /// The session of a capture.
-    pub(crate) fn session(&self, by: By) -> Session {
+    /// The session of a capture that has read all records.
+    pub fn session(&self, by: By) -> Session {
         let header = header("db1");
         let limits = header.limits.iter().map(|limit| GivenLimit::parse(limit).unwrap()).collect();
         let settings = Settings { started: header.started, leak_age: header.leak_age, limits, by };
@@ -226,12 +228,13 @@ impl Scene {
         session
     }
 
-    /// What a capture has seen at its end.
-    pub(crate) fn seen(&self, by: By) -> Seen {
+    /// What a capture can report at its end.
+    pub fn seen(&self, by: By) -> Seen {
         Seen { session: self.session(by), frame: self.frame() }
     }
 
-    pub(crate) fn frame(&self) -> Coverage {
+    /// What a report says of time and losses.
+    pub fn frame(&self) -> Coverage {
         let Progress { now, losses, skipped_runs, gaps } = self.progress();
         Coverage { now, losses, skipped_runs, gaps }
     }
@@ -253,13 +256,14 @@ fn header(host: &str) -> Header {
     }
 }
 
-/// Nothing happened.
-pub(crate) fn quiet() -> Scene {
+/// Two seconds in which nothing happened.
+pub fn quiet() -> Scene {
     Scene { seconds: 2, ..Scene::default() }
 }
 
-/// Everything happened.
-pub(crate) fn busy() -> Scene {
+/// An hour on two sockets: a leak, a program that closes what it opens, a victim, a server that keeps ends, and a
+/// [`HOSTILE`] program.
+pub fn busy() -> Scene {
     let mut scene = Scene { seconds: 3_600, skipped_runs: 2, ..Scene::default() };
     let (master, other) = ("/run/haproxy/ma.sock", "/run/app/<b>|app.sock");
     scene.listener(1, master);
@@ -308,8 +312,8 @@ pub(crate) fn busy() -> Scene {
     scene
 }
 
-/// Everything happened, and something of it was not seen.
-pub(crate) fn incomplete() -> Scene {
+/// As [`busy`], with losses and a hook that is not attached.
+pub fn incomplete() -> Scene {
     Scene {
         losses: vec![Loss { hook: "release".into(), what: "events (ring buffer full)".into(), count: 3 }],
         gaps: vec!["the accept hook is not attached".to_owned()],
@@ -317,19 +321,20 @@ pub(crate) fn incomplete() -> Scene {
     }
 }
 
-/// What has been seen, of which a report tells.
-pub(crate) struct Seen {
+/// A session and its coverage, which is what a report is made of.
+pub struct Seen {
     session: Session,
     frame: Coverage,
 }
 
 impl Seen {
-    pub(crate) fn report(&self) -> Report<'_> {
+    /// The report.
+    pub fn report(&self) -> Report<'_> {
         Report::new(&self.session, self.frame.clone())
     }
 
     /// The report as text of so many columns, as a capture on host db1 ends with it.
-    pub(crate) fn text(&self, width: usize) -> String {
+    pub fn text(&self, width: usize) -> String {
         let clock = sockleak::clock::booted_at(BOOTED);
         let section = Section {
             host: "db1".to_owned(),
@@ -345,15 +350,15 @@ impl Seen {
     }
 }
 
-/// The line of a report.
-pub(crate) fn line(report: &Report) -> Value {
+/// A report as the line of JSON that a capture ends with.
+pub fn line(report: &Report) -> Value {
     let mut line = Vec::new();
     report::json::report(report, &sockleak::clock::booted_at(BOOTED), None, &mut line).unwrap();
     serde_json::from_slice(&line).unwrap()
 }
 
-/// What a replay of a recording leads to.
-pub(crate) fn replayed(path: &Path, by: By) -> Seen {
+/// What a replay of a recording can report.
+pub fn replayed(path: &Path, by: By) -> Seen {
     let trace = Trace::open(path).unwrap();
     let header = trace.header();
     let limits = header.limits.iter().map(|limit| GivenLimit::parse(limit).unwrap()).collect();
@@ -368,8 +373,8 @@ pub(crate) fn replayed(path: &Path, by: By) -> Seen {
     Seen { session, frame: Coverage { now, losses, skipped_runs, gaps } }
 }
 
-/// Opened connections by group and socket.
-pub(crate) fn opened<'r>(report: &'r Report<'_>) -> HashMap<(&'r str, &'r str), u64> {
+/// Opened connections by socket and program.
+pub fn opened<'r>(report: &'r Report<'_>) -> HashMap<(&'r str, &'r str), u64> {
     let rows = report.programs.iter();
     rows.map(|row| ((row.path.as_str(), row.program.as_str()), row.opened)).collect()
 }

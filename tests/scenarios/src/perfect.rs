@@ -1,4 +1,5 @@
-//! Makes the capture that a perfect tracer would print, from the truth: something to spoil in tests.
+//! The capture that a perfect tracer would print, made from the truth. The runner's own tests spoil it, and a stand-in for
+//! sockleak prints it.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +8,9 @@ use workload::truth::{Connection, Holder, Process, Release, Start, State, Truth}
 
 const NS_PER_TICK: u64 = 10_000_000;
 
-/// The lines, as objects. Connection N of the truth is number 100 + N, listener N is number 10 + N. Where nobody knows
+/// The lines of the capture, as objects. Connection N of the truth is number 100 + N, listener N is number 10 + N. Where nobody knows
 /// whether a connection was made before the capture, this capture has seen it made.
-pub(crate) fn capture_of(truth: &Truth) -> Vec<Value> {
+pub fn capture_of(truth: &Truth) -> Vec<Value> {
     let mut lines = vec![json!({"type": "session", "version": "0", "targets": []})];
     for (index, listener) in truth.listeners.iter().enumerate() {
         let owner = &truth.processes[listener.owner];

@@ -7,11 +7,13 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// A directory that is removed in the end.
-pub(crate) struct Scratch(PathBuf);
+/// A directory for the files of a test. It is removed when this is dropped.
+pub struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(crate) fn new() -> Self {
+    /// Makes an empty directory.
+    #[expect(clippy::new_without_default, reason = "it makes a directory")]
+    pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("sockleak-formats-{}-{number}", process::id()));
@@ -19,7 +21,8 @@ impl Scratch {
         Self(path)
     }
 
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }
