@@ -18,6 +18,7 @@ mod fail_on;
 mod list;
 mod run;
 mod shown;
+mod values;
 mod verdicts;
 mod watch;
 mod window;
@@ -39,6 +40,7 @@ use crate::{
     service::config::DEFAULT_PATH,
 };
 use choice::choice;
+use values::{duration, recording, report_file, ring_size};
 
 /// Finds the program that opens unix-socket connections without closing them.
 #[derive(Debug, Parser)]
@@ -50,7 +52,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit status: 0 done; 1 failed; 2 unusable arguments; 3 privileges missing; 4 the kernel lacks \
-     or refuses what tracing needs; 5 output not writable; 6 trace file unusable; 7 a verdict of --fail-on found; 8 no socket matches.";
+     or refuses what tracing needs; 5 output not writable; 6 recording unusable; 7 a verdict of --fail-on found; 8 no socket matches.";
 
 const RUN_EXIT_CODES: &str = "Exit status: that of the command (128 and the signal's number if one ended it), unless that is 0 and \
      something was found: then 7. 126 or 127 if the command cannot be started; before it starts, 1 failed; 2 unusable \
@@ -254,7 +256,7 @@ pub struct View {
     pub by: By,
     /// List only connections as old as this among those that are not closed, for example 10m.
     ///
-    /// Those from before the trace are listed too: their age is not known. Figures and verdicts do not change.
+    /// Those opened before tracing started are listed too: their age is a minimum. Figures and verdicts do not change.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub older_than: Option<Duration>,
     /// List everything: without it, long lists of text, Markdown and HTML are cut, and what is left out is counted.
@@ -333,39 +335,6 @@ impl From<Probe> for Options {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    // A bare number is one of seconds, as for sleep(1) and timeout(1).
-    let seconds = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    match seconds.map_or_else(|| humantime::parse_duration(text), |seconds| Ok(Duration::from_secs(seconds)))
-    {
-        Ok(duration) if duration.is_zero() => Err("must be longer than nothing".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; write for example 30, 500ms, 90s, 10m or 2h")),
-    }
-}
-
-fn report_file(path: PathBuf) -> Result<ReportFile, &'static str> {
-    let format = Format::of_file(&path).ok_or("its name must end with .txt, .json, .csv, .md or .html")?;
-    Ok(ReportFile { path, format })
-}
-
-fn recording(path: PathBuf) -> Result<PathBuf, &'static str> {
-    if path.as_os_str() == "-" {
-        return Err(
-            "a recording is a database, which needs a file; write for example trace.db, or ./- for a file of that name",
-        );
-    }
-    Ok(path)
-}
-
-fn ring_size(text: &str) -> Result<u32, String> {
-    let size: u32 = text.parse().map_err(|error| format!("{error}"))?;
-    if size.is_power_of_two() && (4096..=1 << 30).contains(&size) {
-        return Ok(size);
-    }
-    Err("must be a power of two from 4096 to 1073741824".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -375,18 +344,5 @@ mod tests {
     #[test]
     fn arguments_are_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_and_sizes_are_checked() {
-        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("30"), Ok(Duration::from_secs(30)));
-        for bad in ["", "0", "0s", "-3s", "-3", "+3", "1.5", "99999999999999999999", "soon"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
-        assert_eq!(ring_size("4096"), Ok(4096));
-        for bad in ["", "4095", "12288", "2048", "99999999999"] {
-            assert!(ring_size(bad).is_err(), "{bad}");
-        }
     }
 }

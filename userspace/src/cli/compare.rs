@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use sockleak_core::attribution::{by::By, limits::GivenLimit};
 
-use super::{choice::choice, duration};
+use super::{choice::choice, values::duration};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]

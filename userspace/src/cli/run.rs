@@ -5,7 +5,7 @@ use std::{ffi::OsString, str::FromStr, time::Duration};
 use clap::Args;
 use sockleak_core::verdict::Verdict;
 
-use super::{Names, Probe, StackPolicy, choice::choice, duration};
+use super::{Names, Probe, StackPolicy, choice::choice, values::duration};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::Args;
 use sockleak_core::attribution::{by::By, limits::GivenLimit};
 
-use super::{Probe, choice::choice, duration};
+use super::{Probe, choice::choice, values::duration};
 use crate::{
     client::Server,
     probe::options::{StackPolicy, UsePolicy},

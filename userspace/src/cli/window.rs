@@ -5,7 +5,7 @@ use std::{str::FromStr, time::Duration};
 use clap::Args;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
-use super::duration;
+use super::values::duration;
 
 /// Which part of a recording is wanted.
 #[derive(Clone, Copy, Debug, Default, Args)]
@@ -30,10 +30,15 @@ pub enum Moment {
     At(Timestamp),
 }
 
-impl FromStr for Moment {
-    type Err = String;
+/// A moment that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write a duration back from the recording's end, 10m or 2h, or a time, 2026-11-30T14:05:00Z")]
+pub struct MomentError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Moment {
+    type Err = MomentError;
+
+    fn from_str(text: &str) -> Result<Self, MomentError> {
         if let Ok(duration) = duration(text) {
             return Ok(Self::BeforeEnd(duration));
         }
@@ -41,10 +46,7 @@ impl FromStr for Moment {
             return Ok(Self::At(time));
         }
         let local = text.parse::<DateTime>().ok().and_then(|time| time.to_zoned(TimeZone::system()).ok());
-        local.map(|time| Self::At(time.timestamp())).ok_or_else(|| {
-            "write a duration back from the recording's end, 10m or 2h, or a time, 2026-11-30T14:05:00Z"
-                .to_owned()
-        })
+        local.map(|time| Self::At(time.timestamp())).ok_or(MomentError)
     }
 }
 

@@ -373,8 +373,8 @@ impl Answers for Player {
         self.minutes.series(range)
     }
 
-    fn replay(&mut self, control: &Control) -> Option<Result<Playing, String>> {
+    fn replay(&mut self, control: &Control) -> Option<Result<Playing, Failure>> {
         let changed = if control.is_change() { self.control(control) } else { Ok(()) };
-        Some(changed.map(|()| self.playing()).map_err(|failure| failure.to_string()))
+        Some(changed.map(|()| self.playing()))
     }
 }

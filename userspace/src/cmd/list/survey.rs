@@ -109,8 +109,8 @@ fn take(given: &[GivenLimit], filter: &Filter) -> Result<Survey, Failure> {
     };
     let descriptors = filter.pids.iter().filter_map(|&pid| match open_files(pid, &facts) {
         Ok(open) => Some(Descriptors::new(&open, &facts)),
-        Err(sentence) => {
-            gaps.push(sentence);
+        Err(error) => {
+            gaps.push(error.to_string());
             None
         }
     });
@@ -118,14 +118,23 @@ fn take(given: &[GivenLimit], filter: &Filter) -> Result<Survey, Failure> {
     Ok(Survey { descriptors, ..Survey::new(&facts, filter, gaps) })
 }
 
-/// What the descriptors of a process are; or why that is not known.
-fn open_files(pid: u32, facts: &Facts) -> Result<OpenFiles, String> {
+/// Why it is not known which descriptors a process has.
+#[derive(Debug, thiserror::Error)]
+enum DescriptorsError {
+    #[error("there is no process {0}")]
+    NoProcess(u32),
+    #[error("the descriptors of process {0} cannot be read: root sees them")]
+    Denied(u32),
+    #[error("the descriptors of process {0} cannot be read: {1}")]
+    Unreadable(u32, #[source] io::Error),
+}
+
+/// Reads the descriptors of a process.
+fn open_files(pid: u32, facts: &Facts) -> Result<OpenFiles, DescriptorsError> {
     let targets = proc::descriptors(pid).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no process {pid}"),
-        io::ErrorKind::PermissionDenied => {
-            format!("the descriptors of process {pid} cannot be read: root sees them")
-        }
-        _ => format!("the descriptors of process {pid} cannot be read: {error}"),
+        io::ErrorKind::NotFound => DescriptorsError::NoProcess(pid),
+        io::ErrorKind::PermissionDenied => DescriptorsError::Denied(pid),
+        _ => DescriptorsError::Unreadable(pid, error),
     })?;
     let known = facts.processes.get(&pid).map(|process| process.program.clone());
     // One without a unix socket was not described.

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     clock,
+    failure::Failure,
     probe::status::HookStatus,
     service::{
         metrics::Exposition,
@@ -119,8 +120,8 @@ pub trait Answers {
     /// Where a replay stands, after this change; None if what is shown happens now.
     ///
     /// # Errors
-    /// A sentence, if that cannot be done.
-    fn replay(&mut self, _control: &Control) -> Option<Result<Playing, String>> {
+    /// If the recording cannot be read again.
+    fn replay(&mut self, _control: &Control) -> Option<Result<Playing, Failure>> {
         None
     }
     /// The report of now, with what its form needs.
@@ -318,7 +319,7 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
         Question::Replay(control) => match answers.replay(control) {
             None => Answer::error(404, "nothing is replayed here: this is live"),
             Some(Ok(playing)) => Answer::json(&playing),
-            Some(Err(sentence)) => Answer::error(503, &sentence),
+            Some(Err(failure)) => Answer::error(503, &failure.to_string()),
         },
         Question::Report(filter) => report(answers.section(filter.format), filter),
         Question::Subscribe { .. } | Question::Unsubscribe { .. } => {

@@ -201,8 +201,8 @@ impl Client {
                 Ok(response::page(status, document, Some(Arc::new(room))))
             }
             // What is looked for is not there.
-            Err(sentence) if status.is_success() => Err(Refusal(StatusCode::NOT_FOUND, sentence)),
-            Err(sentence) => Err(Refusal(status, sentence)),
+            Err(error) if status.is_success() => Err(Refusal(StatusCode::NOT_FOUND, error.to_string())),
+            Err(error) => Err(Refusal(status, error.to_string())),
         }
     }
 }

@@ -93,7 +93,7 @@ impl<'a> Parameters<'a> {
         let range = self.text("range");
         let offset = self.number("offset", "how many connections to skip")?.unwrap_or(0);
         let view = SocketView::new(path, range.as_deref(), offset, milliseconds(now), with_argv);
-        Ok(view.map_err(|sentence| bad(&sentence))?.listing(self.listing()?))
+        Ok(view.map_err(|error| bad(&error.to_string()))?.listing(self.listing()?))
     }
 
     /// The rows of its table. A form sends what was left empty, too.

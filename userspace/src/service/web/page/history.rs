@@ -13,7 +13,7 @@ use sockleak_report::html::{
 use super::{
     cells::{dash, moment, name, number, some_number},
     series_address,
-    view::SocketView,
+    view::{SocketView, ViewError},
 };
 use crate::service::model::{Point, ProgramPoint, SeriesOf};
 
@@ -26,7 +26,7 @@ const MILLISECOND: u64 = 1_000_000;
 /// The picture, and the same as a table. `leaking` names the programs that are said to leak.
 pub(super) fn history(
     view: &SocketView,
-    series: &Result<SeriesOf, String>,
+    series: &Result<SeriesOf, ViewError>,
     limit: Option<Limit>,
     leaking: &[&str],
     ticks: Ticks,
@@ -38,7 +38,7 @@ pub(super) fn history(
                 "No minute of that time is over yet, or was watched: the history has nothing of it.",
             );
         }
-        Err(sentence) => return parts::nothing(sentence),
+        Err(error) => return parts::nothing(&error.to_string()),
     };
     let drawn = Stacked { ticks, ..stacked(view, series, limit, leaking) };
     html! {

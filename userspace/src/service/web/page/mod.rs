@@ -21,6 +21,7 @@ use maud::{Markup, html};
 pub use assets::assets;
 pub(super) use assets::{asset, is_asset};
 pub(super) use layout::{Argv, Frame};
+use view::ViewError;
 pub(super) use view::{Listing, SocketView, Sources, View};
 
 use crate::service::link::question::SeriesRange;
@@ -31,8 +32,8 @@ pub const PAGES: [&str; 3] = ["/", "/socket", "/connection/{id}"];
 /// Draws a view of what was answered.
 ///
 /// # Errors
-/// A sentence, if an answer cannot be read.
-pub(super) fn render(view: &View, sources: &Sources, frame: &Frame<'_>) -> Result<String, String> {
+/// If an answer cannot be read, or has not what is looked for.
+pub(super) fn render(view: &View, sources: &Sources, frame: &Frame<'_>) -> Result<String, ViewError> {
     let page = match view {
         View::Overview { offset } => overview::page(&sources.snapshot()?, *offset, frame),
         View::Socket(view) => socket::page(view, sources, frame)?,

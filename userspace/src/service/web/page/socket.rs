@@ -18,7 +18,7 @@ use super::{
     listing,
     range::RANGES,
     tables::{self, facts, failed, finding_figure, programs},
-    view::{SocketView, Sources},
+    view::{SocketView, Sources, ViewError},
 };
 use crate::service::{
     model::{FindingReport, Snapshot, SocketSnapshot, Verdict},
@@ -31,12 +31,12 @@ const FINDINGS: usize = 30;
 /// The page.
 ///
 /// # Errors
-/// A sentence, if there is no such socket, or an answer cannot be read.
-pub(super) fn page(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> Result<Markup, String> {
+/// If there is no such socket, or an answer cannot be read.
+pub(super) fn page(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> Result<Markup, ViewError> {
     let snapshot = sources.snapshot()?;
     let found = snapshot.sockets.iter().enumerate().find(|(_, socket)| socket.path == view.path);
     let Some((index, socket)) = found else {
-        return Err(format!("no socket {:?} is watched", view.path));
+        return Err(ViewError::NoSocket(view.path.clone()));
     };
     let leaks =
         snapshot.findings.iter().filter(|it| it.path == view.path && it.verdict == Verdict::ClientLeak);
@@ -65,7 +65,7 @@ pub(super) fn page(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> R
                 (lifetimes(index, socket, snapshot.leak_age_ns))
             }
             section aria-labelledby="programs" { h2 id="programs" { "Programs" } (programs(index, socket)) }
-            section aria-labelledby="failed" { h2 id="failed" { "Failed attempts" } (failed(index, socket)) }
+            section aria-labelledby="failed" { h2 id="failed" { "Failed connects" } (failed(index, socket)) }
         }
         section class="happens" id="happens" data-own hidden {
             h2 id="events" { "What happens" }
@@ -79,8 +79,8 @@ pub(super) fn page(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> R
 /// The lanes alone, to be put in the place of older ones.
 ///
 /// # Errors
-/// A sentence, if an answer cannot be read.
-pub(super) fn lanes(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> Result<Markup, String> {
+/// If an answer cannot be read.
+pub(super) fn lanes(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> Result<Markup, ViewError> {
     Ok(connections::lanes(view, &sources.connections(0)?, &sources.connections(1)?, lane_ticks(view, frame)))
 }
 

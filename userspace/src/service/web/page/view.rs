@@ -78,6 +78,11 @@ impl Listing {
     }
 }
 
+/// There is no range of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no range {0:?}; known: {names}", names = RANGES.map(|range| range.name).join(", "))]
+pub(crate) struct RangeError(String);
+
 impl SocketView {
     /// `now` is milliseconds since 1970; `range` is named as in [`RANGES`], the second unless one is named.
     pub(crate) fn new(
@@ -86,15 +91,12 @@ impl SocketView {
         offset: u32,
         now: i64,
         with_argv: bool,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, RangeError> {
         let found = match range {
             None => RANGES.get(1),
             Some(name) => RANGES.iter().find(|range| range.name == name),
         };
-        let range = *found.ok_or_else(|| {
-            let names: Vec<_> = RANGES.iter().map(|range| range.name).collect();
-            format!("there is no range {:?}; known: {}", range.unwrap_or_default(), names.join(", "))
-        })?;
+        let range = *found.ok_or_else(|| RangeError(range.unwrap_or_default().to_owned()))?;
         let series = range.series(&path, now);
         Ok(Self { path, range, offset, listing: Listing::default(), series, now, with_argv })
     }
@@ -167,32 +169,45 @@ impl View {
 /// What was answered, in the order of the questions.
 pub(crate) struct Sources(pub(crate) Vec<Answer>);
 
+/// There is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ViewError {
+    #[error("no socket {0:?} is watched")]
+    NoSocket(String),
+    #[error("an answer is missing")]
+    Missing,
+    /// The tracer says why it does not answer.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the tracer's answer cannot be read: {0}")]
+    Unreadable(#[source] serde_json::Error),
+}
+
 impl Sources {
-    fn read<T: DeserializeOwned>(&self, nth: usize) -> Result<T, String> {
-        let answer = self.0.get(nth).ok_or("an answer is missing")?;
+    fn read<T: DeserializeOwned>(&self, nth: usize) -> Result<T, ViewError> {
+        let answer = self.0.get(nth).ok_or(ViewError::Missing)?;
         if answer.status != 200 {
             let refused = serde_json::from_slice::<Refused>(&answer.body);
-            return Err(refused.map_or_else(|error| error.to_string(), |refused| refused.error));
+            return Err(ViewError::Refused(refused.map_or_else(|error| error.to_string(), |it| it.error)));
         }
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| format!("the tracer's answer cannot be read: {error}"))
+        serde_json::from_slice(&answer.body).map_err(ViewError::Unreadable)
     }
 
-    pub(super) fn snapshot(&self) -> Result<Snapshot, String> {
+    pub(super) fn snapshot(&self) -> Result<Snapshot, ViewError> {
         self.read(0)
     }
 
-    pub(super) fn story(&self) -> Result<Story, String> {
+    pub(super) fn story(&self) -> Result<Story, ViewError> {
         self.read(0)
     }
 
     /// A page of connections, which is the answer of this number.
-    pub(super) fn connections(&self, nth: usize) -> Result<Page, String> {
+    pub(super) fn connections(&self, nth: usize) -> Result<Page, ViewError> {
         self.read(nth)
     }
 
     /// How full the socket was; a sentence, if there is no history.
-    pub(super) fn series(&self) -> Result<SeriesOf, String> {
+    pub(super) fn series(&self) -> Result<SeriesOf, ViewError> {
         self.read(SERIES)
     }
 
