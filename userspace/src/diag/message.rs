@@ -1,5 +1,7 @@
 //! The messages of sock_diag(7) for unix sockets: pure.
 
+use sockleak_report::survey::Bound;
+
 /// `AF_UNIX`, `SOCK_STREAM`, `SOCK_SEQPACKET`: include/linux/socket.h, include/linux/net.h.
 const AF_UNIX: u8 = 1;
 const SOCK_STREAM: u8 = 1;
@@ -47,17 +49,14 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// What a listener and its server ends have in common.
-    pub(super) fn bound(&self) -> (Option<(u64, u32)>, &[u8], u32) {
+    /// What a listener and its server ends have in common; None if nothing was given to bind.
+    pub(super) fn bound(&self) -> Option<Bound> {
         match self.file {
             // Of a file, the name is whatever it was called by.
-            Some(file) => (Some(file), &[], 0),
-            None => (None, &self.name, self.network),
+            Some((inode, device)) => Some(Bound::File(inode, device)),
+            None if self.name.is_empty() => None,
+            None => Some(Bound::Abstract(self.name.clone(), self.network, self.is_seqpacket)),
         }
-    }
-
-    pub(super) fn is_bound(&self) -> bool {
-        self.file.is_some() || !self.name.is_empty()
     }
 }
 

@@ -10,7 +10,7 @@ mod namespace;
 pub mod survey;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{HashMap, HashSet},
     io,
     path::Path,
 };
@@ -85,14 +85,16 @@ impl Look<'_> {
     fn tell(&mut self) {
         let inodes: HashSet<u64> = self.sockets.iter().map(|socket| socket.inode).collect();
         // A server end is bound to what its listener is bound to.
-        let mut listeners = BTreeMap::new();
+        let mut listeners = HashMap::new();
         for (number, socket) in
             (1..).zip(self.sockets.iter().filter(|socket| socket.state == State::Listening))
         {
             let holders = self.holders.of(socket.inode);
             let Some(listener) = listeners::describe(number, socket, holders) else { continue };
             self.listener(&listener, socket, holders);
-            listeners.entry(socket.bound()).or_insert(number);
+            if let Some(bound) = socket.bound() {
+                listeners.entry(bound).or_insert(number);
+            }
             for &client in &socket.waiting {
                 if client != 0 {
                     let number = self.number();
@@ -101,9 +103,7 @@ impl Look<'_> {
             }
         }
         for server in self.sockets.iter().filter(|socket| socket.state == State::Connected) {
-            let Some(&listener) = listeners.get(&server.bound()).filter(|_| server.is_bound()) else {
-                continue;
-            };
+            let Some(&listener) = server.bound().and_then(|bound| listeners.get(&bound)) else { continue };
             let client = server.peer.filter(|peer| inodes.contains(peer));
             let number = self.number();
             self.end(number, listener, End::Server, server.inode, client.map_or(Peer::Released, Peer::Open));
@@ -156,4 +156,59 @@ impl Look<'_> {
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn fuzz(data: &[u8]) {
     let _ = message::take(data, 1, &mut Vec::new());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+
+    use nix::sys::socket::{
+        AddressFamily, Backlog, SockFlag, SockType, UnixAddr, accept, bind, connect, listen, socket,
+    };
+
+    use super::*;
+
+    /// A listener of an abstract name, and both ends of its connections.
+    fn serve(kind: SockType, name: &str, connections: usize) -> Vec<OwnedFd> {
+        let address = UnixAddr::new_abstract(name.as_bytes()).expect("it is short");
+        let open =
+            || socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None).expect("one more is allowed");
+        let listener = open();
+        bind(listener.as_raw_fd(), &address).expect("it is free");
+        listen(&listener, Backlog::new(8).expect("it is not too many")).expect("it is bound");
+        let mut sockets = Vec::new();
+        for _ in 0..connections {
+            let client = open();
+            connect(client.as_raw_fd(), &address).expect("it has room");
+            let accepted = accept(listener.as_raw_fd()).expect("one waits");
+            // SAFETY: accept has just opened it, and nothing else has it.
+            sockets.extend([client, unsafe { OwnedFd::from_raw_fd(accepted) }]);
+        }
+        sockets.push(listener);
+        sockets
+    }
+
+    /// The real kernel: a stream socket and a seqpacket socket may have the same abstract name.
+    #[test]
+    fn listeners_of_one_name_have_their_own_connections() {
+        let name = format!("sockleak-diag-{}", std::process::id());
+        let _stream = serve(SockType::Stream, &name, 2);
+        let _packets = serve(SockType::SeqPacket, &name, 3);
+        // A kernel without unix_diag has nothing to test.
+        let Ok(found) = look() else { return };
+        let counted = |is_seqpacket| {
+            let is_it = |it: &Listener| it.is_seqpacket == is_seqpacket && it.path.ends_with(name.as_bytes());
+            let listener = found.records.iter().find_map(|record| match record {
+                Record::Listener(listener) if is_it(listener) => Some(listener.id),
+                _ => None,
+            });
+            let listener = listener.expect("it is found");
+            let is_end = |record: &&Record| {
+                matches!(record, Record::Held(Held { listener: of, socket: HeldSocket::End { end: End::Server, .. }, .. })
+                    if *of == listener)
+            };
+            found.records.iter().filter(is_end).count()
+        };
+        assert_eq!([false, true].map(counted), [2, 3]);
+    }
 }

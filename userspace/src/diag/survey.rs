@@ -6,7 +6,7 @@ use sockleak_core::{
     decode::abstract_name,
     event::{Actor, Listener, Queue, name::shown},
 };
-use sockleak_report::survey::{self, Bound};
+use sockleak_report::survey;
 
 use super::{
     dump, hidden, holders, listeners,
@@ -52,7 +52,7 @@ pub fn look() -> io::Result<Seen> {
             State::Connected => seen.ends.push(end(socket)),
             State::Listening => {
                 let Some(described) = listeners::describe(socket.inode, socket, held) else { continue };
-                let Some((bound, _)) = bound(socket) else { continue };
+                let Some(bound) = socket.bound() else { continue };
                 let is_abstract = described.is_abstract;
                 let counted = survey::Listener {
                     inode: socket.inode,
@@ -71,18 +71,12 @@ pub fn look() -> io::Result<Seen> {
 }
 
 fn end(socket: &Socket) -> survey::End {
-    survey::End { inode: socket.inode, peer: socket.peer, bound: bound(socket) }
-}
-
-fn bound(socket: &Socket) -> Option<(Bound, String)> {
-    match socket.file {
-        Some((inode, device)) => Some((Bound::File(inode, device), shown(&socket.name))),
-        None if socket.name.is_empty() => None,
-        None => {
-            let bound = Bound::Abstract(socket.name.clone(), socket.network, socket.is_seqpacket);
-            Some((bound, shown(&abstract_name(&socket.name))))
-        }
-    }
+    let name = || match socket.file {
+        Some(_) => shown(&socket.name),
+        None => shown(&abstract_name(&socket.name)),
+    };
+    let bound = socket.bound().map(|bound| (bound, name()));
+    survey::End { inode: socket.inode, peer: socket.peer, bound }
 }
 
 #[cfg(test)]
