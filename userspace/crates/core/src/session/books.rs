@@ -16,7 +16,7 @@ use crate::{
 pub struct Tally {
     /// What it did as a client, with those connections whose start was not seen.
     pub record: Record,
-    /// How many those are: from before the trace, as good as always.
+    /// How many those are: from before tracing, as good as always.
     pub before_trace: u64,
     /// Slots that its connections take, of those whose client end is open.
     pub slots: u64,
@@ -223,8 +223,7 @@ impl Books {
         let known = &self.sockets[socket.0];
         let is_keeper = own.saturating_mul(2) > known.slots;
         // Where slots are known, nobody is served beyond them: a client that is told so may be the first to close.
-        let sure = known.limit.filter(|limit| !limit.is_inferred());
-        let is_full = sure.is_some_and(|limit| known.slots >= limit.slots);
+        let is_full = known.sure_slots().is_some_and(|slots| known.slots >= slots);
         let is_refusal = is_client_there || is_full || (is_keeper && matches!(reason, Reason::Exit(_)));
         let turned_away = closed_at_once(connection).filter(|_| is_refusal);
         let known = &mut self.sockets[socket.0];
@@ -267,7 +266,7 @@ impl Books {
             used: known.slots,
             own: self.tallies.get(&(socket, program)).map_or(0, |tally| tally.slots),
             // What is inferred is not sure enough to call a pause in front of the server a want of slots.
-            limit: known.limit.filter(|limit| !limit.is_inferred()).map(|limit| limit.slots),
+            limit: known.sure_slots(),
             queue_full: queue.is_some_and(|queue| queue.length > queue.max),
             last_accept: known.last_accept,
         }

@@ -122,6 +122,11 @@ impl Socket {
         }
     }
 
+    /// How many slots the server has, if its limit is configured or detected. An observed limit may be wrong.
+    pub(super) fn sure_slots(&self) -> Option<u64> {
+        self.limit.filter(|limit| !limit.is_inferred()).map(|limit| limit.slots)
+    }
+
     /// How many it serves is not known, and it may be full since before it was first seen: it closes at once whoever comes.
     #[must_use]
     pub fn seems_full(&self) -> bool {
@@ -147,7 +152,7 @@ pub(super) const MOST_SOCKETS: usize = 1024;
 const OTHERS: &[u8] = b"(other paths)";
 
 impl Session {
-    /// The socket of a path to which an attempt failed that found no listener: the namespace is not known. It counts with the socket
+    /// The socket of a path to which a connect failed that found no listener: the namespace is not known. It counts with the socket
     /// of that path that is listened on, else with the one that came first.
     pub(super) fn socket_of_path(&mut self, path: &[u8]) -> SocketId {
         let sockets = &self.books.sockets;

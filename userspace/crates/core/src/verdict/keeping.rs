@@ -81,7 +81,10 @@ impl<'a> Keeping<'a> {
         let is_overdue = |it: &&&OpenConnection| now.saturating_sub(it.opened) >= age && !is_single(it);
         let overdue: Vec<_> =
             old.iter().filter(is_overdue).copied().filter(|it| usage(it) != Use::Used).collect();
-        let unused = overdue.iter().copied().filter(|it| usage(it) == Use::Unused).collect();
+        let unused_of = |kept: &[&'a OpenConnection]| -> Vec<_> {
+            kept.iter().copied().filter(|it| usage(it) == Use::Unused).collect()
+        };
+        let unused = unused_of(&overdue);
         let mut keeping = Self {
             all_used: !old.is_empty() && old.iter().all(|it| usage(it) == Use::Used),
             processes: by_process.len() as u64,
@@ -97,18 +100,19 @@ impl<'a> Keeping<'a> {
         };
         // Who closes more than it keeps is seen to end what it opens; one that was closed late says nothing of the others.
         let least = if case.record.endings.closed > keeping.old.len() as u64 { age } else { leak_age };
-        // A connection from before the trace is older than was seen.
+        // A connection from before tracing is older than was seen.
         let lasting = own.into_iter().filter(|it| it.before_trace || now.saturating_sub(it.opened) >= least);
         let holding: Vec<_> = lasting.filter(|it| usage(it) != Use::Used).collect();
         keeping.judge(case, socket);
-        let are_unused = holding.iter().all(|it| usage(it) == Use::Unused);
+        let holding_unused = unused_of(&holding);
+        let are_unused = holding_unused.len() == holding.len();
         let holds_most = socket.is_held_by(case.program) && !holding.is_empty();
         // Of a pool that is used, one may be idle.
         let may_fill = socket.seems_full && are_unused && holding.len() as u64 * 2 > socket.used;
         if keeping.judged == Judged::Calm && holds_most && (may_fill || keeping.fills(socket, &holding)) {
             keeping.judged = Judged::Suspect { paused: false };
             keeping.rests_on_slots = true;
-            keeping.unused = holding.iter().copied().filter(|it| usage(it) == Use::Unused).collect();
+            keeping.unused = holding_unused;
             keeping.overdue = holding;
         }
         keeping
@@ -149,7 +153,7 @@ impl<'a> Keeping<'a> {
         };
     }
 
-    /// When connections began, ascending. Of those from before the trace it is not known: they count as one moment.
+    /// When connections began, ascending. Of those from before tracing it is not known: they count as one moment.
     pub(super) fn began(&self, connections: &[&OpenConnection]) -> Vec<u64> {
         let of = |it: &&OpenConnection| if it.before_trace { self.started } else { it.opened };
         let mut began: Vec<_> = connections.iter().map(of).collect();
