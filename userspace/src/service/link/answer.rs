@@ -1,6 +1,6 @@
 //! What is answered, and how that becomes bytes.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, io};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,10 @@ use sockleak_report::{
 
 use super::{
     Question,
+    body::Body,
     closed::Closed,
     connections::Page,
+    frame::MOST_BODY,
     playing::{Control, Playing},
     question::{ConnectionFilter, FindingFilter, ReportFilter, SeriesRange, is_asked_for},
     story::Story,
@@ -264,6 +266,11 @@ impl Answer {
         }
     }
 
+    /// A refusal of what would not fit into a message to the web process.
+    pub(super) fn too_large() -> Self {
+        Self::error(500, "the answer is too large; ask for less")
+    }
+
     /// A refusal, in a sentence.
     #[must_use]
     pub fn error(status: u16, sentence: &str) -> Self {
@@ -321,7 +328,7 @@ pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
             Some(Ok(playing)) => Answer::json(&playing),
             Some(Err(failure)) => Answer::error(503, &failure.to_string()),
         },
-        Question::Report(filter) => report(answers.section(filter.format), filter),
+        Question::Report(filter) => report(answers.section(filter.format), filter, MOST_BODY),
         Question::Subscribe { .. } | Question::Unsubscribe { .. } => {
             Answer::error(500, "a subscription is no question")
         }
@@ -339,7 +346,12 @@ fn findings(snapshot: Snapshot, filter: &FindingFilter) -> Findings {
     Findings { at_ms, complete, incomplete_because, findings, stacks }
 }
 
-fn report(mut section: Section<'_>, filter: &ReportFilter) -> Answer {
+/// Connections that text and Markdown list at most. They are laid out whole before they are written: a table of so many takes some
+/// 20 MiB.
+const MOST_LISTED: usize = 100_000;
+
+/// The report, in at most so many bytes. JSON and CSV are given up where they become longer.
+fn report(mut section: Section<'_>, filter: &ReportFilter, most: usize) -> Answer {
     let &ReportFilter { format, table, width, all, older_than_ns, with_argv } = filter;
     let layout = Layout { width: width.into(), is_whole: all, style: Style::Plain };
     if older_than_ns > 0 {
@@ -351,9 +363,20 @@ fn report(mut section: Section<'_>, filter: &ReportFilter) -> Answer {
     let found: BTreeSet<_> = section.report.findings.iter().map(|finding| finding.verdict).collect();
     let mut names: Vec<_> = found.into_iter().rev().map(Verdict::name).collect();
     names.extend((!section.report.complete).then_some("incomplete"));
-    let mut body = Vec::new();
+    let is_listed = all && matches!(format, Format::Text | Format::Markdown);
+    if is_listed && section.report.open.len() > MOST_LISTED {
+        return Answer::too_large();
+    }
+    let mut body = Body::new(most);
     match document::write(&[section], format, table, layout, &mut body) {
-        Ok(()) => Answer { verdicts: Some(names.join(", ")), ..Answer::new(format.content_type(), body) },
+        Ok(()) => Answer {
+            verdicts: Some(names.join(", ")),
+            ..Answer::new(format.content_type(), body.into_bytes())
+        },
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Answer::too_large(),
         Err(error) => Answer::error(500, &format!("the report cannot be written: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

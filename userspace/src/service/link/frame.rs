@@ -13,6 +13,8 @@ use super::{Present, Question};
 pub(super) const MOST_TO_TRACER: usize = 4 << 10;
 /// Bytes of a message to the web process at most.
 pub(super) const MOST_TO_WEB: usize = 64 << 20;
+/// Bytes of an answer's body at most: there has to be room for the line in front of it.
+pub(super) const MOST_BODY: usize = MOST_TO_WEB - (4 << 10);
 
 /// Why a link ends.
 #[derive(Debug, Error)]

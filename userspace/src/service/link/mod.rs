@@ -8,6 +8,7 @@
 
 pub mod answer;
 mod asker;
+mod body;
 pub mod closed;
 pub mod connections;
 mod frame;

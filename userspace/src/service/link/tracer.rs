@@ -15,7 +15,7 @@ use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
 use super::{
     Answer, LinkError, Question, Settings,
-    frame::{Ask, Head, MOST_TO_TRACER, MOST_TO_WEB, codec},
+    frame::{Ask, Head, MOST_BODY, MOST_TO_TRACER, MOST_TO_WEB, codec},
 };
 
 /// While so many bytes are not taken up yet, no further question is read.
@@ -109,9 +109,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Link<IO> {
     /// If it cannot be written as a message.
     pub fn answer(&mut self, id: u64, answer: &Answer) -> Result<(), LinkError> {
         let Answer { status, content_type, body, verdicts } = answer;
-        // Room for the line in front.
-        if body.len() > MOST_TO_WEB - 4096 {
-            return self.answer(id, &Answer::error(500, "the answer is too large; ask for less"));
+        if body.len() > MOST_BODY {
+            return self.answer(id, &Answer::too_large());
         }
         let (content_type, verdicts) = (content_type.clone(), verdicts.clone());
         self.send(&Head::Answer { id, status: *status, content_type, verdicts }, body)
