@@ -11,6 +11,7 @@ use sockleak_recording::export;
 use sockleak_report::document::{CsvTable, Format};
 
 mod choice;
+mod chosen;
 mod color;
 mod compare;
 mod explain;
@@ -23,11 +24,12 @@ mod verdicts;
 mod watch;
 mod window;
 
+pub use chosen::{Chosen, Findings};
 pub use color::ColorWhen;
 pub use compare::{Compare, FailOnChange};
 pub use explain::{Completions, Explain};
 pub use fail_on::FailOn;
-pub use list::{Chosen, List};
+pub use list::List;
 pub use run::{FailOnRun, Run};
 pub use shown::{PROGRAM, command, complete};
 pub use verdicts::Names;
@@ -161,6 +163,8 @@ pub struct Capture {
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(report_file))]
     pub report: Option<ReportFile>,
     /// End with status 7 if one of these verdicts is found, for example client-leak,suspect; or if the report is incomplete.
+    ///
+    /// With --verdict, --program and their like, only what the report shows counts.
     #[arg(long, value_name = "VERDICT,...", value_delimiter = ',', value_parser = FailOn::names())]
     pub fail_on: Vec<FailOn>,
     /// Connections older than this are pointed out in the report.
@@ -189,6 +193,12 @@ pub struct Capture {
     /// How to hook into the kernel.
     #[command(flatten)]
     pub probe: Probe,
+    /// What the report tells of.
+    #[command(
+        flatten,
+        next_help_heading = "What the report tells of (everything is traced, printed live and recorded)"
+    )]
+    pub findings: Findings,
 }
 
 /// A file for a report.
@@ -239,11 +249,16 @@ pub struct Report {
     #[arg(long = "limit", value_name = "SOCKET=SLOTS", value_parser = GivenLimit::parse)]
     pub limits: Vec<GivenLimit>,
     /// End with status 7 if one of these verdicts is found, for example client-leak,suspect; or if the report is incomplete.
+    ///
+    /// With --verdict, --program and their like, only what the report shows counts.
     #[arg(long, value_name = "VERDICT,...", value_delimiter = ',', value_parser = FailOn::names())]
     pub fail_on: Vec<FailOn>,
     /// What the report shows, and how.
     #[command(flatten)]
     pub view: View,
+    /// What the report tells of.
+    #[command(flatten, next_help_heading = "What the report tells of")]
+    pub findings: Findings,
 }
 
 /// What a report shows, and how.

@@ -3,13 +3,10 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use sockleak_core::attribution::{
-    filter::{Filter, Glob},
-    limits::GivenLimit,
-};
+use sockleak_core::attribution::limits::GivenLimit;
 use sockleak_report::survey::SortKey;
 
-use super::{ColorWhen, choice::choice};
+use super::{Chosen, ColorWhen, choice::choice};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
@@ -17,7 +14,7 @@ pub struct List {
     /// Sockets: a path, a glob, a bare file name (in any directory and container), or @abstract.
     ///
     /// Without a target, every unix stream socket of the host has a row, the busiest first.
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", conflicts_with = "Chosen")]
     pub targets: Vec<OsString>,
     /// Which processes are wanted.
     #[command(flatten)]
@@ -46,33 +43,4 @@ pub struct List {
     /// When text has colours: by default on a terminal, unless the variable NO_COLOR is set or TERM is dumb.
     #[arg(long, value_parser = choice::<ColorWhen>(), default_value_t, value_name = "WHEN")]
     pub color: ColorWhen,
-}
-
-/// Which processes are wanted. Several values of one option mean any of them; different options must all match.
-#[derive(Clone, Debug, Args)]
-pub struct Chosen {
-    /// Only what this process holds an end of or listens on; may be repeated.
-    #[arg(short, long = "pid", value_name = "PID", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "targets")]
-    pub pids: Vec<u32>,
-    /// Only programs whose path, file name or process name matches, for example 'nginx*'; may be repeated.
-    #[arg(long = "program", value_name = "GLOB", value_parser = Glob::parse, conflicts_with = "targets")]
-    pub programs: Vec<Glob>,
-    /// Only processes of this user, by name or number; may be repeated.
-    #[arg(long = "user", value_name = "USER", conflicts_with = "targets")]
-    pub users: Vec<String>,
-    /// Only processes of this systemd unit, with or without .service; may be a glob, and be repeated.
-    #[arg(long = "unit", value_name = "GLOB", value_parser = Glob::parse, conflicts_with = "targets")]
-    pub units: Vec<Glob>,
-    /// Only processes of this container: the beginning of its id or of its pod's uid; may be repeated.
-    #[arg(long = "container", value_name = "ID", value_parser = Glob::parse, conflicts_with = "targets")]
-    pub containers: Vec<Glob>,
-}
-
-impl Chosen {
-    /// As a filter.
-    #[must_use]
-    pub fn filter(&self) -> Filter {
-        let Self { pids, programs, users, units, containers } = self.clone();
-        Filter { pids, programs, users, units, containers }
-    }
 }

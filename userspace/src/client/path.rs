@@ -1,7 +1,7 @@
 //! From a question to the address where a service answers it.
 
 use form_urlencoded::Serializer;
-use sockleak_core::choice::Choice as _;
+use sockleak_core::{assess::Wanted, attribution::filter::Filter, choice::Choice as _};
 use sockleak_report::document::Format;
 
 use crate::service::link::{
@@ -41,13 +41,15 @@ pub(crate) fn of(question: &Question) -> String {
             query.add("offset", Some(offset.to_string()));
             "/api/v1/connections"
         }
-        Question::Report(ReportFilter { format, table, width, all, older_than_ns, with_argv: _ }) => {
+        Question::Report(filter) => {
+            let ReportFilter { format, table, width, all, older_than_ns, with_argv: _, wanted } = filter;
             query.add("format", Some(format.name().to_owned()));
             let table = Some(table.name()).filter(|_| *format == Format::Csv);
             query.add("table", table.map(str::to_owned));
             query.add("width", Some(width.to_string()));
             query.add("all", all.then(|| "true".to_owned()));
             query.add("older_than", (*older_than_ns > 0).then(|| format!("{older_than_ns}ns")));
+            query.wanted(wanted);
             "/api/v1/report"
         }
         Question::Series(SeriesRange { socket, from_ms, to_ms, points }) => {
@@ -70,10 +72,21 @@ impl Query {
             self.0.append_pair(name, value.as_ref());
         }
     }
+
+    fn wanted(&mut self, Wanted { verdicts, processes }: &Wanted) {
+        let Filter { pids, programs, users, units, containers } = processes;
+        verdicts.iter().for_each(|verdict| self.add("verdict", Some(verdict.name())));
+        pids.iter().for_each(|pid| self.add("pid", Some(pid.to_string())));
+        users.iter().for_each(|user| self.add("user", Some(user)));
+        for (name, globs) in [("program", programs), ("unit", units), ("container", containers)] {
+            globs.iter().for_each(|glob| self.add(name, Some(glob.text())));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use sockleak_core::{attribution::filter::Glob, verdict::Verdict};
     use sockleak_report::document::CsvTable;
 
     use super::*;
@@ -97,7 +110,12 @@ mod tests {
             all: false,
             older_than_ns: 0,
             with_argv: true,
+            wanted: Wanted::default(),
         };
+        let globs = |texts: &[&str]| texts.iter().map(|text| Glob::parse(text).unwrap()).collect();
+        let processes = Filter { pids: vec![7], programs: globs(&["a*", "b&c"]), ..Filter::default() };
+        let wanted = Wanted { verdicts: vec![Verdict::ClientLeak], processes };
+        let chosen = ReportFilter { wanted, ..report(Format::Json) };
         for (question, expected) in [
             (Question::Snapshot, "/api/v1/snapshot"),
             (Question::Health, "/healthz"),
@@ -109,6 +127,10 @@ mod tests {
             (Question::Findings(FindingFilter::default()), "/api/v1/findings"),
             (Question::Report(report(Format::Csv)), "/api/v1/report?format=csv&table=open&width=90"),
             (Question::Report(report(Format::Html)), "/api/v1/report?format=html&width=90"),
+            (
+                Question::Report(chosen),
+                "/api/v1/report?format=json&width=90&verdict=client-leak&pid=7&program=a*&program=b%26c",
+            ),
             (Question::Series(range), "/api/v1/series?socket=%40a&from=1&to=2&points=3"),
         ] {
             assert_eq!(of(&question), expected);

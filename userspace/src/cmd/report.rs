@@ -13,7 +13,7 @@ use std::{
 
 use jiff::Timestamp;
 use sockleak_core::{
-    assess::{Coverage, Earlier, Report},
+    assess::{Coverage, Earlier, Report, Wanted},
     attribution::{by::By, limits::GivenLimit, selection::Selection},
     event::{Cursor, Place, Record, Window},
     session::{Session, Settings},
@@ -58,7 +58,9 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
         }
         Some(directory) => replay_store(directory, arguments)?,
     };
-    let sections: Vec<Section> = replayed.iter().map(|it| it.section(&arguments.view, format)).collect();
+    let wanted = arguments.findings.wanted();
+    let sections: Vec<Section> =
+        replayed.iter().map(|it| it.section(&arguments.view, &wanted, format)).collect();
     let table = arguments.table.unwrap_or_default();
     put(arguments, &files, |out| document::write(&sections, format, table, layout(arguments), out))?;
     let outcome = sections.iter().try_for_each(|section| fail_on(&section.report, &arguments.fail_on));
@@ -160,10 +162,10 @@ impl Replayed {
         report
     }
 
-    fn section(&self, view: &View, format: Format) -> Section<'_> {
+    fn section(&self, view: &View, wanted: &Wanted, format: Format) -> Section<'_> {
         let origin = (self.header.host.clone(), self.file.clone());
         let section = Section::new(&self.session, self.frame.clone(), self.clock.clone(), origin, format);
-        Section { report: self::view(self.restricted(section.report), view), ..section }
+        Section { report: self::view(self.restricted(section.report), view, wanted), ..section }
     }
 }
 
@@ -265,7 +267,8 @@ fn replay_records(
 }
 
 /// The report as far as the user wants to see it.
-pub(super) fn view<'s>(mut report: Report<'s>, view: &View) -> Report<'s> {
+pub(super) fn view<'s>(mut report: Report<'s>, view: &View, wanted: &Wanted) -> Report<'s> {
+    report.keep_only(wanted);
     if let Some(age) = view.older_than {
         report.hide_younger(nanoseconds(age));
     }

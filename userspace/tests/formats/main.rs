@@ -2,6 +2,7 @@
 
 mod csv;
 mod document;
+mod filtered;
 mod groups;
 mod html;
 mod markdown;

@@ -57,6 +57,10 @@ fn reports_of_recordings_are_as_described() {
             let text = printed(&["report", "--json", "--leak-age", leak_age, trace.to_str().unwrap()]);
             assert_valid(&serde_json::from_str(&text).unwrap());
         }
+        let text = printed(&["report", "--json", "--program", "deploy", trace.to_str().unwrap()]);
+        let report = serde_json::from_str(&text).unwrap();
+        assert_valid(&report);
+        assert!(report["filtered"]["by"].is_string());
         let text = printed(&["report", "--json", "--since", "10m", trace.to_str().unwrap()]);
         assert_valid(&serde_json::from_str(&text).unwrap());
     }

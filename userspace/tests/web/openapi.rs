@@ -169,16 +169,20 @@ async fn parameters_and_refusals_are_as_described() {
         let parameters = item["get"]["parameters"].as_array().cloned().unwrap_or_default();
         for parameter in parameters.iter().filter(|parameter| parameter["in"] == "query") {
             let name = parameter["name"].as_str().unwrap();
+            let schema = &parameter["schema"];
+            // Of one that may be repeated, a value is described.
+            let schema = schema.get("items").unwrap_or(schema);
             let value = match name {
-                "format" | "table" => parameter["schema"]["enum"][2].as_str().unwrap(),
+                "pid" => "203",
+                "format" | "table" => schema["enum"][2].as_str().unwrap(),
                 "width" => "100",
                 "older_than" => "10m",
                 "all" => "true",
                 "from" => "1",
                 "to" => "99999999999999",
-                "verdict" => parameter["schema"]["enum"][0].as_str().unwrap(),
-                "sort" => parameter["schema"]["enum"][3].as_str().unwrap(),
-                "state" => parameter["schema"]["enum"][2].as_str().unwrap(),
+                "verdict" => schema["enum"][0].as_str().unwrap(),
+                "sort" => schema["enum"][3].as_str().unwrap(),
+                "state" => schema["enum"][2].as_str().unwrap(),
                 "limit" | "offset" | "points" => "7",
                 _ => "/run/haproxy/ma.sock",
             };

@@ -19,7 +19,7 @@ use crate::{
 
 const TOKEN: &str = "open-sesame";
 
-const FORMS: [&[&str]; 7] = [
+const FORMS: [&[&str]; 9] = [
     &[],
     &["--older-than", "55m"],
     &["--format", "json"],
@@ -27,6 +27,8 @@ const FORMS: [&[&str]; 7] = [
     &["--format", "csv", "--table", "findings"],
     &["--format", "markdown"],
     &["--format", "html"],
+    &["--verdict", "client-leak,starved"],
+    &["--json", "--program", "cert-*", "--user", "root", "-p", "203", "-p", "223"],
 ];
 
 struct Said {

@@ -64,6 +64,11 @@ impl<K: Hash + Eq + Copy, V: Clone> Recent<K, V> {
         self.enter(key, value);
     }
 
+    /// Everything that is remembered, in no order. That remembers nothing anew.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.young.values().chain(self.old.values())
+    }
+
     /// Everything that is remembered, in no order, to be changed. That remembers nothing anew.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.young.values_mut().chain(self.old.values_mut())

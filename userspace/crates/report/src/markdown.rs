@@ -10,7 +10,7 @@ use super::{
     section::Section,
     stacks, tables,
     text::{self, Layout},
-    words::{all_is_well, headline, missing, more, origin, remarks, statement, younger},
+    words::{all_is_well, filtered, headline, missing, more, origin, remarks, statement, younger},
 };
 
 /// Connections that are listed for a socket, and sockets that are told of.
@@ -36,8 +36,9 @@ fn report(section: &Section<'_>, layout: Layout, blocks: &mut Vec<String>) {
     let report = &section.report;
     blocks.push(format!("{}.", origin(section, markdown_code)));
     blocks.push(format!("{}.", headline(report, markdown_code)));
+    blocks.extend(filtered(report).map(|sentence| markdown(&sentence)));
     blocks.extend(all_is_well(report));
-    if report.programs.is_empty() {
+    if report.programs.is_empty() && report.filtered.is_none() {
         blocks.push(format!("No {} connected, or tried to.", report.by.noun()));
     }
     let figures = tables::figures(report);

@@ -14,7 +14,7 @@ use super::{
     stacks,
     style::{Meaning, Style},
     tables,
-    words::{all_is_well, headline, missing, more, origin, remarks, statement, younger},
+    words::{all_is_well, filtered, headline, missing, more, origin, remarks, statement, younger},
 };
 
 /// Columns of text that is not for a terminal, or for a narrow one.
@@ -55,12 +55,16 @@ pub fn render(section: &Section<'_>, layout: Layout) -> String {
     let report = &section.report;
     let mut out = String::new();
     let _ = writeln!(out, "{}", origin(section, quote));
-    let _ = writeln!(out, "{}\n", headline(report, quote));
+    let _ = writeln!(out, "{}", headline(report, quote));
+    if let Some(sentence) = filtered(report) {
+        labelled(&terminal(&sentence), Meaning::Warning, layout.style, &mut out);
+    }
+    out.push('\n');
     findings(report, layout, &mut out);
     for sentence in missing(report) {
         labelled(&terminal(&sentence), Meaning::Warning, layout.style, &mut out);
     }
-    if report.programs.is_empty() {
+    if report.programs.is_empty() && report.filtered.is_none() {
         let _ = writeln!(out, "\nNo {} connected, or tried to.", report.by.noun());
     }
     figures(report, layout, &mut out);

@@ -2,7 +2,7 @@
 
 use sockleak_core::{
     assess::{
-        Report,
+        Filtered, Report,
         findings::{FindingReport, HardshipReport},
     },
     text::count::{agreeing, counted},
@@ -29,6 +29,8 @@ pub(super) fn headline(report: &Report, quote: Quote) -> String {
 /// That there is nothing to say, if so.
 pub(super) fn all_is_well(report: &Report) -> Option<String> {
     let is_well = report.findings.iter().all(|finding| finding.verdict == Verdict::Healthy);
+    // What was left out may be anything.
+    let is_well = is_well && (report.filtered.is_none() || !report.findings.is_empty());
     let age = human(report.leak_age_ns);
     is_well.then(|| {
         format!("HEALTHY: no end that is still open was kept for {age} or longer, and nobody was starved.")
@@ -68,6 +70,15 @@ pub(super) fn remarks(report: &Report) -> Vec<String> {
 /// What is missing, a sentence each.
 pub(super) fn missing(report: &Report) -> impl Iterator<Item = String> {
     report.incomplete_because.iter().map(|sentence| format!("INCOMPLETE: {sentence}."))
+}
+
+/// That it tells of a part of what was found, if so.
+pub(super) fn filtered(report: &Report) -> Option<String> {
+    let Filtered { by, findings, programs, open } = report.filtered.as_ref()?;
+    let matches = if report.findings.is_empty() { " No finding matches." } else { "" };
+    let (findings, rows) = (counted(*findings, "finding"), counted(*programs, "row"));
+    let open = counted(*open, "connection");
+    Some(format!("FILTERED: only {by}.{matches} Left out: {findings}, {rows} of figures, {open} not closed."))
 }
 
 /// That younger connections are not shown, if so.

@@ -94,7 +94,8 @@ impl Run<'_> {
         let recorded = recording::end(&mut self.tracer.audience, &frame);
         let now = frame.now;
         let session = &self.tracer.session;
-        let report = view(Report::new(session, frame), &self.arguments.view);
+        let report =
+            view(Report::new(session, frame), &self.arguments.view, &self.arguments.findings.wanted());
         let recording = self.arguments.output.as_deref().map(Path::display);
         let wants_pictures = self.report_file.as_ref().is_some_and(ReportFile::wants_pictures);
         let section = Section {

@@ -26,6 +26,7 @@ pub(super) fn run(server: &Server, format: Format, arguments: &cli::Report) -> R
         all: arguments.view.all,
         older_than_ns: arguments.view.older_than.map_or(0, nanoseconds),
         with_argv: true,
+        wanted: arguments.findings.wanted(),
     };
     let Answer { body, verdicts, .. } = ask(server, arguments, filter)?;
     // Whoever answers there need not be a service: the port is anybody's while none runs.

@@ -352,8 +352,9 @@ const MOST_LISTED: usize = 100_000;
 
 /// The report, in at most so many bytes. JSON and CSV are given up where they become longer.
 fn report(mut section: Section<'_>, filter: &ReportFilter, most: usize) -> Answer {
-    let &ReportFilter { format, table, width, all, older_than_ns, with_argv } = filter;
+    let &ReportFilter { format, table, width, all, older_than_ns, with_argv, ref wanted } = filter;
     let layout = Layout { width: width.into(), is_whole: all, style: Style::Plain };
+    section.report.keep_only(wanted);
     if older_than_ns > 0 {
         section.report.hide_younger(older_than_ns);
     }

@@ -1,6 +1,7 @@
 //! What can be asked.
 
 use serde::{Deserialize, Serialize};
+use sockleak_core::assess::Wanted;
 use sockleak_report::document::{CsvTable, Format};
 
 use super::playing::Control;
@@ -107,6 +108,9 @@ pub struct ReportFilter {
     pub older_than_ns: u64,
     /// With command lines.
     pub with_argv: bool,
+    /// What it tells of.
+    #[serde(default, skip_serializing_if = "Wanted::is_empty")]
+    pub wanted: Wanted,
 }
 
 /// An order of connections.

@@ -3,7 +3,14 @@
 use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::SystemTime};
 
 use hyper::StatusCode;
-use sockleak_core::{choice::Choice, lifecycle::State, time, verdict::Verdict};
+use sockleak_core::{
+    assess::Wanted,
+    attribution::filter::{Filter, Glob},
+    choice::Choice,
+    lifecycle::State,
+    time,
+    verdict::{UnknownVerdict, Verdict},
+};
 use sockleak_report::text;
 
 use super::{
@@ -37,32 +44,68 @@ const USUAL_MS: i64 = 3_600_000;
 /// From when to when it can be: until the year 9999. SQLite counts with these without running over.
 const TIMES: RangeInclusive<i64> = 0..=253_402_300_799_999;
 
+/// Values of one parameter that may be repeated, at most.
+const MOST_VALUES: usize = 100;
+/// The parameters of a report that may be there once, and those that may be repeated.
+const REPORT: [&str; 5] = ["format", "table", "width", "all", "older_than"];
+const WANTED: [&str; 6] = ["verdict", "pid", "program", "user", "unit", "container"];
+
 /// Parameters by name.
 #[derive(Debug)]
-pub(super) struct Parameters<'a>(BTreeMap<Cow<'a, str>, Cow<'a, str>>);
+pub(super) struct Parameters<'a>(BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>);
 
 impl<'a> Parameters<'a> {
     /// Reads a query. Each name may be there once, and must be one of those that are known.
     pub(super) fn new(query: &'a str, known: &[&str]) -> Result<Self, Refusal> {
-        let mut parameters = BTreeMap::new();
+        Self::read(query, known, &[])
+    }
+
+    /// Reads the query of a report.
+    pub(super) fn of_report(query: &'a str) -> Result<Self, Refusal> {
+        Self::read(query, &REPORT, &WANTED)
+    }
+
+    /// `lists`: parameters that may be repeated.
+    fn read(query: &'a str, known: &[&str], lists: &[&str]) -> Result<Self, Refusal> {
+        let mut parameters: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if !known.contains(&&*name) {
+            if !known.iter().chain(lists).any(|known| **known == *name) {
+                let known: Vec<&str> = known.iter().chain(lists).copied().collect();
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 return Err(bad(&format!("there is no parameter {name:?} here; known: {known}")));
             }
-            if parameters.insert(name.clone(), value).is_some() {
+            let is_list = lists.contains(&&*name);
+            let values = parameters.entry(name.clone()).or_default();
+            if !is_list && !values.is_empty() {
                 return Err(bad(&format!("the parameter {name} is given twice")));
             }
+            if values.len() >= MOST_VALUES {
+                return Err(bad(&format!("the parameter {name} is given more than {MOST_VALUES} times")));
+            }
+            values.push(value);
         }
         Ok(Self(parameters))
     }
 
+    fn one(&self, name: &str) -> Option<&Cow<'a, str>> {
+        self.0.get(name)?.first()
+    }
+
+    /// Each value of a parameter that may be repeated.
+    fn list<T>(&self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, Refusal> {
+        let values = self.0.get(name).into_iter().flatten();
+        let read = |value: &Cow<'a, str>| {
+            read(value).map_err(|remedy| bad(&format!("{name}={value} cannot be used; {remedy}")))
+        };
+        values.map(read).collect()
+    }
+
     fn text(&self, name: &str) -> Option<String> {
-        self.0.get(name).map(|value| value.clone().into_owned())
+        self.one(name).map(|value| value.clone().into_owned())
     }
 
     fn number<T: FromStr>(&self, name: &str, remedy: &str) -> Result<Option<T>, Refusal> {
-        let Some(value) = self.0.get(name) else { return Ok(None) };
+        let Some(value) = self.one(name) else { return Ok(None) };
         value.parse().map(Some).map_err(|_| bad(&format!("{name}={value} cannot be used; write {remedy}")))
     }
 
@@ -151,7 +194,22 @@ impl<'a> Parameters<'a> {
         }
         let (table, older_than_ns) = (self.one_of("table")?, self.older_than()?);
         let all = self.flag("all")?;
-        Ok(ReportFilter { format, table, width, all, older_than_ns, with_argv })
+        Ok(ReportFilter { format, table, width, all, older_than_ns, with_argv, wanted: self.wanted()? })
+    }
+
+    /// What a report tells of.
+    fn wanted(&self) -> Result<Wanted, Refusal> {
+        let glob = |text: &str| Glob::parse(text).map_err(|error| error.to_string());
+        let pid = |text: &str| text.parse().map_err(|_| "write the number of a process".to_owned());
+        let verdict = |text: &str| text.parse().map_err(|error: UnknownVerdict| error.to_string());
+        let processes = Filter {
+            pids: self.list("pid", pid)?,
+            programs: self.list("program", glob)?,
+            users: self.list("user", |text| Ok(text.to_owned()))?,
+            units: self.list("unit", glob)?,
+            containers: self.list("container", glob)?,
+        };
+        Ok(Wanted { verdicts: self.list("verdict", verdict)?, processes })
     }
 
     pub(super) fn connections(&self, with_argv: bool) -> Result<ConnectionFilter, Refusal> {
@@ -255,8 +313,7 @@ mod tests {
 
     #[test]
     fn a_report_is_of_a_form() {
-        let names = ["format", "table", "width", "all", "older_than"];
-        let report = |query| Parameters::new(query, &names).and_then(|it| it.report(false));
+        let report = |query| Parameters::of_report(query).and_then(|it| it.report(false));
         let usual = ReportFilter {
             format: Format::Text,
             table: CsvTable::Programs,
@@ -264,12 +321,18 @@ mod tests {
             all: false,
             older_than_ns: 0,
             with_argv: false,
+            wanted: Wanted::default(),
         };
         assert_eq!(report("").unwrap(), usual);
         // Of other forms it says nothing.
-        assert_eq!(report("table=open").unwrap(), ReportFilter { table: CsvTable::Open, ..usual });
+        assert_eq!(report("table=open").unwrap(), ReportFilter { table: CsvTable::Open, ..usual.clone() });
         let csv = ReportFilter { format: Format::Csv, table: CsvTable::Open, older_than_ns: 5, ..usual };
         assert_eq!(report("format=csv&table=open&older_than=5ns").unwrap(), csv);
+        let wanted = report("verdict=pool&verdict=suspect&pid=7&program=a*&user=web&unit=a&container=8f")
+            .unwrap()
+            .wanted;
+        let given = "--pid 7 --user web --program a* --unit a --container 8f --verdict pool,suspect";
+        assert_eq!(wanted.text(), given);
         for (query, says) in [
             ("format=pdf", "no format \"pdf\"; known: text, json, csv, markdown, html"),
             ("format=csv&table=x", "no table \"x\"; known: programs, open, findings"),
@@ -277,6 +340,11 @@ mod tests {
             ("width=x", "a number from 40 to 1000"),
             ("all=yes", "true or false"),
             ("older_than=soon", "90s or 10m"),
+            ("verdict=leak", "client-leak"),
+            ("pid=x", "pid=x cannot be used; write the number of a process"),
+            ("program=[", "program=[ cannot be used; \"[\" is no glob"),
+            ("width=80&width=90", "the parameter width is given twice"),
+            (&"pid=1&".repeat(101), "more than 100 times"),
         ] {
             let refusal = refused(report(query));
             assert!(refusal.contains(says), "{query}: {refusal}");

@@ -103,7 +103,7 @@ pub(super) fn route(
             Asks::Tracer(Question::Series(range))
         }
         "/api/v1/report" => {
-            let filter = parameters(&["format", "table", "width", "all", "older_than"])?.report(with_argv)?;
+            let filter = Parameters::of_report(query)?.report(with_argv)?;
             Asks::Tracer(Question::Report(filter))
         }
         "/api/v1/events" => {

@@ -4,6 +4,7 @@
 //! Whoever presents it (text, HTML, JSON, metrics, a page) starts from here.
 
 mod doubts;
+mod filtered;
 pub mod findings;
 mod keepers;
 pub mod missing;
@@ -16,6 +17,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
+pub use filtered::{Filtered, Wanted};
 pub use open::{EndReport, HeldBy, Open, OpenList, Opener, Party};
 pub use usage::{Idle, UseReport};
 pub use window::Earlier;
@@ -54,6 +56,9 @@ pub struct Report<'s> {
     /// The part of a recording that it is about; None if it is about all of it.
     #[serde(skip)]
     pub window: Option<Window>,
+    /// What [`Report::keep_only`] left out; None if everything is reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filtered: Option<Filtered>,
     /// How long was observed; of a part, how long that is.
     pub seconds: f64,
     /// The targets as given.
@@ -148,6 +153,7 @@ impl<'s> Report<'s> {
             schema_version: SCHEMA_VERSION,
             now,
             window: None,
+            filtered: None,
             seconds: (now.saturating_sub(started)) as f64 / 1e9,
             targets: session.targets().map(str::to_owned).collect(),
             leak_age_ns: leak_age,

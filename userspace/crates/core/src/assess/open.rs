@@ -79,6 +79,29 @@ impl<'s> OpenList<'s> {
         by_path.get(path).map_or(&[], Vec::as_slice)
     }
 
+    /// The session that they belong to.
+    pub(super) const fn session(&self) -> &'s Session {
+        self.session
+    }
+
+    /// Each as the session has it, with the name of its socket.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&'s str, &'s Connection)> {
+        let session = self.session;
+        self.with_sockets()
+            .map(|(socket, connection)| (session.sockets()[socket.0].name.as_str(), connection))
+    }
+
+    /// Keeps those of which this is true, given the name of the socket; returns how many went.
+    pub(super) fn keep(&mut self, mut wanted: impl FnMut(&'s str, &'s Connection) -> bool) -> u64 {
+        let (before, session) = (self.connections.len(), self.session);
+        self.connections.retain(|connection| {
+            let socket = session.socket_of_listener(connection.listener);
+            socket.is_none_or(|socket| wanted(&session.sockets()[socket.0].name, connection))
+        });
+        self.by_path = OnceLock::new();
+        (before - self.connections.len()) as u64
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,6 +1,9 @@
 //! Which processes a user wants to see: `--pid`, `--program`, `--user`, `--unit` and `--container`.
 
+use std::hash::{Hash, Hasher};
+
 use globset::GlobMatcher;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{container::Membership, pattern};
@@ -22,8 +25,9 @@ pub struct Subject<'a> {
     pub membership: Option<&'a Membership>,
 }
 
-/// A glob as the user gave it.
-#[derive(Clone, Debug)]
+/// A glob as the user gave it. Two are equal if they are written alike.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Glob {
     text: String,
     matcher: GlobMatcher,
@@ -51,13 +55,48 @@ impl Glob {
         Ok(Self { text: text.to_owned(), matcher })
     }
 
+    /// As it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     fn matches(&self, name: &str) -> bool {
         self.text == name || self.matcher.is_match(name)
     }
 }
 
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Glob {}
+
+impl Hash for Glob {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl TryFrom<String> for Glob {
+    type Error = GlobError;
+
+    fn try_from(text: String) -> Result<Self, GlobError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Glob> for String {
+    fn from(glob: Glob) -> Self {
+        glob.text
+    }
+}
+
 /// A choice of processes. Several values of one kind mean any of them; values of different kinds must all match.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Filter {
     /// Process ids.
     pub pids: Vec<u32>,

@@ -202,6 +202,17 @@ impl Processes {
         self.names.get(program).unwrap_or("?")
     }
 
+    /// The processes that are remembered and belong to a group, each with its program and its group.
+    pub fn grouped(&self) -> impl Iterator<Item = (&Process, ProgramId, ProgramId)> {
+        self.known.values().filter_map(|known| Some((&*known.process, known.program, known.group?)))
+    }
+
+    /// The name of a user, if it was told.
+    #[must_use]
+    pub fn user(&self, uid: u32) -> Option<&str> {
+        self.users.get(&uid).map(|user| &**user)
+    }
+
     /// Are there no more names than one after the other may have brought?
     #[cfg(test)]
     pub fn is_bounded(&self) -> bool {

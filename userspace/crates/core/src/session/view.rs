@@ -3,7 +3,7 @@
 use super::{Holder, Session, Settings, Socket, SocketId, Tally};
 use crate::{
     attribution::{selection::Selection, stacks::StackId, who::ProgramId},
-    event::{End, Frame},
+    event::{End, Frame, Process},
     lifecycle::Connection,
 };
 
@@ -53,6 +53,18 @@ impl Session {
     #[must_use]
     pub fn program(&self, program: ProgramId) -> &str {
         self.processes.name(program)
+    }
+
+    /// The processes that are remembered and belong to a group, each with its program and its group. Those that have not been
+    /// named for longest are forgotten.
+    pub fn processes(&self) -> impl Iterator<Item = (&Process, ProgramId, ProgramId)> {
+        self.processes.grouped()
+    }
+
+    /// The name of a user, if it was told.
+    #[must_use]
+    pub fn user(&self, uid: u32) -> Option<&str> {
+        self.processes.user(uid)
     }
 
     /// The sockets, in the order of their ids.

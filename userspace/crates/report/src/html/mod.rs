@@ -26,7 +26,7 @@ use super::{
     pictures::Picture,
     section::Section,
     tables, text,
-    words::{all_is_well, headline, part, remarks, younger},
+    words::{all_is_well, filtered, headline, part, remarks, younger},
 };
 use bounds::Bounds;
 use lanes::{Lane, Lanes};
@@ -87,9 +87,10 @@ fn section(section: &Section, nth: usize, (is_only, is_whole): (bool, bool)) -> 
                 // Names are escaped as they are put into it.
                 p { (PreEscaped(headline(report, |name| code(name).into_string()))) "." }
             }
+            @if let Some(sentence) = filtered(report) { p class="remark" { (Text(&sentence)) " Pictures show everything." } }
             @if !report.complete { (incomplete(&report.incomplete_because)) }
             (findings(report, bounds))
-            @if report.programs.is_empty() {
+            @if report.programs.is_empty() && report.filtered.is_none() {
                 (parts::nothing(&format!("No {} connected, or tried to.", report.by.noun())))
             }
             h2 class="unseen" { "Sockets" }

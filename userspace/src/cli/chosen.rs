@@ -1,0 +1,58 @@
+//! Arguments that choose processes and verdicts: the same for every command.
+
+use clap::Args;
+use sockleak_core::{
+    assess::Wanted,
+    attribution::filter::{Filter, Glob},
+    verdict::Verdict,
+};
+
+use super::Names;
+
+/// Which processes are wanted. Several values of one option mean any of them; different options must all match.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Chosen {
+    /// Only this process; may be repeated.
+    #[arg(short, long = "pid", value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pids: Vec<u32>,
+    /// Only programs whose path, file name or process name matches, for example 'nginx*'; may be repeated.
+    #[arg(long = "program", value_name = "GLOB", value_parser = Glob::parse)]
+    pub programs: Vec<Glob>,
+    /// Only processes of this user, by name or number; may be repeated.
+    #[arg(long = "user", value_name = "USER")]
+    pub users: Vec<String>,
+    /// Only processes of this systemd unit, with or without .service; may be a glob, and be repeated.
+    #[arg(long = "unit", value_name = "GLOB", value_parser = Glob::parse)]
+    pub units: Vec<Glob>,
+    /// Only processes of this container: the beginning of its id or of its pod's uid; may be repeated.
+    #[arg(long = "container", value_name = "ID", value_parser = Glob::parse)]
+    pub containers: Vec<Glob>,
+}
+
+impl Chosen {
+    /// As a filter.
+    #[must_use]
+    pub fn filter(&self) -> Filter {
+        let Self { pids, programs, users, units, containers } = self.clone();
+        Filter { pids, programs, users, units, containers }
+    }
+}
+
+/// Which part of the findings is reported.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Findings {
+    /// Only findings with one of these verdicts, with their rows and connections. The report counts what it leaves out.
+    #[arg(long = "verdict", value_name = "VERDICT,...", value_delimiter = ',', value_parser = Names::<Verdict>::verdicts_and(&[]))]
+    pub verdicts: Vec<Verdict>,
+    /// Of which processes the findings are.
+    #[command(flatten)]
+    pub chosen: Chosen,
+}
+
+impl Findings {
+    /// As a report understands them.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        Wanted { verdicts: self.verdicts.clone(), processes: self.chosen.filter() }
+    }
+}
