@@ -1,12 +1,12 @@
 //! Arguments of `list`.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, time::Duration};
 
 use clap::Args;
 use sockleak_core::attribution::limits::GivenLimit;
 use sockleak_report::survey::SortKey;
 
-use super::{Chosen, ColorWhen, choice::choice};
+use super::{Chosen, ColorWhen, choice::choice, duration};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
@@ -28,6 +28,12 @@ pub struct List {
     /// Show all rows of the survey.
     #[arg(long, conflicts_with = "targets")]
     pub all: bool,
+    /// Look again every so often until Ctrl-C, and mark what changed since the last look; without a time, every 2 s.
+    ///
+    /// On a terminal the listing is redrawn in place. Elsewhere each look is a block that begins with its time; with --json
+    /// it is a line.
+    #[arg(long, value_name = "TIME", value_parser = duration, num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
+    pub watch: Option<Duration>,
     /// Print one JSON object (described in docs/json.md).
     #[arg(long)]
     pub json: bool,

@@ -1,10 +1,12 @@
 //! `sockleak list`: who holds which end right now. One look at all descriptors, without waiting.
 
 pub(super) mod survey;
+mod watch;
 
-use std::{env, fs, io, sync::Arc};
+use std::{env, fs, io, sync::Arc, thread};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
+use serde_json::Value;
 use sockleak_core::{
     assess::Loss,
     attribution::selection::Selection,
@@ -13,7 +15,11 @@ use sockleak_core::{
     session::{Notice, Session, Settings},
     text::count::{counted, times},
 };
-use sockleak_report::list::{Listing, render};
+use sockleak_report::{
+    list::{Listing, render},
+    style::Style,
+};
+use tokio::runtime::Handle;
 
 use super::{
     capture::parse_targets,
@@ -39,6 +45,7 @@ use crate::{
     tracer::source::Source,
     view::View,
 };
+use watch::{Shown, watch};
 
 /// Runs it.
 ///
@@ -54,23 +61,21 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     // The ring waits by way of the runtime.
     let runtime = crate::runtime::start();
     let runtime = runtime.context("the runtime cannot be started")?;
-    let listing = runtime.block_on(async {
-        let selection = Selection::new(targets, &View::own(machine.mount_namespace));
-        for awaited in selection.awaited() {
-            say(format_args!("{awaited} does not exist"));
-        }
-        if arguments.sock_diag {
-            return without_program(arguments, selection);
-        }
-        match Look::new(arguments, selection.clone(), &machine) {
-            Ok(look) => look.look(),
-            Err(Failure::Kernel(reason)) => {
-                say(format_args!("{reason}; asking sock_diag instead"));
-                without_program(arguments, selection)
-            }
-            Err(failure) => Err(failure),
-        }
-    })?;
+    let mut looker = Looker { arguments, machine: &machine, has_program: !arguments.sock_diag };
+    let select = || Selection::new(targets.clone(), &View::own(machine.mount_namespace));
+    let selection = select();
+    for awaited in selection.awaited() {
+        say(format_args!("{awaited} does not exist"));
+    }
+    if let Some(every) = arguments.watch {
+        let mut before = None;
+        return runtime.block_on(watch(arguments, every, || {
+            let mut listing = looker.look_apart(select())?;
+            before = Some(listing.compare(before.as_ref()));
+            Ok(listing)
+        }));
+    }
+    let listing = runtime.block_on(async { looker.look(selection) })?;
     let mut out = Output::default();
     if arguments.json {
         out.json(&serde_json::to_value(&listing).context("the listing cannot be written as JSON")?);
@@ -86,6 +91,54 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
         return Err(Failure::NoSocket(targets.collect::<Vec<_>>().join(" ")));
     }
     Ok(())
+}
+
+impl Shown for Listing {
+    fn text(&self, width: usize, style: Style) -> String {
+        render(self, width, style)
+    }
+
+    fn json(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
+}
+
+/// Looks by a program in the kernel, where that is allowed.
+struct Looker<'a> {
+    arguments: &'a List,
+    machine: &'a Machine,
+    has_program: bool,
+}
+
+impl Looker<'_> {
+    /// Looks once. Privileges are given up for that.
+    fn look(&mut self, selection: Selection) -> Result<Listing, Failure> {
+        if self.has_program {
+            match Look::new(self.arguments, selection.clone(), self.machine) {
+                Ok(look) => return look.look(),
+                Err(Failure::Kernel(reason)) => {
+                    say(format_args!("{reason}; asking sock_diag instead"));
+                    self.has_program = false;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        without_program(self.arguments, selection)
+    }
+
+    /// The same in a thread of its own, which gives up its privileges alone: the next look needs them. Each look attaches
+    /// anew, because addresses are reused and a look does not see what is released.
+    fn look_apart(&mut self, selection: Selection) -> Result<Listing, Failure> {
+        let runtime = Handle::current();
+        let looked = thread::scope(|scope| {
+            let look = scope.spawn(|| {
+                let _within = runtime.enter();
+                self.look(selection)
+            });
+            look.join()
+        });
+        looked.map_err(|_| anyhow!("the look at the sockets broke off"))?
+    }
 }
 
 /// One look without a program in the kernel.

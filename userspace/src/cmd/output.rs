@@ -57,6 +57,13 @@ pub(super) fn terminal_width() -> Option<usize> {
     Some(usize::from(width).max(text::WIDTH))
 }
 
+/// Columns and rows of the terminal that standard output is; those of an old one if they are not known.
+pub(super) fn terminal_size() -> (usize, usize) {
+    const USUAL_ROWS: usize = 24;
+    let rows = terminal_size::terminal_size_of(io::stdout()).map(|(_, rows)| usize::from(rows.0));
+    (terminal_width().unwrap_or(text::WIDTH), rows.unwrap_or(USUAL_ROWS))
+}
+
 /// Whether text has colours that goes to standard output, or to a file.
 pub(super) fn style(when: ColorWhen, to_file: bool) -> Style {
     let is_terminal = !to_file && io::stdout().is_terminal();

@@ -1,7 +1,15 @@
 //! `sockleak list`: the survey of all sockets, and where nothing matches.
 
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::{
+    io::{BufRead as _, BufReader},
+    os::unix::net::{UnixListener, UnixStream},
+    process::{Command, Stdio},
+};
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 
 use crate::{run, text};
@@ -87,6 +95,80 @@ fn a_process_that_is_not_there_is_named() {
     let output = run(&["list", "--pid", "4294967295"]);
     let said = text(&output.stdout);
     assert!(output.status.code() == Some(4) || said.contains("there is no process 4294967295."), "{said}");
+}
+
+/// Reads the looks of a watch until one is as wanted; then it is interrupted, and must end well.
+fn watched(arguments: &[&str], mut is_enough: impl FnMut(&Value) -> bool) -> Option<Value> {
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_sockleak"));
+    watch.args(["list", "--json", "--watch=100ms"]).args(arguments).stdin(Stdio::null());
+    let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut found = None;
+    for line in BufReader::new(watch.stdout.take().unwrap()).lines() {
+        let look: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        assert!(look["time"].as_str().unwrap().ends_with('Z'), "{look}");
+        if is_enough(&look) {
+            found = Some(look);
+            kill(Pid::from_raw(watch.id() as i32), Signal::SIGINT).unwrap();
+            break;
+        }
+    }
+    let status = watch.wait().unwrap();
+    assert_eq!(status.code(), Some(if found.is_some() { 0 } else { 4 }));
+    found
+}
+
+#[test]
+fn a_watch_marks_what_changed_and_ends_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("watched.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut clients = vec![UnixStream::connect(&path).unwrap()];
+    let pid = std::process::id().to_string();
+    let name = path.to_str().unwrap();
+    let row = |look: &Value| {
+        let rows = look["sockets"].as_array().unwrap().iter();
+        rows.clone().find(|row| row["path"] == name).cloned().unwrap_or_default()
+    };
+    let mut looks = 0;
+    let found = watched(&["--pid", &pid], |look| {
+        looks += 1;
+        assert_eq!(look.get("gone").is_some(), looks > 1, "the first has nothing before it: {look}");
+        if looks == 1 {
+            clients.extend((0..3).map(|_| UnixStream::connect(&path).unwrap()));
+        }
+        row(look)["change"] == 3
+    });
+    let Some(found) = found else { return };
+    assert_eq!(row(&found)["open"], 4);
+    let mut looks = 0;
+    watched(&["--sock-diag", name], |look| {
+        looks += 1;
+        let socket = &look["sockets"][0];
+        match looks {
+            1 => assert!(socket.get("gone").is_none(), "{socket}"),
+            2 => {
+                clients.remove(0);
+                clients.push(UnixStream::connect(&path).unwrap());
+            }
+            _ => {}
+        }
+        let new = socket["connections"].as_array().unwrap().iter().filter(|it| it["is_new"] == true).count();
+        looks > 2 && (new, &socket["gone"]) == (1, &1.into())
+    });
+    drop(listener);
+}
+
+#[test]
+fn where_there_is_no_terminal_each_look_is_a_block() {
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_sockleak"));
+    watch.args(["list", "--watch=50ms", "--program", "nobody-has-this-name"]).stdin(Stdio::null());
+    let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let out = BufReader::new(watch.stdout.take().unwrap());
+    let times: Vec<String> =
+        out.lines().map(Result::unwrap).filter(|line| line.starts_with("20")).take(2).collect();
+    // The reader is gone now: it ends by itself.
+    let status = watch.wait().unwrap();
+    assert!(status.code() == Some(0) && times.len() == 2 || status.code() == Some(4), "{status}");
 }
 
 #[test]

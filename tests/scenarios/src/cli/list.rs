@@ -4,6 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::Verdict;
@@ -50,6 +51,38 @@ pub(super) fn list(bench: &Bench<'_>) -> anyhow::Result<()> {
     none.expect(8)?;
     none.expect_output(&["No process listens"])?;
     ensure!(none.err.contains("none.sock does not exist"), "{}", none.err);
+    Ok(())
+}
+
+/// A watch sees connections and sockets come and go, each look by a program of its own.
+pub(super) fn watch(bench: &Bench<'_>) -> anyhow::Result<()> {
+    let (path, later) = (bench.path("t.sock"), bench.path("later.sock"));
+    let door = Door::open(&path)?;
+    let mut held = vec![door.connect()?];
+    let mut command = bench.sockleak();
+    command.args(["list", "--json", "--watch=200ms", &path, &later]);
+    let mut running = bench.start(&mut command)?;
+    let is_changed = |line: &str, new: usize, gone: u64| {
+        let look: Value = serde_json::from_str(line).unwrap_or_default();
+        let socket = look["sockets"].as_array().into_iter().flatten().find(|it| it["path"] == path.as_str());
+        let connections = socket.and_then(|it| it["connections"].as_array()).into_iter().flatten();
+        let counted = connections.filter(|it| it["is_new"] == true).count();
+        counted == new && socket.is_some_and(|it| it["gone"] == gone)
+    };
+    running.child.wait_for_line(|line| is_changed(line, 0, 0))?;
+    held.extend([door.connect()?, door.connect()?]);
+    running.child.wait_for_line(|line| is_changed(line, 2, 0) || is_changed(line, 1, 0))?;
+    running.child.wait_for_line(|line| is_changed(line, 0, 0))?;
+    held.truncate(1);
+    running.child.wait_for_line(|line| is_changed(line, 0, 2) || is_changed(line, 0, 1))?;
+    // One that did not exist is met when it does.
+    let _door = Door::open(&later)?;
+    running.child.wait_for_line(|line| line.contains(&format!("\"path\":\"{later}\"")))?;
+    let ended = running.end_by(Signal::SIGINT)?;
+    ended.expect(0)?;
+    let looks = ended.lines()?;
+    ensure!(looks.iter().all(|look| look["incomplete_because"] == serde_json::json!([])), "{}", ended.out);
+    ensure!(ended.err.lines().count() == 1 && ended.err.contains("does not exist"), "{}", ended.err);
     Ok(())
 }
 

@@ -100,6 +100,7 @@ pub const ALL: &[Case] = &[
     case!("few-capabilities", refusals::few_capabilities),
     case!("check", check::check),
     case!("list", list::list),
+    case!("list-watch", list::watch),
     Case { name: "list-sock-diag", run: list::by_sock_diag },
     case!("pid-namespace", namespaces::pid_namespace),
     case!("time-namespace", namespaces::time_namespace),

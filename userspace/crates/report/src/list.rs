@@ -1,5 +1,7 @@
 //! Who holds which end right now: what `sockleak list` shows.
 
+mod changes;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -16,6 +18,8 @@ use sockleak_core::{
         escape::terminal,
     },
 };
+
+pub use changes::Connections;
 
 use super::grid::{Cell, Grid, Kind};
 use crate::{
@@ -47,6 +51,9 @@ pub struct ListedSocket {
     pub listeners: Option<Vec<Holding>>,
     /// The connections.
     pub connections: Vec<ListedConnection>,
+    /// Connections of the look before that are gone; None if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<u64>,
 }
 
 /// A connection.
@@ -68,6 +75,9 @@ pub struct ListedConnection {
     pub client: Option<Vec<Holding>>,
     /// Who holds the server end; None if that is not known.
     pub server: Option<Vec<Holding>>,
+    /// It was not there in the look before; None if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_new: Option<bool>,
 }
 
 /// A descriptor and whose it is.
@@ -135,6 +145,7 @@ impl ListedSocket {
             queue: socket.queue,
             listeners: None,
             connections: Vec::new(),
+            gone: None,
         }
     }
 }
@@ -158,6 +169,7 @@ impl ListedConnection {
             server_inode: connection.accepted.as_ref().map(|accepted| accepted.inode),
             client: holdings(End::Client),
             server: holdings(End::Server),
+            is_new: None,
         }
     }
 }
@@ -296,6 +308,12 @@ fn headline(socket: &ListedSocket, style: Style) -> String {
         let is_full = queue.length > queue.max;
         let _ = write!(text, "; {}", style.phrase(places, is_full.then_some(Meaning::Warning)));
     }
+    if let Some(gone) = socket.gone {
+        let new = socket.connections.iter().filter(|it| it.is_new == Some(true)).count();
+        let changed = format!("since the last look {new} new, {gone} gone");
+        let is_changed = new > 0 || gone > 0;
+        let _ = write!(text, "; {}", style.phrase(changed, is_changed.then_some(Meaning::Warning)));
+    }
     text
 }
 
@@ -325,6 +343,8 @@ fn connections(socket: &ListedSocket) -> Grid {
     let mut headings = HEADINGS.to_vec();
     let with_unread = socket.connections.iter().any(|it| it.unread().is_some());
     headings.extend(with_unread.then_some(("UNREAD", Kind::Prose)));
+    let with_new = socket.connections.iter().any(|it| it.is_new == Some(true));
+    headings.extend(with_new.then_some(("NEW", Kind::Word)));
     let mut table = Grid::new(&headings);
     for connection in &socket.connections {
         let server = connection.server.as_ref().and_then(|them| them.first());
@@ -342,6 +362,11 @@ fn connections(socket: &ListedSocket) -> Grid {
         let server_fd = server.map_or_else(|| "-".to_owned(), |it| it.fd.to_string());
         let state = Cell::from(connection.state.name()).with(meaning(connection.state));
         let unread = with_unread.then(|| Cell::from(connection.unread().unwrap_or_else(|| "-".to_owned())));
+        let new = with_new.then(|| match connection.is_new {
+            Some(true) => Cell::from("new").with(Some(Meaning::Warning)),
+            _ => Cell::from("-"),
+        });
+        let last = || unread.clone().into_iter().chain(new.clone());
         let clients = connection.client.as_deref();
         if clients.is_none_or(<[_]>::is_empty) {
             let gone = match (connection.state, connection.opener_pid) {
@@ -355,7 +380,7 @@ fn connections(socket: &ListedSocket) -> Grid {
             let nobody = || Cell::from("-");
             let row = [nobody(), nobody(), nobody(), gone.into(), nobody(), state.clone()];
             let server = [server_name.clone(), server_fd.as_str().into()];
-            table.rows.push(row.into_iter().chain(server).chain(unread.clone()).collect());
+            table.rows.push(row.into_iter().chain(server).chain(last()).collect());
         }
         for (index, client) in clients.into_iter().flatten().enumerate() {
             let user = client.user.clone().or_else(|| client.uid.map(|uid| uid.to_string()));
@@ -371,7 +396,7 @@ fn connections(socket: &ListedSocket) -> Grid {
                 server_name.clone(),
                 server_fd.as_str().into(),
             ];
-            table.rows.push(row.into_iter().chain(unread.clone()).collect());
+            table.rows.push(row.into_iter().chain(last()).collect());
         }
     }
     table

@@ -16,9 +16,11 @@ use sockleak_core::{
     },
 };
 
+mod changes;
 mod descriptors;
 mod facts;
 
+pub use changes::{Gone, Opens};
 pub use descriptors::{Descriptors, MostUsed, OpenFiles, Side};
 pub use facts::{Bound, End, Facts, Listener, Process};
 
@@ -29,7 +31,7 @@ use crate::{
 };
 
 /// What a row stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowKind {
     /// A listening socket.
@@ -94,6 +96,9 @@ pub struct Row {
     pub idle_ns: Option<u64>,
     /// The programs that hold client ends, the one with the most first.
     pub clients: Vec<Share>,
+    /// How many connections more are open than in the look before; None if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<i64>,
     #[serde(skip)]
     namespace: u32,
 }
@@ -107,6 +112,9 @@ pub struct Survey {
     pub sockets: Vec<Row>,
     /// How many rows were left out.
     pub not_shown: usize,
+    /// The rows of the look before that are gone; None if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Vec<Gone>>,
     /// What is missing, a sentence each.
     pub incomplete_because: Vec<String>,
 }
@@ -161,6 +169,7 @@ impl Gathered {
             oldest_ns: None,
             idle_ns: None,
             clients,
+            change: None,
             namespace: 0,
         }
     }
@@ -224,7 +233,7 @@ impl Survey {
             _ => gathered.row(RowKind::Released, "(other end released)".to_owned()),
         }));
         tell_apart(&mut sockets);
-        Self { descriptors: Vec::new(), sockets, not_shown: 0, incomplete_because }
+        Self { descriptors: Vec::new(), sockets, not_shown: 0, gone: None, incomplete_because }
     }
 
     /// The listening sockets in the order of the rows, by names that can be typed as they are, and how many connections each has.
@@ -256,9 +265,10 @@ impl Survey {
     /// As text, in so many columns where that can be.
     #[must_use]
     pub fn text(&self, width: usize, style: Style) -> String {
-        let mut table = Grid::new(&[
-            ("SOCKET", Kind::Name),
-            ("OPEN", Kind::Number),
+        let is_watched = self.gone.is_some();
+        let mut headings = vec![("SOCKET", Kind::Name), ("OPEN", Kind::Number)];
+        headings.extend(is_watched.then_some(("CHANGE", Kind::Number)));
+        headings.extend([
             ("OLDEST", Kind::Number),
             ("IDLE", Kind::Number),
             ("SLOTS", Kind::Number),
@@ -266,6 +276,7 @@ impl Survey {
             ("MOST OPEN BY", Kind::Prose),
             ("LISTENS", Kind::Prose),
         ]);
+        let mut table = Grid::new(&headings);
         for row in &self.sockets {
             let slots = row.limit.map(|limit| format!("{}/{}", row.slots_used, limit.slots));
             let queue = row.queue.map(|it| format!("{}/{}", it.length, u64::from(it.max) + 1));
@@ -275,9 +286,9 @@ impl Survey {
             let nobody = if row.kind == RowKind::NotListening { "nobody" } else { "-" };
             // Nothing that is asked here tells an age.
             let unknown = || Cell::from("-");
-            table.rows.push(vec![
-                row.path.as_str().into(),
-                grouped(row.open).into(),
+            let mut cells = vec![row.path.as_str().into(), grouped(row.open).into()];
+            cells.extend(is_watched.then(|| changes::cell(row.change)));
+            cells.extend([
                 unknown(),
                 unknown(),
                 slots.with(has_no_slot.then_some(Meaning::Warning)),
@@ -285,6 +296,7 @@ impl Survey {
                 row.clients.first().map_or_else(unknown, |it| it.cell(true)),
                 row.listeners.first().map_or_else(|| nobody.into(), |it| it.cell(false)),
             ]);
+            table.rows.push(cells);
         }
         let mut out: String = self.descriptors.iter().map(|it| it.text() + "\n").collect();
         if !self.sockets.is_empty() {
@@ -294,7 +306,8 @@ impl Survey {
         if self.not_shown > 0 {
             let _ = writeln!(out, "… {} more (--all)", counted(self.not_shown as u64, "row"));
         }
-        if !self.sockets.is_empty() {
+        out.push_str(&changes::gone(self.gone.as_deref().unwrap_or_default()));
+        if !self.sockets.is_empty() && !is_watched {
             out.push_str(
                 "The kernel does not tell how old connections are: sockleak capture SOCKET shows it.\n",
             );

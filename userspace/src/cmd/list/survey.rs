@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fs, io};
 
 use anyhow::Context as _;
+use serde_json::Value;
 use sockleak_core::{
     attribution::{
         container::Membership,
@@ -13,11 +14,15 @@ use sockleak_core::{
     event::{self, Actor},
     text::count::grouped,
 };
-use sockleak_report::survey::{Descriptors, Facts, OpenFiles, Process, SortKey, Survey};
+use sockleak_report::{
+    style::Style,
+    survey::{Descriptors, Facts, OpenFiles, Process, SortKey, Survey},
+};
 
 use super::{
     super::output::{Output, style, terminal_width},
     no_diag,
+    watch::{Shown, watch},
 };
 use crate::{
     cli::List,
@@ -37,9 +42,20 @@ const ROWS: usize = 20;
 /// See [`Failure`].
 pub(super) fn run(arguments: &List) -> Result<(), Failure> {
     let filter = arguments.chosen.filter();
-    let mut survey = take(&arguments.limits, &filter)?;
     let cut = (!arguments.all && !arguments.json).then_some(ROWS);
-    survey.sort_and_cut(arguments.sort, arguments.top.map(|top| top as usize).or(cut));
+    let cut = arguments.top.map(|top| top as usize).or(cut);
+    if let Some(every) = arguments.watch {
+        let runtime = crate::runtime::start().context("the runtime cannot be started")?;
+        let mut before = None;
+        return runtime.block_on(watch(arguments, every, || {
+            let mut survey = take(&arguments.limits, &filter)?;
+            before = Some(survey.compare(before.as_ref()));
+            survey.sort_and_cut(arguments.sort, cut);
+            Ok(survey)
+        }));
+    }
+    let mut survey = take(&arguments.limits, &filter)?;
+    survey.sort_and_cut(arguments.sort, cut);
     let mut out = Output::default();
     if arguments.json {
         out.json(&serde_json::to_value(&survey).context("the survey cannot be written as JSON")?);
@@ -57,6 +73,16 @@ pub(super) fn run(arguments: &List) -> Result<(), Failure> {
         }));
     }
     Ok(())
+}
+
+impl Shown for Survey {
+    fn text(&self, width: usize, style: Style) -> String {
+        Self::text(self, width, style)
+    }
+
+    fn json(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
 }
 
 /// Why `capture` does nothing without a target, with the busiest sockets and the command to type.
