@@ -2,7 +2,7 @@
 //! leaks, some failures. The same arguments lead to the same records.
 //!
 //! `generate-trace FILE events N` writes N events; `generate-trace FILE open N M` writes M connections of which N stay
-//! open.
+//! open; `generate-trace DIRECTORY hosts N M` writes recordings of N hosts, each of M events, into a directory.
 
 use std::{cmp::Reverse, collections::BinaryHeap, path::Path, sync::Arc};
 
@@ -29,15 +29,24 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [file, "events", events] => busy(Path::new(file), events.parse()?),
+        [file, "events", events] => busy(Host::begin(Path::new(file), "bench", 0)?, events.parse()?),
+        [directory, "hosts", hosts, events] => many(Path::new(directory), hosts.parse()?, events.parse()?),
         [file, "open", open, connections] => still(Path::new(file), open.parse()?, connections.parse()?),
-        _ => bail!("generate-trace FILE events N, or generate-trace FILE open N M"),
+        _ => bail!("generate-trace FILE events N, FILE open N M, or DIRECTORY hosts N M"),
     }
 }
 
+/// Busy hosts, no two alike.
+fn many(directory: &Path, hosts: u64, events: u64) -> Result<()> {
+    for number in 1..=hosts {
+        let name = format!("web{number}");
+        busy(Host::begin(&directory.join(format!("{name}.db")), &name, number)?, events)?;
+    }
+    Ok(())
+}
+
 /// A busy host.
-fn busy(file: &Path, events: u64) -> Result<()> {
-    let mut host = Host::begin(file)?;
+fn busy(mut host: Host, events: u64) -> Result<()> {
     while host.events + host.coming.len() as u64 + 4 <= events {
         host.visit();
         host.until(host.now);
@@ -52,7 +61,7 @@ fn busy(file: &Path, events: u64) -> Result<()> {
 
 /// Connections of which some stay open.
 fn still(file: &Path, open: u64, connections: u64) -> Result<()> {
-    let mut host = Host::begin(file)?;
+    let mut host = Host::begin(file, "bench", 0)?;
     for connection in 0..connections {
         host.now += 20_000;
         let (socket, client) = (connection % SOCKETS, daemon(connection % DAEMONS));
@@ -89,10 +98,11 @@ enum Step {
 }
 
 impl Host {
-    fn begin(file: &Path) -> Result<Self> {
+    /// `seed` makes it differ from others.
+    fn begin(file: &Path, name: &str, seed: u64) -> Result<Self> {
         let header = Header {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            host: "bench".to_owned(),
+            host: name.to_owned(),
             boot_id: "3f0c5a52-0000-4000-8000-000000000000".to_owned(),
             kernel: "6.12.0".to_owned(),
             boot_time: BOOT,
@@ -105,7 +115,7 @@ impl Host {
         let writer = Writer::create(file, &header, || {})?;
         let mut host = Self {
             writer,
-            random: 0x9e37_79b9_7f4a_7c15,
+            random: 0x9e37_79b9_7f4a_7c15 ^ (seed << 20),
             now: 1000 * MILLISECOND,
             connections: 0,
             events: 0,

@@ -213,19 +213,25 @@ pub struct ReportFile {
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// Recordings of `sockleak capture --output`, finished or not.
-    #[arg(required_unless_present_any = ["store", "service"], value_name = "TRACE")]
+    /// Recordings of `sockleak capture --output`, finished or not. Those of several hosts are merged to one answer.
+    #[arg(required_unless_present_any = ["stores", "service"], value_name = "TRACE")]
     pub traces: Vec<PathBuf>,
-    /// Report all that `sockleak serve` has stored in this directory, also while it runs: a report for each boot of the host.
-    #[arg(long, value_name = "DIRECTORY", conflicts_with = "traces")]
-    pub store: Option<PathBuf>,
+    /// Report all that `sockleak serve` has stored in these directories and below, also while it runs: a report for each boot.
+    #[arg(long = "store", value_name = "DIRECTORY", num_args = 1.., conflicts_with = "traces")]
+    pub stores: Vec<PathBuf>,
+    /// Merge all recordings to one answer, also if they are of one host: which program leaks on which socket, on how many hosts.
+    #[arg(long, conflicts_with_all = ["each", "service"])]
+    pub merge: bool,
+    /// Report each recording in turn, also if they are of several hosts.
+    #[arg(long, conflicts_with = "service")]
+    pub each: bool,
     /// Report what a service knows now, which needs no root: http://HOST:PORT, https:// or unix:PATH.
     ///
     /// It groups and judges as its configuration says.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["traces", "store", "leak_age", "limits", "by", "since", "until"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["traces", "stores", "leak_age", "limits", "by", "since", "until"])]
     pub service: Option<Server>,
     /// A file with the service's token, which shows command lines.
-    #[arg(long, value_name = "FILE", requires = "service", conflicts_with_all = ["traces", "store"])]
+    #[arg(long, value_name = "FILE", requires = "service", conflicts_with_all = ["traces", "stores"])]
     pub token_file: Option<PathBuf>,
     /// Form of the report [default: as the name of --output ends (.txt, .json, .csv, .md or .html), else text]
     #[arg(long, value_parser = choice::<Format>(), value_name = "FORM")]

@@ -1,6 +1,8 @@
 //! `sockleak report`: the report of recordings, or of a service.
 
 mod asked;
+mod merged;
+mod sources;
 
 use std::{
     collections::BTreeSet,
@@ -25,6 +27,7 @@ use sockleak_report::{
     text::{self, Layout},
 };
 
+use self::sources::{Source, Sources};
 use super::{
     destination::{Destination, is_stdout},
     output::{style, terminal_width},
@@ -35,7 +38,7 @@ use crate::{
     clock,
     console::{self, say},
     failure::Failure,
-    service::store::{Recording, Recordings, StoreError},
+    service::store::Recording,
 };
 
 /// Runs it.
@@ -50,13 +53,16 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
     if let Some(server) = &arguments.service {
         return asked::run(server, format, arguments);
     }
-    let (replayed, files) = match &arguments.store {
-        None => {
+    let (replayed, files) = match sources(arguments) {
+        Some(sources) if arguments.merge || (!arguments.each && sources.by_host.len() > 1) => {
+            return merged::run(sources, format, arguments);
+        }
+        Some(sources) if !arguments.stores.is_empty() => replay_stores(sources, arguments)?,
+        _ => {
             let judged = Judged::by(arguments);
             let replayed = arguments.traces.iter().map(|file| replay(file, &judged));
             (with_something(replayed)?, arguments.traces.clone())
         }
-        Some(directory) => replay_store(directory, arguments)?,
     };
     let wanted = arguments.findings.wanted();
     let sections: Vec<Section> =
@@ -68,6 +74,16 @@ pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
     // The process ends: what is freed one by one, in millions of pieces, would take as long as a tenth of the replay.
     std::mem::forget(replayed);
     outcome
+}
+
+/// The recordings by host, where that makes a difference.
+fn sources(arguments: &cli::Report) -> Option<Sources> {
+    match arguments.stores.as_slice() {
+        [] if arguments.merge => Some(Sources::of_files(&arguments.traces)),
+        [] if arguments.each || arguments.traces.len() == 1 => None,
+        [] => Some(Sources::of_files(&arguments.traces)),
+        directories => Some(Sources::in_directories(directories)),
+    }
 }
 
 /// The form that was asked for, else the one that the file's name ends with.
@@ -172,9 +188,10 @@ impl Replayed {
 /// Replays a trace.
 pub(super) fn replay(file: &Path, judged: &Judged<'_>) -> Result<Replayed, Failure> {
     let trace = Trace::open(file)?;
-    let (header, progress) = (trace.header(), trace.progress());
-    let replayed =
-        replay_records(header, progress, file.display().to_string(), judged, |feed| trace.replay(feed))?;
+    let (of, name) = ((trace.header(), trace.progress()), file.display().to_string());
+    let shown = console::Progress::reading(&name, Arc::default());
+    let replayed = replay_records(of, name, judged, &shown, |feed| trace.replay(feed))?;
+    drop(shown);
     note_end(&trace, file, judged.what);
     Ok(replayed)
 }
@@ -202,28 +219,40 @@ fn with_something(
     Ok(found)
 }
 
-/// Replays the recordings of a store, each to its report. Returns their files besides.
-fn replay_store(directory: &Path, arguments: &cli::Report) -> Result<(Vec<Replayed>, Vec<PathBuf>), Failure> {
-    let Recordings { recordings, damaged } = Recording::all(directory)?;
-    damaged.iter().for_each(say);
-    if recordings.is_empty() {
-        return Err(StoreError::Empty(directory.to_owned()).into());
-    }
+/// Replays the recordings of stores, each to its report. Says what cannot be read. Returns their files besides.
+fn replay_stores(
+    sources: Sources,
+    arguments: &cli::Report,
+) -> Result<(Vec<Replayed>, Vec<PathBuf>), Failure> {
+    let Sources { by_host, files, unreadable, failure } = sources;
     let judged = Judged::by(arguments);
-    let replayed = recordings.iter().map(|recording| {
-        let (header, progress) = (recording.header(), recording.progress());
-        replay_records(header, progress, recording.name(), &judged, |feed| recording.replay(feed))
-    });
-    let replayed = with_something(replayed)?;
-    Ok((replayed, recordings.iter().flat_map(Recording::paths).map(Path::to_owned).collect()))
+    let mut replayed = Vec::new();
+    if let Some(failure) = failure.filter(|_| by_host.is_empty()) {
+        return Err(failure);
+    }
+    unreadable.iter().for_each(|it| say(&it.because));
+    let of_hosts: BTreeSet<Source> = by_host.into_values().flatten().collect();
+    for source in of_hosts {
+        match source {
+            Source::Recording(file) => replayed.push(replay(&file, &judged)),
+            Source::Store(directory) => {
+                replayed.extend(Recording::all(&directory)?.recordings.iter().map(|recording| {
+                    let (of, name) = ((recording.header(), recording.progress()), recording.name());
+                    let shown = console::Progress::reading(&name, Arc::default());
+                    replay_records(of, name, &judged, &shown, |feed| recording.replay(feed))
+                }));
+            }
+        }
+    }
+    Ok((with_something(replayed.into_iter())?, files))
 }
 
 /// Replays records.
 fn replay_records(
-    header: &Header,
-    progress: &Progress,
+    (header, progress): (&Header, &Progress),
     file: String,
     judged: &Judged<'_>,
+    shown: &console::Progress,
     replay: impl FnOnce(&mut dyn FnMut(Record) -> ControlFlow<()>) -> Result<(), TraceError>,
 ) -> Result<Replayed, Failure> {
     let recorded = header.limits.iter().filter_map(|limit| GivenLimit::parse(limit).ok());
@@ -240,7 +269,6 @@ fn replay_records(
     let mut earlier = None;
     let as_of =
         |session: &Session, now| Earlier::new(Report::new(session, Coverage { now, ..progress.clone() }));
-    let shown = console::Progress::reading(&file, Arc::default());
     replay(&mut |record| {
         shown.count();
         match (cursor.place(&record), window) {
@@ -253,7 +281,6 @@ fn replay_records(
         session.feed(record);
         ControlFlow::Continue(())
     })?;
-    drop(shown);
     let part = window.map(|window| {
         let is_later = window.since > header.started;
         // Nothing may have happened in it.

@@ -6,7 +6,7 @@ use std::{
     env,
     io::{self, IsTerminal as _, Write},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
@@ -30,18 +30,37 @@ const USUAL_COLUMNS: usize = 80;
 #[derive(Debug)]
 pub struct Progress {
     records: Arc<AtomicU64>,
+    name: Name,
+    /// Of several recordings: how many there are, and how many were begun.
+    several: Option<(usize, AtomicU64)>,
     /// Dropped to end the thread, which then erases the line.
     ended: Option<mpsc::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Progress {
+    /// Begins to read so many recordings; [`Self::next`] says which it is.
+    #[must_use]
+    pub fn several(count: usize) -> Self {
+        let mut progress = Self::reading("", Arc::default());
+        progress.several = Some((count, AtomicU64::new(0)));
+        progress
+    }
+
+    /// Of several recordings, another one is read now.
+    pub fn next(&self, name: &str) {
+        let Some((count, begun)) = &self.several else { return };
+        let nth = begun.fetch_add(1, Ordering::Relaxed) + 1;
+        let name = format!("{} of {}: {}", grouped(nth), grouped(*count as u64), terminal(name));
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    }
+
     /// Begins to read a recording; `records` is counted up by whoever reads.
     #[must_use]
     pub fn reading(name: &str, records: Arc<AtomicU64>) -> Self {
         let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         if is_dumb || !io::stderr().is_terminal() {
-            return Self { records, ended: None, thread: None };
+            return Self { records, name: Name::default(), several: None, ended: None, thread: None };
         }
         Self::show(name, records, io::stderr(), columns)
     }
@@ -55,6 +74,7 @@ impl Progress {
     ) -> Self {
         let (ended, wait) = mpsc::channel::<()>();
         let mut line = Line::new(name, out);
+        let name = Arc::clone(&line.name);
         let counted = Arc::clone(&records);
         let began = Instant::now();
         let follow = move || {
@@ -64,7 +84,7 @@ impl Progress {
         };
         // Without a thread, nothing is shown.
         let thread = thread::Builder::new().name("progress".to_owned()).spawn(follow).ok();
-        Self { records, ended: Some(ended), thread }
+        Self { records, name, several: None, ended: Some(ended), thread }
     }
 
     /// Counts a record that was read.
@@ -81,16 +101,19 @@ impl Drop for Progress {
     }
 }
 
+/// The recording's name, safe for a terminal. It changes if there are several.
+type Name = Arc<Mutex<String>>;
+
 /// The line.
 struct Line<W: Write> {
-    name: String,
+    name: Name,
     out: W,
     is_shown: bool,
 }
 
 impl<W: Write> Line<W> {
     fn new(name: &str, out: W) -> Self {
-        Self { name: terminal(name).into_owned(), out, is_shown: false }
+        Self { name: Arc::new(Mutex::new(terminal(name).into_owned())), out, is_shown: false }
     }
 
     /// Rewrites it, once enough time has passed. It is narrower than the terminal: a line that wraps cannot be erased.
@@ -98,7 +121,8 @@ impl<W: Write> Line<W> {
         if elapsed < SILENT {
             return;
         }
-        let text = format!("reading {}: {} records, {} s", self.name, grouped(records), elapsed.as_secs());
+        let name = self.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let text = format!("reading {name}: {} records, {} s", grouped(records), elapsed.as_secs());
         let text = elide::end(&text, columns.saturating_sub(1), "…");
         // If nobody can read it, it is not missed.
         let _ = write!(self.out, "{ERASE}{text}");
@@ -186,9 +210,27 @@ mod tests {
     }
 
     #[test]
+    fn of_several_the_line_says_which() {
+        let shown = Shown::default();
+        let mut line = Line::new("", shown.clone());
+        let name = Arc::clone(&line.name);
+        let several = Some((1_000, AtomicU64::new(0)));
+        let progress = Progress { records: Arc::default(), name, several, ended: None, thread: None };
+        progress.next("a.db");
+        progress.next("b\x1b.db");
+        line.tick(Duration::from_secs(3), 70, 80);
+        assert!(
+            shown.text().ends_with(r"reading 2 of 1,000: b\u{1b}.db: 70 records, 3 s"),
+            "{}",
+            shown.text()
+        );
+    }
+
+    #[test]
     fn who_reads_counts() {
         let records = Arc::new(AtomicU64::new(0));
-        let progress = Progress { records: Arc::clone(&records), ended: None, thread: None };
+        let mut progress = Progress::several(3);
+        progress.records = Arc::clone(&records);
         (0..3).for_each(|_| progress.count());
         assert_eq!(records.load(Ordering::Relaxed), 3);
     }

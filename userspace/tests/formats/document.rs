@@ -23,7 +23,7 @@ fn two() -> (Scratch, String, String) {
 #[test]
 fn texts_have_a_summary_in_front() {
     let (_scratch, bad, good) = two();
-    let text = printed(&["report", &bad, &good]);
+    let text = printed(&["report", "--each", &bad, &good]);
     let heading = text.lines().next().unwrap();
     assert!(heading.starts_with("HOST") && heading.contains("VERDICT"), "{text}");
     let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part:?} is not in:\n{text}"));
@@ -36,8 +36,8 @@ fn texts_have_a_summary_in_front() {
 #[test]
 fn json_says_whose_line_it_is() {
     let (_scratch, bad, good) = two();
-    let text = printed(&["report", "--json", &bad, &good]);
-    assert_eq!(text, printed(&["report", "--format", "json", &bad, &good]));
+    let text = printed(&["report", "--each", "--json", &bad, &good]);
+    assert_eq!(text, printed(&["report", "--each", "--format", "json", &bad, &good]));
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let whose: Vec<_> = lines.iter().map(|it| (it["host"].as_str(), it["file"].as_str())).collect();
     assert_eq!(whose, [(Some("db1"), Some(&*bad)), (Some("<b>db2"), Some(&*good))]);
@@ -46,7 +46,7 @@ fn json_says_whose_line_it_is() {
 #[test]
 fn markdown_has_a_summary_in_front() {
     let (_scratch, bad, good) = two();
-    let text = printed(&["report", "--format", "markdown", &bad, &good]);
+    let text = printed(&["report", "--each", "--format", "markdown", &bad, &good]);
     assert!(
         text.starts_with("# sockleak: summary\n\n| Host | File | Worst verdict | Who | Open |\n"),
         "{text}"
@@ -59,7 +59,7 @@ fn markdown_has_a_summary_in_front() {
 #[test]
 fn csv_has_the_rows_of_both() {
     let (_scratch, bad, good) = two();
-    let text = printed(&["report", "--format", "csv", &bad, &good]);
+    let text = printed(&["report", "--each", "--format", "csv", &bad, &good]);
     assert_eq!(text.lines().filter(|line| line.starts_with("host,file,")).count(), 1);
     assert_eq!(text, printed(&["report", "--format", "csv", &bad]), "the other one has none");
 }

@@ -191,7 +191,8 @@ fn several_recordings_are_one_page() {
     let (one, two) = (scratch.file("one.db"), scratch.file("two.db"));
     scene::busy().record(&one, "db1");
     scene::busy().record(&two, "db2");
-    let page = printed(&["report", "--format", "html", one.to_str().unwrap(), two.to_str().unwrap()]);
+    let page =
+        printed(&["report", "--each", "--format", "html", one.to_str().unwrap(), two.to_str().unwrap()]);
     assert_eq!(page.matches("<html").count(), 1);
     assert!(page.contains("<h1>sockleak report: 2 recordings</h1>"), "{page}");
     assert!(page.contains("<h2>db1</h2>") && page.contains("<h2>db2</h2>"));

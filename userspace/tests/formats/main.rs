@@ -3,6 +3,7 @@
 mod csv;
 mod document;
 mod filtered;
+mod fleet;
 mod groups;
 mod html;
 mod markdown;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Stores what a recording has, with a new segment after each `length` records.
-fn store(directory: &Path, recording: &Path, source: &str, length: u64) {
+pub(crate) fn store(directory: &Path, recording: &Path, source: &str, length: u64) {
     let trace = Trace::open(recording).unwrap();
     let options = Options::new(directory.to_owned(), 1 << 30, Duration::from_secs(1 << 30), || {});
     let mut store = Store::open(options).unwrap();
@@ -82,7 +82,7 @@ fn a_store_that_is_none_is_refused() {
     for (arguments, status, words) in [
         (vec!["report", "--store", directory], 6, "holds no recording of sockleak serve; name the directory"),
         (vec!["report", "--store", "/nowhere"], 6, "/nowhere cannot be read as a store (No such file"),
-        (vec!["report", "--store", directory, "x.db"], 2, "cannot be used with"),
+        (vec!["report", "x.db", "--store", directory], 2, "cannot be used with"),
         (vec!["report"], 2, "<TRACE>"),
     ] {
         let output = sockleak(&arguments);

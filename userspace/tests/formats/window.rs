@@ -111,7 +111,7 @@ fn a_recording_of_another_time_is_left_out_of_several() {
     let trace = recorded(&scratch);
     let short = scratch.file("short.db");
     scene::quiet().record(&short, "db2");
-    let output = sockleak(&["report", &trace, short.to_str().unwrap(), "--until", "50m"]);
+    let output = sockleak(&["report", "--each", &trace, short.to_str().unwrap(), "--until", "50m"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("short.db goes from") && said.lines().count() == 1, "{said}");

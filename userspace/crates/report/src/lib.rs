@@ -7,6 +7,7 @@ pub mod compare;
 mod csv;
 pub mod document;
 pub mod elide;
+pub mod fleet;
 pub mod grid;
 pub mod html;
 pub mod json;

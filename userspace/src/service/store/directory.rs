@@ -105,10 +105,7 @@ pub(super) fn entries(directory: &Path) -> Result<Vec<Entry>, StoreError> {
         }
         Ok(entries)
     };
-    let mut entries = read().map_err(|error| StoreError::Unreadable {
-        directory: directory.to_owned(),
-        cause: error.to_string(),
-    })?;
+    let mut entries = read().map_err(|error| StoreError::unreadable(directory, &error))?;
     entries.sort_by(|one, other| (one.number, &one.path).cmp(&(other.number, &other.path)));
     Ok(entries)
 }

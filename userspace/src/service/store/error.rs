@@ -107,6 +107,11 @@ impl StoreError {
         Self::Directory { directory: directory.to_owned(), cause: cause.to_string() }
     }
 
+    /// A directory that cannot be read as a store.
+    pub(crate) fn unreadable(directory: &Path, cause: &impl ToString) -> Self {
+        Self::Unreadable { directory: directory.to_owned(), cause: cause.to_string() }
+    }
+
     /// From what ended a writer.
     pub(super) fn stopped(directory: &Path, error: TraceError) -> Self {
         match error {

@@ -63,6 +63,12 @@ impl Recording {
         Ok(found)
     }
 
+    /// Is a file called as segments of a store are?
+    #[must_use]
+    pub fn is_segment(path: &Path) -> bool {
+        directory::number(path).is_some()
+    }
+
     fn goes_on(&self, number: u64, segment: &Segment) -> bool {
         segment.follows && segment.source == self.segment.source && self.last + 1 == number
     }

@@ -44,6 +44,22 @@ pub(super) fn render(sections: &[Section], is_whole: bool) -> String {
         [section] => format!("sockleak report: {}", section.host),
         _ => format!("sockleak report: {} recordings", sections.len()),
     };
+    page(
+        &title,
+        &html! {
+            @if sections.len() > 1 {
+                h1 { (Text(&title)) }
+                (text::summary(sections).html("Recordings"))
+            }
+            @for (nth, section) in sections.iter().enumerate() {
+                (self::section(section, nth, (sections.len() == 1, is_whole)))
+            }
+        },
+    )
+}
+
+/// A page that loads nothing, around its content.
+pub(crate) fn page(title: &str, content: &Markup) -> String {
     let document = html! {
         (DOCTYPE)
         html lang="en" {
@@ -52,20 +68,12 @@ pub(super) fn render(sections: &[Section], is_whole: bool) -> String {
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (Text(&title)) }
+                title { (Text(title)) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 (parts::patterns())
-                main {
-                    @if sections.len() > 1 {
-                        h1 { (Text(&title)) }
-                        (text::summary(sections).html("Recordings"))
-                    }
-                    @for (nth, section) in sections.iter().enumerate() {
-                        (self::section(section, nth, (sections.len() == 1, is_whole)))
-                    }
-                }
+                main { (content) }
                 footer {
                     "sockleak " (env!("CARGO_PKG_VERSION")) ". Nothing on this page is loaded from elsewhere."
                 }
