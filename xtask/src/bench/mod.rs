@@ -1,11 +1,12 @@
 //! `cargo xtask bench`: what tracing costs a connection and a message, in instructions of an emulated processor, beside
-//! bpftrace and beside an older revision; `replay`: what a report of a recording costs; `session`: what a scan costs;
-//! `verdicts`: how often verdicts are right; `page`: what the service's page costs; `soak`: what the service takes in the
-//! long run; `build`: what building takes. Prints, and judges nothing.
+//! bpftrace and beside an older revision; `replay`: what a report of a recording costs; `merge`: what one answer for many
+//! hosts costs; `session`: what a scan costs; `verdicts`: how often verdicts are right; `page`: what the service's page
+//! costs; `soak`: what the service takes in the long run; `build`: what building takes. Prints, and judges nothing.
 
 mod comparison;
 mod compile;
 mod figures;
+mod merge;
 mod messages;
 mod page;
 mod replay;
@@ -77,6 +78,8 @@ impl Args {
 enum What {
     /// Measure how fast a recording is replayed to its report, beside DuckDB
     Replay(replay::Args),
+    /// Measure what one answer for the recordings of many hosts takes
+    Merge(merge::Args),
     /// Measure what connections that a descriptor scan finds cost a session, for ever more of them
     Session(session::Args),
     /// Run the service under a steady load for half an hour
@@ -95,6 +98,7 @@ enum What {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.what {
         Some(What::Replay(args)) => return replay::run(args).map(|()| ExitCode::SUCCESS),
+        Some(What::Merge(args)) => return merge::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Session(args)) => return session::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Soak(args)) => return soak::run(args).map(|()| ExitCode::SUCCESS),
         Some(What::Top(args)) => return top::run(args).map(|()| ExitCode::SUCCESS),

@@ -3,7 +3,7 @@
 
 mod duckdb;
 mod table;
-mod timed;
+pub(super) mod timed;
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -7,17 +7,17 @@ use anyhow::{Context, Result, bail};
 
 /// What was spent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spent {
+pub(in crate::bench) struct Spent {
     /// Seconds on the clock.
-    pub(super) clock: f64,
+    pub(in crate::bench) clock: f64,
     /// Seconds of the processor.
-    pub(super) processor: f64,
+    pub(in crate::bench) processor: f64,
     /// Memory at its peak, in bytes.
-    pub(super) peak: u64,
+    pub(in crate::bench) peak: u64,
 }
 
 /// Runs a command to its end, without its output. Fails unless it succeeds.
-pub(super) fn timed(command: &mut Command) -> Result<Spent> {
+pub(in crate::bench) fn timed(command: &mut Command) -> Result<Spent> {
     let began = Instant::now();
     let child = command.stdout(Stdio::null()).spawn().context("a command cannot be started")?;
     let pid = i32::try_from(child.id()).context("a process has no number")?;
