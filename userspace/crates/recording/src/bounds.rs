@@ -39,8 +39,8 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Sets a connection's limits. To be called before anything is asked of it.
-    pub(super) fn set(connection: &mut Connection, path: &Path) -> Result<Self> {
+    /// Sets a connection's limits, for a file of so many bytes. To be called before anything is asked of it.
+    pub(super) fn set(connection: &mut Connection, size: u64) -> Result<Self> {
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST)?;
         connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, STATEMENT)?;
         connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
@@ -52,9 +52,6 @@ impl Bounds {
         ] {
             connection.set_db_config(setting, is_on)?;
         }
-        let mut log = path.to_owned().into_os_string();
-        log.push("-wal");
-        let size = size(path).saturating_add(size(log.as_ref()));
         let bounds = Self { size, steps: Arc::default(), bytes: AtomicU64::default() };
         bounds.renew();
         let steps = Arc::clone(&bounds.steps);
@@ -85,7 +82,14 @@ fn take(left: &AtomicU64, count: u64) -> Option<u64> {
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(count)).ok()
 }
 
+/// Bytes of a trace and its write-ahead log.
+pub(super) fn size(path: &Path) -> u64 {
+    let mut log = path.to_owned().into_os_string();
+    log.push("-wal");
+    size_of(path).saturating_add(size_of(log.as_ref()))
+}
+
 /// Bytes of a file, holes left out.
-fn size(path: &Path) -> u64 {
+fn size_of(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len().min(file.blocks().saturating_mul(512 * PACKED).max(BYTES)))
 }

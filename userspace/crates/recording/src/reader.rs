@@ -1,5 +1,7 @@
 //! Reading: a trace as it is at one moment, whether it is closed, grows, or was broken off.
 
+mod inherited;
+
 use std::{
     fs, io,
     ops::ControlFlow,
@@ -20,7 +22,7 @@ use sockleak_core::event::Record;
 
 use super::{
     Header, Progress, Segment, TraceError,
-    bounds::Bounds,
+    bounds::{self, Bounds},
     replay,
     rows::{Cells, LATEST, RowError},
     scan::Scan,
@@ -56,7 +58,16 @@ impl Trace {
     /// If it is none, is damaged or newer than this version, or cannot be read.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
         check(path)?;
-        let Opened { connection, bounds, application } = begin(path)?;
+        Self::of(path, begin(path)?, |connection| check_length(path, connection))
+    }
+
+    /// What was opened under this name, if it is a trace.
+    fn of(
+        path: &Path,
+        opened: Opened,
+        check_length: impl FnOnce(&Connection) -> Result<(), TraceError>,
+    ) -> Result<Self, TraceError> {
+        let Opened { connection, bounds, application } = opened;
         if application != schema::APPLICATION_ID {
             return Err(TraceError::NotATrace(path.to_owned()));
         }
@@ -65,7 +76,7 @@ impl Trace {
         if version > schema::VERSION {
             return Err(TraceError::Newer { path: path.to_owned(), version });
         }
-        check_length(path, &connection)?;
+        check_length(&connection)?;
         let columns = schema::columns(version);
         let columns = columns
             .ok_or_else(|| TraceError::damaged(path, &format!("there is no schema version {version}")))?;
@@ -227,7 +238,12 @@ fn open(name: &Path, path: &Path, flags: OpenFlags) -> rusqlite::Result<Opened> 
     let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(name, flags)?;
     // The file may come from anywhere.
-    let bounds = Bounds::set(&mut connection, path)?;
+    let bounds = Bounds::set(&mut connection, bounds::size(path))?;
+    begin_reading(connection, bounds)
+}
+
+/// Begins the transaction that lasts as long as the trace is read.
+fn begin_reading(connection: Connection, bounds: Bounds) -> rusqlite::Result<Opened> {
     connection.execute_batch(
         "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; BEGIN",
     )?;
@@ -249,11 +265,15 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// SQLite misses whole pages, and takes a part of one for a whole. With a log beside it, the file may be behind.
 fn check_length(path: &Path, connection: &Connection) -> Result<(), TraceError> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
-    let size = pragma("page_size").and_then(|size| Ok(u64::from(size) * u64::from(pragma("page_count")?)));
-    let size = size.map_err(|error| TraceError::reading(path, &error))?;
+    let size = pages(connection).map_err(|error| TraceError::reading(path, &error))?;
     let is_whole = fs::metadata(path).is_ok_and(|file| file.len() >= size) || has_log(path);
     if is_whole { Ok(()) } else { Err(TraceError::damaged(path, &"its end is missing")) }
+}
+
+/// Bytes of the pages that there should be.
+fn pages(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+    Ok(u64::from(pragma("page_size")?) * u64::from(pragma("page_count")?))
 }
 
 /// The URI of a file that nobody changes: SQLite reads it without locks.

@@ -98,6 +98,21 @@ pub fn resume(path: &Path) -> Result<Connection, TraceError> {
     opened.map_err(|error| TraceError::writing(path, &error))
 }
 
+/// Moves what is committed into the file itself, so that it is whole without its write-ahead log. False if somebody reads it just
+/// now who needs the log.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn settle(path: &Path) -> Result<bool, TraceError> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let settled = Connection::open_with_flags(path, flags).and_then(|connection| {
+        // The first of three numbers: could it not be done?
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+    });
+    settled.map(|is_busy| is_busy == 0).map_err(|error| TraceError::writing(path, &error))
+}
+
 /// Is it a file that is to become a segment, or was to: one without any table? If its writer was killed amid the first pages,
 /// only who `may_write` can tell for sure, for that undoes them; for who only reads, it is one then.
 pub fn is_blank(path: &Path, may_write: bool) -> bool {

@@ -29,6 +29,15 @@ pub(super) struct Attempt<'r> {
     queue: Option<Queue>,
 }
 
+impl<'r> Attempt<'r> {
+    /// None if something else happened.
+    pub(super) fn of(notice: Notice<'r>) -> Option<Self> {
+        let Notice::Seen(seen) = notice else { return None };
+        let What::Attempt { listener, errno, address, queue, .. } = seen.what else { return None };
+        Some(Self { seen, listener: *listener, errno: *errno, address, queue: *queue })
+    }
+}
+
 /// Writes all of them.
 pub(super) fn export(trace: &Trace, window: Window, mut rows: Rows<'_, Attempts>) -> Result<(), ExportError> {
     let mut session = session(trace);
@@ -39,12 +48,9 @@ pub(super) fn export(trace: &Trace, window: Window, mut rows: Rows<'_, Attempts>
         if place == Place::After {
             return ControlFlow::Break(());
         }
-        if let Some(Notice::Seen(seen)) = session.feed(record).notice
-            && place == Place::Within
-            && let What::Attempt { listener, errno, address, queue, .. } = seen.what
-        {
-            let (listener, errno, queue) = (*listener, *errno, *queue);
-            outcome = rows.write(&Attempt { seen, listener, errno, address, queue });
+        let attempt = session.feed(record).notice.and_then(Attempt::of).filter(|_| place == Place::Within);
+        if let Some(attempt) = attempt {
+            outcome = rows.write(&attempt);
         }
         if outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;

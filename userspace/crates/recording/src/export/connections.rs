@@ -64,12 +64,22 @@ pub(super) fn session(trace: &Trace) -> Session {
 }
 
 fn open(session: &Session, now: u64, rows: &mut Rows<'_, Connections>) -> io::Result<()> {
-    let mut open: Vec<_> = session.open().collect();
-    open.sort_unstable_by_key(|(_, connection)| (connection.opened, connection.id));
-    open.into_iter().try_for_each(|(socket, connection)| rows.write(&life(session, socket, connection, now)))
+    oldest_first(session).into_iter().try_for_each(|(socket, it)| rows.write(&life(session, socket, it, now)))
 }
 
-fn life<'r>(session: &'r Session, socket: SocketId, connection: &'r Connection, now: u64) -> Life<'r> {
+/// What is open, the oldest first.
+pub(super) fn oldest_first(session: &Session) -> Vec<(SocketId, &Connection)> {
+    let mut open: Vec<_> = session.open().collect();
+    open.sort_unstable_by_key(|(_, connection)| (connection.opened, connection.id));
+    open
+}
+
+pub(super) fn life<'r>(
+    session: &'r Session,
+    socket: SocketId,
+    connection: &'r Connection,
+    now: u64,
+) -> Life<'r> {
     Life { session, path: &session.sockets()[socket.0].path, connection, now }
 }
 

@@ -3,11 +3,13 @@
 //! Rows are told by the same [`Session`](sockleak_core::session::Session) that leads to the report, and written as they come: what is
 //! kept in memory is what is open, whatever the length of the recording.
 
+pub mod archive;
 mod attempts;
 mod column;
 mod connections;
 mod csv;
 mod events;
+mod findings;
 mod jsonl;
 mod parquet;
 mod party;
@@ -144,7 +146,7 @@ fn rows<'w, T: Table>(
     let sink: io::Result<Box<dyn Sink + 'w>> = match style.format {
         Format::Csv => csv::Csv::begin(out, &fields, clock, style.is_terminal).map(boxed),
         Format::Jsonl => Ok(boxed(jsonl::JsonLines::begin(out, &fields, clock))),
-        Format::Parquet => parquet::Parquet::begin(out, &fields, clock).map(boxed),
+        Format::Parquet => parquet::Parquet::begin(out, &fields, clock, parquet::GROUP, &[]).map(boxed),
     };
     Ok(Rows { columns, sink: sink.map_err(ExportError::Output)? })
 }

@@ -11,6 +11,7 @@ use parquet::{
     data_type::ByteArray,
     errors::ParquetError,
     file::{
+        metadata::KeyValue,
         properties::{EnabledStatistics, WriterProperties},
         writer::SerializedFileWriter,
     },
@@ -25,7 +26,7 @@ use super::{
 };
 
 /// Rows that are gathered before they are written. Readers work through such a group at a time.
-const GROUP: usize = 1 << 16;
+pub(super) const GROUP: usize = 1 << 16;
 /// Different texts that are kept once however often they come.
 const TEXTS: usize = 1 << 14;
 
@@ -37,6 +38,8 @@ pub(super) struct Parquet<W: Write + Send> {
     texts: FxHashMap<Box<str>, ByteArray>,
     column: usize,
     rows: usize,
+    /// Rows of a group.
+    group: usize,
 }
 
 /// The values of a column that are known, and how each cell is made of them.
@@ -53,19 +56,27 @@ struct Values {
 }
 
 impl<W: Write + Send> Parquet<W> {
-    /// Writes the beginning.
-    pub(super) fn begin(out: W, fields: &[Field], clock: Clock) -> io::Result<Self> {
+    /// Writes the beginning. A group has so many rows. `about` is said of the file as a whole: names and values.
+    pub(super) fn begin(
+        out: W,
+        fields: &[Field],
+        clock: Clock,
+        group: usize,
+        about: &[(&str, String)],
+    ) -> io::Result<Self> {
+        let about = about.iter().map(|(name, value)| KeyValue::new((*name).to_owned(), value.clone()));
         let schema = parse_message_type(&schema(fields)).map_err(output)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_key_value_metadata(Some(about.collect::<Vec<_>>()).filter(|it| !it.is_empty()))
             .set_created_by(format!("sockleak {}", env!("CARGO_PKG_VERSION")))
             .build();
         let writer =
             SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(output)?;
         let values = |field: &Field| Values { is_list: field.kind == Kind::Texts, ..Values::default() };
         let columns = fields.iter().map(values).collect();
-        Ok(Self { writer, clock, columns, texts: FxHashMap::default(), column: 0, rows: 0 })
+        Ok(Self { writer, clock, columns, texts: FxHashMap::default(), column: 0, rows: 0, group })
     }
 
     /// Writes the rows that were gathered as a group.
@@ -128,7 +139,7 @@ impl<W: Write + Send> Sink for Parquet<W> {
     fn end_row(&mut self) -> io::Result<()> {
         self.column = 0;
         self.rows += 1;
-        if self.rows < GROUP { Ok(()) } else { self.flush().map_err(output) }
+        if self.rows < self.group { Ok(()) } else { self.flush().map_err(output) }
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {

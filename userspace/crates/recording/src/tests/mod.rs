@@ -14,6 +14,7 @@ use sockleak_core::event::{Actor, Comm, Event, Namespaces, Process, ProcessId, Q
 
 use super::*;
 
+mod archive;
 mod crash;
 mod full;
 mod refusals;
