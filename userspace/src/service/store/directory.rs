@@ -5,12 +5,13 @@ use std::{
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{StoreError, history};
+use super::{Shelf, StoreError, history};
 
 /// Only the owner writes; his group may look.
 const MODE: u32 = 0o750;
@@ -35,6 +36,8 @@ pub(super) struct Bounds {
     pub(super) keep: Duration,
     /// What the segment that is written to may take.
     pub(super) segment: u64,
+    /// What an archive has of it; None without one.
+    pub(super) shelf: Option<Arc<Shelf>>,
     /// Pages that a segment may have, if any: as SQLite sees a full disk.
     #[cfg(test)]
     pub(super) pages: std::sync::Arc<std::sync::atomic::AtomicU32>,
@@ -46,9 +49,15 @@ impl Bounds {
             bytes,
             keep,
             segment,
+            shelf: None,
             #[cfg(test)]
-            pages: std::sync::Arc::default(),
+            pages: Arc::default(),
         }
+    }
+
+    /// Is the archive still to take it?
+    fn is_awaited(&self, entry: &Entry) -> bool {
+        self.shelf.as_ref().is_some_and(|shelf| entry.is_segment() && entry.number > shelf.through())
     }
 
     #[cfg(test)]
@@ -168,8 +177,14 @@ impl Entry {
     }
 }
 
+/// Is there something in the write-ahead log beside it?
+pub(super) fn has_log(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
 /// Deletes whole segments, the oldest first, until the others, the one that is written to and the history keep within bounds;
-/// never that one. What cannot be deleted is left to the next time.
+/// never that one. One that the archive has not taken yet is not too old, but may be too much. What cannot be deleted is left to the
+/// next time.
 pub(super) fn prune(directory: &Path, current: u64, bounds: &Bounds) {
     let Ok(entries) = entries(directory) else { return };
     let (old, new): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.number < current);
@@ -181,12 +196,24 @@ pub(super) fn prune(directory: &Path, current: u64, bounds: &Bounds) {
         if entry.path.is_dir() {
             continue;
         }
-        if total <= room && !entry.is_older(bounds.keep) {
+        let is_awaited = bounds.is_awaited(&entry);
+        if total <= room && (is_awaited || !entry.is_older(bounds.keep)) {
             continue;
         }
         total = total.saturating_sub(entry.size());
-        if let Err(error) = entry.remove() {
-            tracing::warn!("{} is too old, and cannot be deleted: {error}", entry.path.display());
+        match entry.remove() {
+            Err(error) => {
+                tracing::warn!("{} is too old, and cannot be deleted: {error}", entry.path.display())
+            }
+            Ok(()) if is_awaited => {
+                tracing::warn!(
+                    "{} was deleted before it was archived: the store is full; make [archive] reachable, or raise max_bytes in \
+                     [store]",
+                    entry.path.display()
+                );
+                bounds.shelf.iter().for_each(|shelf| shelf.drop_one());
+            }
+            Ok(()) => {}
         }
     }
 }

@@ -15,6 +15,7 @@ use std::{
 use nix::fcntl::Flock;
 use rusqlite::Connection;
 
+mod closed;
 mod current;
 mod directory;
 mod error;
@@ -23,6 +24,7 @@ pub mod history;
 mod known;
 mod recording;
 mod replay;
+mod shelf;
 
 use sockleak_core::event::Record;
 use sockleak_recording::{
@@ -30,9 +32,11 @@ use sockleak_recording::{
     segment::{self, Beginning},
 };
 
+pub use closed::{Closed, closed, last};
 pub use error::StoreError;
 pub use recording::{Recording, Recordings};
 pub use replay::Replayed;
+pub use shelf::Shelf;
 
 use current::{Current, Work, begin};
 use directory::Bounds;
@@ -60,6 +64,13 @@ impl Options {
     #[must_use]
     pub fn new(directory: PathBuf, max_bytes: u64, keep: Duration, settle: fn()) -> Self {
         Self { directory, bounds: bounds(max_bytes, keep), settle }
+    }
+
+    /// Segments that an archive has not taken yet are kept for longer, as far as there is room.
+    #[must_use]
+    pub fn archived(mut self, shelf: Arc<Shelf>) -> Self {
+        self.bounds.shelf = Some(shelf);
+        self
     }
 }
 
@@ -192,7 +203,8 @@ impl Store {
     /// Keeps so much from now on, as [`Options::new`] has it. A new segment is due then, as which begins what is too much is
     /// deleted.
     pub fn keep(&mut self, max_bytes: u64, keep: Duration) {
-        self.options.bounds = bounds(max_bytes, keep);
+        let shelf = self.options.bounds.shelf.take();
+        self.options.bounds = Bounds { shelf, ..bounds(max_bytes, keep) };
         self.is_renewed = true;
     }
 
@@ -278,6 +290,11 @@ impl Store {
     /// Can records be appended to it?
     fn is_resumable(&self, found: &Found) -> bool {
         let Some((header, _)) = &self.source else { return false };
+        // What was archived is not added to.
+        let shelf = self.options.bounds.shelf.as_ref();
+        if shelf.is_some_and(|shelf| directory::number(&found.path).is_none_or(|it| it <= shelf.through())) {
+            return false;
+        }
         let is_same = Header { started: header.started, ..found.header.clone() } == *header;
         is_same && found.has_current_schema && found.progress.now.saturating_sub(found.header.started) < DAY
     }

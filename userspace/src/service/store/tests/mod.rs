@@ -15,6 +15,7 @@ use sockleak_core::{
 
 use super::*;
 
+mod archived;
 mod bounds;
 mod crash;
 mod segments;
