@@ -153,6 +153,7 @@ impl Host {
             parent: 1,
             cgroup: 4000 + pid,
             cgroup_path: Some(format!("/system.slice/{name}.service").into()),
+            container: None,
             user: Some("web".into()),
             pid_in_namespace: pid as u32,
             namespaces: Namespaces { mount: 4_026_531_841, network: 4_026_531_840, pid: 4_026_531_836 },

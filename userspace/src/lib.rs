@@ -11,6 +11,7 @@ pub mod client;
 pub mod clock;
 pub mod cmd;
 pub mod console;
+pub mod containers;
 pub mod diag;
 pub mod failure;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -48,6 +48,12 @@ impl View {
         Self { root: None, namespace }
     }
 
+    /// A tree that begins at a folder.
+    #[cfg(test)]
+    pub(crate) const fn at(root: PathBuf) -> Self {
+        Self { root: Some(root), namespace: 0 }
+    }
+
     /// What process 1 sees. `own` is the inode number of our own mount namespace.
     ///
     /// # Errors
@@ -69,6 +75,15 @@ impl View {
     /// If it leads nowhere.
     pub fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         self.root.as_ref().map_or_else(|| path.canonicalize(), |root| resolve_in(root, path))
+    }
+
+    /// The path by which this process reaches what a path leads to in this tree.
+    ///
+    /// # Errors
+    /// If it leads nowhere.
+    pub fn locate(&self, path: &Path) -> io::Result<PathBuf> {
+        let found = self.resolve(path)?;
+        Ok(self.root.as_ref().map_or_else(|| found.clone(), |root| below(root, &found)))
     }
 
     /// Device and inode of what a path leads to.
@@ -177,6 +192,8 @@ mod tests {
         for path in ["/real/a.sock", "/absolute/a.sock", "/relative/a.sock", "/socket", "/real/deep/beyond"] {
             let path = Path::new(path);
             assert_eq!(view.resolve(path).expect("it leads there"), socket, "{}", path.display());
+            let located = view.locate(path).expect("it leads there");
+            assert_eq!(located, below(directory.path(), socket), "{}", path.display());
             let identity = view.identity(path).expect("it leads there");
             assert_eq!(identity, (metadata.dev(), metadata.ino()), "{}", path.display());
         }

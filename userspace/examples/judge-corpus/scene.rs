@@ -200,6 +200,7 @@ fn process(pid: u32, program: &str) -> Record {
         parent: 1,
         cgroup: 1,
         cgroup_path: None,
+        container: None,
         user: None,
         pid_in_namespace: pid,
         namespaces: Namespaces { mount: 1, network: 1, pid: 1 },

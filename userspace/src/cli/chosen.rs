@@ -24,17 +24,20 @@ pub struct Chosen {
     /// Only processes of this systemd unit, with or without .service; may be a glob, and be repeated.
     #[arg(long = "unit", value_name = "GLOB", value_parser = Glob::parse)]
     pub units: Vec<Glob>,
-    /// Only processes of this container: the beginning of its id or of its pod's uid; may be repeated.
-    #[arg(long = "container", value_name = "ID", value_parser = Glob::parse)]
+    /// Only processes of this container: its name, or the beginning of its id or of its pod's uid; may be a glob, and be repeated.
+    #[arg(long = "container", value_name = "NAME|ID", value_parser = Glob::parse)]
     pub containers: Vec<Glob>,
+    /// Only processes of this Kubernetes pod: NAMESPACE/POD, POD, or the beginning of its uid; may be a glob, and be repeated.
+    #[arg(long = "pod", value_name = "NS/NAME", value_parser = Glob::parse)]
+    pub pods: Vec<Glob>,
 }
 
 impl Chosen {
     /// As a filter.
     #[must_use]
     pub fn filter(&self) -> Filter {
-        let Self { pids, programs, users, units, containers } = self.clone();
-        Filter { pids, programs, users, units, containers }
+        let Self { pids, programs, users, units, containers, pods } = self.clone();
+        Filter { pids, programs, users, units, containers, pods }
     }
 }
 

@@ -74,11 +74,12 @@ impl Query {
     }
 
     fn wanted(&mut self, Wanted { verdicts, processes }: &Wanted) {
-        let Filter { pids, programs, users, units, containers } = processes;
+        let Filter { pids, programs, users, units, containers, pods } = processes;
         verdicts.iter().for_each(|verdict| self.add("verdict", Some(verdict.name())));
         pids.iter().for_each(|pid| self.add("pid", Some(pid.to_string())));
         users.iter().for_each(|user| self.add("user", Some(user)));
-        for (name, globs) in [("program", programs), ("unit", units), ("container", containers)] {
+        let globs = [("program", programs), ("unit", units), ("container", containers), ("pod", pods)];
+        for (name, globs) in globs {
             globs.iter().for_each(|glob| self.add(name, Some(glob.text())));
         }
     }

@@ -9,6 +9,7 @@ use sockleak_core::text::escape::terminal;
 use super::output::Output;
 use crate::{
     cli::Check,
+    containers::{self, EngineFiles},
     failure::Failure,
     namespaces::OwnNamespaces,
     privilege,
@@ -34,6 +35,7 @@ struct Findings {
     lockdown: Option<String>,
     locked_memory_limit: Option<u64>,
     own_namespaces: Option<Vec<&'static str>>,
+    container_engines: Vec<EngineFiles>,
     hooks: Vec<HookStatus>,
     recursion_misses: Vec<(&'static str, Option<u64>)>,
     conclusion: String,
@@ -54,11 +56,14 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
         },
         Err(failure) => (Vec::new(), Vec::new(), Some(failure)),
     };
+    // As `capture` and the service read them, with what they keep of their privileges.
+    privilege::drop_after_attach();
+    let container_engines = containers::survey();
     // Every hook is gone again: what is left to do is to print.
     privilege::keep_nothing();
     let conclusion = match &failure {
         Some(failure) => failure.to_string(),
-        None => conclude(&hooks, machine.namespaces, arguments.probe.hooks),
+        None => conclude(&hooks, machine.namespaces, &container_engines, arguments.probe.hooks),
     };
     let findings = Findings {
         kernel: format!("{} ({})", machine.release, machine.version),
@@ -73,6 +78,7 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
         missing_capabilities: machine.missing.iter().map(ToString::to_string).collect(),
         lockdown: machine.lockdown.clone(),
         locked_memory_limit: machine.locked_memory,
+        container_engines,
         own_namespaces: (!machine.namespaces.is_unknown).then(|| machine.namespaces.kinds()),
         hooks,
         recursion_misses: misses,
@@ -89,7 +95,12 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
 }
 
 /// What can be traced, and what to do next: one sentence.
-fn conclude(hooks: &[HookStatus], namespaces: OwnNamespaces, choice: HookChoice) -> String {
+fn conclude(
+    hooks: &[HookStatus],
+    namespaces: OwnNamespaces,
+    engines: &[EngineFiles],
+    choice: HookChoice,
+) -> String {
     let missing = || hooks.iter().filter(|hook| hook.status != Outcome::Attached);
     let mut gaps: Vec<_> = missing().map(|hook| hook.hook.without()).collect();
     gaps.extend(remedy(missing(), choice));
@@ -97,11 +108,25 @@ fn conclude(hooks: &[HookStatus], namespaces: OwnNamespaces, choice: HookChoice)
     gaps.extend(namespaces.unseen_processes().into_iter().chain(namespaces.remarks()));
     // Several hooks may serve one thing.
     gaps.dedup();
+    let unread = unread(engines);
+    gaps.extend(unread.iter().map(String::as_str));
     if gaps.is_empty() {
         return "Everything can be traced on this machine: `sockleak capture TARGET` is the next step."
             .to_owned();
     }
     format!("Connections can be traced on this machine, with gaps: {}.", gaps.join("; "))
+}
+
+/// Whose containers keep their ids for names, with the remedy, in a sentence each.
+fn unread(engines: &[EngineFiles]) -> Vec<String> {
+    let unread = engines.iter().filter_map(|EngineFiles { engine, path, problem }| {
+        let (path, problem) = (path.display(), problem.as_ref()?);
+        Some(format!(
+            "containers of {engine} are shown by id, because their names in {path} cannot be read ({problem}): give sockleak \
+             CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE"
+        ))
+    });
+    unread.collect()
 }
 
 /// What to do so that the missing hooks can be attached; None if none is missing.
@@ -143,6 +168,8 @@ fn render(findings: &Findings, conclude: bool) -> String {
         None => "cannot be found out".to_owned(),
     };
     fact("namespaces", &own);
+    let engines: Vec<String> = findings.container_engines.iter().map(engine).collect();
+    fact("container engines", &if engines.is_empty() { "none found".to_owned() } else { engines.join(", ") });
     if !findings.hooks.is_empty() {
         let _ = writeln!(out, "\n{}", hooks(&findings.hooks));
     }
@@ -158,6 +185,11 @@ fn render(findings: &Findings, conclude: bool) -> String {
         let _ = writeln!(out, "\n{}", findings.conclusion);
     }
     out
+}
+
+fn engine(it: &EngineFiles) -> String {
+    let unread = if it.problem.is_some() { ": cannot be read" } else { "" };
+    format!("{} ({}{unread})", it.engine, it.path.display())
 }
 
 fn hooks(hooks: &[HookStatus]) -> Table {
@@ -198,32 +230,50 @@ mod tests {
     #[test]
     fn it_ends_with_what_to_do() {
         let host = OwnNamespaces::default();
-        let said = conclude(&with(&[]), host, HookChoice::Auto);
+        let said = conclude(&with(&[]), host, &[], HookChoice::Auto);
         assert_eq!(
             said,
             "Everything can be traced on this machine: `sockleak capture TARGET` is the next step."
         );
         let sends = [Hook::Send, Hook::SendPage, Hook::SendPacket].map(|hook| (hook, Outcome::Unsupported));
-        let said = conclude(&with(&sends), host, HookChoice::Kprobe);
+        let said = conclude(&with(&sends), host, &[], HookChoice::Kprobe);
         assert_eq!(
             said,
             "Connections can be traced on this machine, with gaps: it is not known when an end was last used; \
              leave out --hooks, and the best kind is taken for each hook."
         );
-        let said = conclude(&with(&[(Hook::Attempt, Outcome::Refused)]), host, HookChoice::Auto);
+        let said = conclude(&with(&[(Hook::Attempt, Outcome::Refused)]), host, &[], HookChoice::Auto);
         assert!(
             said.contains("failed attempts are not seen; ") && said.contains("run sockleak as root"),
             "{said}"
         );
-        let said = conclude(&with(&[(Hook::Attempt, Outcome::Unsupported)]), host, HookChoice::Auto);
+        let said = conclude(&with(&[(Hook::Attempt, Outcome::Unsupported)]), host, &[], HookChoice::Auto);
         assert!(said.contains("boot Linux 6.1 or later"), "{said}");
     }
 
     #[test]
     fn a_namespace_has_its_own_remedy() {
         let own = OwnNamespaces { pid: true, ..OwnNamespaces::default() };
-        let said = conclude(&with(&[]), own, HookChoice::Auto);
+        let said = conclude(&with(&[]), own, &[], HookChoice::Auto);
         assert!(said.ends_with("(docker run --pid=host)."), "{said}");
         assert!(!said.contains("--hooks"), "{said}");
+    }
+
+    #[test]
+    fn an_engine_that_cannot_be_read_has_its_remedy() {
+        let engine = |problem: Option<&str>| EngineFiles {
+            engine: "docker",
+            path: "/var/lib/docker".into(),
+            problem: problem.map(str::to_owned),
+        };
+        let said =
+            |problem| conclude(&with(&[]), OwnNamespaces::default(), &[engine(problem)], HookChoice::Auto);
+        assert!(said(None).starts_with("Everything can be traced"), "{}", said(None));
+        let refused = said(Some("Permission denied"));
+        assert!(
+            refused.contains("containers of docker are shown by id")
+                && refused.contains("CAP_DAC_READ_SEARCH"),
+            "{refused}"
+        );
     }
 }

@@ -126,6 +126,7 @@ impl<'a> Records<'a> {
             parent: self.small(),
             cgroup: 0,
             cgroup_path: None,
+            container: None,
             user: None,
             pid_in_namespace: 1,
             namespaces: Namespaces::default(),

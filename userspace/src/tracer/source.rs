@@ -15,7 +15,7 @@ use sockleak_core::{
     recent::Recent,
 };
 
-use crate::{namespaces::OwnNamespaces, proc, stacks::Resolver};
+use crate::{containers::Containers, namespaces::OwnNamespaces, proc, stacks::Resolver};
 
 /// Names of users and control groups that are remembered, at least: on a host of months there is no end to control groups.
 const REMEMBERED: usize = 4096;
@@ -25,6 +25,7 @@ const REMEMBERED: usize = 4096;
 pub struct Source {
     users: Recent<u32, Option<Arc<str>>>,
     cgroups: Recent<u64, Arc<str>>,
+    containers: Containers,
     stacks: Resolver,
     nameless: u64,
     namespaces: OwnNamespaces,
@@ -36,7 +37,8 @@ impl Source {
     pub fn new(room: u64) -> Self {
         let (users, cgroups) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED));
         let namespaces = OwnNamespaces::inspect();
-        Self { users, cgroups, stacks: Resolver::new(room), nameless: 0, namespaces }
+        let (containers, stacks) = (Containers::of_host(), Resolver::new(room));
+        Self { users, cgroups, containers, stacks, nameless: 0, namespaces }
     }
 
     /// Completes a record.
@@ -100,7 +102,7 @@ impl Source {
         Some(process)
     }
 
-    /// Adds the names of user and control group. Both are asked for once: most processes share them.
+    /// Adds the names of user, control group and container. Each is asked for once: most processes share them.
     fn name(&mut self, process: &mut Process) {
         let uid = process.uid;
         let is_unmapped = self.namespaces.user && uid == UNMAPPED;
@@ -118,6 +120,7 @@ impl Source {
                 self.cgroups.put(process.cgroup, Arc::clone(&path));
                 Some(path)
             });
+            process.container = process.cgroup_path.as_deref().and_then(|path| self.containers.names(path));
         }
     }
 }
@@ -178,6 +181,7 @@ fn read_process(actor: &Actor) -> Option<Process> {
         parent: proc::stat_field(pid, 4).unwrap_or(0) as u32,
         cgroup: read_control_group(pid).map_or(0, |(_, id)| id),
         cgroup_path: None,
+        container: None,
         user: None,
         pid_in_namespace: innermost_pid(pid).unwrap_or(0),
         namespaces: Namespaces {

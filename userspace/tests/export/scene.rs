@@ -36,6 +36,7 @@ pub(crate) fn process(pid: u32, program: Option<&str>, argv: &[&str]) -> Record 
         parent: 1,
         cgroup: 77,
         cgroup_path: Some("/system.slice/web.service".into()),
+        container: None,
         user: Some("+user".into()),
         pid_in_namespace: 3,
         namespaces: Namespaces { mount: 10, network: 11, pid: 0 },

@@ -73,6 +73,8 @@ fn a_replay_groups_as_the_capture_did() {
         ("cmdline", By::Cmdline),
         ("unit", By::Unit),
         ("container", By::Container),
+        ("pod", By::Pod),
+        ("image", By::Image),
         ("user", By::User),
         ("pid", By::Pid),
     ] {

@@ -1,5 +1,6 @@
 //! The forms of a report, by the real binary from recordings that are made up here.
 
+mod containers;
 mod csv;
 mod document;
 mod filtered;

@@ -25,7 +25,7 @@ fn assert_valid(line: &Value) {
 }
 
 fn scenes() -> [Scene; 3] {
-    [scene::quiet(), scene::busy(), scene::incomplete()]
+    [scene::quiet(), scene::contained(), scene::incomplete()]
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn the_schema_is_one() {
 #[test]
 fn reports_of_captures_are_as_described() {
     for scene in scenes() {
-        for by in [By::Program, By::Cmdline, By::Unit, By::Container, By::User, By::Pid] {
+        for by in [By::Program, By::Cmdline, By::Unit, By::Container, By::Pod, By::Image, By::User, By::Pid] {
             let seen = scene.seen(by);
             let mut report = seen.report();
             assert_valid(&line(&report));

@@ -125,7 +125,7 @@ fn clients_read_how_a_listener_was_closed() {
             "time": "2026-01-02T03:20:45.000000000Z", "boot_ns": 1, "path": "@a", "open": 2,
             "type": "listener-closed", "listener": 5, "reason": reason, "pid": null, "tid": null, "start_ns": null,
             "comm": null, "thread_comm": null, "uid": 0, "gid": 0, "program": null, "argv": null, "argv_truncated": true,
-            "ppid": null, "pid_in_namespace": null, "cgroup_id": null, "mount_ns": null, "network_ns": null, "pid_ns": null,
+            "ppid": null, "pid_in_namespace": null, "cgroup_id": null, "container": null, "mount_ns": null, "network_ns": null, "pid_ns": null,
         });
         told.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let event: model::Event = serde_json::from_value(told.clone()).unwrap();

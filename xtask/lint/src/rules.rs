@@ -35,7 +35,7 @@ pub(crate) const MODULES: &[(&str, &[&[&str]])] = &[
             &["clock"],
             &["failure", "proc", "view"],
             &["probe"],
-            &["console", "diag", "privilege"],
+            &["console", "containers", "diag", "privilege"],
             &["child"],
             &["stacks"],
             &["tracer"],

@@ -108,6 +108,7 @@ fn process(raw: &abi::Process) -> Process {
         parent: raw.parent,
         cgroup: raw.cgroup,
         cgroup_path: None,
+        container: None,
         user: None,
         pid_in_namespace: raw.pid_in_namespace,
         namespaces: Namespaces {

@@ -54,6 +54,7 @@ pub fn process(pid: u32, program: Option<&str>) -> Record {
         parent: 1,
         cgroup: 1,
         cgroup_path: None,
+        container: None,
         user: None,
         pid_in_namespace: pid,
         namespaces: Namespaces { mount: OURS, network: 1, pid: 1 },

@@ -93,6 +93,8 @@ impl<'c> Inserts<'c> {
     fn process(&mut self, process: &Process) -> Result<()> {
         let argv = serde_json::to_string(&process.argv);
         let argv = argv.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let container = process.container.as_deref().map(serde_json::to_string).transpose();
+        let container = container.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         self.names.put(process.id, process.comm);
         let mut row = Row::new(&mut self.process, self.seq)?;
         row.id(process.id)?;
@@ -110,6 +112,7 @@ impl<'c> Inserts<'c> {
         row.put(process.namespaces.mount)?;
         row.put(process.namespaces.network)?;
         row.put(process.namespaces.pid)?;
+        row.put(container)?;
         row.insert()
     }
 

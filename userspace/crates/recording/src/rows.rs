@@ -122,6 +122,11 @@ impl<'r> Cells<'r> {
         serde_json::from_str(self.text(name)?).map_err(|_| RowError::Value(name))
     }
 
+    fn optional_json<T: serde::de::DeserializeOwned>(&mut self, name: &'static str) -> Result<Option<T>> {
+        let text = self.optional_text(name)?;
+        text.map(|text| serde_json::from_str(text).map_err(|_| RowError::Value(name))).transpose()
+    }
+
     fn comm(&mut self) -> Result<Option<Comm>> {
         let bytes = self.optional_bytes("comm")?;
         bytes.map(|bytes| code::comm_of(bytes).ok_or(RowError::Value("comm"))).transpose()
@@ -199,6 +204,7 @@ pub(super) fn process(row: &Scan<'_>) -> Result<Process> {
             network: cells.number("network_namespace")?,
             pid: cells.number("pid_namespace")?,
         },
+        container: cells.optional_json("container")?,
     })
 }
 

@@ -6,7 +6,7 @@ use sockleak_core::text::errno_name;
 /// Tells a trace from other SQLite databases: "slkT".
 pub(super) const APPLICATION_ID: i64 = 0x736c_6b54;
 /// What this version writes.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// Columns of each table in a version of the schema, in the order in which the reader takes them: what an older one lacks,
 /// it has as an expression.
@@ -26,7 +26,7 @@ pub(super) const COLUMNS: Columns = Columns {
     session: "version, host, boot_id, kernel, boot_time, targets, leak_age, limits, hooks, started, \
               now, ended, losses, skipped_runs, gaps, source, follows, ring_position",
     process: "seq, pid, start, exec_id, program, argv, argv_truncated, comm, uid, gid, parent, cgroup, cgroup_path, \
-              user, pid_in_namespace, mount_namespace, network_namespace, pid_namespace",
+              user, pid_in_namespace, mount_namespace, network_namespace, pid_namespace, container",
     listener: "seq, listener, path, path_truncated, bind_name, is_abstract, device, inode, directory_inode, \
                mount_namespace, network_namespace, pid, backlog, is_seqpacket",
     event: "seq, kind, at, pid, start, exec_id, tid, uid, gid, comm, connection, listener, side, inode, queue_length, \
@@ -36,11 +36,18 @@ pub(super) const COLUMNS: Columns = Columns {
            peer_inode, opener, queue_length, queue_max, sent_bytes, sends, last_sent, unread, shut",
 };
 
+/// Of version 3, which knew no names of containers.
+const THIRD: Columns = Columns {
+    process: "seq, pid, start, exec_id, program, argv, argv_truncated, comm, uid, gid, parent, cgroup, cgroup_path, \
+              user, pid_in_namespace, mount_namespace, network_namespace, pid_namespace, NULL",
+    ..COLUMNS
+};
+
 /// Of version 2, which knew nothing of use.
 const SECOND: Columns = Columns {
     held: "seq, at, pid, start, exec_id, tid, uid, gid, comm, connection, listener, side, fd, inode, is_seed, peer, \
            peer_inode, opener, queue_length, queue_max, NULL, NULL, NULL, NULL, NULL",
-    ..COLUMNS
+    ..THIRD
 };
 
 /// Of version 1, which knew no segments.
@@ -55,6 +62,7 @@ pub(super) fn columns(version: i64) -> Option<&'static Columns> {
     match version {
         1 => Some(&FIRST),
         2 => Some(&SECOND),
+        3 => Some(&THIRD),
         VERSION => Some(&COLUMNS),
         _ => None,
     }

@@ -42,7 +42,8 @@ CREATE TABLE process (
     pid_in_namespace INTEGER NOT NULL,
     mount_namespace INTEGER NOT NULL,
     network_namespace INTEGER NOT NULL,
-    pid_namespace INTEGER NOT NULL
+    pid_namespace INTEGER NOT NULL,
+    container TEXT -- JSON object: what the files of the container engine say
 );
 CREATE INDEX process_by_id ON process (pid, start, exec_id);
 

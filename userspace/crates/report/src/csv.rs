@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use csv::{Terminator, WriterBuilder};
 use sockleak_core::{
     assess::{EndReport, Open, Program, Report, findings::FindingReport},
-    attribution::limits::Source,
+    attribution::{container::Container, limits::Source},
     choice::Choice as _,
     text::escape::cell,
 };
@@ -99,7 +99,7 @@ fn program(report: &Report, it: &Program) -> Row {
         .value(failed(&it.failed, "; "))
 }
 
-const OPEN: [&str; 37] = [
+const OPEN: [&str; 41] = [
     "path",
     "connection",
     "state",
@@ -112,6 +112,10 @@ const OPEN: [&str; 37] = [
     "program",
     "command_line",
     "comm",
+    "container",
+    "container_name",
+    "image",
+    "pod",
     "group",
     "client_inode",
     "server_inode",
@@ -141,6 +145,7 @@ const OPEN: [&str; 37] = [
 
 fn open(it: &Open) -> Row {
     let opener = &it.opener;
+    let container = opener.container.as_ref();
     let row = Row::default()
         .text(it.path)
         .value(Some(it.connection))
@@ -154,6 +159,10 @@ fn open(it: &Open) -> Row {
         .text(opener.program)
         .text(&opener.argv.unwrap_or_default().join(" "))
         .text(&opener.comm.to_string())
+        .text(container.map_or("", |it| it.id.as_str()))
+        .text(container.and_then(|it| it.name.as_deref()).unwrap_or_default())
+        .text(container.and_then(|it| it.image.as_deref()).unwrap_or_default())
+        .text(&container.and_then(Container::pod_path).unwrap_or_default())
         .text(it.group)
         .value(it.client_inode)
         .value(it.server_inode)
@@ -178,7 +187,7 @@ fn end(row: Row, it: &EndReport) -> Row {
         .value(it.usage.map(|usage| usage.unread))
 }
 
-const FINDINGS: [&str; 30] = [
+const FINDINGS: [&str; 31] = [
     "verdict",
     "path",
     "by",
@@ -207,6 +216,7 @@ const FINDINGS: [&str; 30] = [
     "observed_ns",
     "processes",
     "unused",
+    "containers",
     "uncertain",
     "advice",
 ];
@@ -215,6 +225,9 @@ fn finding(report: &Report, it: &FindingReport) -> Row {
     let hardship = it.hardship.as_ref();
     let holders = hardship.iter().flat_map(|it| &it.holders);
     let holders: Vec<_> = holders.map(|holder| format!("{} {}", holder.program, holder.slots)).collect();
+    let containers = it.containers.iter();
+    let containers: Vec<_> =
+        containers.map(|it| format!("{} ({})", it.container.described(), it.count)).collect();
     Row::default()
         .value(Some(it.verdict))
         .text(&it.path)
@@ -244,6 +257,7 @@ fn finding(report: &Report, it: &FindingReport) -> Row {
         .value(it.observed_ns)
         .value(Some(it.processes))
         .value(Some(it.unused))
+        .text(&containers.join("; "))
         .text(&it.uncertain.join("; "))
         .text(&it.advice)
 }

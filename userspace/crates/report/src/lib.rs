@@ -4,6 +4,7 @@
 //! Everything here is drawn from the plain figures of [`sockleak_core::assess`], and from a session where those are not enough.
 
 pub mod compare;
+mod containers;
 mod csv;
 pub mod document;
 pub mod elide;

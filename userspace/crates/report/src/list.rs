@@ -197,10 +197,7 @@ impl Holding {
             argv: process.map(|it| it.argv.clone()),
             uid: process.map(|it| it.uid),
             user: process.and_then(|it| it.user.as_deref()).map(str::to_owned),
-            membership: process
-                .and_then(|it| it.cgroup_path.as_deref())
-                .map(Membership::of)
-                .unwrap_or_default(),
+            membership: process.and_then(Membership::of_process).unwrap_or_default(),
             fd: *fd,
         }
     }

@@ -7,6 +7,7 @@ use sockleak_core::{
 };
 
 use super::{
+    containers,
     section::Section,
     stacks, tables,
     text::{self, Layout},
@@ -70,6 +71,7 @@ fn finding(report: &Report, finding: &FindingReport, layout: Layout) -> String {
     let verdict = finding.verdict.name().to_uppercase();
     let statement = statement(finding, report.leak_age_ns, markdown_code);
     let mut lines = vec![format!("- **{verdict}**: {statement}")];
+    lines.extend(containers::sentence(finding, markdown_code).map(|sentence| format!("  - {sentence}")));
     lines.extend(finding.uncertain.iter().map(|doubt| format!("  - Uncertain: {}.", markdown(doubt))));
     let (places, rest) = stacks::places(&report.stacks, finding, layout.depth());
     for (place, functions) in places {

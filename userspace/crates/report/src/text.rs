@@ -9,6 +9,7 @@ use sockleak_core::{
 };
 
 use super::{
+    containers,
     grid::{Cell, Grid, Kind},
     section::Section,
     stacks,
@@ -190,7 +191,7 @@ fn labelled(sentence: &str, meaning: Meaning, style: Style, out: &mut String) {
     prose(&format!("{}:{rest}", style.label(label, meaning)), "", out);
 }
 
-/// Its doubts, where connections were opened, and what to do; each advice is given once.
+/// Its containers and doubts, where connections were opened, and what to do; each advice is given once.
 fn explain<'r>(
     report: &Report,
     finding: &'r FindingReport,
@@ -198,6 +199,7 @@ fn explain<'r>(
     advised: &mut HashSet<&'r str>,
     out: &mut String,
 ) {
+    containers::sentence(finding, quote).into_iter().for_each(|sentence| prose(&sentence, "  ", out));
     for doubt in &finding.uncertain {
         prose(&format!("Uncertain: {doubt}."), "  ", out);
     }

@@ -7,8 +7,8 @@ use sockleak_core::{
     assess::{Coverage, Loss, Report},
     attribution::{by::By, limits::GivenLimit, selection::Selection},
     event::{
-        self, Actor, Comm, End, Event, Held, Listener, Namespaces, Process, ProcessId, Queue, Reason, Record,
-        Stack, What,
+        self, Actor, Comm, ContainerNames, End, Event, Held, Listener, Namespaces, Process, ProcessId, Queue,
+        Reason, Record, Runtime, Stack, What,
     },
     session::{Session, Settings},
 };
@@ -28,6 +28,8 @@ const RENEWER: u32 = 203;
 const EXPORTER: u32 = 204;
 const DEPLOY: u32 = 300;
 const EVIL: u32 = 400;
+/// Id of a container that a program runs in.
+pub const CONTAINER: &str = "8f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a6978";
 /// A program that wants to be everything at once.
 pub const HOSTILE: &str =
     "=cmd()|'\n# x\u{1b}[31m</td></style><script>alert(1)</script>|`a`[b](http://c)\u{202e}&\"";
@@ -112,10 +114,20 @@ impl Scene {
             parent: 1,
             cgroup: cgroup.map_or(0, |path| path.len() as u64),
             cgroup_path: cgroup.map(Into::into),
+            container: None,
             user: user.1.map(Into::into),
             pid_in_namespace: pid,
             namespaces: Namespaces { mount: 10, network: 11, pid: 12 },
         })));
+    }
+
+    /// What the files of its engine say of a process's container.
+    pub fn contain(&mut self, pid: u32, names: ContainerNames) {
+        let mut processes = self.first.iter_mut().filter_map(|record| match record {
+            Record::Process(process) if process.id.pid == pid => Arc::get_mut(process),
+            _ => None,
+        });
+        processes.next().expect("it is described").container = Some(Arc::new(names));
     }
 
     /// Adds what a process does, so many milliseconds after tracing began.
@@ -256,6 +268,27 @@ fn header(host: &str) -> Header {
     }
 }
 
+/// [`busy`] with names of the container that one of its programs runs in.
+pub fn contained() -> Scene {
+    let mut scene = busy();
+    let text = |text: &str| Some(text.to_owned());
+    scene.contain(
+        RENEWER + 20,
+        ContainerNames {
+            runtime: Runtime::Docker,
+            id: CONTAINER.to_owned(),
+            name: text("shop-renewer-1"),
+            image: text("registry.example/renewer:1.4"),
+            project: text("shop"),
+            service: text("renewer"),
+            namespace: text("prod"),
+            pod: text("web-0"),
+            pod_container: text("renewer"),
+        },
+    );
+    scene
+}
+
 /// Two seconds in which nothing happened.
 pub fn quiet() -> Scene {
     Scene { seconds: 2, ..Scene::default() }
@@ -268,8 +301,7 @@ pub fn busy() -> Scene {
     let (master, other) = ("/run/haproxy/ma.sock", "/run/app/<b>|app.sock");
     scene.listener(1, master);
     scene.listener(2, other);
-    let id = "8f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a6978";
-    let docker = format!("/system.slice/docker-{id}.scope");
+    let docker = format!("/system.slice/docker-{CONTAINER}.scope");
     let haproxy = ["/usr/sbin/haproxy", "-S", "/run/haproxy/ma.sock"];
     scene.process(HAPROXY, &haproxy, (99, Some("haproxy")), Some("/system.slice/haproxy.service"));
     let renewer = ["/opt/certificates/bin/cert-renewer", "--watch", "/etc/ssl/private"];

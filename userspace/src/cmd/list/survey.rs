@@ -188,6 +188,6 @@ fn plain(process: &event::Process) -> Process {
         comm: Some(process.comm.to_string()),
         uid: Some(process.uid),
         user: process.user.as_deref().map(str::to_owned),
-        membership: process.cgroup_path.as_deref().map(Membership::of),
+        membership: Membership::of_process(process),
     }
 }

@@ -128,7 +128,7 @@ impl Identity {
         let Who { actor, process, program, .. } = who;
         let process = process.as_deref();
         let is_met = actor.id.start != 0;
-        let membership = process.and_then(|it| it.cgroup_path.as_deref()).map(Membership::of);
+        let membership = process.and_then(Membership::of_process);
         let Membership { unit, container, .. } = membership.unwrap_or_default();
         let uid = actor.uid.or_else(|| process.map(|it| it.uid));
         Self {

@@ -85,6 +85,7 @@ fn finding(path: &str, program: &str, verdict: Verdict) -> FindingReport {
         seconds_until_full: None,
         hardship: None,
         opened_at: Vec::new(),
+        containers: Vec::new(),
         needed_ns: None,
         observed_ns: None,
         processes: 0,

@@ -1,7 +1,7 @@
 //! Open connections: twins of [`sockleak_core::assess::Open`] and of what is made of it, which own what they say.
 
 use serde::{Deserialize, Serialize};
-use sockleak_core::{assess, event::Frame, lifecycle::State};
+use sockleak_core::{assess, attribution::container::Container, event::Frame, lifecycle::State};
 
 use super::{Identity, Release};
 
@@ -85,6 +85,9 @@ pub struct Opener {
     pub argv: Option<Vec<String>>,
     /// Its name.
     pub comm: String,
+    /// Its container. Older services do not tell.
+    #[serde(default)]
+    pub container: Option<Container>,
 }
 
 /// A process and its program.
@@ -127,7 +130,7 @@ pub struct HeldBy {
 
 impl From<&assess::Open<'_>> for Open {
     fn from(open: &assess::Open<'_>) -> Self {
-        let assess::Opener { pid, start_ns, program, argv, comm } = &open.opener;
+        let assess::Opener { pid, start_ns, program, argv, comm, container } = &open.opener;
         Self {
             connection: open.connection,
             path: open.path.to_owned(),
@@ -137,6 +140,7 @@ impl From<&assess::Open<'_>> for Open {
                 program: (*program).to_owned(),
                 argv: argv.map(<[String]>::to_vec),
                 comm: comm.to_string(),
+                container: container.clone(),
             },
             group: open.group.to_owned(),
             client_inode: open.client_inode,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sockleak_core::{
+    attribution::container::Container,
     event::{End, Queue},
     lifecycle::State,
 };
@@ -132,6 +133,9 @@ pub struct Who {
     pub pid_in_namespace: Option<u64>,
     /// Control group id.
     pub cgroup_id: Option<u64>,
+    /// The container. Older services do not tell.
+    #[serde(default)]
+    pub container: Option<Container>,
     /// Inode number of the mount namespace.
     pub mount_ns: Option<u64>,
     /// Of the network namespace.

@@ -48,7 +48,7 @@ const TIMES: RangeInclusive<i64> = 0..=253_402_300_799_999;
 const MOST_VALUES: usize = 100;
 /// The parameters of a report that may be there once, and those that may be repeated.
 const REPORT: [&str; 5] = ["format", "table", "width", "all", "older_than"];
-const WANTED: [&str; 6] = ["verdict", "pid", "program", "user", "unit", "container"];
+const WANTED: [&str; 7] = ["verdict", "pid", "program", "user", "unit", "container", "pod"];
 
 /// Parameters by name.
 #[derive(Debug)]
@@ -208,6 +208,7 @@ impl<'a> Parameters<'a> {
             users: self.list("user", |text| Ok(text.to_owned()))?,
             units: self.list("unit", glob)?,
             containers: self.list("container", glob)?,
+            pods: self.list("pod", glob)?,
         };
         Ok(Wanted { verdicts: self.list("verdict", verdict)?, processes })
     }

@@ -59,6 +59,9 @@ pub(super) fn lines(state: &State, key: &FindingKey) -> Vec<Line<'static>> {
             lines.extend(facts.lines("slots held by", &holders));
         }
     }
+    for it in &finding.containers {
+        lines.extend(facts.lines("container", &format!("{} ({})", it.container.described(), it.count)));
+    }
     lines.extend([Line::default(), heading("What to do")]);
     lines.extend(prose(state, &finding.advice, columns));
     let known = state.data.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.stacks);

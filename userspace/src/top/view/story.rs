@@ -1,7 +1,7 @@
 //! One connection's whole story.
 
 use ratatui::text::{Line, Span};
-use sockleak_core::time::human;
+use sockleak_core::{attribution::container::Container, time::human};
 use sockleak_report::{html::lanes::words, stacks};
 
 use super::{
@@ -147,8 +147,7 @@ fn person(facts: Facts, who: &Identity) -> Vec<Line<'static>> {
         Some(user) => format!("{user} ({uid})"),
         None => format!("uid {uid}"),
     });
-    let container = who.container.as_ref().map(|it| format!("{} {}", it.runtime.name(), it.id));
-    let pod = who.container.as_ref().and_then(|it| it.pod.clone());
+    let container = who.container.as_ref();
     let known = [
         ("program", Some(who.program.clone())),
         ("name", who.comm.clone()),
@@ -160,8 +159,10 @@ fn person(facts: Facts, who: &Identity) -> Vec<Line<'static>> {
         ("user", user),
         ("group", number(who.gid)),
         ("unit", who.unit.clone()),
-        ("container", container),
-        ("pod", pod),
+        ("container", container.map(Container::described)),
+        ("id", container.map(|it| format!("{} {}", it.runtime.name(), it.id))),
+        ("pod", container.and_then(Container::pod_path)),
+        ("pod uid", container.and_then(|it| it.pod.clone())),
     ];
     let known = known.into_iter().filter_map(|(what, told)| Some((what, told?)));
     known.flat_map(|(what, told)| facts.lines(what, &told)).collect()

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    containers::{self, InContainer},
     doubts::doubt,
     keepers::keepers,
     stacks::{self, OpenedAt},
@@ -62,6 +63,10 @@ pub struct FindingReport {
     /// The stacks that the program's old connections come from which are open at its end; most first. Empty where no stacks
     /// were taken.
     pub opened_at: Vec<OpenedAt>,
+    /// The containers of those who have the program's connections open, those with the most connections first, at most 16. Of a leak
+    /// at the server's end, of those who hold that. Empty where none of them is in a container.
+    #[serde(default)]
+    pub containers: Vec<InContainer>,
     /// Of an undecided program: the nanoseconds that have to be observed to decide, and those that were.
     #[serde(default)]
     pub needed_ns: Option<u64>,
@@ -131,6 +136,7 @@ pub fn findings_with(
     let roles = roles(session);
     let strain = strain(session, now, &roles, &tallies);
     let mut stacks = stacks::opened_at(session, now);
+    let mut containers = containers::containers(session);
     let all: BTreeSet<_> = tallies.keys().chain(roles.keys()).copied().collect();
     let mut findings = Vec::new();
     for key in all {
@@ -146,6 +152,8 @@ pub fn findings_with(
         let facts = facts(session, socket, &tallies, strain.get(&socket).copied().unwrap_or_default());
         let judged = judge(&case, &facts, &observation, &settings.verdict());
         let opened_at = stacks.remove(&(socket, program.0)).unwrap_or_default();
+        let [clients, servers] = [&mut containers.clients, &mut containers.servers]
+            .map(|lists| lists.remove(&(socket, program.0)).unwrap_or_default());
         findings.extend(judged.into_iter().map(|finding| {
             // Those are the program's own ends, of which a leak at the server's says nothing.
             let is_server = finding.verdict == Verdict::ServerLeak;
@@ -153,7 +161,9 @@ pub fn findings_with(
             let is_haproxy = role.is_some_and(|role| role.is_haproxy);
             let observed_ns =
                 Some(now.saturating_sub(settings.started)).filter(|_| finding.verdict == Verdict::Undecided);
-            FindingReport { opened_at, observed_ns, ..FindingReport::new(session, key, is_haproxy, finding) }
+            let containers = if is_server { servers.clone() } else { clients.clone() };
+            let bare = FindingReport::new(session, key, is_haproxy, finding);
+            FindingReport { opened_at, containers, observed_ns, ..bare }
         }));
     }
     findings.sort_by(|a, b| {
@@ -360,6 +370,7 @@ impl FindingReport {
                 held_by_server: hardship.held_by_server,
             }),
             opened_at: Vec::new(),
+            containers: Vec::new(),
             needed_ns: figures.needed_ns,
             observed_ns: None,
             processes: figures.processes,

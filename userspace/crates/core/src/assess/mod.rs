@@ -3,6 +3,7 @@
 //!
 //! Whoever presents it (text, HTML, JSON, metrics, a page) starts from here.
 
+pub mod containers;
 mod doubts;
 mod filtered;
 pub mod findings;

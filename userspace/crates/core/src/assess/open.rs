@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use super::usage::{Idle, UseReport};
 use crate::{
-    attribution::who::{ProgramId, Who},
+    attribution::{
+        container::{Container, Membership},
+        who::{ProgramId, Who},
+    },
     event::{Comm, End, Reason},
     lifecycle::{Connection, EndState, Origin, State},
     session::{Session, SocketId},
@@ -186,6 +189,8 @@ pub struct Opener<'s> {
     pub argv: Option<&'s [String]>,
     /// Its name.
     pub comm: Comm,
+    /// Its container.
+    pub container: Option<Container>,
 }
 
 /// A process and its program.
@@ -261,6 +266,7 @@ impl<'s> Open<'s> {
                 program: name(opener.program),
                 argv: process.map(|process| process.argv.as_slice()),
                 comm: opener.comm(),
+                container: process.and_then(Membership::of_process).and_then(|it| it.container),
             },
             group: name(opener.group),
             client_inode: Some(connection.client_inode).filter(|&inode| inode != 0),

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{container::Membership, script};
+use super::{
+    container::{Container, Membership},
+    script,
+};
 use crate::{
     choice::Choice as _,
     choices,
@@ -26,6 +29,10 @@ choices! {
         Unit = "unit",
         /// Container.
         Container = "container",
+        /// Kubernetes pod.
+        Pod = "pod",
+        /// Image of the container.
+        Image = "image",
         /// User.
         User = "user",
         /// Process.
@@ -44,6 +51,8 @@ impl By {
             Self::Cmdline => "COMMAND LINE",
             Self::Unit => "UNIT",
             Self::Container => "CONTAINER",
+            Self::Pod => "POD",
+            Self::Image => "IMAGE",
             Self::User => "USER",
             Self::Pid => "PROCESS",
             Self::Stack => "PROGRAM: PLACE",
@@ -58,6 +67,8 @@ impl By {
             Self::Cmdline => "command line",
             Self::Unit => "unit",
             Self::Container => "container",
+            Self::Pod => "pod",
+            Self::Image => "image",
             Self::User => "user",
             Self::Pid => "process",
             Self::Stack => "place in a program",
@@ -71,6 +82,8 @@ impl By {
             Self::Cmdline => "[other command lines]",
             Self::Unit => "[other units]",
             Self::Container => "[other containers]",
+            Self::Pod => "[other pods]",
+            Self::Image => "[other images]",
             Self::User => "[other users]",
             Self::Pid => "[other processes]",
             Self::Stack => "[other places]",
@@ -111,6 +124,19 @@ impl By {
                 Some(None) => format!("[no container] {}", member.program),
                 None => format!("[unknown container] {}", member.program),
             },
+            Self::Pod => match membership(process).map(|it| it.container) {
+                Some(container) => {
+                    let pod =
+                        container.and_then(|it| it.pod_path().or_else(|| Some(format!("pod {}", it.pod?))));
+                    pod.unwrap_or_else(|| format!("[no pod] {}", member.program))
+                }
+                None => format!("[unknown pod] {}", member.program),
+            },
+            Self::Image => match membership(process).map(|it| it.container) {
+                Some(Some(Container { image: Some(image), .. })) => image,
+                Some(None) => format!("[no image] {}", member.program),
+                Some(Some(_)) | None => format!("[unknown image] {}", member.program),
+            },
             Self::User => match (member.user, member.uid()) {
                 (Some(name), _) => name.to_owned(),
                 (None, Some(uid)) => format!("uid {uid}"),
@@ -144,7 +170,7 @@ impl Member<'_> {
 }
 
 fn membership(process: Option<&Process>) -> Option<Membership> {
-    process?.cgroup_path.as_deref().map(Membership::of)
+    Membership::of_process(process?)
 }
 
 /// The arguments in a line, cut to a length. None if they could not be read, or the process has wiped them.
@@ -167,7 +193,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        event::Record,
+        event::{ContainerNames, Record, Runtime},
         testing::{event, process, release},
     };
 
@@ -197,6 +223,19 @@ mod tests {
         let docker = within(&format!("/system.slice/docker-{id}.scope"));
         let of_user = within("/user.slice/user-1000.slice/user@1000.service/app.slice/a.service");
         let root = within("/");
+        let pod = format!("/kubepods/besteffort/pod0a1b2c3d-1111-2222-3333-444455556666/{id}");
+        let names = ContainerNames {
+            runtime: Runtime::Containerd,
+            id: id.to_owned(),
+            image: Some("nginx:1.25".to_owned()),
+            namespace: Some("shop".to_owned()),
+            pod: Some("web-0".to_owned()),
+            pod_container: Some("app".to_owned()),
+            ..ContainerNames::default()
+        };
+        let unnamed = within(&pod);
+        let named =
+            sample(|it| (it.cgroup_path, it.container) = (Some(pod.as_str().into()), Some(Arc::new(names))));
         let bare = sample(|_| {});
         for (by, process, user, expected) in [
             (By::Program, Some(&bare), None, "/usr/bin/x"),
@@ -211,6 +250,15 @@ mod tests {
             (By::Container, Some(&docker), None, "docker 8f3c1d2e4b5a"),
             (By::Container, Some(&service), None, "[no container] /usr/bin/x"),
             (By::Container, Some(&bare), None, "[unknown container] /usr/bin/x"),
+            (By::Container, Some(&named), None, "containerd shop/web-0/app"),
+            (By::Pod, Some(&named), None, "shop/web-0"),
+            (By::Pod, Some(&unnamed), None, "pod 0a1b2c3d-1111-2222-3333-444455556666"),
+            (By::Pod, Some(&docker), None, "[no pod] /usr/bin/x"),
+            (By::Pod, Some(&bare), None, "[unknown pod] /usr/bin/x"),
+            (By::Image, Some(&named), None, "nginx:1.25"),
+            (By::Image, Some(&docker), None, "[unknown image] /usr/bin/x"),
+            (By::Image, Some(&service), None, "[no image] /usr/bin/x"),
+            (By::Image, Some(&bare), None, "[unknown image] /usr/bin/x"),
             (By::User, Some(&bare), Some("web"), "web"),
             (By::User, Some(&bare), None, "uid 0"),
             (By::Pid, Some(&bare), None, "/usr/bin/x (pid 7)"),

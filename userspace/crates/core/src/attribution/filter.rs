@@ -1,4 +1,5 @@
-//! Which processes a user wants to see: `--pid`, `--program`, `--user`, `--unit` and `--container`.
+//! Which processes a user wants to see: `--pid`, `--program`, `--user`, `--unit`, `--container` and
+//! `--pod`.
 
 use std::hash::{Hash, Hasher};
 
@@ -6,7 +7,10 @@ use globset::GlobMatcher;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{container::Membership, pattern};
+use super::{
+    container::{Container, Membership},
+    pattern,
+};
 
 /// What a filter can be asked about: what is known of one process. Unknown fields match no filter of their kind.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,7 +25,7 @@ pub struct Subject<'a> {
     pub uid: Option<u32>,
     /// Name of the user.
     pub user: Option<&'a str>,
-    /// Systemd unit and container.
+    /// Systemd unit, container and pod.
     pub membership: Option<&'a Membership>,
 }
 
@@ -106,20 +110,23 @@ pub struct Filter {
     pub users: Vec<String>,
     /// Systemd units: with or without `.service`.
     pub units: Vec<Glob>,
-    /// Containers: the beginning of an id, of a pod's uid, or a glob of `RUNTIME ID`.
+    /// Containers: a name, the beginning of an id or of a pod's uid, or a glob of `RUNTIME NAME` or `RUNTIME ID`.
     pub containers: Vec<Glob>,
+    /// Kubernetes pods: `NAMESPACE/POD`, `POD`, or the beginning of a uid.
+    pub pods: Vec<Glob>,
 }
 
 impl Filter {
     /// Lets every process pass.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { pids, programs, users, units, containers } = self;
+        let Self { pids, programs, users, units, containers, pods } = self;
         pids.is_empty()
             && programs.is_empty()
             && users.is_empty()
             && units.is_empty()
             && containers.is_empty()
+            && pods.is_empty()
     }
 
     /// Does it want this process?
@@ -138,12 +145,12 @@ impl Filter {
                 glob.matches(unit) || unit.strip_suffix(".service").is_some_and(|bare| glob.matches(bare))
             })
         };
-        let is_container = |glob: &Glob| {
+        let is_container = |glob: &Glob| container.is_some_and(|it| is_container(it, glob));
+        let is_pod = |glob: &Glob| {
             container.is_some_and(|it| {
-                it.id.starts_with(&glob.text)
-                    || it.pod.as_ref().is_some_and(|pod| pod.starts_with(&glob.text))
-                    || glob.matches(&it.id)
-                    || glob.matches(&it.short())
+                is_uid_of_pod(it, glob)
+                    || it.pod_name.as_deref().is_some_and(|name| glob.matches(name))
+                    || it.pod_path().is_some_and(|path| glob.matches(&path))
             })
         };
         any(&self.pids, |pid| *pid == subject.pid)
@@ -151,19 +158,39 @@ impl Filter {
             && any(&self.users, is_user)
             && any(&self.units, is_unit)
             && any(&self.containers, is_container)
+            && any(&self.pods, is_pod)
     }
 
     /// The filter as arguments: `--pid 7 --user web`.
     #[must_use]
     pub fn text(&self) -> String {
         let pids = self.pids.iter().map(|pid| format!("--pid {pid}"));
-        let globs = [("program", &self.programs), ("unit", &self.units), ("container", &self.containers)];
+        let globs = [
+            ("program", &self.programs),
+            ("unit", &self.units),
+            ("container", &self.containers),
+            ("pod", &self.pods),
+        ];
         let users = self.users.iter().map(|user| format!("--user {user}"));
         let globs = globs
             .into_iter()
             .flat_map(|(name, globs)| globs.iter().map(move |glob| format!("--{name} {}", glob.text)));
         pids.chain(users).chain(globs).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Is a container meant by its name, by its id, or by its pod's uid?
+fn is_container(it: &Container, glob: &Glob) -> bool {
+    let unnamed = Container { id: it.id.clone(), runtime: it.runtime, ..Container::default() };
+    it.id.starts_with(&glob.text)
+        || is_uid_of_pod(it, glob)
+        || glob.matches(&it.id)
+        || [&it.name, &it.pod_container].into_iter().flatten().any(|name| glob.matches(name))
+        || [it.called(), it.short(), unnamed.short()].iter().any(|name| glob.matches(name))
+}
+
+fn is_uid_of_pod(it: &Container, glob: &Glob) -> bool {
+    it.pod.as_ref().is_some_and(|uid| uid.starts_with(&glob.text))
 }
 
 /// No value of a kind is no condition.
@@ -174,6 +201,7 @@ fn any<T>(values: &[T], matches: impl Fn(&T) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attribution::container::Runtime;
 
     const ID: &str = "8f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a69788f3c1d2e4b5a6978";
 
@@ -214,6 +242,55 @@ mod tests {
         ] {
             let matched = [web, contained, unknown].map(|subject| filter.matches(&subject));
             assert_eq!(matched, [is_web, is_contained, is_unknown], "{}", filter.text());
+        }
+    }
+
+    #[test]
+    fn containers_and_pods_are_meant_by_name() {
+        let text = |text: &str| Some(text.to_owned());
+        let docker = Container {
+            id: ID.to_owned(),
+            runtime: Runtime::Docker,
+            name: text("shop-web-1"),
+            ..Container::default()
+        };
+        let pod = Container {
+            id: ID.to_owned(),
+            runtime: Runtime::Containerd,
+            pod: text("0a1b2c3d-1111-2222-3333-444455556666"),
+            namespace: text("prod"),
+            pod_name: text("web-0"),
+            pod_container: text("app"),
+            ..Container::default()
+        };
+        let [docker, pod] =
+            [docker, pod].map(|it| Membership { container: Some(it), ..Membership::default() });
+        for (kind, value, is_docker, is_of_pod) in [
+            ("container", "shop-web-1", true, false),
+            ("container", "shop-*", true, false),
+            ("container", "shop", false, false),
+            ("container", "docker shop-web-1", true, false),
+            ("container", "docker 8f3c1d2e4b5a", true, false),
+            ("container", "8f3c", true, true),
+            ("container", "app", false, true),
+            ("container", "prod/web-0/app", false, true),
+            ("container", "prod/*", false, true),
+            ("container", "0a1b2c3d", false, true),
+            ("pod", "prod/web-0", false, true),
+            ("pod", "web-0", false, true),
+            ("pod", "prod/*", false, true),
+            ("pod", "web", false, false),
+            ("pod", "0a1b2c3d", false, true),
+            ("pod", "*", false, true),
+        ] {
+            let values = globs(&[value]);
+            let filter = match kind {
+                "pod" => Filter { pods: values, ..Filter::default() },
+                _ => Filter { containers: values, ..Filter::default() },
+            };
+            let matched = [&docker, &pod]
+                .map(|it| filter.matches(&Subject { membership: Some(it), ..Subject::default() }));
+            assert_eq!(matched, [is_docker, is_of_pod], "{}", filter.text());
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod by;
 pub mod container;
+pub mod engines;
 pub mod files;
 pub mod filter;
 pub mod limits;

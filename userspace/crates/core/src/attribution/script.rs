@@ -135,7 +135,7 @@ pub fn name(program: &str, process: &Process) -> Option<String> {
 
 /// The container or the service. Sessions of users are neither: whoever logs in twice runs the same script.
 fn place(process: &Process) -> Option<String> {
-    let Membership { unit, container, .. } = Membership::of(process.cgroup_path.as_deref()?);
+    let Membership { unit, container, .. } = Membership::of_process(process)?;
     container.map(|it| it.short()).or_else(|| unit.filter(|unit| unit.ends_with(".service")))
 }
 

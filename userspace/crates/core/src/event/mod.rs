@@ -3,12 +3,14 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 mod carried;
+mod container;
 mod held;
 pub mod name;
 mod stack;
 mod window;
 
 pub use carried::Carried;
+pub use container::{ContainerNames, Runtime};
 pub use held::{Held, HeldSocket, Peer, Usage};
 pub use stack::{Frame, RawStack, Stack};
 pub use window::{Cursor, Place, Window};
@@ -48,6 +50,8 @@ pub struct Process {
     pub cgroup: u64,
     /// Path of that control group, where the source could find it.
     pub cgroup_path: Option<Arc<str>>,
+    /// Names of the container that it runs in, where the files of the container engine have them.
+    pub container: Option<Arc<ContainerNames>>,
     /// The user's name, likewise.
     pub user: Option<Arc<str>>,
     /// Process id in its own pid namespace.

@@ -1,7 +1,10 @@
 //! The columns that tell who did something: the same in every table.
 
 use sockleak_core::{
-    attribution::{container::Membership, who::Who},
+    attribution::{
+        container::{Container, Membership},
+        who::Who,
+    },
     event::Process,
 };
 
@@ -25,7 +28,11 @@ impl<'r> Party<'r> {
     }
 
     fn membership(self) -> Option<Membership> {
-        self.process()?.cgroup_path.as_deref().map(Membership::of)
+        Membership::of_process(self.process()?)
+    }
+
+    fn of_container(self, read: fn(Container) -> Option<String>) -> Cell<'r> {
+        Cell::text(self.membership().and_then(|its| read(its.container?)))
     }
 
     /// Somebody may be known by his number alone, or not at all.
@@ -100,17 +107,20 @@ fn place<T: HasParty>() -> Vec<Column<T>> {
         }),
         column("ppid", Number, |row| cell::<T>(row, |it| it.known(|process| process.parent.into()))),
         column("unit", Text, |row| cell::<T>(row, |it| Cell::text(it.membership().and_then(|its| its.unit)))),
-        column("container", Text, |row| {
-            cell::<T>(row, |it| Cell::text(it.membership().and_then(|its| Some(its.container?.id))))
-        }),
+        column("container", Text, |row| cell::<T>(row, |it| it.of_container(|its| Some(its.id)))),
         column("container_runtime", Text, |row| {
             cell::<T>(row, |it| {
                 Cell::text(it.membership().and_then(|its| Some(its.container?.runtime.name())))
             })
         }),
-        column("pod", Text, |row| {
-            cell::<T>(row, |it| Cell::text(it.membership().and_then(|its| its.container?.pod)))
-        }),
+        column("pod", Text, |row| cell::<T>(row, |it| it.of_container(|its| its.pod))),
+        column("container_name", Text, |row| cell::<T>(row, |it| it.of_container(|its| its.name))),
+        column("image", Text, |row| cell::<T>(row, |it| it.of_container(|its| its.image))),
+        column("compose_project", Text, |row| cell::<T>(row, |it| it.of_container(|its| its.project))),
+        column("compose_service", Text, |row| cell::<T>(row, |it| it.of_container(|its| its.service))),
+        column("pod_namespace", Text, |row| cell::<T>(row, |it| it.of_container(|its| its.namespace))),
+        column("pod_name", Text, |row| cell::<T>(row, |it| it.of_container(|its| its.pod_name))),
+        column("pod_container", Text, |row| cell::<T>(row, |it| it.of_container(|its| its.pod_container))),
         column("cgroup", Text, |row| {
             cell::<T>(row, |it| Cell::text(it.process().and_then(|process| process.cgroup_path.as_deref())))
         }),

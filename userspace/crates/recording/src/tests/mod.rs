@@ -92,6 +92,7 @@ fn described(pid: u32, program: Option<&str>) -> Record {
         parent: 1,
         cgroup: 77,
         cgroup_path: Some("/system.slice/prog.service".into()),
+        container: None,
         user: Some("web".into()),
         pid_in_namespace: pid,
         namespaces: Namespaces { mount: 10, network: 11, pid: 12 },

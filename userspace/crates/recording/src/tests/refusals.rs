@@ -45,11 +45,11 @@ fn another_schema_is_refused() {
     recorded(&path, &[]);
     let change =
         |sql: &str| Connection::open(&path).and_then(|it| it.execute_batch(sql)).expect("it can be written");
-    change("PRAGMA user_version = 4");
+    change("PRAGMA user_version = 5");
     assert_eq!(
         refused(&path),
         format!(
-            "{} has schema version 4, and this sockleak reads up to 3; read it with the version that recorded it, or a newer one",
+            "{} has schema version 5, and this sockleak reads up to 4; read it with the version that recorded it, or a newer one",
             path.display()
         )
     );

@@ -1,7 +1,7 @@
-use proptest::{collection::vec, option, prelude::*};
+use proptest::{array, collection::vec, option, prelude::*, sample};
 use sockleak_core::{
     assess::Loss,
-    event::{End, Frame, Held, HeldSocket, Listener, Peer, Reason, Stack, Usage},
+    event::{ContainerNames, End, Frame, Held, HeldSocket, Listener, Peer, Reason, Runtime, Stack, Usage},
 };
 
 use super::*;
@@ -68,11 +68,21 @@ fn ends() -> impl Strategy<Value = End> {
     prop_oneof![Just(End::Client), Just(End::Server)]
 }
 
+fn containers() -> impl Strategy<Value = ContainerNames> {
+    let runtimes = [Runtime::Docker, Runtime::CriO, Runtime::SystemdNspawn, Runtime::Unknown];
+    let names = (any::<String>(), array::uniform7(option::of(any::<String>())));
+    (sample::select(runtimes.to_vec()), names).prop_map(|(runtime, (id, names))| {
+        let [name, image, project, service, namespace, pod, pod_container] = names;
+        ContainerNames { runtime, id, name, image, project, service, namespace, pod, pod_container }
+    })
+}
+
 prop_compose! {
     fn processes()(
         id in process_id(), program in option::of(".*"), argv in vec(any::<String>(), 0..4),
         argv_truncated in any::<bool>(), comm in task_name(), owner in any::<[u32; 4]>(), cgroup in number(),
         names in option::of((any::<String>(), any::<String>())), namespaces in any::<[u32; 3]>(),
+        container in option::of(containers()),
     ) -> Process {
         let [uid, gid, parent, pid_in_namespace] = owner;
         let [mount, network, pid] = namespaces;
@@ -80,6 +90,7 @@ prop_compose! {
         Process {
             id, program, argv, argv_truncated, comm, uid, gid, parent, cgroup,
             cgroup_path: cgroup_path.map(Into::into),
+            container: container.map(Into::into),
             user: user.map(Into::into),
             pid_in_namespace,
             namespaces: Namespaces { mount, network, pid },

@@ -70,3 +70,17 @@ fn a_recording_of_the_first_version_is_read() {
     assert_eq!((trace.header(), trace.segment(), trace.is_current()), (&header(), None, false));
     assert_eq!(check_front(&trace), 10);
 }
+
+#[test]
+fn a_recording_without_names_of_containers_is_read() {
+    let scratch = Scratch::new();
+    let path = scratch.file("trace.db");
+    recorded(&path, &(0..10).map(endless).collect::<Vec<_>>());
+    let file = Connection::open(&path).expect("it is there");
+    let third = "ALTER TABLE process DROP COLUMN container; PRAGMA user_version = 3";
+    file.execute_batch(third).expect("it can be written");
+    drop(file);
+    let trace = opened(&path);
+    assert_eq!((trace.header(), trace.is_current()), (&header(), false));
+    assert_eq!(check_front(&trace), 10);
+}

@@ -9,6 +9,7 @@ use sockleak_core::{
 
 use super::parts::{Text, code, scroll};
 use crate::{
+    containers,
     stacks::{self, Depth},
     tables,
     words::{rounded, statement},
@@ -38,6 +39,7 @@ pub fn card(
         article class={ "finding " (severity) } {
             h3 { span class="badge" { (sign) " " (finding.verdict) } " " (code(&finding.program)) }
             p class="statement" { (stated(finding, leak_age)) }
+            @if let Some(sentence) = containers::sentence(finding, quoted) { p { (PreEscaped(sentence)) } }
             dl class="evidence" {
                 @for it in evidence(finding) { div { dt { (it.what) } dd { (figure(&it)) } } }
             }
@@ -58,7 +60,11 @@ pub fn card(
 
 /// The sentence that states it. Names are escaped as they are put into it, and nothing else of it is from outside.
 fn stated(finding: &FindingReport, leak_age: u64) -> Markup {
-    PreEscaped(statement(finding, leak_age, |name| code(name).into_string()))
+    PreEscaped(statement(finding, leak_age, quoted))
+}
+
+fn quoted(name: &str) -> String {
+    code(name).into_string()
 }
 
 /// What a verdict means for the reader, as a class and a sign for those who see no colours: what accuses is red, what needs a look

@@ -3,7 +3,10 @@
 
 use serde::Serialize;
 use sockleak_core::{
-    attribution::who::Who,
+    attribution::{
+        container::{Container, Membership},
+        who::Who,
+    },
     decode::abstract_name,
     event::{Comm, Process, Queue, Reason, What},
     session::{FoundConnection, Seen},
@@ -29,6 +32,7 @@ pub struct Line<'a> {
     comm: Option<Comm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<u64>,
+    container: Option<Container>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,6 +156,7 @@ impl<'a> Line<'a> {
             ppid: number(|process| process.parent.into()),
             pid_in_namespace: number(|process| process.pid_in_namespace.into()),
             cgroup_id: number(|process| process.cgroup),
+            container: process.and_then(Membership::of_process).and_then(|it| it.container),
             mount_ns: number(|process| process.namespaces.mount.into()),
             network_ns: number(|process| process.namespaces.network.into()),
             pid_ns: number(|process| process.namespaces.pid.into()),

@@ -1,6 +1,7 @@
 //! One connection's whole story.
 
 use maud::{Markup, html};
+use sockleak_core::attribution::container::Container;
 use sockleak_report::{
     html::{
         lanes::{class, sign, words},
@@ -126,7 +127,7 @@ fn person(id: &str, title: &str, field: &str, who: &Identity, argv: Option<&[Str
     let some = |part: &str, value: Option<u32>| value.map(|value| number(&at(part), value.into()));
     let text = |text: &Option<String>| text.as_deref().map(name);
     let container = who.container.as_ref();
-    let facts: [(&str, Option<Markup>); 13] = [
+    let facts: [(&str, Option<Markup>); 15] = [
         ("program", Some(html! { code { (Text(&who.program)) } })),
         ("command line", argv.map(|argv| html! { code { (Text(&argv.join(" "))) } })),
         ("name", text(&who.comm)),
@@ -141,8 +142,10 @@ fn person(id: &str, title: &str, field: &str, who: &Identity, argv: Option<&[Str
         ("user", user(&at, who)),
         ("group", some("gid", who.gid)),
         ("unit", text(&who.unit)),
-        ("container", container.map(|it| html! { (it.runtime.name()) " " (name(&it.id)) })),
-        ("pod", container.and_then(|it| it.pod.as_deref()).map(name)),
+        ("container", container.map(|it| name(&it.described()))),
+        ("container id", container.map(|it| html! { (it.runtime.name()) " " (name(&it.id)) })),
+        ("pod", container.and_then(Container::pod_path).map(|pod| name(&pod))),
+        ("pod uid", container.and_then(|it| it.pod.as_deref()).map(name)),
     ];
     html! {
         section aria-labelledby=(id) {
