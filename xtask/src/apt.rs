@@ -14,11 +14,23 @@ pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg
 /// apt with lists, cache and sources of its own.
 pub(crate) struct Apt<'a> {
     folder: &'a Path,
+    architecture: &'a str,
 }
 
 impl<'a> Apt<'a> {
-    /// Reads the package lists of suites from one mirror, into a folder.
+    /// Reads the package lists of suites from one mirror, into a folder. What goes into the VMs is x86-64 whatever the host is.
     pub(crate) fn read(folder: &'a Path, uri: &str, suites: &[&str], log: &Log) -> Result<Self> {
+        Self::read_for("amd64", folder, uri, suites, log)
+    }
+
+    /// Like [`Apt::read`], for another architecture by Debian's name.
+    pub(crate) fn read_for(
+        architecture: &'a str,
+        folder: &'a Path,
+        uri: &str,
+        suites: &[&str],
+        log: &Log,
+    ) -> Result<Self> {
         for needed in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(folder.join(needed))?;
         }
@@ -29,7 +41,7 @@ impl<'a> Apt<'a> {
             .map(|suite| format!("deb [signed-by={KEYRING} check-valid-until=no] {uri} {suite} main\n"))
             .collect();
         fs::write(folder.join("sources.list"), lines)?;
-        let apt = Self { folder };
+        let apt = Self { folder, architecture };
         apt.run("apt-get", &["update", "--error-on=any"], log)?;
         Ok(apt)
     }
@@ -41,8 +53,7 @@ impl<'a> Apt<'a> {
             "Dir::Etc::sourceparts=-".to_owned(),
             format!("Dir::State::Lists={}", at("lists")),
             format!("Dir::Cache={}", at("cache")),
-            // What goes into the VMs is x86-64 whatever the host is.
-            "APT::Architecture=amd64".to_owned(),
+            format!("APT::Architecture={}", self.architecture),
             // The folder may be closed to apt's unprivileged user.
             "APT::Sandbox::User=root".to_owned(),
             "Acquire::Languages=none".to_owned(),

@@ -1,12 +1,14 @@
-//! Project tasks: `cargo xtask setup | demo | check | test | browser | picture | bench | vm | lint | package`.
+//! Project tasks: `cargo xtask setup | demo | check | test | browser | picture | bench | vm | lint | package | dist`.
 
 mod apt;
 mod bench;
 mod browser;
 mod build;
 mod check;
+mod commit;
 mod counts;
 mod demo;
+mod dist;
 mod lint;
 mod notices;
 mod package;
@@ -54,6 +56,8 @@ enum Task {
     Vm(vm_task::Args),
     /// Build the Debian package, and check it
     Package(package::Args),
+    /// Make everything that a release consists of: archive, packages, image, sums
+    Dist(dist::Args),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Task::Lint(args) => lint::run(&args).map(|()| ExitCode::SUCCESS),
         Task::Vm(args) => vm_task::run(args),
         Task::Package(args) => package::run(&args),
+        Task::Dist(args) => dist::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -14,7 +14,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use crate::{paths, process};
 
 /// What a package's name and version are.
-type Name = (String, String);
+pub(crate) type Name = (String, String);
 
 /// Beginnings of the names of files with notices, in capital letters.
 const FILES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "UNLICENSE", "NOTICE"];
@@ -26,17 +26,18 @@ const NATIVE: [(&str, &str); 2] = [
     ("ring", "contains code of BoringSSL; its notices are among those of ring"),
 ];
 
-/// The notices of everything that is linked into `/usr/bin/sockleak`.
+/// The notices of everything that is linked into the program for a target, or else for this machine.
 ///
 /// # Errors
 /// If the text of a library's licence is not known, or cargo does not tell what is linked.
-pub(crate) fn text() -> Result<String> {
+pub(crate) fn text(triple: Option<&str>) -> Result<String> {
     let compiler = process::output(&mut process::command("rustc", ["-vV"]))?;
     let host =
         compiler.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
     let release = compiler.lines().next().unwrap_or_default();
-    let metadata = metadata(host)?;
-    let packages = linked(host)?.iter().map(|name| package(&metadata, name)).collect::<Result<Vec<_>>>()?;
+    let target = triple.unwrap_or(host);
+    let metadata = metadata(target)?;
+    let packages = linked(target)?.iter().map(|name| package(&metadata, name)).collect::<Result<Vec<_>>>()?;
     // What is ours is in the file beside it.
     let theirs: Vec<_> = packages.into_iter().filter(|package| package.source.is_some()).collect();
     check_native(&metadata, &theirs)?;
@@ -68,7 +69,11 @@ fn name(line: &str) -> Option<Name> {
     Some((name, words.next()?.strip_prefix('v')?.to_owned()))
 }
 
-fn metadata(host: &str) -> Result<Metadata> {
+/// What cargo knows of every package.
+///
+/// # Errors
+/// If cargo does not tell.
+pub(crate) fn metadata(host: &str) -> Result<Metadata> {
     let mut command = MetadataCommand::new();
     command.manifest_path(paths::repo().join("Cargo.toml"));
     // With the features of the eBPF part, which brings libraries of its own.
@@ -77,7 +82,11 @@ fn metadata(host: &str) -> Result<Metadata> {
     command.exec().context("cargo metadata")
 }
 
-fn package<'a>(metadata: &'a Metadata, (name, version): &Name) -> Result<&'a Package> {
+/// The package of a name and version.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn package<'a>(metadata: &'a Metadata, (name, version): &Name) -> Result<&'a Package> {
     let is_it = |package: &&Package| *package.name == **name && package.version.to_string() == *version;
     metadata.packages.iter().find(is_it).with_context(|| format!("cargo metadata has no {name} {version}"))
 }
@@ -101,12 +110,13 @@ fn check_native(metadata: &Metadata, packages: &[&Package]) -> Result<()> {
     Ok(())
 }
 
-fn native(package: &Package) -> Option<&'static str> {
+/// What has to be said of code in a package that is not Rust.
+pub(crate) fn native(package: &Package) -> Option<&'static str> {
     NATIVE.iter().find(|(name, _)| *package.name == **name).map(|(_, notice)| *notice)
 }
 
 fn write(packages: &[&Package], compiler: &str) -> Result<String> {
-    let mut text = "/usr/bin/sockleak contains the libraries below, under licences of their own. The texts that go with them follow \
+    let mut text = "sockleak contains the libraries below, under licences of their own. The texts that go with them follow \
                     the list, each once.\n"
         .to_owned();
     let mut notices = Notices::default();
@@ -215,7 +225,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_linked_has_a_notice() {
-        let text = text().expect("each library has a text");
+        let text = text(None).expect("each library has a text");
         let (list, notices) = text.split_once(&"=".repeat(80)).expect("texts follow the list");
         let compiler = process::output(&mut process::command("rustc", ["-vV"])).expect("it is here");
         let host = compiler.lines().find_map(|line| line.strip_prefix("host: ")).expect("it names its host");

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::setup::{self, Wants};
-use crate::{build, notices, paths, process};
+use crate::{build, commit, notices, paths, process};
 
 /// What has to be built for it.
 const PROGRAMS: [&str; 2] = ["sockleak", "manual"];
@@ -33,7 +33,7 @@ const FILES: [&str; 15] = [
     "usr/share/zsh/vendor-completions/_sockleak",
 ];
 /// Folders all of whose documents it contains: an operator reads runbooks on the host that is in trouble.
-const DOCUMENTS: [&str; 3] = ["docs", "docs/decisions", "docs/runbooks"];
+pub(crate) const DOCUMENTS: [&str; 3] = ["docs", "docs/decisions", "docs/runbooks"];
 /// The unit's exposure by systemd's own reckoning, in tenths, may not be above this: releases of systemd differ by some tenths, and
 /// a sandbox that is lost makes more.
 const MOST_EXPOSED: &str = "40";
@@ -63,23 +63,64 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Makes the package of what was built last, and checks it.
 pub(crate) fn pack(version: Option<&str>) -> Result<PathBuf> {
-    write_manual()?;
-    let notices = paths::release().join("package/THIRD-PARTY");
-    fs::write(&notices, notices::text()?).with_context(|| format!("cannot write {}", notices.display()))?;
+    let programs = Programs { target: paths::target(), triple: None };
+    write_texts(&programs, &programs.folder())?;
+    let mut cargo = process::command("cargo", ["deb"]);
+    cargo.args(version.map(|version| format!("--deb-version={version}")));
+    // Without git, it takes the time of day.
+    cargo.envs(commit::time().ok().map(|time| ("SOURCE_DATE_EPOCH", time.to_string())));
+    pack_with(cargo, &programs, true)
+}
+
+/// Programs of a release build.
+pub(crate) struct Programs {
+    /// cargo's target folder.
+    pub(crate) target: PathBuf,
+    /// The target that they were built for, if cargo was told one.
+    pub(crate) triple: Option<&'static str>,
+}
+
+impl Programs {
+    /// The folder that has them.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let of_target = self.triple.map_or_else(|| self.target.clone(), |triple| self.target.join(triple));
+        of_target.join("release")
+    }
+}
+
+/// Makes the package of these programs by a `cargo deb` that may have options already, and checks it. Where the programs do not run on this
+/// machine, what they print is not checked.
+///
+/// # Errors
+/// If it cannot be made, or is not as it should be.
+pub(crate) fn pack_with(mut cargo: Command, programs: &Programs, runs_here: bool) -> Result<PathBuf> {
     // It reads the manifest; what that names under target/release is in cargo's target folder, wherever that is.
-    let mut cargo = process::command("cargo", ["deb", "--quiet", "--no-build", "--package", "sockleak"]);
-    cargo.args(version.map(|version| format!("--deb-version={version}"))).current_dir(paths::repo());
+    cargo.args(["--quiet", "--no-build", "--package", "sockleak"]).current_dir(paths::repo());
+    if let Some(triple) = programs.triple {
+        cargo.args(["--target", triple]).env("CARGO_TARGET_DIR", &programs.target);
+    }
     let written = process::output(&mut cargo)?;
     let package = PathBuf::from(written.lines().next_back().context("cargo deb named no package")?);
-    check(&package).with_context(|| format!("{} is not as it should be", package.display()))?;
+    check(&package, runs_here).with_context(|| format!("{} is not as it should be", package.display()))?;
     Ok(package)
 }
 
-/// Manual pages and completions, where the package's manifest expects them.
-fn write_manual() -> Result<()> {
-    let folder = paths::release().join("package");
-    let program = paths::release().join("manual");
-    process::run(process::command(&program.display().to_string(), [&folder]).current_dir(paths::repo()))?;
+/// Writes manual pages, completions and notices to where the packages' manifests expect them. The program that writes the first two is
+/// in a folder of its own, because it has to run on this machine.
+///
+/// # Errors
+/// If one of them cannot be written.
+pub(crate) fn write_texts(programs: &Programs, manual: &Path) -> Result<()> {
+    let folder = programs.folder().join("package");
+    write_manual(&manual.join("manual"), &folder)?;
+    let notices = folder.join("THIRD-PARTY");
+    fs::write(&notices, notices::text(programs.triple)?)
+        .with_context(|| format!("cannot write {}", notices.display()))
+}
+
+/// Manual pages and completions.
+fn write_manual(program: &Path, folder: &Path) -> Result<()> {
+    process::run(process::command(&program.display().to_string(), [folder]).current_dir(paths::repo()))?;
     let man = folder.join("man");
     let pages = fs::read_dir(&man).with_context(|| format!("cannot read {}", man.display()))?;
     let pages = pages.map(|page| Ok(page?.path())).collect::<Result<Vec<_>>>()?;
@@ -88,7 +129,7 @@ fn write_manual() -> Result<()> {
 }
 
 /// Unpacks it and looks.
-fn check(package: &Path) -> Result<()> {
+fn check(package: &Path, runs_here: bool) -> Result<()> {
     let unpacked = tempfile::tempdir()?;
     let root = unpacked.path();
     process::run(process::command("dpkg-deb", ["--raw-extract"]).arg(package).arg(root))?;
@@ -105,10 +146,12 @@ fn check(package: &Path) -> Result<()> {
     for script in SCRIPTS {
         check_script(&control.join(script))?;
     }
-    check_commands(root, &present)?;
-    let sockleak = root.join("usr/bin/sockleak").display().to_string();
-    let config = root.join("etc/sockleak/config.toml");
-    process::output(process::command(&sockleak, ["serve", "--check-config", "--config"]).arg(config))?;
+    if runs_here {
+        check_commands(root, &present)?;
+        let sockleak = root.join("usr/bin/sockleak").display().to_string();
+        let config = root.join("etc/sockleak/config.toml");
+        process::output(process::command(&sockleak, ["serve", "--check-config", "--config"]).arg(config))?;
+    }
     check_sandbox(&root.join("usr/lib/systemd/system/sockleak.service"))?;
     lint(package)
 }
