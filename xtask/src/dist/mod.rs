@@ -9,6 +9,7 @@ mod sbom;
 mod tarball;
 mod tools;
 mod tree;
+mod trial;
 mod verify;
 
 use std::fs;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::counts::Counts;
 use crate::package::{self, Programs};
 use crate::setup::{self, Wants};
 use crate::{commit, paths};
@@ -37,6 +39,12 @@ pub(crate) struct Args {
     /// Build the commit a second time, in another folder, and compare every byte
     #[arg(long)]
     verify: bool,
+    /// Install each artefact into clean roots of Debian, and use it there; needs root and mmdebstrap
+    #[arg(long = "try")]
+    trial: bool,
+    /// Take the artefacts that were made last
+    #[arg(long, conflicts_with = "verify")]
+    no_build: bool,
 }
 
 /// Makes the artefacts, and prints their sums.
@@ -54,24 +62,40 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !changes.is_empty() {
         eprintln!("dist: {} files differ from the commit; this is no release", changes.len());
     }
-    setup::ensure(Wants { build: true, package: true, ..Wants::default() })?;
-    let folder = make(&wanted)?;
-    print!("{}", fs::read_to_string(folder.join(SUMS))?);
+    let folder = folder();
+    if !args.no_build {
+        setup::ensure(Wants { build: true, package: true, ..Wants::default() })?;
+        make(&wanted, &folder)?;
+    }
+    let sums =
+        fs::read_to_string(folder.join(SUMS)).context("there are no artefacts: leave --no-build out")?;
+    print!("{sums}");
     if args.verify {
         verify::again(&folder, &args.arch)?;
     }
+    let mut tried = Counts::default();
+    if args.trial {
+        for &architecture in wanted.iter().filter(|it| it.runs_here()) {
+            tried = tried + trial::run(&folder, architecture)?;
+        }
+        println!("{} passed, {} failed", tried.passed, tried.failed);
+    }
     println!("{}", folder.display());
-    Ok(ExitCode::SUCCESS)
+    Ok(if tried.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where the artefacts lie.
+fn folder() -> PathBuf {
+    paths::target().join("dist")
 }
 
 /// Makes everything anew, for these processors.
-fn make(wanted: &[Architecture]) -> Result<PathBuf> {
+fn make(wanted: &[Architecture], folder: &Path) -> Result<()> {
     let tools = Tools::get()?;
-    let folder = paths::target().join("dist");
     if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     // What writes manual pages has to run here, so it is built for this machine in any case.
     let own = architecture::ALL.into_iter().find(|it| it.runs_here());
     let own = own.context("artefacts are made on x86_64 and aarch64")?;
@@ -83,19 +107,18 @@ fn make(wanted: &[Architecture]) -> Result<PathBuf> {
         let libraries: Vec<_> = needs.libraries.iter().map(String::as_str).collect();
         eprintln!("dist: the program needs glibc {} and {}", needs.glibc, libraries.join(", "));
         package::write_texts(&programs, &native.folder())?;
-        pack(&tools, architecture, &programs, &folder)?;
+        pack(&tools, architecture, &programs, folder)?;
         let image = image::make(architecture, &programs, &needs)?;
         println!("image for {}: {}", architecture.debian, image.sizes());
         let name = image::file_name(VERSION, Some(architecture));
         images.push(image);
-        write(&folder, &name, &image::archive(&images[images.len() - 1..], commit::time()?)?)?;
+        write(folder, &name, &image::archive(&images[images.len() - 1..], commit::time()?)?)?;
     }
     if images.len() > 1 {
         let archive = image::archive(&images, commit::time()?)?;
-        write(&folder, &image::file_name(VERSION, None), &archive)?;
+        write(folder, &image::file_name(VERSION, None), &archive)?;
     }
-    write(&folder, SUMS, sums(&folder)?.as_bytes())?;
-    Ok(folder)
+    write(folder, SUMS, sums(folder)?.as_bytes())
 }
 
 /// Packs the programs of one architecture in each form.

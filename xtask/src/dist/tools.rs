@@ -65,6 +65,8 @@ impl Tools {
             .env("PATH", path)
             .env("CARGO_ZIGBUILD_ZIG_PATH", &self.zig)
             .env("CARGO_ZIGBUILD_CACHE_DIR", &self.cache)
+            .env("ZIG_GLOBAL_CACHE_DIR", self.cache.join("global"))
+            .env("ZIG_LOCAL_CACHE_DIR", self.cache.join("local"))
             .env("SOURCE_DATE_EPOCH", commit::time()?.to_string());
         Ok(cargo)
     }
