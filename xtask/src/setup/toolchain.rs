@@ -13,9 +13,11 @@ use crate::process::{self, Log};
 /// The rustup toolchains that userspace/build.rs looks for, in its order.
 const NAMES: [&str; 2] = ["ebpf", "nightly"];
 /// What it needs beside a compiler.
-const COMPONENTS: &str = "rust-src,clippy";
+const COMPONENT: &str = "rust-src";
 /// Debian's compiler for web browsers, newer than its ordinary one.
-const DEBIAN: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
+const DEBIAN: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+/// Its clippy, which a build does not need.
+const DEBIAN_CLIPPY: &str = "rust-web-clippy";
 /// The oldest compiler that builds the workspace: `rust-version` in Cargo.toml.
 const OLDEST: (u32, u32) = (1, 95);
 /// A question to rustup is answered at once, or something hangs.
@@ -95,7 +97,7 @@ pub(crate) fn rustup_says() -> &'static str {
 
 /// How to get a toolchain by hand.
 pub(crate) fn by_hand() -> Vec<String> {
-    vec![format!("rustup toolchain install {} --profile minimal --component {COMPONENTS}", NAMES[1])]
+    vec![format!("rustup toolchain install {} --profile minimal --component {COMPONENT}", NAMES[1])]
 }
 
 /// Gets clippy for the toolchain that is here.
@@ -104,7 +106,7 @@ pub(crate) fn install_clippy(log: &Log) -> Result<()> {
         let arguments = ["component", "add", "clippy", "--toolchain", NAMES[1]];
         return log.run_within(&mut process::command("rustup", arguments), Some(DOWNLOAD));
     }
-    packages::install(&[DEBIAN[3]], log)
+    packages::install(&[DEBIAN_CLIPPY], log)
 }
 
 /// Gets a toolchain: from Debian where it has one that is new enough, else from rustup.
@@ -121,7 +123,7 @@ pub(crate) fn install(log: &Log) -> Result<()> {
             // rustup itself is the user's: without this, it would replace itself by what the server has.
             let arguments = ["toolchain", "install", NAMES[1], "--no-self-update", "--profile", "minimal"];
             let mut rustup = process::command("rustup", arguments);
-            log.run_within(rustup.args(["--component", COMPONENTS]), Some(DOWNLOAD))?;
+            log.run_within(rustup.args(["--component", COMPONENT]), Some(DOWNLOAD))?;
         }
     }
     let found =
