@@ -139,7 +139,7 @@ impl<'s> Groups<'s> {
     }
 }
 
-/// Does the name alone of a group match? Of a container that cannot be told: its name is shortened.
+/// Does the name alone of a group match? Of a container, a pod or an image that cannot be told: the name is shortened, or is of several.
 fn is_name(filter: &Filter, by: By, name: &str) -> bool {
     let named = |program| Subject { program, ..Subject::default() };
     match by {
@@ -159,7 +159,7 @@ fn is_name(filter: &Filter, by: By, name: &str) -> bool {
             let membership = Membership { unit, ..Membership::default() };
             filter.matches(&Subject { membership: Some(&membership), ..Subject::default() })
         }
-        By::Cmdline | By::Container => false,
+        By::Cmdline | By::Container | By::Pod | By::Image => false,
     }
 }
 
