@@ -15,7 +15,7 @@ use crate::{build, paths};
 /// Arguments of `cargo xtask vm`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The kernel to boot: 5.10, 6.1, 6.12 or 7.2
+    /// The kernel to boot: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3
     #[arg(long, value_name = "SERIES", default_value = "6.1")]
     kernel: String,
     /// Put a file or folder into the guest, with the libraries it needs; may be repeated

@@ -48,7 +48,7 @@ const THEN: &str = "/usr/bin/sockleak-then";
 pub(crate) struct Args {
     #[command(subcommand)]
     what: Option<What>,
-    /// The kernel to boot: 5.10, 6.1, 6.12 or 7.2
+    /// The kernel to boot: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3
     #[arg(long, value_name = "SERIES", default_value = "6.1")]
     kernel: String,
     /// Pairs of each measurement

@@ -19,7 +19,7 @@ const BESIDE: Duration = Duration::from_mins(10);
 /// Arguments of `cargo xtask bench soak`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The kernel to boot: 5.10, 6.1, 6.12 or 7.2
+    /// The kernel to boot: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3
     #[arg(long, value_name = "SERIES", default_value = "6.1")]
     kernel: String,
     /// Minutes with the service

@@ -27,7 +27,7 @@ const CLIENTS: [&str; 2] = ["/usr/bin/metrics-exporter", "/usr/bin/cert-renewer"
 /// Arguments of `cargo xtask demo`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The kernel to boot: 5.10, 6.1, 6.12 or 7.2
+    /// The kernel to boot: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3
     #[arg(long, value_name = "SERIES", default_value = DEFAULT)]
     kernel: String,
 }

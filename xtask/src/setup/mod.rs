@@ -125,7 +125,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     ensure(Wants { kernels: &all, ..wants })?;
     println!("set-up complete: {}", kernel_side()?);
     for kernel in kernels::SERIES.iter().filter_map(kernels::cached) {
-        println!("  kernel {:<5} {}", kernel.series, kernel.package);
+        println!("  kernel {:<7} {}", kernel.series, kernel.package);
     }
     Ok(())
 }

@@ -3,7 +3,13 @@
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::vm::kernels::{self, SERIES};
+use crate::vm::kernels;
+
+/// The kernels that everything runs on.
+const MAIN: [&str; 4] = ["5.10", "6.1", "6.12", "7.2"];
+
+/// The kernels that stand for what is like them: the newest that there is, and a kernel with PREEMPT_RT.
+const MORE: [&str; 2] = ["6.12-rt", "7.3"];
 
 /// The group of scenarios that play with a real HAProxy.
 pub(super) const HAPROXY: &str = "haproxy";
@@ -133,25 +139,28 @@ pub(super) fn boots(
 
 fn all() -> Vec<Boot> {
     let mut boots = Vec::new();
-    for series in &SERIES {
+    for kernel in MAIN {
         // What a report concludes does not depend on the kind of hook: once for each kernel is enough.
-        boots.push(Boot { groups: &["kernel", "verdicts"], ..Boot::plain(series.name, Hooks::Auto) });
-        boots.push(Boot::plain(series.name, Hooks::Kprobe));
+        boots.push(Boot { groups: &["kernel", "verdicts"], ..Boot::plain(kernel, Hooks::Auto) });
+        boots.push(Boot::plain(kernel, Hooks::Kprobe));
         // On preemptible kernels fentry programs are skipped now and then: nothing exact can be asked of them.
-        if series.name != "7.2" {
-            boots.push(Boot::plain(series.name, Hooks::Fentry));
+        if kernel != "7.2" {
+            boots.push(Boot::plain(kernel, Hooks::Fentry));
         }
+    }
+    for kernel in MORE {
+        boots.push(Boot::plain(kernel, Hooks::Auto));
     }
     for kernel in ["6.12", "7.2"] {
         boots.push(Boot { append: Some("preempt=full"), ..Boot::plain(kernel, Hooks::Auto) });
     }
     for group in [&[HAPROXY], &[CLI]] {
-        for series in &SERIES {
-            boots.push(Boot { groups: group, ..Boot::plain(series.name, Hooks::Auto) });
+        for kernel in MAIN {
+            boots.push(Boot { groups: group, ..Boot::plain(kernel, Hooks::Auto) });
         }
     }
-    for series in &SERIES {
-        boots.push(Boot { groups: &[CLI], ..Boot::plain(series.name, Hooks::Kprobe) });
+    for kernel in MAIN {
+        boots.push(Boot { groups: &[CLI], ..Boot::plain(kernel, Hooks::Kprobe) });
     }
     for group in [&[DEBIAN], &[SERVERS]] {
         for kernel in ["6.1", "7.2"] {
@@ -186,6 +195,8 @@ mod tests {
                 "6.12 fentry",
                 "7.2 auto",
                 "7.2 kprobe",
+                "6.12-rt auto",
+                "7.3 auto",
                 "6.12 auto preempt=full",
                 "7.2 auto preempt=full",
                 "5.10 auto haproxy",
@@ -216,7 +227,7 @@ mod tests {
         assert_eq!(group("debian").expect("there are some"), ["6.1 auto debian", "7.2 auto debian"]);
         assert_eq!(group("servers").expect("there are some"), ["6.1 auto servers", "7.2 auto servers"]);
         assert!(group("none").is_err());
-        assert_eq!(group("cli").expect("there are some").len(), SERIES.len());
+        assert_eq!(group("cli").expect("there are some").len(), MAIN.len());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use matrix::Hooks;
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Boot only this kernel: 5.10, 6.1, 6.12 or 7.2; may be repeated
+    /// Boot only this kernel: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3; may be repeated
     #[arg(long, value_name = "SERIES")]
     kernel: Vec<String>,
     /// Run only this scenario; may be repeated
@@ -34,8 +34,8 @@ pub(crate) struct Args {
     /// Run only the boots with this choice of hooks
     #[arg(long, value_enum)]
     hooks: Option<Hooks>,
-    /// Every boot: the command line's cases on all four kernels and with kprobes too, not on the oldest and the newest alone; all
-    /// cases with real servers, not some of them
+    /// Every boot: the command line's cases on 5.10, 6.1, 6.12 and 7.2 and with kprobes too, not on 5.10 and 7.2 alone; all cases
+    /// with real servers, not some of them
     #[arg(long)]
     all: bool,
     /// No VMs

@@ -19,10 +19,10 @@ const LINK: u32 = 0o120_777;
 /// Writes the archive for a run: its guest, and its command.
 pub(super) fn write(spec: &VmSpec, size: (u16, u16), path: &Path) -> Result<()> {
     let mut guest = spec.guest.clone();
-    if let Some(module) = spec.kernel.unix_diag() {
-        // What a system loads when it is first asked for; the guest has nobody who would.
-        let name = module.file_name().context("a module has a name")?;
-        guest.add(&module, &Path::new("/usr/lib/modules").join(name))?;
+    for (index, module) in spec.kernel.modules().iter().enumerate() {
+        // What a system loads when it is first asked for; the guest has nobody who would. It loads them as their names are sorted.
+        let name = module.file_name().and_then(|name| name.to_str()).context("a module has a name")?;
+        guest.add(module, Path::new(&format!("/usr/lib/modules/{index}-{name}")))?;
     }
     guest.bytes("etc/vm/command", command_file(spec, size), 0o644);
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;

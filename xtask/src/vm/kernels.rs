@@ -1,4 +1,4 @@
-//! The kernels that sockleak is tested on: Debian's cloud kernels, fetched with apt state of their own.
+//! The kernels that sockleak is tested on: Debian's, fetched with apt state of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,15 +20,24 @@ pub(crate) struct Series {
     suite: &'static str,
     /// How the package's name begins; what follows, up to the flavour, is the version.
     prefix: &'static str,
+    /// How the package's name ends.
+    flavour: &'static str,
 }
 
+/// The flavour made for VMs: small, and with the drivers that a VM needs built in.
+const CLOUD: &str = "-cloud-amd64";
+/// The flavour with PREEMPT_RT: interrupts and most locks can be preempted.
+const RT: &str = "-rt-amd64";
+
 /// Every series, oldest first.
-pub(crate) const SERIES: [Series; 4] = [
-    Series { name: "5.10", suite: "bullseye", prefix: "linux-image-5.10." },
-    Series { name: "6.1", suite: "bookworm", prefix: "linux-image-6.1." },
-    Series { name: "6.12", suite: "trixie", prefix: "linux-image-6.12." },
+pub(crate) const SERIES: [Series; 6] = [
+    Series { name: "5.10", suite: "bullseye", prefix: "linux-image-5.10.", flavour: CLOUD },
+    Series { name: "6.1", suite: "bookworm", prefix: "linux-image-6.1.", flavour: CLOUD },
+    Series { name: "6.12", suite: "trixie", prefix: "linux-image-6.12.", flavour: CLOUD },
+    Series { name: "6.12-rt", suite: "trixie", prefix: "linux-image-6.12.", flavour: RT },
     // Newer image packages are shells around linux-binary.
-    Series { name: "7.2", suite: "forky", prefix: "linux-binary-7.2." },
+    Series { name: "7.2", suite: "forky", prefix: "linux-binary-7.2.", flavour: CLOUD },
+    Series { name: "7.3", suite: "trixie-backports", prefix: "linux-binary-7.3.", flavour: CLOUD },
 ];
 
 /// A kernel in the cache.
@@ -45,14 +54,24 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// The module by which unix sockets can be listed, where the package has it.
-    pub(crate) fn unix_diag(&self) -> Option<PathBuf> {
+    /// The modules that a guest loads, in this order, where the package has them as modules: the drive that brings its files home,
+    /// and the listing of unix sockets.
+    pub(crate) fn modules(&self) -> Vec<PathBuf> {
+        const WANTED: [&str; 5] = [
+            "drivers/nvme/common/nvme-keyring.ko",
+            "drivers/nvme/common/nvme-auth.ko",
+            "drivers/nvme/host/nvme-core.ko",
+            "drivers/nvme/host/nvme.ko",
+            "net/unix/unix_diag.ko",
+        ];
         let folders = ["usr/lib/modules", "lib/modules"].map(|folder| self.folder.join(folder));
         let versions = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
-        let names = ["unix_diag.ko", "unix_diag.ko.xz"];
-        let places =
-            versions.flat_map(|version| names.map(|name| version.path().join("kernel/net/unix").join(name)));
-        places.into_iter().find(|path| path.is_file())
+        let trees: Vec<PathBuf> = versions.map(|version| version.path().join("kernel")).collect();
+        let found = |name: &str| {
+            let places = trees.iter().flat_map(|tree| [tree.join(name), tree.join(format!("{name}.xz"))]);
+            places.into_iter().find(|path| path.is_file())
+        };
+        WANTED.into_iter().filter_map(found).collect()
     }
 }
 
@@ -82,8 +101,8 @@ pub(crate) fn fetch(series: &Series, log: &Log) -> Result<()> {
     let work = tempfile::tempdir_in(paths::cache_folder("tmp")?)?;
     let apt = find_suite(series, work.path(), log)?;
     let names = apt.output("apt-cache", &["pkgnames", series.prefix])?;
-    let package = newest(series.prefix, names.lines())
-        .with_context(|| format!("suite {} has no {}*-cloud-amd64", series.suite, series.prefix))?;
+    let package = newest(series, names.lines())
+        .with_context(|| format!("suite {} has no {}*{}", series.suite, series.prefix, series.flavour))?;
     apt.run("apt-get", &["download", package], log)?;
 
     let deb = only_deb(work.path())?;
@@ -115,10 +134,10 @@ fn find_suite<'a>(series: &Series, work: &'a Path, log: &Log) -> Result<Apt<'a>>
     }
 }
 
-/// The newest of the cloud kernels among package names.
-fn newest<'a>(prefix: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The newest kernel of a series among package names.
+fn newest<'a>(series: &Series, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
-        .filter(|name| name.starts_with(prefix) && name.ends_with("-cloud-amd64"))
+        .filter(|name| name.starts_with(series.prefix) && name.ends_with(series.flavour))
         .max_by_key(|name| numbers(name))
 }
 
@@ -157,6 +176,8 @@ mod tests {
 
     #[test]
     fn the_newest_kernel_is_found_by_number_not_by_spelling() {
+        let of =
+            |name, names: &[&'static str]| newest(series(name).expect("it exists"), names.iter().copied());
         let names = [
             "linux-image-6.1.0-9-cloud-amd64",
             "linux-image-6.1.0-50-cloud-amd64",
@@ -164,9 +185,15 @@ mod tests {
             "linux-image-6.1.0-50-cloud-amd64-dbg",
             "linux-image-6.1.0-61-cloud-amd64-unsigned",
         ];
-        assert_eq!(newest("linux-image-6.1.", names.into_iter()), Some("linux-image-6.1.0-50-cloud-amd64"));
-        let names = ["linux-image-6.12.107+deb13-cloud-amd64", "linux-image-6.12.97+deb13-cloud-amd64"];
-        assert_eq!(newest("linux-image-6.12.", names.into_iter()), Some(names[0]));
-        assert_eq!(newest("linux-image-6.1.", names.into_iter()), None);
+        assert_eq!(of("6.1", &names), Some("linux-image-6.1.0-50-cloud-amd64"));
+        let names = [
+            "linux-image-6.12.107+deb13-cloud-amd64",
+            "linux-image-6.12.97+deb13-cloud-amd64",
+            "linux-image-6.12.97+deb13-rt-amd64",
+            "linux-image-6.12.107+deb13-rt-amd64-dbg",
+        ];
+        assert_eq!(of("6.12", &names), Some(names[0]));
+        assert_eq!(of("6.12-rt", &names), Some(names[2]));
+        assert_eq!(of("6.1", &names), None);
     }
 }
