@@ -5,32 +5,23 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::arch::Arch;
 use crate::process::{self, Log};
 
 const DEBIAN: &str = "http://deb.debian.org/debian";
+const SECURITY: &str = "http://deb.debian.org/debian-security";
 /// Signs every suite that is read.
 pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// apt with lists, cache and sources of its own.
 pub(crate) struct Apt<'a> {
     folder: &'a Path,
-    architecture: &'a str,
+    arch: Arch,
 }
 
 impl<'a> Apt<'a> {
-    /// Reads the package lists of suites from one mirror, into a folder. What goes into the VMs is x86-64 whatever the host is.
-    pub(crate) fn read(folder: &'a Path, uri: &str, suites: &[&str], log: &Log) -> Result<Self> {
-        Self::read_for("amd64", folder, uri, suites, log)
-    }
-
-    /// Like [`Apt::read`], for another architecture by Debian's name.
-    pub(crate) fn read_for(
-        architecture: &'a str,
-        folder: &'a Path,
-        uri: &str,
-        suites: &[&str],
-        log: &Log,
-    ) -> Result<Self> {
+    /// Reads the package lists of suites for a kind of processor, whatever this machine's is, from one mirror, into a folder.
+    pub(crate) fn read(folder: &'a Path, arch: Arch, uri: &str, suites: &[&str], log: &Log) -> Result<Self> {
         for needed in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(folder.join(needed))?;
         }
@@ -41,7 +32,7 @@ impl<'a> Apt<'a> {
             .map(|suite| format!("deb [signed-by={KEYRING} check-valid-until=no] {uri} {suite} main\n"))
             .collect();
         fs::write(folder.join("sources.list"), lines)?;
-        let apt = Self { folder, architecture };
+        let apt = Self { folder, arch };
         apt.run("apt-get", &["update", "--error-on=any"], log)?;
         Ok(apt)
     }
@@ -53,7 +44,8 @@ impl<'a> Apt<'a> {
             "Dir::Etc::sourceparts=-".to_owned(),
             format!("Dir::State::Lists={}", at("lists")),
             format!("Dir::Cache={}", at("cache")),
-            format!("APT::Architecture={}", self.architecture),
+            format!("APT::Architecture={}", self.arch),
+            format!("APT::Architectures::={}", self.arch),
             // The folder may be closed to apt's unprivileged user.
             "APT::Sandbox::User=root".to_owned(),
             "Acquire::Languages=none".to_owned(),
@@ -91,19 +83,29 @@ fn codename(release: &str) -> Option<&str> {
 
 /// The Debian mirror that this machine uses for its own suite.
 pub(crate) fn mirror() -> String {
-    let format = ["indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Identifier: Packages"];
-    let targets = process::output(&mut process::command("apt-get", format)).unwrap_or_default();
-    main_archive(&targets).unwrap_or(DEBIAN).to_owned()
+    archive(&targets(), "/debian").unwrap_or(DEBIAN).to_owned()
 }
 
-/// From lines of `URI COMPONENT`, the first that looks like Debian's main archive (and not, say, security).
-fn main_archive(targets: &str) -> Option<&str> {
+/// The mirror of Debian's security updates that this machine uses.
+pub(crate) fn security_mirror() -> String {
+    archive(&targets(), "/debian-security").unwrap_or(SECURITY).to_owned()
+}
+
+/// What this machine's apt reads, in lines of `URI COMPONENT`.
+fn targets() -> String {
+    let format = ["indextargets", "--format", "$(REPO_URI) $(COMPONENT)", "Identifier: Packages"];
+    process::output(&mut process::command("apt-get", format)).unwrap_or_default()
+}
+
+/// From lines of `URI COMPONENT`, the first archive of Debian's that ends in a name: the main one and that of security updates have
+/// one each.
+fn archive<'a>(targets: &'a str, end: &str) -> Option<&'a str> {
     targets
         .lines()
         .filter_map(|line| line.split_once(' '))
         .filter(|(_, component)| *component == "main")
         .map(|(uri, _)| uri.trim_end_matches('/'))
-        .find(|uri| uri.ends_with("/debian"))
+        .find(|uri| uri.ends_with(end))
 }
 
 #[cfg(test)]
@@ -123,7 +125,8 @@ mod tests {
     fn the_mirror_is_the_main_archive() {
         let targets = "http://m.example/debian-security/ main\nhttps://x.example/apt/ main\n\
                        http://m.example/debian/ contrib\nhttp://m.example/debian/ main\n";
-        assert_eq!(main_archive(targets), Some("http://m.example/debian"));
-        assert_eq!(main_archive("https://x.example/apt main\n"), None);
+        assert_eq!(archive(targets, "/debian"), Some("http://m.example/debian"));
+        assert_eq!(archive(targets, "/debian-security"), Some("http://m.example/debian-security"));
+        assert_eq!(archive("https://x.example/apt main\n", "/debian"), None);
     }
 }

@@ -1,12 +1,14 @@
-//! Project tasks: `cargo xtask setup | demo | check | test | browser | picture | bench | vm | lint | package | dist`.
+//! Project tasks: `cargo xtask setup | build | demo | check | test | browser | picture | bench | vm | lint | package | dist`.
 
 mod apt;
+mod arch;
 mod bench;
 mod browser;
 mod build;
 mod check;
 mod commit;
 mod counts;
+mod cross;
 mod demo;
 mod dist;
 mod lint;
@@ -38,6 +40,8 @@ struct Cli {
 enum Task {
     /// Find out what this machine lacks for building and testing, and install it
     Setup(setup::Args),
+    /// Build sockleak, for this machine or for 64-bit ARM
+    Build(build::Args),
     /// Watch sockleak find the client that leaks, on a real HAProxy in a VM
     Demo(demo::Args),
     /// Before a commit: check format and sources, and run the unit tests of the crates that were changed
@@ -63,6 +67,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
+        Task::Build(args) => build::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Check(args) => check::run(&args).map(|()| ExitCode::SUCCESS),
         Task::Test(args) => test::run(&args),

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::arch::Arch;
+
 /// The root of the repository.
 pub(crate) fn repo() -> PathBuf {
     // cargo names the package at run time; the compiled-in path serves when the binary is started by hand.
@@ -28,6 +30,14 @@ pub(crate) fn cache_folder(name: &str) -> Result<PathBuf> {
 /// cargo's target folder.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo().join("target"), |dir| repo().join(dir))
+}
+
+/// Where cargo leaves the binaries of a release build for a kind of processor.
+pub(crate) fn release_for(arch: Arch) -> PathBuf {
+    match arch {
+        Arch::Amd64 => release(),
+        Arch::Arm64 => target().join(arch.triple()).join("release"),
+    }
 }
 
 /// Where cargo leaves the binaries of a release build.

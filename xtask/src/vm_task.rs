@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
+use crate::arch::Arch;
 use crate::setup::{self, Wants};
 use crate::vm::{self, Guest, VmSpec, debian, kernels};
 use crate::{build, paths};
@@ -15,9 +16,12 @@ use crate::{build, paths};
 /// Arguments of `cargo xtask vm`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The kernel to boot: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3
+    /// The kernel to boot: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3; for arm64 5.10, 6.1, 6.12, 6.12-16k or 7.2
     #[arg(long, value_name = "SERIES", default_value = "6.1")]
     kernel: String,
+    /// The processor: arm64 is emulated, and takes some times as long
+    #[arg(long, value_enum, default_value_t, conflicts_with = "debian")]
+    arch: Arch,
     /// Put a file or folder into the guest, with the libraries it needs; may be repeated
     #[arg(long, value_name = "HOST:GUEST", value_parser = parse_add)]
     add: Vec<(PathBuf, PathBuf)>,
@@ -55,21 +59,25 @@ pub(crate) struct Args {
 
 /// Runs the command; its exit status becomes ours.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let series = kernels::series(&args.kernel)?;
+    let arch = args.arch;
+    let series = [kernels::series_for(arch, &args.kernel)?.name];
     let build = !args.bare && !args.no_build;
     let wants = Wants { build, guest: true, debian: args.debian, ..Wants::default() };
-    setup::ensure(Wants { kernels: &[series.name], ..wants })?;
+    setup::ensure(match arch {
+        Arch::Amd64 => Wants { kernels: &series, ..wants },
+        Arch::Arm64 => Wants { cross: build, arm64: true, arm64_kernels: &series, ..wants },
+    })?;
     if build {
-        build::release(&["sockleak"])?;
+        build::release_for(arch, if arch == Arch::Amd64 { &["sockleak"] } else { &build::FOR_TESTS })?;
     }
-    let mut guest = if args.debian { Guest::debian(&debian::get()?)? } else { Guest::new()? };
+    let mut guest = if args.debian { Guest::debian(&debian::get()?)? } else { Guest::new_for(arch)? };
     if !args.bare {
-        guest.add(&paths::release().join("sockleak"), "/usr/bin/sockleak".as_ref())?;
+        guest.add(&paths::release_for(arch).join("sockleak"), "/usr/bin/sockleak".as_ref())?;
     }
     for (host, place) in &args.add {
         guest.add(host, place)?;
     }
-    let mut spec = VmSpec::new("vm", kernels::get(series.name)?, guest, args.command);
+    let mut spec = VmSpec::new("vm", kernels::get_for(arch, &args.kernel)?, guest, args.command);
     spec.append = args.append;
     spec.qemu = args.qemu;
     spec.timeout = args.timeout;

@@ -69,7 +69,7 @@ fn full_address(path: &[u8]) -> nix::Result<UnixAddr> {
     let mut raw: libc::sockaddr_un = unsafe { std::mem::zeroed() };
     raw.sun_family = libc::AF_UNIX as libc::sa_family_t;
     for (to, &from) in raw.sun_path.iter_mut().zip(path) {
-        *to = from.cast_signed();
+        *to = from as libc::c_char;
     }
     let length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
     // SAFETY: the pointer refers to a whole address of that length and family.

@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::arch::Arch;
 use crate::setup::{self, Wants};
 use crate::vm::{self, Guest, VmSpec, kernels};
 use crate::{build, paths, vm_task};
@@ -27,18 +28,23 @@ const CLIENTS: [&str; 2] = ["/usr/bin/metrics-exporter", "/usr/bin/cert-renewer"
 /// Arguments of `cargo xtask demo`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The kernel to boot: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3
+    /// The kernel to boot: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3; for arm64 5.10, 6.1, 6.12, 6.12-16k or 7.2
     #[arg(long, value_name = "SERIES", default_value = DEFAULT)]
     kernel: String,
+    /// The processor: arm64 is emulated, and takes some times as long
+    #[arg(long, value_enum, default_value_t)]
+    arch: Arch,
 }
 
 /// Sets up, builds, boots and shows.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    get_ready(&args.kernel)?;
+    get_ready(args.arch, &args.kernel)?;
     eprintln!("demo: building sockleak");
-    let programs = build::for_demo()?;
-    let (status, trace) = play(&args.kernel, &programs, vm_task::terminal_env(), &mut io::stdout())?;
-    if let Some(trace) = trace {
+    let programs = build::for_demo(args.arch)?;
+    let (status, trace) =
+        play(args.arch, &args.kernel, &programs, vm_task::terminal_env(), &mut io::stdout())?;
+    // What is built for another processor does not run here.
+    if let Some(trace) = trace.filter(|_| args.arch == Arch::Amd64) {
         let (sockleak, trace) = (programs.join("sockleak"), trace.display().to_string());
         let sockleak = sockleak.display();
         eprintln!(
@@ -51,28 +57,33 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// What was recorded in the demo, for tests: played anew with what they test, and not shown.
 pub(crate) fn record() -> Result<PathBuf> {
-    get_ready(DEFAULT)?;
+    get_ready(Arch::Amd64, DEFAULT)?;
     build::release(&build::FOR_TESTS)?;
-    let (status, trace) = play(DEFAULT, &paths::release(), Vec::new(), &mut io::sink())?;
+    let (status, trace) = play(Arch::Amd64, DEFAULT, &paths::release(), Vec::new(), &mut io::sink())?;
     ensure!(status == 0, "the demo ended with status {status}; cargo xtask demo shows it");
     trace.context("the demo recorded nothing")
 }
 
-fn get_ready(kernel: &str) -> Result<()> {
-    let series = kernels::series(kernel)?;
-    setup::ensure(Wants { build: true, guest: true, kernels: &[series.name], ..Wants::default() })
+fn get_ready(arch: Arch, kernel: &str) -> Result<()> {
+    let series = [kernels::series_for(arch, kernel)?.name];
+    let wants = Wants { build: true, guest: true, ..Wants::default() };
+    setup::ensure(match arch {
+        Arch::Amd64 => Wants { kernels: &series, ..wants },
+        Arch::Arm64 => Wants { cross: true, arm64: true, arm64_kernels: &series, ..wants },
+    })
 }
 
 /// Boots, and shows it with the programs in a folder. Gives its status, and what was recorded.
 fn play(
+    arch: Arch,
     kernel: &str,
     programs: &Path,
     env: Vec<(String, OsString)>,
     sink: &mut dyn io::Write,
 ) -> Result<(u8, Option<PathBuf>)> {
-    let kernel = kernels::get(kernels::series(kernel)?.name)?;
+    let kernel = kernels::get_for(arch, kernel)?;
     eprintln!("demo: booting {} in QEMU", kernel.package);
-    let mut guest = Guest::new()?;
+    let mut guest = Guest::new_for(arch)?;
     guest.add(&programs.join("sockleak"), Path::new("/usr/bin/sockleak"))?;
     for name in CLIENTS {
         guest.add(&programs.join("demo-client"), Path::new(name))?;

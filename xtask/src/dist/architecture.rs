@@ -2,9 +2,13 @@
 
 use anyhow::{Context, Result};
 
+use crate::arch::Arch;
+
 /// A processor architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Architecture {
+    /// The processor.
+    pub(crate) arch: Arch,
     /// The kernel's name for it, as `uname -m` prints it; also that of RPM and of the tarball.
     pub(crate) name: &'static str,
     /// Rust's target.
@@ -20,16 +24,18 @@ pub(crate) struct Architecture {
 /// All of them. The first one is what `cargo xtask dist` makes unless told otherwise.
 pub(crate) const ALL: [Architecture; 2] = [
     Architecture {
+        arch: Arch::Amd64,
         name: "x86_64",
-        triple: "x86_64-unknown-linux-gnu",
-        debian: "amd64",
+        triple: Arch::Amd64.triple(),
+        debian: Arch::Amd64.debian(),
         multiarch: "x86_64-linux-gnu",
         loader: "/lib64/ld-linux-x86-64.so.2",
     },
     Architecture {
+        arch: Arch::Arm64,
         name: "aarch64",
-        triple: "aarch64-unknown-linux-gnu",
-        debian: "arm64",
+        triple: Arch::Arm64.triple(),
+        debian: Arch::Arm64.debian(),
         multiarch: "aarch64-linux-gnu",
         loader: "/lib/ld-linux-aarch64.so.1",
     },

@@ -15,6 +15,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::arch::Arch;
+use crate::cross::Part;
 use crate::process::Log;
 use crate::vm::kernels::{self, Series};
 use crate::vm::{debian, haproxy};
@@ -25,6 +27,9 @@ pub(crate) struct Args {
     /// Install only what a build of sockleak needs: nothing for tests, virtual machines or packages
     #[arg(long)]
     build: bool,
+    /// Get what builds and tests for arm64 take as well, unless it is amd64
+    #[arg(long, value_enum, default_value_t)]
+    arch: Arch,
 }
 
 /// What a task needs of the machine.
@@ -46,8 +51,14 @@ pub(crate) struct Wants<'a> {
     pub(crate) terminal: bool,
     /// A second HAProxy, newer than the machine's may be.
     pub(crate) haproxy: bool,
+    /// What builds for 64-bit ARM.
+    pub(crate) cross: bool,
+    /// What VMs with 64-bit ARM take.
+    pub(crate) arm64: bool,
     /// Kernels to boot, by series.
     pub(crate) kernels: &'a [&'a str],
+    /// Kernels for 64-bit ARM.
+    pub(crate) arm64_kernels: &'a [&'a str],
 }
 
 /// Something that is missing, and how it gets here.
@@ -71,12 +82,14 @@ enum Action {
     CargoDeb,
     Debian,
     Kernel(&'static Series),
+    Cross(Part),
 }
 
 impl Action {
     fn possible(&self) -> bool {
         match self {
-            Self::Haproxy | Self::Kernel(_) => packages::can_fetch(),
+            Self::Cross(Part::Library) => packages::can_fetch() || toolchain::is_rustup_online(),
+            Self::Haproxy | Self::Kernel(_) | Self::Cross(_) => packages::can_fetch(),
             // It compiles, and needs no more than that.
             Self::CargoDeb => true,
             Self::Toolchain | Self::Clippy => packages::can_install() || toolchain::is_rustup_online(),
@@ -107,14 +120,16 @@ impl Action {
                 debian::make(log)
             }
             Self::Kernel(series) => kernels::fetch(series, log),
+            Self::Cross(part) => part.fetch(log),
         }
     }
 }
 
 /// The `setup` task: everything, or what a build needs, with a closing line.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let cross = args.arch == Arch::Arm64;
     if args.build {
-        ensure(Wants { build: true, ..Wants::default() })?;
+        ensure(Wants { build: true, cross, ..Wants::default() })?;
         println!("set-up complete, to build: {}", kernel_side()?);
         println!("  next: cargo build --release --package sockleak");
         return Ok(());
@@ -122,10 +137,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
     let wants = Wants { build: true, clippy: true, guest: true, terminal: true, ..Wants::default() };
     let wants = Wants { haproxy: true, debian: true, package: true, ..wants };
-    ensure(Wants { kernels: &all, ..wants })?;
+    let arm64: Vec<&str> = kernels::ARM64.iter().filter(|_| cross).map(|series| series.name).collect();
+    ensure(Wants { kernels: &all, cross, arm64: cross, arm64_kernels: &arm64, ..wants })?;
     println!("set-up complete: {}", kernel_side()?);
-    for kernel in kernels::SERIES.iter().filter_map(kernels::cached) {
-        println!("  kernel {:<7} {}", kernel.series, kernel.package);
+    for kernel in kernels::SERIES.iter().chain(kernels::ARM64.iter().filter(|_| cross)) {
+        if let Some(kernel) = kernels::cached(kernel) {
+            println!("  kernel {:<14} {}", kernel.label(), kernel.package);
+        }
     }
     Ok(())
 }
@@ -211,11 +229,23 @@ fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
         let by_hand = vec!["run this on Debian as root, with mmdebstrap and e2fsprogs".to_owned()];
         steps.push(Step { title, by_hand, action: Action::Debian });
     }
-    for name in wants.kernels {
-        let series = kernels::series(name)?;
-        if kernels::cached(series).is_none() {
+    let parts = [(wants.cross, Part::FOR_BUILD), (wants.arm64, Part::FOR_GUEST)];
+    for part in parts.into_iter().filter(|(is_wanted, _)| *is_wanted).flat_map(|(_, parts)| parts) {
+        if !part.is_there() {
             steps.push(Step {
-                title: format!("kernel {name} (Debian's package, unpacked into the cache)"),
+                title: part.title().to_owned(),
+                by_hand: by_hand(),
+                action: Action::Cross(part),
+            });
+        }
+    }
+    let amd64 = wants.kernels.iter().map(|name| (Arch::Amd64, *name));
+    for (arch, name) in amd64.chain(wants.arm64_kernels.iter().map(|name| (Arch::Arm64, *name))) {
+        let series = kernels::series_for(arch, name)?;
+        if kernels::cached(series).is_none() {
+            let label = kernels::label(arch, name);
+            steps.push(Step {
+                title: format!("kernel {label} (Debian's package, unpacked into the cache)"),
                 by_hand: by_hand(),
                 action: Action::Kernel(series),
             });

@@ -32,7 +32,7 @@ pub(crate) const PYTHON: &str = "/usr/bin/python3";
 /// Packages whose programs go into the VMs, or build such, and this machine lacks.
 pub(crate) fn missing_for_guest() -> Vec<&'static str> {
     let has = |program| paths::program(program).is_some();
-    let static_busybox = paths::program("busybox").is_some_and(|path| libs::is_static(&path));
+    let static_busybox = paths::program("busybox").is_some_and(|path| libs::is_static(&path, Path::new("/")));
     [
         ("busybox-static", static_busybox),
         ("haproxy", has("haproxy")),

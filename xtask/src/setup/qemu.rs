@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::apt::{self, Apt};
+use crate::arch::Arch;
 use crate::process::{self, Log};
 use crate::{paths, setup::packages};
 
@@ -47,7 +48,7 @@ pub(super) fn install(log: &Log) -> Result<()> {
     }
     let work = tempfile::tempdir_in(paths::cache_folder("tmp")?)?;
     let backports = format!("{OLD_SUITE}-backports");
-    let apt = Apt::read(work.path(), &apt::mirror(), &[OLD_SUITE, &backports], log)?;
+    let apt = Apt::read(work.path(), Arch::Amd64, &apt::mirror(), &[OLD_SUITE, &backports], log)?;
     let install = ["install", "--yes", "--no-install-recommends", "--target-release", &backports, PACKAGE];
     apt.run("apt-get", &install, log)
 }

@@ -93,7 +93,7 @@ fn boot_once(boot: &Boot, guests: &Guests, only: &[String]) -> (BootResult, Resu
     let label = boot.label();
     let started = Instant::now();
     let mut sink = Prefixed { label: &label, line: Vec::new(), tally: Tally::default() };
-    let ended = kernels::get(boot.kernel).and_then(|kernel| {
+    let ended = kernels::get_for(boot.arch, boot.kernel).and_then(|kernel| {
         let mut spec = VmSpec::new(boot.slug(), kernel, guests.of(boot)?, command(boot, only));
         spec.append = boot.append.map(str::to_owned).into_iter().collect();
         spec.env = vec![("NO_COLOR".into(), "1".into())];

@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 
 use super::matrix::{Boot, DEBIAN, HAPROXY, SERVERS};
 use super::package::both;
+use crate::arch::Arch;
 use crate::vm::{Guest, debian, haproxy};
-use crate::{build, paths};
+use crate::{build, cross, paths};
 
 /// Where tests/scenarios looks for what is put there for the package's cases.
 const FOLDER: &str = "/srv/sockleak";
@@ -33,13 +34,15 @@ pub(super) struct Guests {
 
 impl Guests {
     /// Builds the programs that run inside.
-    pub(super) fn build_programs() -> Result<()> {
-        build::release(&build::FOR_TESTS)
+    pub(super) fn build_programs(arch: Arch) -> Result<()> {
+        build::release_for(arch, &build::FOR_TESTS)
     }
 
     /// Makes them, with programs that are built already.
     pub(super) fn new(boots: &[Boot]) -> Result<Self> {
-        let plain = boots.iter().any(|boot| !boot.is_on_debian()).then(plain).transpose()?;
+        // All boots of a test are of one kind.
+        let arch = boots.first().map_or(Arch::Amd64, |boot| boot.arch);
+        let plain = boots.iter().any(|boot| !boot.is_on_debian()).then(|| plain(arch)).transpose()?;
         let has = |group| boots.iter().any(|boot| boot.groups.contains(&group));
         let debian = has(DEBIAN).then(whole_debian).transpose()?;
         let servers = has(SERVERS).then(with_servers).transpose()?;
@@ -64,17 +67,17 @@ impl Guests {
     }
 }
 
-fn plain() -> Result<Guest> {
-    let mut guest = Guest::new()?;
-    add_programs(&mut guest, &["sockleak", "workload", "scenarios"])?;
-    add_leaks(&mut guest)?;
+fn plain(arch: Arch) -> Result<Guest> {
+    let mut guest = Guest::new_for(arch)?;
+    add_programs(&mut guest, arch, &["sockleak", "workload", "scenarios"])?;
+    add_leaks(&mut guest, arch)?;
     Ok(guest)
 }
 
 /// sockleak itself is in the package.
 fn whole_debian() -> Result<Guest> {
     let mut guest = Guest::debian(&debian::get()?)?;
-    add_programs(&mut guest, &["scenarios", "leaker"])?;
+    add_programs(&mut guest, Arch::Amd64, &["scenarios", "leaker"])?;
     let packages = both()?;
     let files = FILES.map(|name| paths::repo().join(name));
     for file in packages.iter().chain(&files) {
@@ -87,27 +90,28 @@ fn whole_debian() -> Result<Guest> {
 /// The image has the servers and their client libraries.
 fn with_servers() -> Result<Guest> {
     let mut guest = Guest::debian(&debian::get()?)?;
-    add_programs(&mut guest, &["sockleak", "scenarios"])?;
+    add_programs(&mut guest, Arch::Amd64, &["sockleak", "scenarios"])?;
     let (place, folder) = OF_SERVERS;
     guest.add(&paths::repo().join(folder), Path::new(place))?;
     Ok(guest)
 }
 
-fn add_programs(guest: &mut Guest, names: &[&str]) -> Result<()> {
-    names
-        .iter()
-        .try_for_each(|name| guest.add(&paths::release().join(name), &Path::new("/usr/bin").join(name)))
+fn add_programs(guest: &mut Guest, arch: Arch, names: &[&str]) -> Result<()> {
+    let programs = paths::release_for(arch);
+    names.iter().try_for_each(|name| guest.add(&programs.join(name), &Path::new("/usr/bin").join(name)))
 }
 
 /// Programs whose stacks are told apart.
-fn add_leaks(guest: &mut Guest) -> Result<()> {
+fn add_leaks(guest: &mut Guest, arch: Arch) -> Result<()> {
     const FOLDER: &str = "/opt/stacks";
-    for program in build::leaks()? {
+    for program in build::leaks(arch)? {
         let name = program.file_name().map(Path::new).unwrap_or(&program).to_owned();
         guest.add(&program, &Path::new(FOLDER).join(name))?;
     }
-    let (python, encodings) = build::python()?;
-    guest.add(&python, &python)?;
-    guest.link(Path::new("/usr/bin/python3"), &python)?;
-    guest.add(&encodings, &encodings)
+    let (python, encodings) = build::python(arch)?;
+    let root = cross::root(arch);
+    let place = |file: &Path| Ok::<_, anyhow::Error>(Path::new("/").join(file.strip_prefix(&root)?));
+    guest.add(&python, &place(&python)?)?;
+    guest.link(Path::new("/usr/bin/python3"), &place(&python)?)?;
+    guest.add(&encodings, &place(&encodings)?)
 }

@@ -3,7 +3,8 @@
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::vm::kernels;
+use crate::arch::Arch;
+use crate::vm::kernels::{self, ARM64};
 
 /// The kernels that everything runs on.
 const MAIN: [&str; 4] = ["5.10", "6.1", "6.12", "7.2"];
@@ -52,6 +53,7 @@ impl Hooks {
 /// One VM of the test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Boot {
+    pub(super) arch: Arch,
     /// The kernel's series.
     pub(super) kernel: &'static str,
     pub(super) hooks: Hooks,
@@ -65,7 +67,7 @@ pub(super) struct Boot {
 
 impl Boot {
     fn plain(kernel: &'static str, hooks: Hooks) -> Self {
-        Self { kernel, hooks, append: None, groups: &["kernel"], only: &[] }
+        Self { arch: Arch::Amd64, kernel, hooks, append: None, groups: &["kernel"], only: &[] }
     }
 
     /// Does it boot a whole Debian?
@@ -73,9 +75,9 @@ impl Boot {
         [DEBIAN, SERVERS].iter().any(|group| self.groups.contains(group))
     }
 
-    /// What tells this boot from the others: `6.1 auto`.
+    /// What tells this boot from the others: `6.1 auto`, `arm64 6.1 auto`.
     pub(super) fn label(&self) -> String {
-        format!("{} {}", self.kernel, self.details())
+        format!("{} {}", kernels::label(self.arch, self.kernel), self.details())
     }
 
     /// The same for file names, without the kernel.
@@ -110,16 +112,20 @@ impl Boot {
 /// Every boot that the given kernels, hooks and group call for. If none is given: `whole`, or all but what is left to whoever asks
 /// for it.
 pub(super) fn boots(
+    arch: Arch,
     wanted: &[String],
     hooks: Option<Hooks>,
     group: Option<&str>,
     whole: bool,
 ) -> Result<Vec<Boot>> {
     for name in wanted {
-        kernels::series(name)?;
+        kernels::series_for(arch, name)?;
     }
-    let mut boots = all();
-    if !whole && wanted.is_empty() && hooks.is_none() && group.is_none() {
+    let mut boots = match arch {
+        Arch::Amd64 => all(),
+        Arch::Arm64 => all_arm64(),
+    };
+    if arch == Arch::Amd64 && !whole && wanted.is_empty() && hooks.is_none() && group.is_none() {
         boots.retain(|boot| !boot.is_left_out());
     }
     if !whole && group.is_none() {
@@ -135,6 +141,17 @@ pub(super) fn boots(
         bail!("no boot is like that; 7.2 is preemptible, and fentry on release misses there");
     }
     Ok(boots)
+}
+
+/// What depends on the processor: what is read of kernel structures, and of stacks. One boot for each kernel, with the hooks that sockleak
+/// chooses there: up to 6.1 these are kprobes anyway.
+fn all_arm64() -> Vec<Boot> {
+    let boot = |series: &kernels::Series| Boot {
+        arch: Arch::Arm64,
+        groups: &["kernel", "verdicts"],
+        ..Boot::plain(series.name, Hooks::Auto)
+    };
+    ARM64.iter().map(boot).collect()
 }
 
 fn all() -> Vec<Boot> {
@@ -176,7 +193,11 @@ mod tests {
 
     fn labels(kernels: &[&str], hooks: Option<Hooks>) -> Vec<String> {
         let kernels: Vec<String> = kernels.iter().map(ToString::to_string).collect();
-        boots(&kernels, hooks, None, true).expect("some are left").iter().map(Boot::label).collect()
+        boots(Arch::Amd64, &kernels, hooks, None, true)
+            .expect("some are left")
+            .iter()
+            .map(Boot::label)
+            .collect()
     }
 
     #[test]
@@ -220,9 +241,25 @@ mod tests {
     }
 
     #[test]
+    fn the_other_processor_has_a_boot_for_each_of_its_kernels() {
+        let labels = |kernel: &[&str]| {
+            let kernels: Vec<String> = kernel.iter().map(ToString::to_string).collect();
+            boots(Arch::Arm64, &kernels, None, None, false)
+                .map(|boots| boots.iter().map(Boot::label).collect::<Vec<_>>())
+        };
+        let all =
+            ["arm64 5.10 auto", "arm64 6.1 auto", "arm64 6.12 auto", "arm64 6.12-16k auto", "arm64 7.2 auto"];
+        assert_eq!(labels(&[]).expect("there are some"), all);
+        assert_eq!(labels(&["6.12-16k"]).expect("there is one"), [all[3]]);
+        assert!(boots(Arch::Amd64, &["6.12-16k".to_owned()], None, None, false).is_err());
+        assert!(boots(Arch::Arm64, &[], None, Some(CLI), false).is_err());
+    }
+
+    #[test]
     fn a_group_has_its_boots() {
         let group = |name| {
-            boots(&[], None, Some(name), false).map(|all| all.iter().map(Boot::label).collect::<Vec<_>>())
+            boots(Arch::Amd64, &[], None, Some(name), false)
+                .map(|all| all.iter().map(Boot::label).collect::<Vec<_>>())
         };
         assert_eq!(group("debian").expect("there are some"), ["6.1 auto debian", "7.2 auto debian"]);
         assert_eq!(group("servers").expect("there are some"), ["6.1 auto servers", "7.2 auto servers"]);
@@ -232,8 +269,8 @@ mod tests {
 
     #[test]
     fn some_boots_are_left_to_whoever_asks() {
-        let all = boots(&[], None, None, true).expect("there are some");
-        let usual = boots(&[], None, None, false).expect("there are some");
+        let all = boots(Arch::Amd64, &[], None, None, true).expect("there are some");
+        let usual = boots(Arch::Amd64, &[], None, None, false).expect("there are some");
         let left: Vec<_> = all.iter().filter(|boot| !usual.contains(boot)).map(Boot::label).collect();
         let kprobe = ["5.10 kprobe cli", "6.1 kprobe cli", "6.12 kprobe cli", "7.2 kprobe cli"];
         // The boot with some of the servers is another one than that with all of them.
@@ -244,7 +281,7 @@ mod tests {
     #[test]
     fn a_part_of_the_servers_stands_for_all() {
         let only = |group, whole| {
-            let boots = boots(&[], None, group, whole).expect("there are some");
+            let boots = boots(Arch::Amd64, &[], None, group, whole).expect("there are some");
             let servers = boots.iter().filter(|boot| boot.groups.contains(&SERVERS));
             servers.map(|boot| (boot.kernel, boot.only)).collect::<Vec<_>>()
         };
@@ -260,7 +297,7 @@ mod tests {
             labels(&["6.1"], Some(Hooks::Auto)),
             ["6.1 auto", "6.1 auto haproxy", "6.1 auto cli", "6.1 auto debian", "6.1 auto servers"]
         );
-        assert!(boots(&["7.2".into()], Some(Hooks::Fentry), None, false).is_err());
-        assert!(boots(&["4.4".into()], None, None, false).is_err());
+        assert!(boots(Arch::Amd64, &["7.2".into()], Some(Hooks::Fentry), None, false).is_err());
+        assert!(boots(Arch::Amd64, &["4.4".into()], None, None, false).is_err());
     }
 }

@@ -12,6 +12,7 @@ use std::{process::ExitCode, thread, time::Instant};
 
 use anyhow::{Result, anyhow, ensure};
 
+use crate::arch::Arch;
 use crate::browser;
 use crate::counts::Counts;
 use crate::setup::{self, Wants};
@@ -22,7 +23,13 @@ use matrix::Hooks;
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Boot only this kernel: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3; may be repeated
+    /// The processor: arm64 is emulated. It has the boots that depend on the processor, and no tests that need no VM
+    #[arg(long, value_enum, default_value_t)]
+    arch: Arch,
+    /// With --arch arm64, run the unit tests alone, each program in an emulator
+    #[arg(long, conflicts_with_all = ["kernel", "scenario", "group", "hooks", "unit_only"])]
+    units: bool,
+    /// Boot only this kernel: 5.10, 6.1, 6.12, 6.12-rt, 7.2 or 7.3, for arm64 5.10, 6.1, 6.12, 6.12-16k or 7.2; may be repeated
     #[arg(long, value_name = "SERIES")]
     kernel: Vec<String>,
     /// Run only this scenario; may be repeated
@@ -46,14 +53,26 @@ pub(crate) struct Args {
     jobs: Option<usize>,
 }
 
+/// Runs the unit tests for 64-bit ARM.
+fn emulated_units() -> Result<ExitCode> {
+    setup::ensure(Wants { build: true, cross: true, arm64: true, ..Wants::default() })?;
+    let total = units::run_emulated()?;
+    println!("{} passed, {} failed", total.passed, total.failed);
+    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Runs the tests; the last line says how many passed and failed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let wanted = if args.unit_only {
+    if args.arch == Arch::Arm64 && (args.units || args.unit_only) {
+        return emulated_units();
+    }
+    let wanted = if args.unit_only || args.units {
         Vec::new()
     } else {
-        matrix::boots(&args.kernel, args.hooks, args.group.as_deref(), args.all)?
+        matrix::boots(args.arch, &args.kernel, args.hooks, args.group.as_deref(), args.all)?
     };
-    let kernels: Vec<&str> = kernels::SERIES
+    let is_own = args.arch == Arch::Amd64;
+    let kernels: Vec<&str> = kernels::all(args.arch)
         .iter()
         .map(|series| series.name)
         .filter(|name| wanted.iter().any(|b| b.kernel == *name))
@@ -62,14 +81,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let debian = wanted.iter().any(matrix::Boot::is_on_debian);
     let package = wanted.iter().any(|boot| boot.groups.contains(&matrix::DEBIAN));
     let guest = !wanted.is_empty();
-    let terminal = args.scenario.is_empty() && args.group.is_none();
+    let terminal = is_own && args.scenario.is_empty() && args.group.is_none();
     let wants = Wants { build: true, guest, terminal, haproxy, debian, package, ..Wants::default() };
-    setup::ensure(Wants { kernels: &kernels, ..wants })?;
+    setup::ensure(match args.arch {
+        Arch::Amd64 => Wants { kernels: &kernels, ..wants },
+        Arch::Arm64 => Wants { cross: true, arm64: true, arm64_kernels: &kernels, ..wants },
+    })?;
 
     let started = Instant::now();
     // The release takes one processor for minutes: it is built beside the tests that need none of it.
     let (units, built) = thread::scope(|scope| {
-        let release = scope.spawn(|| if guest { Guests::build_programs() } else { Ok(()) });
+        let release = scope.spawn(|| if guest { Guests::build_programs(args.arch) } else { Ok(()) });
         // A loop on one scenario is quick only without the rest.
         let units = if terminal { units::run() } else { Ok(Counts::default()) };
         (units, release.join().map_err(|_| anyhow!("the thread that builds panicked")).flatten())

@@ -18,7 +18,8 @@ use wait_timeout::ChildExt;
 
 use super::verdict::{self, Ending, Verdict};
 use super::{Outcome, VmSpec, initramfs};
-use crate::{paths, process};
+use crate::arch::Arch;
+use crate::{cross, paths, process};
 
 /// Room for /out; the file takes only what is written.
 const DISK_BYTES: u64 = 1 << 30;
@@ -50,7 +51,7 @@ pub(crate) fn run(spec: &VmSpec, sink: &mut dyn Write) -> Result<Outcome> {
         Verdict::NoStart => bail!("{}: {}", Verdict::NoStart, process::tail(&files.complaints, 3)),
         verdict => {
             let place =
-                format!("kernel {}, console saved as {}", spec.kernel.series, files.console.display());
+                format!("kernel {}, console saved as {}", spec.kernel.label(), files.console.display());
             Err(Error::new(verdict).context(place))
         }
     }
@@ -68,7 +69,7 @@ struct Files {
 impl Files {
     fn prepare(spec: &VmSpec) -> Result<Self> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis();
-        let run = format!("{}-{}-{now}", spec.kernel.series, spec.name);
+        let run = format!("{}-{}-{now}", spec.kernel.label().replace(' ', "-"), spec.name);
         let consoles = paths::cache_folder("consoles")?;
         let console = consoles.join(format!("{run}.log"));
         File::create(&console).with_context(|| format!("cannot write {}", console.display()))?;
@@ -95,7 +96,8 @@ impl Drop for Files {
 }
 
 fn qemu(spec: &VmSpec, files: &Files) -> Result<Child> {
-    let mut qemu = Command::new("qemu-system-x86_64");
+    let program = program(spec.kernel.arch);
+    let mut qemu = Command::new(&program);
     qemu.args(arguments(spec, files))
         // What guests change on a disk that is not theirs is kept here, for as long as they run.
         .env("TMPDIR", files.scratch.path())
@@ -105,17 +107,39 @@ fn qemu(spec: &VmSpec, files: &Files) -> Result<Child> {
     let die_with_us = || prctl::set_pdeathsig(Signal::SIGKILL).map_err(Into::into);
     // SAFETY: between fork and exec the closure makes one system call and touches no memory of ours.
     unsafe { qemu.pre_exec(die_with_us) };
-    qemu.spawn().context("cannot start qemu-system-x86_64")
+    qemu.spawn().with_context(|| format!("cannot start {}", program.display()))
+}
+
+fn program(arch: Arch) -> PathBuf {
+    match arch {
+        Arch::Amd64 => "qemu-system-x86_64".into(),
+        Arch::Arm64 => cross::system_emulator(),
+    }
+}
+
+/// The guest's two serial lines: the first is the console, the second takes the command's output.
+pub(super) fn lines(arch: Arch) -> [&'static str; 2] {
+    match arch {
+        Arch::Amd64 => ["ttyS0", "ttyS1"],
+        Arch::Arm64 => ["ttyAMA0", "ttyAMA1"],
+    }
 }
 
 fn arguments(spec: &VmSpec, files: &Files) -> Vec<OsString> {
-    let append = std::iter::once("console=ttyS0 panic=-1 quiet")
+    let [console, _] = lines(spec.kernel.arch);
+    let first = format!("console={console} panic=-1 quiet");
+    let append = std::iter::once(first.as_str())
         .chain(spec.append.iter().map(String::as_str))
         .collect::<Vec<_>>()
         .join(" ");
     // With QEMU's default CPU newer kernels panic at boot. KVM is not relied on: the same run everywhere.
-    let fixed = "-cpu max -M q35 -no-reboot -nodefaults -display none -nic none";
-    let mut arguments: Vec<OsString> = fixed.split(' ').map(Into::into).collect();
+    let machine = match spec.kernel.arch {
+        Arch::Amd64 => "-cpu max -M q35",
+        // The architecture's own way to sign pointers takes most of the time when it is emulated.
+        Arch::Arm64 => "-cpu max,pauth-impdef=on -M virt,gic-version=3",
+    };
+    let fixed = "-no-reboot -nodefaults -display none -nic none";
+    let mut arguments: Vec<OsString> = machine.split(' ').chain(fixed.split(' ')).map(Into::into).collect();
     let mut option = |name: &str, value: OsString| {
         arguments.push(name.into());
         arguments.push(value);
@@ -125,7 +149,7 @@ fn arguments(spec: &VmSpec, files: &Files) -> Vec<OsString> {
     option("-kernel", spec.kernel.vmlinuz.clone().into());
     option("-initrd", files.initramfs().into());
     option("-append", append.into());
-    // ttyS0 is the console, ttyS1 the command's output.
+    // See `lines`.
     option("-serial", with_path("file:", &files.console));
     option("-serial", "stdio".into());
     // NVMe, because every one of the kernels has its driver built in. The guest knows its drives by their serial numbers.

@@ -9,7 +9,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use super::debian::{self, Root};
 use super::libs;
-use crate::{paths, process};
+use crate::arch::Arch;
+use crate::{cross, process};
 
 /// Where init finds what is to be put onto the root of a whole system.
 const PAYLOAD: &str = "payload";
@@ -57,25 +58,32 @@ pub(crate) struct Guest {
     /// The image of a whole system, onto which everything that is added is put; it has its own libraries. Without one, what
     /// is added is all there is.
     pub(super) root: Option<PathBuf>,
+    /// The processor that its programs are for.
+    arch: Arch,
 }
 
 impl Guest {
     /// A guest with BusyBox, HAProxy and socat.
     pub(crate) fn new() -> Result<Self> {
-        let mut guest = Self::with_busybox(&FOLDERS, include_bytes!("init.sh"))?;
+        Self::new_for(Arch::Amd64)
+    }
+
+    /// The same for a kind of processor.
+    pub(crate) fn new_for(arch: Arch) -> Result<Self> {
+        let mut guest = Self::with_busybox(arch, &FOLDERS, include_bytes!("init.sh"))?;
         guest.bytes("etc/passwd", PASSWD.into(), 0o644);
         guest.bytes("etc/group", GROUP.into(), 0o644);
         guest.bytes("etc/hosts", "127.0.0.1 localhost\n".into(), 0o644);
         for (name, place) in [("haproxy", "/usr/sbin/haproxy"), ("socat", "/usr/bin/socat")] {
-            let host = paths::program(name).with_context(|| format!("{name} is not on this machine"))?;
-            guest.add(&host, Path::new(place))?;
+            guest.add(&cross::program(arch, name)?, Path::new(place))?;
         }
         Ok(guest)
     }
 
     /// A whole Debian, started by systemd.
     pub(crate) fn debian(root: &Root) -> Result<Self> {
-        let mut guest = Self::with_busybox(&["dev", "proc", "sys", "sysroot", PAYLOAD], debian::INIT)?;
+        let mut guest =
+            Self::with_busybox(Arch::Amd64, &["dev", "proc", "sys", "sysroot", PAYLOAD], debian::INIT)?;
         guest.root = Some(root.image.clone());
         guest.bytes("/usr/lib/vm/run", debian::RUN.to_vec(), 0o755);
         guest.bytes("/etc/systemd/system/vm.service", debian::UNIT.to_vec(), 0o644);
@@ -84,8 +92,8 @@ impl Guest {
         Ok(guest)
     }
 
-    fn with_busybox(folders: &[&str], init: &[u8]) -> Result<Self> {
-        let mut guest = Self { entries: BTreeMap::new(), root: None };
+    fn with_busybox(arch: Arch, folders: &[&str], init: &[u8]) -> Result<Self> {
+        let mut guest = Self { entries: BTreeMap::new(), root: None, arch };
         for folder in folders {
             guest.folder(Path::new(folder));
         }
@@ -99,9 +107,14 @@ impl Guest {
     }
 
     fn busybox(&mut self) -> Result<()> {
-        let host = paths::program("busybox").context("busybox is not on this machine")?;
-        ensure!(libs::is_static(&host), "{} is not static: install busybox-static", host.display());
-        for applet in process::output(&mut process::command("busybox", ["--list-full"]))?.lines() {
+        let host = cross::program(self.arch, "busybox")?;
+        let is_static = libs::is_static(&host, &cross::root(self.arch));
+        ensure!(is_static, "{} is not static: install busybox-static", host.display());
+        let mut list = match self.arch {
+            Arch::Amd64 => process::command("busybox", [""; 0]),
+            Arch::Arm64 => process::command(&cross::user_emulator().display().to_string(), [&host]),
+        };
+        for applet in process::output(list.arg("--list-full"))?.lines() {
             self.put(inside(Path::new(applet))?, Entry::Link("/usr/bin/busybox".into()));
         }
         self.put("usr/bin/busybox".into(), Entry::File(host));
@@ -121,8 +134,9 @@ impl Guest {
         }
         ensure!(metadata.is_file(), "{} is neither a file nor a folder", host.display());
         if self.root.is_none() && metadata.permissions().mode() & 0o111 != 0 {
-            for library in libs::closure(host)? {
-                self.library(&library)?;
+            let root = cross::root(self.arch);
+            for library in libs::closure(host, &root)? {
+                self.library(&library, &root)?;
             }
         }
         self.put(inside(place)?, Entry::File(host.to_path_buf()));
@@ -143,8 +157,8 @@ impl Guest {
         Ok(())
     }
 
-    fn library(&mut self, host: &Path) -> Result<()> {
-        let place = inside(host)?;
+    fn library(&mut self, host: &Path, root: &Path) -> Result<()> {
+        let place = inside(host.strip_prefix(root).unwrap_or(host))?;
         let known =
             place.parent().is_some_and(|folder| LIBRARY_FOLDERS.iter().any(|f| folder == Path::new(f)));
         if let (false, Some(name)) = (known, host.file_name()) {
@@ -231,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_folder_comes_with_its_parents() {
-        let mut guest = Guest { entries: BTreeMap::new(), root: None };
+        let mut guest = Guest { entries: BTreeMap::new(), root: None, arch: Arch::Amd64 };
         guest.bytes("/a/b/c", b"x".to_vec(), 0o600);
         let order: Vec<_> = guest.entries.keys().map(|path| path.display().to_string()).collect();
         assert_eq!(order, ["a", "a/b", "a/b/c"]);
@@ -239,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_real_program_replaces_an_applet() {
-        let mut guest = Guest { entries: BTreeMap::new(), root: None };
+        let mut guest = Guest { entries: BTreeMap::new(), root: None, arch: Arch::Amd64 };
         guest.put("usr/bin/x".into(), Entry::Link("/usr/bin/busybox".into()));
         guest.bytes("usr/bin/x", b"real".to_vec(), 0o755);
         assert_eq!(guest.entries[Path::new("usr/bin/x")], Entry::Bytes(b"real".to_vec(), 0o755));

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::libs;
 use crate::apt::{self, Apt};
+use crate::arch::Arch;
 use crate::paths;
 use crate::process::{self, Log};
 
@@ -46,7 +47,7 @@ fn folder() -> PathBuf {
 /// Fetches it with its libraries. Nothing gets installed, and apt's own state is not touched.
 pub(crate) fn fetch(log: &Log) -> Result<()> {
     let work = tempfile::tempdir_in(paths::cache_folder("tmp")?)?;
-    let apt = Apt::read(work.path(), &apt::mirror(), &[SUITE], log)?;
+    let apt = Apt::read(work.path(), Arch::Amd64, &apt::mirror(), &[SUITE], log)?;
     let depends = apt.output("apt-cache", &DEPENDS)?;
     let packages = wanted(&depends);
     apt.run("apt-get", &[&["download"][..], &packages].concat(), log)?;

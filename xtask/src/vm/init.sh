@@ -1,6 +1,6 @@
 #!/usr/bin/busybox sh
-# The first process in the VM. Serial lines: ttyS0 is the kernel's and takes our verdict, ttyS1 takes the command's
-# output. /out goes as a tar archive straight onto the disk that the host has attached.
+# The first process in the VM. Of its two serial lines, the kernel's takes our verdict, and the other one the command's output.
+# /out goes as a tar archive straight onto the disk that the host has attached.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 
 mount -t proc proc /proc
@@ -26,21 +26,21 @@ hostname sockleak-vm
 ulimit -n 65536
 mkdir -p /run/haproxy
 
-# Gives the variables `columns` and `rows`, exports the command's environment, and sets the command as "$@".
+# Gives the variables `columns`, `rows`, `console` and `output`, exports the command's environment, and sets the command as "$@".
 . /etc/vm/command
-stty -F /dev/ttyS1 raw -echo cols "$columns" rows "$rows"
+stty -F "$output" raw -echo cols "$columns" rows "$rows"
 
 cd /root
-"$@" </dev/null >/dev/ttyS1 2>&1 &
+"$@" </dev/null >"$output" 2>&1 &
 wait $!
 status=$?
 
 if [ -n "$(ls -A /out)" ]; then
-    tar -C /out -cf /dev/nvme0n1 . || echo "vm: cannot save /out" >/dev/ttyS0
+    tar -C /out -cf /dev/nvme0n1 . || echo "vm: cannot save /out" >"$console"
     sync
 fi
 # Setting modes waits until all output has left, whoever still holds the line open.
-stty -F /dev/ttyS1 raw -echo
-printf '\nvm: exit %s\n' "$status" >/dev/ttyS0
-stty -F /dev/ttyS0 -echo
+stty -F "$output" raw -echo
+printf '\nvm: exit %s\n' "$status" >"$console"
+stty -F "$console" -echo
 reboot -f

@@ -9,8 +9,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use cpio::newc;
 
-use super::VmSpec;
 use super::guest::{Entry, Guest};
+use super::{VmSpec, boot};
 
 const FOLDER: u32 = 0o040_755;
 const FILE: u32 = 0o100_000;
@@ -19,10 +19,11 @@ const LINK: u32 = 0o120_777;
 /// Writes the archive for a run: its guest, and its command.
 pub(super) fn write(spec: &VmSpec, size: (u16, u16), path: &Path) -> Result<()> {
     let mut guest = spec.guest.clone();
-    for (index, module) in spec.kernel.modules().iter().enumerate() {
-        // What a system loads when it is first asked for; the guest has nobody who would. It loads them as their names are sorted.
-        let name = module.file_name().and_then(|name| name.to_str()).context("a module has a name")?;
-        guest.add(module, Path::new(&format!("/usr/lib/modules/{index}-{name}")))?;
+    // What a system loads when it is first asked for; the guest has nobody who would.
+    for (number, module) in spec.kernel.modules().iter().enumerate() {
+        let name = module.file_name().context("a module has a name")?;
+        let name = format!("{number}-{}", name.to_string_lossy());
+        guest.add(module, &Path::new("/usr/lib/modules").join(name))?;
     }
     guest.bytes("etc/vm/command", command_file(spec, size), 0o644);
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -62,7 +63,9 @@ fn content<W: Write>(builder: newc::Builder, mut from: impl Read, length: usize,
 
 /// What init.sh reads before it runs the command. Arguments are quoted, so that the shell takes them as they are.
 fn command_file(spec: &VmSpec, (columns, rows): (u16, u16)) -> Vec<u8> {
-    let mut text = format!("columns={columns} rows={rows}\n").into_bytes();
+    let [console, output] = boot::lines(spec.kernel.arch);
+    let mut text =
+        format!("columns={columns} rows={rows} console=/dev/{console} output=/dev/{output}\n").into_bytes();
     for (name, value) in &spec.env {
         text.extend_from_slice(format!("export {name}=").as_bytes());
         quote(value.as_bytes(), &mut text);

@@ -1,4 +1,4 @@
-//! The kernels that sockleak is tested on: Debian's, fetched with apt state of their own.
+//! The kernels that sockleak is tested on: Debian's, most of them for clouds, fetched with apt state of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::apt::{self, Apt};
+use crate::arch::Arch;
 use crate::paths;
 use crate::process::{self, Log};
 
@@ -17,34 +18,73 @@ const STAMP: &str = "PACKAGE";
 pub(crate) struct Series {
     /// What the user calls it: `6.1`.
     pub(crate) name: &'static str,
+    pub(crate) arch: Arch,
     suite: &'static str,
     /// How the package's name begins; what follows, up to the flavour, is the version.
     prefix: &'static str,
-    /// How the package's name ends.
+    /// How it ends.
     flavour: &'static str,
 }
 
-/// The flavour made for VMs: small, and with the drivers that a VM needs built in.
-const CLOUD: &str = "-cloud-amd64";
-/// The flavour with PREEMPT_RT: interrupts and most locks can be preempted.
-const RT: &str = "-rt-amd64";
+impl Series {
+    /// A series' kernel for clouds.
+    const fn cloud(arch: Arch, name: &'static str, suite: &'static str, prefix: &'static str) -> Self {
+        let flavour = match arch {
+            Arch::Amd64 => "-cloud-amd64",
+            Arch::Arm64 => "-cloud-arm64",
+        };
+        Self { name, arch, suite, prefix, flavour }
+    }
+}
 
-/// Every series, oldest first.
+/// Every series for x86-64, oldest first.
 pub(crate) const SERIES: [Series; 6] = [
-    Series { name: "5.10", suite: "bullseye", prefix: "linux-image-5.10.", flavour: CLOUD },
-    Series { name: "6.1", suite: "bookworm", prefix: "linux-image-6.1.", flavour: CLOUD },
-    Series { name: "6.12", suite: "trixie", prefix: "linux-image-6.12.", flavour: CLOUD },
-    Series { name: "6.12-rt", suite: "trixie", prefix: "linux-image-6.12.", flavour: RT },
+    Series::cloud(Arch::Amd64, "5.10", "bullseye", "linux-image-5.10."),
+    Series::cloud(Arch::Amd64, "6.1", "bookworm", "linux-image-6.1."),
+    Series::cloud(Arch::Amd64, "6.12", "trixie", "linux-image-6.12."),
+    // PREEMPT_RT: interrupts and most locks can be preempted.
+    Series {
+        name: "6.12-rt",
+        arch: Arch::Amd64,
+        suite: "trixie",
+        prefix: "linux-image-6.12.",
+        flavour: "-rt-amd64",
+    },
     // Newer image packages are shells around linux-binary.
-    Series { name: "7.2", suite: "forky", prefix: "linux-binary-7.2.", flavour: CLOUD },
-    Series { name: "7.3", suite: "trixie-backports", prefix: "linux-binary-7.3.", flavour: CLOUD },
+    Series::cloud(Arch::Amd64, "7.2", "forky", "linux-binary-7.2."),
+    Series::cloud(Arch::Amd64, "7.3", "trixie-backports", "linux-binary-7.3."),
 ];
+
+/// Every series for 64-bit ARM, oldest first.
+pub(crate) const ARM64: [Series; 5] = [
+    Series::cloud(Arch::Arm64, "5.10", "bullseye", "linux-image-5.10."),
+    Series::cloud(Arch::Arm64, "6.1", "bookworm", "linux-image-6.1."),
+    Series::cloud(Arch::Arm64, "6.12", "trixie", "linux-image-6.12."),
+    // Pages of 16 KiB, as the Raspberry Pi 5 has them.
+    Series {
+        name: "6.12-16k",
+        arch: Arch::Arm64,
+        suite: "trixie",
+        prefix: "linux-image-6.12.",
+        flavour: "-arm64-16k",
+    },
+    Series::cloud(Arch::Arm64, "7.2", "forky", "linux-binary-7.2."),
+];
+
+/// Every series for a kind of processor.
+pub(crate) const fn all(arch: Arch) -> &'static [Series] {
+    match arch {
+        Arch::Amd64 => &SERIES,
+        Arch::Arm64 => &ARM64,
+    }
+}
 
 /// A kernel in the cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Kernel {
     /// The series it stands for.
     pub(crate) series: &'static str,
+    pub(crate) arch: Arch,
     /// The Debian package it came from.
     pub(crate) package: String,
     /// Where the package was unpacked.
@@ -54,31 +94,51 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// The modules that a guest loads, in this order, where the package has them as modules: the drive that brings its files home,
-    /// and the listing of unix sockets.
+    /// The modules that a guest needs and the package has, in the order in which they are loaded: those of its disks, which kernels for
+    /// clouds have built in, and the one by which unix sockets can be listed.
     pub(crate) fn modules(&self) -> Vec<PathBuf> {
-        const WANTED: [&str; 5] = [
-            "drivers/nvme/common/nvme-keyring.ko",
-            "drivers/nvme/common/nvme-auth.ko",
-            "drivers/nvme/host/nvme-core.ko",
-            "drivers/nvme/host/nvme.ko",
-            "net/unix/unix_diag.ko",
+        const MODULES: [&str; 5] = [
+            "drivers/nvme/common/nvme-keyring",
+            "drivers/nvme/common/nvme-auth",
+            "drivers/nvme/host/nvme-core",
+            "drivers/nvme/host/nvme",
+            "net/unix/unix_diag",
         ];
         let folders = ["usr/lib/modules", "lib/modules"].map(|folder| self.folder.join(folder));
         let versions = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
-        let trees: Vec<PathBuf> = versions.map(|version| version.path().join("kernel")).collect();
-        let found = |name: &str| {
-            let places = trees.iter().flat_map(|tree| [tree.join(name), tree.join(format!("{name}.xz"))]);
+        let folders: Vec<_> = versions.map(|version| version.path().join("kernel")).collect();
+        let find = |name: &&str| {
+            let names = [".ko", ".ko.xz"].map(|end| format!("{name}{end}"));
+            let places = folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
             places.into_iter().find(|path| path.is_file())
         };
-        WANTED.into_iter().filter_map(found).collect()
+        MODULES.iter().filter_map(find).collect()
+    }
+
+    /// What it is called beside kernels for other processors: `6.1`, `arm64 6.1`.
+    pub(crate) fn label(&self) -> String {
+        label(self.arch, self.series)
     }
 }
 
-/// The series of that name, or an error that lists the names there are.
+/// What a kernel of a series is called beside those for other processors.
+pub(crate) fn label(arch: Arch, series: &str) -> String {
+    match arch {
+        Arch::Amd64 => series.to_owned(),
+        Arch::Arm64 => format!("{arch} {series}"),
+    }
+}
+
+/// The series of that name for x86-64, or an error that lists the names there are.
 pub(crate) fn series(name: &str) -> Result<&'static Series> {
-    SERIES.iter().find(|series| series.name == name).ok_or_else(|| {
-        let names: Vec<&str> = SERIES.iter().map(|series| series.name).collect();
+    series_for(Arch::Amd64, name)
+}
+
+/// The series of that name for a kind of processor, or an error that lists the names there are.
+pub(crate) fn series_for(arch: Arch, name: &str) -> Result<&'static Series> {
+    let all = all(arch);
+    all.iter().find(|series| series.name == name).ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|series| series.name).collect();
         anyhow!("no kernel {name:?}: choose one of {}", names.join(", "))
     })
 }
@@ -88,12 +148,20 @@ pub(crate) fn cached(series: &Series) -> Option<Kernel> {
     let folder = folder(series);
     let package = fs::read_to_string(folder.join(STAMP)).ok()?.trim().to_owned();
     let vmlinuz = vmlinuz(&folder)?;
-    Some(Kernel { series: series.name, package, folder, vmlinuz })
+    Some(Kernel { series: series.name, arch: series.arch, package, folder, vmlinuz })
 }
 
-/// The cached kernel of that name; an error tells how to get it.
+/// The cached kernel of that name for x86-64; an error tells how to get it.
 pub(crate) fn get(name: &str) -> Result<Kernel> {
-    cached(series(name)?).with_context(|| format!("kernel {name} is not here yet: run `cargo xtask setup`"))
+    get_for(Arch::Amd64, name)
+}
+
+/// The cached kernel of that name for a kind of processor; an error tells how to get it.
+pub(crate) fn get_for(arch: Arch, name: &str) -> Result<Kernel> {
+    cached(series_for(arch, name)?).with_context(|| {
+        let option = if arch == Arch::Amd64 { String::new() } else { format!(" --arch {arch}") };
+        format!("kernel {name} is not here yet: run `cargo xtask setup{option}`")
+    })
 }
 
 /// Fetches and unpacks the newest kernel of a series. Nothing gets installed, and apt's own state is not touched.
@@ -115,7 +183,9 @@ pub(crate) fn fetch(series: &Series, log: &Log) -> Result<()> {
     if target.exists() {
         fs::remove_dir_all(&target).with_context(|| format!("cannot remove {}", target.display()))?;
     }
-    paths::cache_folder("kernels")?;
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    }
     fs::rename(&unpacked, &target).with_context(|| format!("cannot create {}", target.display()))
 }
 
@@ -123,7 +193,7 @@ pub(crate) fn fetch(series: &Series, log: &Log) -> Result<()> {
 fn find_suite<'a>(series: &Series, work: &'a Path, log: &Log) -> Result<Apt<'a>> {
     let mut failure = None;
     for uri in [apt::mirror().as_str(), ARCHIVE] {
-        match Apt::read(work, uri, &[series.suite], log) {
+        match Apt::read(work, series.arch, uri, &[series.suite], log) {
             Ok(apt) => return Ok(apt),
             Err(error) => failure = failure.or(Some(error)),
         }
@@ -134,7 +204,7 @@ fn find_suite<'a>(series: &Series, work: &'a Path, log: &Log) -> Result<Apt<'a>>
     }
 }
 
-/// The newest kernel of a series among package names.
+/// The newest of a series' kernels among package names.
 fn newest<'a>(series: &Series, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
         .filter(|name| name.starts_with(series.prefix) && name.ends_with(series.flavour))
@@ -147,7 +217,11 @@ fn numbers(name: &str) -> Vec<u64> {
 }
 
 fn folder(series: &Series) -> PathBuf {
-    paths::cache().join("kernels").join(series.name)
+    let kernels = paths::cache().join("kernels");
+    match series.arch {
+        Arch::Amd64 => kernels.join(series.name),
+        Arch::Arm64 => kernels.join(series.arch.debian()).join(series.name),
+    }
 }
 
 fn vmlinuz(folder: &Path) -> Option<PathBuf> {
@@ -176,8 +250,6 @@ mod tests {
 
     #[test]
     fn the_newest_kernel_is_found_by_number_not_by_spelling() {
-        let of =
-            |name, names: &[&'static str]| newest(series(name).expect("it exists"), names.iter().copied());
         let names = [
             "linux-image-6.1.0-9-cloud-amd64",
             "linux-image-6.1.0-50-cloud-amd64",
@@ -185,15 +257,22 @@ mod tests {
             "linux-image-6.1.0-50-cloud-amd64-dbg",
             "linux-image-6.1.0-61-cloud-amd64-unsigned",
         ];
-        assert_eq!(of("6.1", &names), Some("linux-image-6.1.0-50-cloud-amd64"));
+        let newest = |arch, name, names: &[&'static str]| {
+            newest(series_for(arch, name).expect("it is known"), names.iter().copied())
+        };
+        assert_eq!(newest(Arch::Amd64, "6.1", &names), Some("linux-image-6.1.0-50-cloud-amd64"));
         let names = [
             "linux-image-6.12.107+deb13-cloud-amd64",
             "linux-image-6.12.97+deb13-cloud-amd64",
             "linux-image-6.12.97+deb13-rt-amd64",
-            "linux-image-6.12.107+deb13-rt-amd64-dbg",
+            "linux-image-6.12.117+deb13-arm64-16k",
+            "linux-image-6.12.118+deb13-arm64",
+            "linux-image-6.12.116+deb13-cloud-arm64",
         ];
-        assert_eq!(of("6.12", &names), Some(names[0]));
-        assert_eq!(of("6.12-rt", &names), Some(names[2]));
-        assert_eq!(of("6.1", &names), None);
+        assert_eq!(newest(Arch::Amd64, "6.12", &names), Some(names[0]));
+        assert_eq!(newest(Arch::Amd64, "6.1", &names), None);
+        assert_eq!(newest(Arch::Amd64, "6.12-rt", &names), Some(names[2]));
+        assert_eq!(newest(Arch::Arm64, "6.12-16k", &names), Some(names[3]));
+        assert_eq!(newest(Arch::Arm64, "6.12", &names), Some(names[5]));
     }
 }

@@ -92,7 +92,7 @@ fn unpacked(architecture: Architecture) -> Result<PathBuf> {
     eprintln!("dist: fetching {} of Debian {SUITE} for {}", PACKAGES.join(" and "), architecture.debian);
     let log = Log::create("dist-image")?;
     let work = tempfile::tempdir_in(paths::cache_folder("tmp")?)?;
-    let apt = Apt::read_for(architecture.debian, work.path(), &apt::mirror(), &[SUITE], &log)?;
+    let apt = Apt::read(work.path(), architecture.arch, &apt::mirror(), &[SUITE], &log)?;
     apt.run("apt-get", &[&["download"][..], &PACKAGES].concat(), &log)?;
     let ready = work.path().join("ready");
     let mut names = Vec::new();
