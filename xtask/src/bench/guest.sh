@@ -2,6 +2,7 @@
 # The measurements, in a VM with one processor. Each line `figure …` is one; xtask makes the tables.
 # From the environment: PAIRS and WARM_UP, their numbers; MESSAGES, MESSAGES_WARM_UP and MESSAGE_BYTES, their numbers and
 # size; RUNS, of each measurement; THEN, the program of an older revision, or nothing.
+. /usr/lib/vm/wait
 folder=/tmp/bench
 socket=$folder/ma.sock
 said=$folder/said
@@ -10,16 +11,6 @@ mkdir -p "$folder"
 fail() {
     echo "bench: $*" >&2
     exit 1
-}
-
-# Waits for a condition, a command, for at most 60 s.
-wait_for() {
-    left=600
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" = 0 ] && fail "waited in vain for: $*"
-        sleep 0.1
-    done
 }
 
 # A kernel goes on booting for seconds, in workers that would take their share of the only processor. Nothing else may

@@ -1,23 +1,11 @@
 #!/bin/sh
 # The demo, inside the VM: HAProxy, three clients of its master socket, and sockleak, which says who they are.
+. /usr/lib/vm/wait
 socket=/run/haproxy/ma.sock
 said=/tmp/capture
 
 show() {
     if [ -n "$NO_COLOR" ]; then printf '\n%s\n' "$1"; else printf '\n\033[1m%s\033[0m\n' "$1"; fi
-}
-
-# Waits for a condition, a command, for at most 20 s.
-wait_for() {
-    left=200
-    until "$@"; do
-        left=$((left - 1))
-        if [ "$left" = 0 ]; then
-            echo "demo: waited in vain for: $*" >&2
-            exit 1
-        fi
-        sleep 0.1
-    done
 }
 
 answers() { echo "show version" | socat - "UNIX-CONNECT:$socket" 2>/dev/null | grep -q .; }

@@ -1,20 +1,8 @@
 #!/bin/sh
 # An outage, inside a Debian VM: HAProxy's master socket is full. Then somebody types what the README says, and that is recorded.
 set -e
+. /usr/lib/vm/wait
 socket=/run/haproxy/ma.sock
-
-# Waits for a condition, a command, for at most 60 s.
-wait_for() {
-    left=600
-    until "$@"; do
-        left=$((left - 1))
-        if [ "$left" = 0 ]; then
-            echo "picture: waited in vain for: $*" >&2
-            exit 1
-        fi
-        sleep 0.1
-    done
-}
 
 answers() { echo "show version" | socat -t2 - "UNIX-CONNECT:$socket" 2>/dev/null | grep -q .; }
 ask() { echo "show version" | timeout 1 socat -t1 - "UNIX-CONNECT:$socket,connect-timeout=1" >/dev/null 2>&1; }

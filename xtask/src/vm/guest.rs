@@ -38,6 +38,9 @@ const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\
                       nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nhaproxy:x:101:\nnogroup:x:65534:\n";
 
+/// What the scripts of guests have in common: where it is there, and what it says.
+const WAIT: (&str, &[u8]) = ("/usr/lib/vm/wait", include_bytes!("wait.sh"));
+
 /// A file, folder or link of the guest.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Entry {
@@ -71,6 +74,7 @@ impl Guest {
     /// The same for a kind of processor.
     pub(crate) fn new_for(arch: Arch) -> Result<Self> {
         let mut guest = Self::with_busybox(arch, &FOLDERS, include_bytes!("init.sh"))?;
+        guest.bytes(WAIT.0, WAIT.1.to_vec(), 0o644);
         guest.bytes("etc/passwd", PASSWD.into(), 0o644);
         guest.bytes("etc/group", GROUP.into(), 0o644);
         guest.bytes("etc/hosts", "127.0.0.1 localhost\n".into(), 0o644);
@@ -85,6 +89,7 @@ impl Guest {
         let mut guest =
             Self::with_busybox(Arch::Amd64, &["dev", "proc", "sys", "sysroot", PAYLOAD], debian::INIT)?;
         guest.root = Some(root.image.clone());
+        guest.bytes(WAIT.0, WAIT.1.to_vec(), 0o644);
         guest.bytes("/usr/lib/vm/run", debian::RUN.to_vec(), 0o755);
         guest.bytes("/etc/systemd/system/vm.service", debian::UNIT.to_vec(), 0o644);
         let wanted = Path::new("/etc/systemd/system/multi-user.target.wants/vm.service");
