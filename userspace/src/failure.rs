@@ -18,10 +18,12 @@ pub enum Failure {
     #[error("{0}")]
     Outside(String),
     /// Root or a capability is missing.
-    #[error("sockleak must run as root, or with {missing}; run it with sudo")]
+    #[error("sockleak must run as root, or with {missing}; {remedy}")]
     Privilege {
         /// The capabilities that are missing.
         missing: String,
+        /// How to get them.
+        remedy: String,
     },
     /// The kernel lacks what tracing needs, or refuses it.
     #[error("{0}")]

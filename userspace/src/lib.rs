@@ -10,6 +10,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod cmd;
+pub mod confinement;
 pub mod console;
 pub mod containers;
 pub mod diag;

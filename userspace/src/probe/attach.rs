@@ -6,6 +6,7 @@ use aya::{
     maps::{MapData, PerCpuArray},
 };
 use aya_log::EbpfLogger;
+use nix::unistd::geteuid;
 use sockleak_abi::{Counters, hook, offsets::Offsets};
 
 use super::{
@@ -83,7 +84,7 @@ fn preflight(machine: &Machine) -> Result<&sockleak_btf::Btf, Failure> {
     }
     if !machine.missing.is_empty() {
         let missing = machine.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-        return Err(Failure::Privilege { missing });
+        return Err(Failure::Privilege { missing, remedy: remedy(machine) });
     }
     if clock::ahead().is_none() {
         return Err(Failure::Kernel(
@@ -98,6 +99,15 @@ fn preflight(machine: &Machine) -> Result<&sockleak_btf::Btf, Failure> {
             "{error}; sockleak needs a kernel built with CONFIG_DEBUG_INFO_BTF, as distributions ship since Linux 5.10"
         ))),
     }
+}
+
+/// How to get the capabilities that are missing. Root lacks some only where somebody took them away.
+fn remedy(machine: &Machine) -> String {
+    if !geteuid().is_root() {
+        return "run it with sudo".to_owned();
+    }
+    let options = machine.missing.iter().map(|it| it.to_string().replacen("CAP_", "--cap-add ", 1));
+    format!("give them to this container or service (docker run {})", options.collect::<Vec<_>>().join(" "))
 }
 
 /// Where structures have their members.
@@ -366,7 +376,7 @@ fn paranoia(machine: &Machine, reason: &str) -> Option<String> {
 fn hint(machine: &Machine) -> String {
     match machine.lockdown.as_deref() {
         Some(mode) if mode != "none" => format!(" (kernel lockdown is on, {mode}: boot without it)"),
-        _ => String::new(),
+        _ => machine.confinement.hint(),
     }
 }
 

@@ -6,7 +6,7 @@ use caps::{CapSet, Capability};
 use sockleak_btf::{Btf, BtfError};
 
 use super::plan::{Facts, Hook, Preemption};
-use crate::namespaces::OwnNamespaces;
+use crate::{confinement::Confinement, namespaces::OwnNamespaces};
 
 /// Where the kernel shows its type information.
 pub const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
@@ -38,6 +38,8 @@ pub struct Machine {
     pub boot_id: String,
     /// Which namespaces of ours are not the host's.
     pub namespaces: OwnNamespaces,
+    /// What a container engine or a service manager has put around this process.
+    pub confinement: Confinement,
 }
 
 /// Why there is no BTF.
@@ -87,6 +89,7 @@ impl Machine {
             boot_id: read("/proc/sys/kernel/random/boot_id")
                 .map_or_else(String::new, |id| id.trim().to_owned()),
             namespaces: OwnNamespaces::inspect(),
+            confinement: Confinement::inspect(),
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) const MODULES: &[(&str, &[&[&str]])] = &[
     (
         "sockleak",
         &[
-            &["namespaces", "runtime", "signals"],
+            &["confinement", "namespaces", "runtime", "signals"],
             &["clock"],
             &["failure", "proc", "view"],
             &["probe"],
