@@ -17,18 +17,17 @@ use crate::{paths, process};
 /// The program, and what writes its manual pages and completions.
 const PACKAGES: [&str; 2] = ["sockleak", "manual"];
 
-/// Builds the programs; gives where they are, and what sockleak needs.
+/// Builds the programs.
 ///
 /// # Errors
-/// If they do not compile, need more than they may, or contain a path of this machine.
-pub(super) fn programs(tools: &Tools, architecture: Architecture) -> Result<(Programs, Needs)> {
+/// If they do not compile.
+pub(super) fn build(tools: &Tools, architecture: Architecture) -> Result<()> {
     has_standard_library(architecture)?;
-    let programs = Programs { target: folder(), triple: Some(architecture.triple) };
     let renamed = Renamed::here()?;
     let mut cargo = tools.cargo("zigbuild")?;
     cargo.args(["--release", "--locked", "--quiet"]);
     cargo.args(["--target", &format!("{}.{}", architecture.triple, libraries::NEWEST)]);
-    cargo.arg("--target-dir").arg(&programs.target);
+    cargo.arg("--target-dir").arg(folder());
     for package in PACKAGES {
         cargo.args(["--package", package]);
     }
@@ -37,9 +36,17 @@ pub(super) fn programs(tools: &Tools, architecture: Architecture) -> Result<(Pro
         cargo.env_remove(name);
     }
     cargo.env("RUSTC_WRAPPER", renamed.wrapper()?).env("CFLAGS", renamed.for_c());
-    process::run(&mut cargo)?;
+    process::run(&mut cargo)
+}
+
+/// The programs that were built last, and what sockleak needs.
+///
+/// # Errors
+/// If they need more than they may, or contain a path of this machine.
+pub(super) fn built(architecture: Architecture) -> Result<(Programs, Needs)> {
+    let programs = Programs { target: folder(), triple: Some(architecture.triple) };
     let program = tree::read(&programs.folder().join("sockleak"))?;
-    renamed.check(&program)?;
+    Renamed::here()?.check(&program)?;
     let needs = libraries::needs(&program)?;
     needs.check()?;
     ensure!(needs.loader == architecture.loader, "the program names the loader {}", needs.loader);

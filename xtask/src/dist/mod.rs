@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// Install each artefact into clean roots of Debian, and use it there; needs root and mmdebstrap
     #[arg(long = "try")]
     trial: bool,
-    /// Take the artefacts that were made last
+    /// Take the programs as they were built last
     #[arg(long, conflicts_with = "verify")]
     no_build: bool,
 }
@@ -63,13 +63,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         eprintln!("dist: {} files differ from the commit; this is no release", changes.len());
     }
     let folder = folder();
-    if !args.no_build {
-        setup::ensure(Wants { build: true, package: true, ..Wants::default() })?;
-        make(&wanted, &folder)?;
-    }
-    let sums =
-        fs::read_to_string(folder.join(SUMS)).context("there are no artefacts: leave --no-build out")?;
-    print!("{sums}");
+    setup::ensure(Wants { build: !args.no_build, package: true, ..Wants::default() })?;
+    make(&wanted, !args.no_build, &folder)?;
+    print!("{}", fs::read_to_string(folder.join(SUMS))?);
     if args.verify {
         verify::again(&folder, &args.arch)?;
     }
@@ -90,7 +86,7 @@ fn folder() -> PathBuf {
 }
 
 /// Makes everything anew, for these processors.
-fn make(wanted: &[Architecture], folder: &Path) -> Result<()> {
+fn make(wanted: &[Architecture], build: bool, folder: &Path) -> Result<()> {
     let tools = Tools::get()?;
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -99,11 +95,17 @@ fn make(wanted: &[Architecture], folder: &Path) -> Result<()> {
     // What writes manual pages has to run here, so it is built for this machine in any case.
     let own = architecture::ALL.into_iter().find(|it| it.runs_here());
     let own = own.context("artefacts are made on x86_64 and aarch64")?;
-    let (native, _) = compile::programs(&tools, own)?;
+    if build {
+        compile::build(&tools, own)?;
+    }
+    let (native, _) = compile::built(own)?;
     let mut images = Vec::new();
     for &architecture in wanted {
         eprintln!("dist: {}", architecture.name);
-        let (programs, needs) = compile::programs(&tools, architecture)?;
+        if build && architecture != own {
+            compile::build(&tools, architecture)?;
+        }
+        let (programs, needs) = compile::built(architecture)?;
         let libraries: Vec<_> = needs.libraries.iter().map(String::as_str).collect();
         eprintln!("dist: the program needs glibc {} and {}", needs.glibc, libraries.join(", "));
         package::write_texts(&programs, &native.folder())?;
