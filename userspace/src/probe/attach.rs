@@ -11,7 +11,7 @@ use sockleak_abi::{Counters, hook, offsets::Offsets};
 
 use super::{
     control::{Control, take},
-    facts::Machine,
+    facts::{Machine, remedy},
     functions::functions,
     hooks::{Attached, Hooks, brief, unload},
     offsets,
@@ -84,7 +84,7 @@ fn preflight(machine: &Machine) -> Result<&sockleak_btf::Btf, Failure> {
     }
     if !machine.missing.is_empty() {
         let missing = machine.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-        return Err(Failure::Privilege { missing, remedy: remedy(machine) });
+        return Err(Failure::Privilege { missing, remedy: remedy(&machine.missing, geteuid().is_root()) });
     }
     if clock::ahead().is_none() {
         return Err(Failure::Kernel(
@@ -99,15 +99,6 @@ fn preflight(machine: &Machine) -> Result<&sockleak_btf::Btf, Failure> {
             "{error}; sockleak needs a kernel built with CONFIG_DEBUG_INFO_BTF, as distributions ship since Linux 5.10"
         ))),
     }
-}
-
-/// How to get the capabilities that are missing. Root lacks some only where somebody took them away.
-fn remedy(machine: &Machine) -> String {
-    if !geteuid().is_root() {
-        return "run it with sudo".to_owned();
-    }
-    let options = machine.missing.iter().map(|it| it.to_string().replacen("CAP_", "--cap-add ", 1));
-    format!("give them to this container or service (docker run {})", options.collect::<Vec<_>>().join(" "))
 }
 
 /// Where structures have their members.

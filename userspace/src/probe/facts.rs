@@ -128,6 +128,21 @@ fn missing_capabilities(
     needed
 }
 
+/// How to get capabilities that are missing. Root lacks some only where somebody took them away.
+pub(super) fn remedy(missing: &[Capability], is_root: bool) -> String {
+    if !is_root {
+        return "run it with sudo".to_owned();
+    }
+    // Engines of before 2021 do not know CAP_BPF and CAP_PERFMON; CAP_SYS_ADMIN is both.
+    let option = |it: &Capability| match it {
+        Capability::CAP_BPF | Capability::CAP_PERFMON => " --cap-add SYS_ADMIN".to_owned(),
+        other => other.to_string().replacen("CAP_", " --cap-add ", 1),
+    };
+    let mut options: Vec<_> = missing.iter().map(option).collect();
+    options.dedup();
+    format!("give them to this container or service (docker run{})", options.concat())
+}
+
 /// From `uname -v`, the scheduler's debug file (`none voluntary (full)`) and the kernel command line.
 fn preemption(version: &str, debug: Option<&str>, command_line: Option<&str>) -> Preemption {
     let by_mode = |mode: &str| match mode {
@@ -219,6 +234,16 @@ mod tests {
             assert_eq!(missing, expected, "{version:?} {held:?}");
         }
         assert!(missing_capabilities((5, 10), None, &|it| it != CAP_SYS_RESOURCE).is_empty());
+    }
+
+    #[test]
+    fn root_without_capabilities_is_in_a_container() {
+        use Capability::{CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE};
+
+        let missing = [CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE];
+        assert_eq!(remedy(&missing, false), "run it with sudo");
+        let root = remedy(&missing, true);
+        assert!(root.ends_with("(docker run --cap-add SYS_ADMIN --cap-add SYS_RESOURCE)"), "{root}");
     }
 
     #[test]
