@@ -4,15 +4,16 @@ use std::{env, path::Path};
 
 use anyhow::Context as _;
 use sockleak_core::time::nanoseconds;
+use tokio::sync::watch;
 
 use super::{capture::parse_targets, replay::note_end};
 use crate::{
     cli::{self, Top},
     client::Service,
-    console::say,
+    console::{Progress, say},
     failure::Failure,
     privilege,
-    replay::{Choices, Player, Recorded, Speed},
+    replay::{Choices, Player, Recorded, Speed, Stage},
     top::{
         self, Show, Watched,
         source::{Local, Tracing},
@@ -60,7 +61,23 @@ fn play(file: &Path, arguments: &Top) -> Result<Named, Failure> {
     };
     let file = file.file_name().map_or_else(|| file.display(), |name| Path::new(name).display());
     let name = format!("replay of {file} {speed}");
-    Ok((Watched::Local(Local::play(Player::new(recorded, &choices)?)?), name))
+    let (whole_name, records) = (recorded.name.clone(), recorded.records_read());
+    let (stage, stages) = watch::channel(Stage::default());
+    let local = Local::play(Player::new(recorded, &choices)?, stage)?;
+    if from.is_some() {
+        let reading = Progress::reading(&whole_name, records);
+        wait_for_start(stages)?;
+        drop(reading);
+    }
+    Ok((Watched::Local(local), name))
+}
+
+/// Waits until it is read up to where it is played from: a screen of what was long before would only be in the way. If it ends before
+/// that, whoever asks it learns why.
+fn wait_for_start(mut stages: watch::Receiver<Stage>) -> Result<(), Failure> {
+    let runtime = crate::runtime::start().context("the runtime cannot be started")?;
+    let _ = runtime.block_on(stages.wait_for(|stage| *stage != Stage::Starting));
+    Ok(())
 }
 
 fn ask(arguments: &Top) -> Result<Named, Failure> {

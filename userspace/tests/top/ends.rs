@@ -7,10 +7,11 @@ use nix::{
     unistd::Pid,
 };
 use sockleak::{
-    replay::{Choices, Player, Recorded, Speed},
+    replay::{Choices, Player, Recorded, Speed, Stage},
     top::{self, Show, Watched, source::Local},
 };
 use sockleak_core::attribution::by::By;
+use tokio::sync::watch;
 
 use crate::{Tmux, at_the_end, recorded, scene::Scratch};
 
@@ -159,7 +160,7 @@ fn panics_if_asked_to() {
         }
         panic!("on purpose");
     });
-    let outcome = top::run(Watched::Local(Local::play(player).unwrap()), &show);
+    let outcome = top::run(Watched::Local(Local::play(player, watch::channel(Stage::default()).0).unwrap()), &show);
     assert!(outcome.is_err_and(|failure| failure.to_string().contains("panicked")));
 }
 

@@ -26,13 +26,12 @@ pub struct Local {
 }
 
 impl Local {
-    /// Plays a recording.
+    /// Plays a recording; `stage` is told how far it is.
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn play(player: Player) -> Result<Self, Failure> {
+    pub fn play(player: Player, stage: watch::Sender<Stage>) -> Result<Self, Failure> {
         Self::start("replay", async move |link| {
-            let (stage, _) = watch::channel(Stage::default());
             replay::play(player, link, &Settings::default(), stage).await
         })
     }
