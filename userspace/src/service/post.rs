@@ -14,11 +14,14 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use jiff::{Timestamp, fmt::rfc2822};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout_at};
 
 use super::config::Token;
 
+/// A server is not left alone for longer, whatever it asks for.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// Bytes of an answer that are read.
 const MOST_ANSWER: usize = 64 << 10;
 
@@ -98,9 +101,9 @@ impl Answer {
         self.response.status()
     }
 
-    /// When it wants to be asked again, as it says it.
-    pub(super) fn retry_after(&self) -> Option<&str> {
-        self.response.headers().get(RETRY_AFTER)?.to_str().ok()
+    /// After how long it wants to be asked again, if it says so.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        wait(self.response.headers().get(RETRY_AFTER)?.to_str().ok()?, Timestamp::now())
     }
 
     /// What it says: nothing if that is more than anybody should have to say, or does not come in time.
@@ -200,6 +203,20 @@ impl fmt::Debug for Poster {
     }
 }
 
+/// Reads `Retry-After`: seconds, or a date.
+fn wait(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+            // One that has passed means now.
+            now.duration_until(date).try_into().unwrap_or_default()
+        }
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
 /// An error with what is behind it: hyper's own says little.
 fn reasons(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -237,6 +254,24 @@ impl CertificateError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_says_when_to_come_again() {
+        let now: Timestamp = "2026-01-02T03:04:05Z".parse().expect("it is a time");
+        for (text, expected) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("99999999", Some(3600)),
+            ("Fri, 02 Jan 2026 03:05:05 GMT", Some(60)),
+            ("Fri, 02 Jan 2026 03:00:00 GMT", Some(0)),
+            ("Fri, 02 Jan 2099 03:00:00 GMT", Some(3600)),
+            ("-5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(wait(text, now).map(|it| it.as_secs()), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn waits_grow_to_a_limit() {

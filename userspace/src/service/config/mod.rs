@@ -130,7 +130,7 @@ impl Config {
     /// If one cannot be read, may be read by everybody, or holds no token.
     pub fn check_files(&self) -> Result<(), ConfigError> {
         let sinks = self.alerts.sinks.iter().filter_map(|sink| match sink {
-            SinkSettings::Webhook { token, .. } => token.as_ref(),
+            SinkSettings::Webhook { token, .. } | SinkSettings::Otlp { token, .. } => token.as_ref(),
             SinkSettings::Log | SinkSettings::File { .. } => None,
         });
         let otlp = self.otlp.iter().filter_map(|otlp| otlp.token.as_ref());

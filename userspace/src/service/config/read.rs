@@ -99,16 +99,24 @@ fn sink(mut section: Section<'_>) -> Result<SinkSettings, ConfigError> {
             let path = section.require("path", "/var/log/sockleak/alerts.jsonl")?.path()?;
             (SinkSettings::File { path }, &["path"])
         }
-        "webhook" => {
-            let url = url(&section.require("url", "https://alerts.example/sockleak")?)?;
+        kind @ ("webhook" | "otlp") => {
+            let example =
+                if kind == "otlp" { "http://127.0.0.1:4318" } else { "https://alerts.example/sockleak" };
+            let url = url(&section.require("url", example)?)?;
             let token = section.take("token_file").map(|token| token_file(&token)).transpose()?;
-            (SinkSettings::Webhook { url, token }, &["url", "token_file"])
+            let settings = match kind {
+                "otlp" => SinkSettings::Otlp { url, token },
+                _ => SinkSettings::Webhook { url, token },
+            };
+            (settings, &["url", "token_file"])
         }
         other => {
-            return Err(kind.error(format!("is {other:?}; write \"log\", \"file\" or \"webhook\"")));
+            return Err(kind.error(format!("is {other:?}; write \"log\", \"file\", \"webhook\" or \"otlp\"")));
         }
     };
-    for (key, home) in [("url", "webhook"), ("token_file", "webhook"), ("path", "file")] {
+    for (key, home) in
+        [("url", "webhook\" or \"otlp"), ("token_file", "webhook\" or \"otlp"), ("path", "file")]
+    {
         if let Some(stray) = section.take(key).filter(|_| !own.contains(&key)) {
             return Err(stray.error(format!("is of kind = \"{home}\" alone; remove it, or change the kind")));
         }

@@ -49,6 +49,13 @@ pub enum SinkSettings {
         /// What is sent as a bearer token.
         token: Option<TokenFile>,
     },
+    /// A collector, to which they are log records by OTLP.
+    Otlp {
+        /// Where to, without the path of logs. Its path may be a secret: it is never logged.
+        url: hyper::Uri,
+        /// What is sent as a bearer token.
+        token: Option<TokenFile>,
+    },
 }
 
 impl Default for AlertSettings {

@@ -90,7 +90,8 @@ fn everything_can_be_set() {
         for = "0s"
         findings = ["starved", "client-leak", "starved"]
         degraded = false
-        sink = [{ kind = "webhook", url = "https://x.example:8443/in?secret=1", token_file = "/t" }]
+        sink = [{ kind = "webhook", url = "https://x.example:8443/in?secret=1", token_file = "/t" },
+                { kind = "otlp", url = "http://c.example:4318" }]
         [store]
         directory = "/srv/s"
         keep = "1d"
@@ -116,7 +117,8 @@ fn everything_can_be_set() {
     assert_eq!(config.alerts.findings, [Verdict::ClientLeak, Verdict::Starved]);
     let sinks = config.alerts.sinks.as_slice();
     assert!(
-        matches!(sinks, [SinkSettings::Webhook { token: Some(token), .. }] if token.path == Path::new("/t"))
+        matches!(sinks, [SinkSettings::Webhook { token: Some(token), .. }, SinkSettings::Otlp { token: None, url }]
+            if token.path == Path::new("/t") && url.host() == Some("c.example"))
     );
     assert_eq!(config.store.directory, Path::new("/srv/s"));
     assert_eq!((config.store.keep.as_secs(), config.store.history_keep.as_secs()), (86_400, 172_800));
@@ -239,7 +241,7 @@ const WRONG: &[(&str, usize, &str)] = &[
     ("[alerts.sink]\nkind = \"log\"", 1, "write [[alerts.sink]], with two brackets"),
     ("[alerts]\nsink = [3]", 2, "write [[alerts.sink]], with two brackets"),
     ("[[alerts.sink]]", 1, "this [[alerts.sink]] has no kind; add for example kind = \"log\""),
-    ("[[alerts.sink]]\nkind = \"mail\"", 2, "is \"mail\"; write \"log\", \"file\" or \"webhook\""),
+    ("[[alerts.sink]]\nkind = \"mail\"", 2, "is \"mail\"; write \"log\", \"file\", \"webhook\" or \"otlp\""),
     (
         "[[alerts.sink]]\nkind = \"file\"",
         1,
@@ -249,6 +251,12 @@ const WRONG: &[(&str, usize, &str)] = &[
     ("[[alerts.sink]]\nkind = \"file\"\npath = \"/\"", 3, "that names no file"),
     ("[[alerts.sink]]\nkind = \"log\"\npath = \"/a\"", 3, "is of kind = \"file\" alone; remove it"),
     ("[[alerts.sink]]\nkind = \"webhook\"", 1, "has no url"),
+    ("[[alerts.sink]]\nkind = \"otlp\"", 1, "url = \"http://127.0.0.1:4318\""),
+    (
+        "[[alerts.sink]]\nkind = \"file\"\npath = \"/a\"\nurl = \"http://x\"",
+        4,
+        "kind = \"webhook\" or \"otlp\" alone",
+    ),
     ("[[alerts.sink]]\nkind = \"webhook\"\nurl = \"ftp://x/\"", 3, "neither http:// nor https://"),
     ("[[alerts.sink]]\nkind = \"webhook\"\nurl = \"x/SECRET\"", 3, "write http://HOST[:PORT]/PATH"),
     ("[[alerts.sink]]\nkind = \"webhook\"\nurl = \"http://\"", 3, "write http://HOST[:PORT]/PATH"),

@@ -290,10 +290,18 @@ impl Figures {
     }
 
     /// What the service costs.
-    fn own(&self) -> [Family<'_>; 5] {
+    fn own(&self) -> [Family<'_>; 7] {
         let own = &self.own;
         let store = own.store_bytes.map(|bytes| (Labels::new(), bytes)).into_iter();
         let restarts = "Starts of the process that answers HTTP, after the first.";
+        let alerts = &own.alerts;
+        let outcomes = [
+            ("delivered", alerts.delivered),
+            ("refused", alerts.refused),
+            ("dropped", alerts.dropped),
+            ("retried", alerts.retried),
+        ];
+        let outcomes = outcomes.into_iter().map(|(outcome, count)| (smallvec![("outcome", outcome)], count));
         [
             Family::counter("process_cpu", "Processor time of the tracer.", single(own.cpu_seconds))
                 .of(Unit::Seconds)
@@ -308,6 +316,13 @@ impl Figures {
             )
             .since_process(),
             Family::counter("http_restarts", restarts, single(own.web_restarts)).since_process(),
+            Family::counter("alert_notifications", "What became of notifications of alerts.", outcomes)
+                .since_process(),
+            Family::gauge(
+                "alert_notifications_waiting",
+                "Notifications of alerts that wait for a server.",
+                single(alerts.waiting),
+            ),
         ]
     }
 }

@@ -20,7 +20,7 @@ use prometheus_client::{encoding::text, registry::Registry};
 
 pub use exposition::Exposition;
 pub use figures::Figures;
-pub use own::Own;
+pub use own::{AlertCounts, Own};
 
 use super::snapshot::{LIFETIME_BOUNDS, Snapshot};
 use names::Names;

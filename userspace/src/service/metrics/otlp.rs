@@ -2,12 +2,11 @@
 
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
-    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
+    common::v1::KeyValue,
     metrics::v1::{
         AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
         ResourceMetrics, ScopeMetrics, Sum, metric::Data, number_data_point,
     },
-    resource::v1::Resource,
 };
 
 use super::{
@@ -15,6 +14,7 @@ use super::{
     families::{Family, Kind, Labels, Lifetimes, Since, Unit, Value},
     figures::Figures,
 };
+use crate::service::collector::{attribute, resource, scope};
 
 impl Figures {
     /// What a collector is sent at a moment: milliseconds since 1970, UTC. Counters are totals since a moment that stays the
@@ -26,29 +26,12 @@ impl Figures {
             process: nanoseconds(self.own.started_ms),
             now: nanoseconds(at_ms),
         };
-        let scope = InstrumentationScope {
-            name: "sockleak".to_owned(),
-            version: self.version.to_owned(),
-            ..InstrumentationScope::default()
-        };
+        let scope = scope(&self.version);
         let metrics = self.families().filter_map(|family| metric(family, moments)).collect();
-        let resource = Resource { attributes: self.resource(), ..Resource::default() };
+        let resource = resource(&self.host, &self.version, &self.kernel);
         let scope_metrics = vec![ScopeMetrics { scope: Some(scope), metrics, ..ScopeMetrics::default() }];
         let all = ResourceMetrics { resource: Some(resource), scope_metrics, ..ResourceMetrics::default() };
         ExportMetricsServiceRequest { resource_metrics: vec![all] }
-    }
-
-    /// Whose figures they are. There is one service on a host.
-    fn resource(&self) -> Vec<KeyValue> {
-        let attributes = [
-            ("service.name", "sockleak"),
-            ("service.version", &self.version),
-            ("service.instance.id", &self.host),
-            ("host.name", &self.host),
-            ("os.type", "linux"),
-            ("os.version", &self.kernel),
-        ];
-        attributes.into_iter().map(attribute).collect()
     }
 }
 
@@ -138,11 +121,6 @@ fn histogram((labels, value): (Labels<'_>, Value), since: u64, now: u64) -> Opti
 
 fn attributes(labels: &Labels<'_>) -> Vec<KeyValue> {
     labels.iter().copied().map(attribute).collect()
-}
-
-fn attribute((key, value): (&str, &str)) -> KeyValue {
-    let value = any_value::Value::StringValue(value.to_owned());
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
 fn nanoseconds(milliseconds: i64) -> u64 {

@@ -22,6 +22,23 @@ pub struct Own {
     pub events_dropped: u64,
     /// How often the process that answers HTTP had to be started again.
     pub web_restarts: u64,
+    /// What became of alerts, at all sinks together.
+    pub alerts: AlertCounts,
+}
+
+/// What became of notifications of alerts, at all sinks together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertCounts {
+    /// Notifications that arrived.
+    pub delivered: u64,
+    /// Those that were given up: a file was not writable, or a server would not have them.
+    pub refused: u64,
+    /// Those that found no room in a queue.
+    pub dropped: u64,
+    /// Attempts that failed and were or will be made again.
+    pub retried: u64,
+    /// Those that wait now.
+    pub waiting: u64,
 }
 
 impl Own {

@@ -128,6 +128,7 @@ pub(in crate::service) const OWN: Own = Own {
     store_bytes: Some(7),
     events_dropped: 1,
     web_restarts: 0,
+    alerts: AlertCounts { delivered: 3, refused: 1, dropped: 2, retried: 9, waiting: 1 },
 };
 
 fn encode(snapshot: &Snapshot) -> Parsed {
@@ -213,11 +214,16 @@ fn every_figure_has_its_series() {
         ("sockleak_store_bytes", &[], 7.0),
         ("sockleak_http_events_dropped_total", &[], 1.0),
         ("sockleak_http_restarts_total", &[], 0.0),
+        ("sockleak_alert_notifications_total", &["outcome=delivered"], 3.0),
+        ("sockleak_alert_notifications_total", &["outcome=refused"], 1.0),
+        ("sockleak_alert_notifications_total", &["outcome=dropped"], 2.0),
+        ("sockleak_alert_notifications_total", &["outcome=retried"], 9.0),
+        ("sockleak_alert_notifications_waiting", &[], 1.0),
     ] {
         assert_eq!(parsed.get(name, labels), Some(expected), "{name} {labels:?}");
     }
     assert_eq!(parsed.get("sockleak_findings", &[s, a, "verdict=healthy"]), None);
-    assert_eq!(parsed.types.len(), 29, "a family is missing above: {:?}", parsed.types.keys());
+    assert_eq!(parsed.types.len(), 31, "a family is missing above: {:?}", parsed.types.keys());
 }
 
 /// A report tells for good that a program was starved; the series is there while it is.

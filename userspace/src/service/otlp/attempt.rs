@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use jiff::{Timestamp, fmt::rfc2822};
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsPartialSuccess, ExportMetricsServiceResponse,
 };
@@ -12,8 +11,6 @@ use sockleak_core::text::escape::terminal;
 
 use crate::service::post::Answer;
 
-/// A collector is not left alone for longer, whatever it asks for.
-const LONGEST: Duration = Duration::from_hours(1);
 /// Characters of a collector's words that are repeated.
 const MOST_WORDS: usize = 200;
 
@@ -40,7 +37,7 @@ pub(super) enum Outcome {
 /// Takes in an answer.
 pub(super) async fn judge(answer: Answer) -> Outcome {
     let status = answer.status();
-    let wait = answer.retry_after().and_then(|text| wait(text, Timestamp::now()));
+    let wait = answer.retry_after();
     if status.is_success() { taken(&answer.body().await) } else { failed(status, wait) }
 }
 
@@ -71,20 +68,6 @@ fn taken(body: &[u8]) -> Outcome {
         ..=0 => format!("it takes all figures, and says: {words}"),
         more => format!("it does not take {more} of the figures, and says: {words}"),
     })
-}
-
-/// Reads `Retry-After`: seconds, or a date.
-fn wait(text: &str, now: Timestamp) -> Option<Duration> {
-    let text = text.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-            // One that has passed means now.
-            now.duration_until(date).try_into().unwrap_or_default()
-        }
-    };
-    Some(wait.min(LONGEST))
 }
 
 /// Tells what is news, so that a collector that is gone for a month is told of once.
@@ -177,24 +160,6 @@ mod tests {
         }
         let Outcome::TakenInPart(long) = taken(&response(1, &"ä".repeat(9000))) else { panic!("it is one") };
         assert!(long.chars().count() < 300);
-    }
-
-    #[test]
-    fn a_collector_says_when_to_come_again() {
-        let now: Timestamp = "2026-01-02T03:04:05Z".parse().expect("it is a time");
-        for (text, expected) in [
-            ("120", Some(120)),
-            (" 0 ", Some(0)),
-            ("99999999", Some(3600)),
-            ("Fri, 02 Jan 2026 03:05:05 GMT", Some(60)),
-            ("Fri, 02 Jan 2026 03:00:00 GMT", Some(0)),
-            ("Fri, 02 Jan 2099 03:00:00 GMT", Some(3600)),
-            ("-5", None),
-            ("soon", None),
-            ("", None),
-        ] {
-            assert_eq!(wait(text, now).map(|it| it.as_secs()), expected, "{text:?}");
-        }
     }
 
     #[test]

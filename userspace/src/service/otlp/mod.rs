@@ -7,20 +7,10 @@
 
 mod attempt;
 
-use std::{
-    io::{self, Write as _},
-    sync::Arc,
-    thread,
-};
+use std::{io, sync::Arc, thread};
 
 use attempt::{Outcome, Teller, judge};
-use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
-use hyper::{
-    Uri,
-    header::{CONTENT_ENCODING, CONTENT_TYPE},
-    http::uri::PathAndQuery,
-};
+use hyper::Uri;
 use prost::Message as _;
 use rustls::RootCertStore;
 use tokio::{
@@ -30,6 +20,7 @@ use tokio::{
 
 use super::{
     CertificateError,
+    collector::{self, address, compressed},
     config::{Token, TokenError},
     metrics::Figures,
     post::{Poster, Timing},
@@ -79,7 +70,7 @@ impl Exporter {
     }
 
     fn launch(endpoint: &Uri, roots: Option<RootCertStore>, timing: Timing) -> Result<Self, OtlpError> {
-        let poster = Poster::new(&address(endpoint), roots, timing.attempt)?;
+        let poster = Poster::new(&address(endpoint, PATH), roots, timing.attempt)?;
         let (latest, waiting) = watch::channel(None);
         let (stop, stopped) = oneshot::channel::<()>();
         let runtime = crate::runtime::start()?;
@@ -142,32 +133,11 @@ impl Sender {
             (Err(error), _) => return Outcome::Unsent(error.to_string()),
             (_, Err(error)) => return Outcome::Unsent(error.to_string()),
         };
-        let headers = [(CONTENT_TYPE, "application/x-protobuf"), (CONTENT_ENCODING, "gzip")];
-        match self.poster.post(&headers, token, body).await {
+        match self.poster.post(&collector::headers(), token, body).await {
             Ok(answer) => judge(answer).await,
             Err(error) => Outcome::Failed { reason: error.to_string(), wait: None },
         }
     }
-}
-
-/// Every collector takes that.
-fn compressed(bytes: &[u8]) -> io::Result<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes)?;
-    encoder.finish().map(Bytes::from)
-}
-
-/// Where a collector at `endpoint` takes metrics, unless `endpoint` is that already.
-fn address(endpoint: &Uri) -> Uri {
-    let path = endpoint.path().trim_end_matches('/');
-    if path.ends_with(PATH) {
-        return endpoint.clone();
-    }
-    let query = endpoint.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut parts = endpoint.clone().into_parts();
-    // What was a path still is one with more at its end.
-    parts.path_and_query = PathAndQuery::try_from(format!("{path}{PATH}{query}")).ok();
-    Uri::from_parts(parts).unwrap_or_else(|_| endpoint.clone())
 }
 
 #[cfg(test)]

@@ -258,19 +258,3 @@ fn collectors_are_verified() {
         assert_eq!(otlp::read(&received.request), expected(&mut metrics, &busy()));
     });
 }
-
-#[test]
-fn the_path_of_metrics_is_added() {
-    for (endpoint, expected) in [
-        ("http://c:4318", "http://c:4318/v1/metrics"),
-        ("http://c:4318/", "http://c:4318/v1/metrics"),
-        ("https://c/otlp", "https://c/otlp/v1/metrics"),
-        ("https://c/otlp/", "https://c/otlp/v1/metrics"),
-        ("http://c/api/v1/otlp?tenant=1", "http://c/api/v1/otlp/v1/metrics?tenant=1"),
-        ("http://c/v1/metrics", "http://c/v1/metrics"),
-        ("http://c/x/v1/metrics/", "http://c/x/v1/metrics/"),
-        ("http://[::1]:4318", "http://[::1]:4318/v1/metrics"),
-    ] {
-        assert_eq!(address(&endpoint.parse().expect("it is one")).to_string(), expected);
-    }
-}

@@ -18,7 +18,7 @@ use crate::{
             question::SeriesRange,
             respond,
         },
-        metrics::{Exposition, Own},
+        metrics::{AlertCounts, Exposition, Own},
         web::{listen::Address, process::Web},
     },
 };
@@ -179,8 +179,20 @@ impl Service {
             store_bytes: Some(size(&self.config.store.directory)),
             events_dropped: web.map_or(0, Web::events_dropped),
             web_restarts: web.map_or(0, Web::restarts),
+            alerts: self.alert_counts(),
             ..Own::read()
         }
+    }
+
+    /// What became of alerts, at all sinks together.
+    fn alert_counts(&self) -> AlertCounts {
+        self.sinks.counts().iter().fold(AlertCounts::default(), |sum, sink| AlertCounts {
+            delivered: sum.delivered + sink.delivered,
+            refused: sum.refused + sink.refused,
+            dropped: sum.dropped + sink.dropped,
+            retried: sum.retried + sink.retried,
+            waiting: sum.waiting + sink.waiting,
+        })
     }
 
     /// Tells those who listen what has happened.

@@ -1,9 +1,11 @@
-//! Whom alerts are told: the log, files of JSON lines, HTTP servers.
+//! Whom alerts are told: the log, files of JSON lines, HTTP servers, collectors.
 
 mod file;
+mod logs;
 mod queue;
 mod webhook;
 
+use hyper::Uri;
 use sockleak_core::text::escape::terminal;
 
 pub use webhook::Delivery;
@@ -12,14 +14,21 @@ use super::{
     notification::{Notification, Status},
     state::{Saved, Undelivered},
 };
-use crate::service::{CertificateError, config::SinkSettings, post::Timing};
+use crate::service::{
+    CertificateError, collector,
+    config::{SinkSettings, TokenFile},
+    post::Timing,
+};
 use file::FileSink;
-use webhook::Webhook;
+use webhook::{Form, Webhook};
+
+/// Where a collector takes log records.
+const LOGS: &str = "/v1/logs";
 
 /// What became of what was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkCounts {
-    /// `log`, `file` or `webhook`.
+    /// `log`, `file`, `webhook` or `otlp`.
     pub kind: &'static str,
     /// The file, or scheme and host of the server.
     pub destination: String,
@@ -60,9 +69,11 @@ impl Sinks {
                 SinkSettings::Log => Sink::Log { delivered: 0 },
                 SinkSettings::File { path } => Sink::File(FileSink::new(path.clone())),
                 SinkSettings::Webhook { url, token } => {
-                    let (webhook, delivery) = webhook::open(url, token.clone(), None, Timing::default())?;
-                    deliveries.push(delivery);
-                    Sink::Webhook(webhook)
+                    Sink::Webhook(begin(url, Form::Json, token.as_ref(), &mut deliveries)?)
+                }
+                SinkSettings::Otlp { url, token } => {
+                    let url = collector::address(url, LOGS);
+                    Sink::Webhook(begin(&url, Form::Otlp, token.as_ref(), &mut deliveries)?)
                 }
             })
         });
@@ -127,6 +138,18 @@ impl Sinks {
             Sink::Log { .. } | Sink::File(_) => None,
         })
     }
+}
+
+/// Makes the end that never waits, and adds the one that delivers.
+fn begin(
+    url: &Uri,
+    form: Form,
+    token: Option<&TokenFile>,
+    deliveries: &mut Vec<Delivery>,
+) -> Result<Webhook, CertificateError> {
+    let (webhook, delivery) = webhook::open(url, form, token.cloned(), None, Timing::default())?;
+    deliveries.push(delivery);
+    Ok(webhook)
 }
 
 /// A notification in a line of text, safe for a terminal.

@@ -7,11 +7,14 @@ use super::Notification;
 /// As many may wait. Beyond that the oldest goes: what is news matters more.
 pub(super) const LONGEST: usize = 1000;
 
+/// A notification, with its number in the queue.
+pub(super) type Waiting = (u64, Notification);
+
 /// What waits, and what became of the rest.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// The oldest first, with its number.
-    waiting: VecDeque<(u64, Notification)>,
+    /// The oldest first.
+    waiting: VecDeque<Waiting>,
     next: u64,
     /// Those that arrived.
     pub(super) delivered: u64,
@@ -36,9 +39,9 @@ impl Queue {
         is_full
     }
 
-    /// The oldest, with its number.
-    pub(super) fn first(&self) -> Option<&(u64, Notification)> {
-        self.waiting.front()
+    /// The oldest, so many at most.
+    pub(super) fn first(&self, most: usize) -> Vec<Waiting> {
+        self.waiting.iter().take(most).cloned().collect()
     }
 
     /// The oldest has been dealt with, unless it was dropped meanwhile.
@@ -70,7 +73,7 @@ mod tests {
         for n in 0..LONGEST {
             assert!(!queue.push(notification(&n.to_string())));
         }
-        let (number, first) = queue.first().cloned().expect("one waits");
+        let (number, first) = queue.first(1).pop().expect("one waits");
         assert_eq!(first.summary, "0");
         assert!(queue.push(notification("last")));
         assert_eq!((queue.len(), queue.dropped), (LONGEST, 1));
@@ -79,8 +82,8 @@ mod tests {
         assert_eq!(queue.len(), LONGEST);
         let all: Vec<_> = queue.all().map(|it| it.summary.as_str()).collect();
         assert_eq!((all.first(), all.last()), (Some(&"1"), Some(&"last")));
-        let second = queue.first().expect("one waits").0;
+        let second = queue.first(1).pop().expect("one waits").0;
         queue.remove(second);
-        assert_eq!(queue.first().map(|(_, it)| it.summary.as_str()), Some("2"));
+        assert_eq!(queue.first(1).pop().map(|(_, it)| it.summary).as_deref(), Some("2"));
     }
 }

@@ -1,18 +1,26 @@
-//! An HTTP server to which a JSON object each is posted, in order, until it takes it.
+//! An HTTP server to which notifications are posted, in order, until it takes them: as a JSON object each, or as log records for a
+//! collector.
 //!
 //! [`Webhook`] is the end that never waits, [`Delivery`] the one that runs beside it.
+
+mod form;
 
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use hyper::{StatusCode, Uri, header::CONTENT_TYPE};
+use hyper::Uri;
 use rustls::RootCertStore;
-use sockleak_core::text::escape;
 use tokio::sync::Notify;
 
-use super::{Notification, SinkCounts, Undelivered, queue::Queue};
+pub(super) use form::Form;
+
+use super::{
+    Notification, SinkCounts, Undelivered,
+    queue::{Queue, Waiting},
+};
 use crate::service::{
     CertificateError,
     config::TokenFile,
@@ -37,6 +45,7 @@ impl Shared {
 pub(super) struct Webhook {
     shared: Arc<Shared>,
     origin: String,
+    form: Form,
 }
 
 /// What delivers them.
@@ -45,17 +54,36 @@ pub struct Delivery {
     poster: Poster,
     token: Option<TokenFile>,
     timing: Timing,
+    form: Form,
 }
 
 /// What came of an attempt.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// The server has it.
+    /// The server has all of it.
     Taken,
+    /// It has some of it, and will never have the rest.
+    TakenInPart {
+        /// How many notifications it does not take.
+        refused: u64,
+        /// Why, in its own words.
+        words: String,
+    },
     /// It will never have it: why, and what to do.
     Refused(String),
-    /// It may have it another time: why not now.
-    Failed(String),
+    /// It may have it another time.
+    Failed {
+        /// Why not now.
+        reason: String,
+        /// When it wants to be asked again.
+        wait: Option<Duration>,
+    },
+}
+
+impl Outcome {
+    const fn failed(reason: String) -> Self {
+        Self::Failed { reason, wait: None }
+    }
 }
 
 /// Makes both ends. `roots` are what the server's certificate is verified by: those of the system if none are given.
@@ -64,14 +92,15 @@ enum Outcome {
 /// If there are none.
 pub(super) fn open(
     url: &Uri,
+    form: Form,
     token: Option<TokenFile>,
     roots: Option<RootCertStore>,
     timing: Timing,
 ) -> Result<(Webhook, Delivery), CertificateError> {
     let poster = Poster::new(url, roots, timing.attempt)?;
     let shared = Arc::<Shared>::default();
-    let webhook = Webhook { shared: Arc::clone(&shared), origin: poster.origin().to_owned() };
-    Ok((webhook, Delivery { shared, poster, token, timing }))
+    let webhook = Webhook { shared: Arc::clone(&shared), origin: poster.origin().to_owned(), form };
+    Ok((webhook, Delivery { shared, poster, token, timing, form }))
 }
 
 impl Webhook {
@@ -97,7 +126,7 @@ impl Webhook {
     pub(super) fn counts(&self) -> SinkCounts {
         let queue = self.shared.queue();
         SinkCounts {
-            kind: "webhook",
+            kind: self.form.kind(),
             destination: self.origin.clone(),
             delivered: queue.delivered,
             refused: queue.refused,
@@ -120,54 +149,65 @@ impl Delivery {
     pub async fn run(self) {
         let mut failures = 0_u32;
         loop {
-            let (number, notification) = self.next().await;
-            let outcome = self.post(&notification).await;
-            if self.is_done(number, &notification, outcome, failures > 0) {
+            let waiting = self.next().await;
+            let (outcome, wait) = match self.post(&waiting).await {
+                Outcome::Failed { reason, wait } => (Outcome::failed(reason), wait),
+                outcome => (outcome, None),
+            };
+            if self.is_done(&waiting, outcome, failures > 0) {
                 failures = 0;
                 continue;
             }
             failures = failures.saturating_add(1);
-            tokio::time::sleep(self.timing.wait(failures, fastrand::f64())).await;
+            let wait = wait.unwrap_or_else(|| self.timing.wait(failures, fastrand::f64()));
+            tokio::time::sleep(wait).await;
         }
     }
 
-    /// Posts a notification, once.
-    async fn post(&self, notification: &Notification) -> Outcome {
+    /// Posts notifications, once.
+    async fn post(&self, waiting: &[Waiting]) -> Outcome {
         // The token is read each time: it may have been replaced.
-        let token = self.token.as_ref().map(TokenFile::read).transpose();
-        let (token, body) = match (token, escape::json_bytes(notification)) {
-            (Ok(token), Ok(body)) => (token, body),
-            (Err(error), _) => return Outcome::Failed(error.to_string()),
-            (_, Err(error)) => return Outcome::Failed(error.to_string()),
+        let token = match self.token.as_ref().map(TokenFile::read).transpose() {
+            Ok(token) => token,
+            Err(error) => return Outcome::failed(error.to_string()),
         };
-        let headers = [(CONTENT_TYPE, "application/json")];
-        let answer = self.poster.post(&headers, token.as_ref(), body.into()).await;
-        answer.map_or_else(|error| Outcome::Failed(error.to_string()), |answer| judge(answer.status()))
+        let notifications: Vec<_> = waiting.iter().map(|(_, notification)| notification.clone()).collect();
+        let body = match self.form.body(&notifications) {
+            Ok(body) => body,
+            Err(error) => return Outcome::failed(error),
+        };
+        match self.poster.post(&self.form.headers(), token.as_ref(), body).await {
+            Ok(answer) => self.form.judge(answer).await,
+            Err(error) => Outcome::failed(error.to_string()),
+        }
     }
 
-    /// Takes in what came of an attempt, the last one before which failed or not. Is the notification dealt with?
-    fn is_done(
-        &self,
-        number: u64,
-        notification: &Notification,
-        outcome: Outcome,
-        failed_before: bool,
-    ) -> bool {
+    /// Takes in what came of an attempt, the last one before which failed or not. Are the notifications dealt with?
+    fn is_done(&self, posted: &[Waiting], outcome: Outcome, failed_before: bool) -> bool {
         let origin = self.poster.origin();
+        let count = posted.len() as u64;
         let mut queue = self.shared.queue();
         match outcome {
             Outcome::Taken => {
-                queue.delivered += 1;
+                queue.delivered += count;
                 if failed_before {
                     tracing::info!("alerts reach {origin} again");
                 }
             }
-            Outcome::Refused(reason) => {
-                queue.refused += 1;
-                let line = super::line(notification);
-                tracing::error!("{origin} does not take an alert: {reason}. It is: {line}");
+            Outcome::TakenInPart { refused, words } => {
+                let refused = refused.min(count);
+                (queue.delivered, queue.refused) =
+                    (queue.delivered + count - refused, queue.refused + refused);
+                tracing::error!("{origin} does not take {refused} of {count} alerts, and says: {words}");
             }
-            Outcome::Failed(reason) => {
+            Outcome::Refused(reason) => {
+                queue.refused += count;
+                for (_, notification) in posted {
+                    let line = super::line(notification);
+                    tracing::error!("{origin} does not take an alert: {reason}. It is: {line}");
+                }
+            }
+            Outcome::Failed { reason, .. } => {
                 queue.retried += 1;
                 if !failed_before {
                     let waiting = queue.len();
@@ -178,33 +218,19 @@ impl Delivery {
                 return false;
             }
         }
-        queue.remove(number);
+        posted.iter().for_each(|(number, _)| queue.remove(*number));
         true
     }
 
-    /// The oldest that waits, or will.
-    async fn next(&self) -> (u64, Notification) {
+    /// The oldest that wait, or will: as many as go into a request.
+    async fn next(&self) -> Vec<Waiting> {
         loop {
-            let first = self.shared.queue().first().cloned();
-            if let Some(first) = first {
+            let first = self.shared.queue().first(self.form.most());
+            if !first.is_empty() {
                 return first;
             }
             self.shared.news.notified().await;
         }
-    }
-}
-
-/// What an answer means. That a token is wrong can be put right while the alert waits; a payload or address that
-/// the server does not like will never be another.
-fn judge(status: StatusCode) -> Outcome {
-    match status.as_u16() {
-        200..=299 => Outcome::Taken,
-        300..=399 => Outcome::Refused(format!(
-            "it answers {status}, and redirects are not followed; write the address that it leads to into url"
-        )),
-        401 | 403 => Outcome::Failed(format!("it answers {status}; check token_file")),
-        408 | 425 | 429 | 500.. => Outcome::Failed(format!("it answers {status}")),
-        _ => Outcome::Refused(format!("it answers {status}; check url, and what that server expects")),
     }
 }
 
@@ -220,5 +246,7 @@ impl fmt::Debug for Delivery {
     }
 }
 
+#[cfg(test)]
+mod collector_tests;
 #[cfg(test)]
 mod tests;

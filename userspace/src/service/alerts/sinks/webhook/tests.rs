@@ -40,7 +40,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
 
 fn start(url: &str, token: Option<TokenFile>, roots: Option<RootCertStore>, timing: Timing) -> Webhook {
     let url = url.parse().expect("it is an address");
-    let (webhook, delivery) = open(&url, token, roots, timing).expect("it can be set up");
+    let (webhook, delivery) = open(&url, Form::Json, token, roots, timing).expect("it can be set up");
     tokio::spawn(delivery.run());
     webhook
 }
@@ -224,7 +224,7 @@ fn the_token_is_sent_as_it_is_at_the_moment() {
 fn the_queue_is_bounded_and_can_be_saved() {
     run(async {
         let url = "http://127.0.0.1:9/secret".parse().expect("it is an address");
-        let (webhook, delivery) = open(&url, None, None, FAST).expect("it can be set up");
+        let (webhook, delivery) = open(&url, Form::Json, None, None, FAST).expect("it can be set up");
         for n in 0..super::super::queue::LONGEST + 5 {
             webhook.push(notification(&n.to_string()));
         }
@@ -272,7 +272,7 @@ fn servers_are_verified() {
 
 #[test]
 fn answers_are_understood() {
-    let outcome = |status| judge(StatusCode::from_u16(status).expect("it is one"));
+    let outcome = |status| form::judge_webhook(hyper::StatusCode::from_u16(status).expect("it is one"));
     for status in [200, 201, 202, 204] {
         assert_eq!(outcome(status), Outcome::Taken);
     }
@@ -284,6 +284,9 @@ fn answers_are_understood() {
     for (status, hint) in
         [(401, "token_file"), (403, "token_file"), (408, ""), (429, ""), (500, ""), (503, "503"), (599, "")]
     {
-        assert!(matches!(outcome(status), Outcome::Failed(said) if said.contains(hint)), "{status}");
+        assert!(
+            matches!(outcome(status), Outcome::Failed { reason, .. } if reason.contains(hint)),
+            "{status}"
+        );
     }
 }
