@@ -108,6 +108,20 @@ pub enum Command {
     /// Read other programs' files for stacks, for the sockleak that starts it.
     #[command(hide = true)]
     Stacks(Stacks),
+    /// Archive a segment for `sockleak serve`, which starts it.
+    #[command(hide = true)]
+    Archive(Archive),
+}
+
+/// Arguments of `archive`.
+#[derive(Debug, Args)]
+pub struct Archive {
+    /// Descriptor of the link to the service.
+    #[arg(long, value_name = "FD")]
+    pub link: i32,
+    /// Descriptor of the segment.
+    #[arg(long, value_name = "FD")]
+    pub segment: i32,
 }
 
 /// Arguments of `stacks`.

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Detach => cmd::serve::detach(),
         Command::Completions(arguments) => cmd::completions::run(&arguments),
         Command::Stacks(arguments) => cmd::stacks::run(&arguments),
+        Command::Archive(arguments) => cmd::archive::run(&arguments),
         Command::Web(arguments) => cmd::web::run(&arguments),
     };
     match result {

@@ -1,5 +1,6 @@
 //! The commands: thin, between the command line and the stages.
 
+pub mod archive;
 pub mod capture;
 pub mod check;
 pub mod compare;

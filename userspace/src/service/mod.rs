@@ -1,6 +1,7 @@
 //! The long-running service: the same stages as a capture, and what is made of them for months.
 
 pub mod alerts;
+pub mod archive;
 mod collector;
 pub mod config;
 pub mod health;

@@ -218,7 +218,7 @@ fn wait(text: &str, now: Timestamp) -> Option<Duration> {
 }
 
 /// An error with what is behind it: hyper's own says little.
-fn reasons(error: &dyn Error) -> String {
+pub(super) fn reasons(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

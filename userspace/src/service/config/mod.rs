@@ -4,7 +4,9 @@
 //! sentence with file, line, key and remedy: a [`ConfigError`], which is for the user a wrong usage
 //! ([`crate::failure::Failure::Usage`]).
 
+mod credentials;
 mod error;
+mod place;
 mod read;
 mod schema;
 mod section;
@@ -21,9 +23,12 @@ use std::{
 use sockleak_core::attribution::{by::By, limits::GivenLimit};
 use toml::de::DeTable;
 
+pub use credentials::{CredentialsError, CredentialsFile};
 pub use error::ConfigError;
+pub use place::{Place, PlaceKind};
 pub use settings::{
-    AlertSettings, HttpSettings, Listen, OtlpSettings, SinkSettings, StoreSettings, TargetSettings,
+    AlertSettings, ArchiveSettings, HttpSettings, Listen, OtlpSettings, SinkSettings, StoreSettings,
+    TargetSettings,
 };
 pub use token::{Token, TokenError, TokenFile};
 
@@ -32,7 +37,7 @@ use crate::{
     view::View,
 };
 use error::Source;
-use schema::{ALERTS, HTTP, OTLP, PROBE, STORE, TARGET, TOP};
+use schema::{ALERTS, ARCHIVE, HTTP, OTLP, PROBE, STORE, TARGET, TOP};
 use section::Section;
 
 /// Where it is unless the user says otherwise.
@@ -57,6 +62,8 @@ pub struct Config {
     pub alerts: AlertSettings,
     /// What is kept.
     pub store: StoreSettings,
+    /// Where closed segments of that go.
+    pub archive: Option<ArchiveSettings>,
     /// Where the service answers.
     pub http: HttpSettings,
     /// Whom figures are sent to.
@@ -112,6 +119,7 @@ impl Config {
             targets,
             alerts: read::alerts(top.section("alerts", &ALERTS)?)?,
             store: read::store(top.section("store", &STORE)?)?,
+            archive: read::archive(top.section("archive", &ARCHIVE)?)?,
             http: read::http(top.section("http", &HTTP)?)?,
             otlp: read::otlp(top.section("otlp", &OTLP)?)?,
             probe: read::probe(top.section("probe", &PROBE)?)?,
@@ -124,15 +132,17 @@ impl Config {
         Ok(config)
     }
 
-    /// Looks at the token files that it names.
+    /// Looks at the files of secrets that it names.
     ///
     /// # Errors
-    /// If one cannot be read, may be read by everybody, or holds no token.
+    /// If one cannot be read, may be read by everybody, or holds no secret.
     pub fn check_files(&self) -> Result<(), ConfigError> {
         let sinks = self.alerts.sinks.iter().filter_map(|sink| match sink {
             SinkSettings::Webhook { token, .. } | SinkSettings::Otlp { token, .. } => token.as_ref(),
             SinkSettings::Log | SinkSettings::File { .. } => None,
         });
+        let archive = self.archive.iter().filter_map(|archive| archive.credentials.as_ref());
+        archive.map(|file| file.check(&self.path)).collect::<Result<(), _>>()?;
         let otlp = self.otlp.iter().filter_map(|otlp| otlp.token.as_ref());
         self.http.token.iter().chain(sinks).chain(otlp).try_for_each(|token| token.check(&self.path))
     }

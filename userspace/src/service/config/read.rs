@@ -6,11 +6,14 @@ use hyper::Uri;
 use sockleak_core::{attribution::targets::Target, verdict::Verdict};
 
 use super::{
+    credentials::CredentialsFile,
     error::ConfigError,
+    place::Place,
     schema::SINK,
     section::Section,
     settings::{
-        AlertSettings, HttpSettings, Listen, OtlpSettings, SinkSettings, StoreSettings, TargetSettings,
+        AlertSettings, ArchiveSettings, HttpSettings, Listen, OtlpSettings, SinkSettings, StoreSettings,
+        TargetSettings,
     },
     token::TokenFile,
     value::{Value, absolute},
@@ -166,6 +169,22 @@ pub(super) fn store(section: Option<Section<'_>>) -> Result<StoreSettings, Confi
     Ok(settings)
 }
 
+/// Reads `[archive]`.
+pub(super) fn archive(section: Option<Section<'_>>) -> Result<Option<ArchiveSettings>, ConfigError> {
+    const USUAL: u64 = 8 << 20;
+    const LEAST: u64 = 64 << 10;
+
+    let Some(mut section) = section else { return Ok(None) };
+    let place = section.require("url", "s3://bucket/sockleak")?.read(Place::parse)?;
+    let credentials = section.take("credentials_file").map(|file| {
+        let path = file.path()?;
+        Ok(CredentialsFile::new(path, file.line()))
+    });
+    let command_lines = section.take("command_lines").map_or(Ok(false), |wanted| wanted.flag())?;
+    let bandwidth = section.take("bandwidth").map_or(Ok(USUAL), |size| size.size(LEAST))?;
+    Ok(Some(ArchiveSettings { place, credentials: credentials.transpose()?, command_lines, bandwidth }))
+}
+
 /// Reads `[http]`.
 pub(super) fn http(section: Option<Section<'_>>) -> Result<HttpSettings, ConfigError> {
     let mut settings = HttpSettings::default();
@@ -271,5 +290,35 @@ mod tests {
             "/etc/c.toml, line 2050: socket in [[target]] is one target too many; write at most 1024, for example by globs \
              that stand for several"
         );
+    }
+
+    #[test]
+    fn an_archive_is_read_and_refused_in_a_sentence() {
+        let parse = |archive: &str| {
+            let text = format!("[[target]]\nsocket = \"/a.sock\"\n[archive]\n{archive}");
+            Config::parse(&text, Path::new("/c.toml")).map(|config| config.archive.expect("it is there"))
+        };
+        let archive = parse("url = \"s3://bucket/x\"").expect("it is right");
+        assert_eq!((archive.place.url(), archive.bandwidth), ("s3://bucket/x", 8 << 20));
+        assert!(!archive.command_lines && archive.credentials.is_none());
+        let all =
+            "url = \"file:///srv/a\"\ncredentials_file = \"/c\"\ncommand_lines = true\nbandwidth = \"1MiB\"";
+        let archive = parse(all).expect("it is right");
+        assert!(archive.command_lines && archive.credentials.is_some() && archive.bandwidth == 1 << 20);
+        for (given, said) in [
+            (
+                "bandwidth = \"1MiB\"",
+                "line 3: this [archive] has no url; add for example url = \"s3://bucket/sockleak\"",
+            ),
+            (
+                "url = \"https://minio/bucket\"",
+                "https:// is no store that sockleak knows; write s3://BUCKET/PREFIX",
+            ),
+            ("url = \"s3://b\"\nbandwidth = \"1KiB\"", "that is too little; write at least \"64.0 KiB\""),
+            ("url = \"s3://b\"\ntoken_file = \"/t\"", "unknown key \"token_file\" in [archive]"),
+        ] {
+            let error = parse(given).map(drop).expect_err(given).to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 }

@@ -22,7 +22,9 @@ impl Schema {
 /// What is before the first section.
 pub(super) const TOP: Schema = Schema {
     header: "",
-    keys: &["leak_age", "by", "stacks", "use", "target", "alerts", "store", "http", "otlp", "probe"],
+    keys: &[
+        "leak_age", "by", "stacks", "use", "target", "alerts", "store", "archive", "http", "otlp", "probe",
+    ],
 };
 /// A socket to watch.
 pub(super) const TARGET: Schema = Schema { header: "[[target]]", keys: &["socket", "limit"] };
@@ -37,6 +39,9 @@ pub(super) const SINK: Schema =
 /// What is kept.
 pub(super) const STORE: Schema =
     Schema { header: "[store]", keys: &["directory", "keep", "max_bytes", "history_keep"] };
+/// Where closed segments go.
+pub(super) const ARCHIVE: Schema =
+    Schema { header: "[archive]", keys: &["url", "credentials_file", "command_lines", "bandwidth"] };
 /// Where the service answers.
 pub(super) const HTTP: Schema = Schema { header: "[http]", keys: &["listen", "token_file"] };
 /// Whom figures are sent to.
@@ -46,4 +51,4 @@ pub(super) const PROBE: Schema =
     Schema { header: "[probe]", keys: &["hooks", "ring_size", "max_connections"] };
 
 /// All of them.
-pub(super) const ALL: [&Schema; 8] = [&TOP, &TARGET, &ALERTS, &SINK, &STORE, &HTTP, &OTLP, &PROBE];
+pub(super) const ALL: [&Schema; 9] = [&TOP, &TARGET, &ALERTS, &SINK, &STORE, &ARCHIVE, &HTTP, &OTLP, &PROBE];

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use sockleak_core::{attribution::targets::Target, verdict::Verdict};
 
-use super::token::TokenFile;
+use super::{credentials::CredentialsFile, place::Place, token::TokenFile};
 
 /// A socket to watch.
 #[derive(Clone, Debug)]
@@ -94,6 +94,19 @@ impl Default for StoreSettings {
             history_keep: days(400),
         }
     }
+}
+
+/// Where closed segments of the store go, and what of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveSettings {
+    /// The archive.
+    pub place: Place,
+    /// A file with credentials, beside those in the environment.
+    pub credentials: Option<CredentialsFile>,
+    /// Command lines too. They may hold secrets.
+    pub command_lines: bool,
+    /// Bytes a second that are sent at most.
+    pub bandwidth: u64,
 }
 
 /// An address to answer on.

@@ -8,6 +8,7 @@ use super::{
     counts::{Counts, HOW},
     figures::{Figures, SocketFigures},
 };
+use crate::service::archive::Progress;
 
 /// A label and its value.
 pub(super) type Label<'a> = (&'static str, &'a str);
@@ -150,7 +151,12 @@ impl Figures {
 
     /// All of them; one may have no rows.
     pub(super) fn families(&self) -> impl Iterator<Item = Family<'_>> {
-        self.programs().into_iter().chain(self.sockets()).chain(self.evidence()).chain(self.own())
+        self.programs()
+            .into_iter()
+            .chain(self.sockets())
+            .chain(self.evidence())
+            .chain(self.own())
+            .chain(self.archive())
     }
 
     /// What programs do.
@@ -323,6 +329,33 @@ impl Figures {
                 "Notifications of alerts that wait for a server.",
                 single(alerts.waiting),
             ),
+        ]
+    }
+}
+
+impl Figures {
+    /// How archiving goes: no rows where nothing is archived.
+    fn archive(&self) -> [Family<'_>; 6] {
+        let each = |read: fn(&Progress) -> u64| {
+            self.own.archive.iter().map(move |progress| (Labels::new(), read(progress)))
+        };
+        let count = |name, help, read| Family::counter(name, help, each(read)).since_process();
+        [
+            count("archive_segments", "Segments of the store that were archived.", |it| it.segments),
+            count("archive_files", "Files that were sent to the archive.", |it| it.files),
+            count("archive_sent", "Size of these files.", |it| it.bytes).of(Unit::Bytes),
+            count("archive_failures", "Attempts to archive a segment that failed.", |it| it.failures),
+            count(
+                "archive_dropped_segments",
+                "Segments that were deleted, or found damaged, before they were archived.",
+                |it| it.dropped,
+            ),
+            Family::gauge(
+                "archive_lag",
+                "How long the oldest closed segment has waited to be archived.",
+                each(|it| it.lag_seconds),
+            )
+            .of(Unit::Seconds),
         ]
     }
 }

@@ -38,7 +38,7 @@ impl Metrics {
     /// What is known at a moment, added up for the series that are shown.
     #[must_use]
     pub fn figures(&mut self, snapshot: &Snapshot, own: &Own) -> Figures {
-        Figures::new(snapshot, *own, &mut self.names)
+        Figures::new(snapshot, own.clone(), &mut self.names)
     }
 
     /// What is known at a moment, as text in a form.

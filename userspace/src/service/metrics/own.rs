@@ -7,8 +7,10 @@ use nix::sys::{
     time::TimeVal,
 };
 
+use crate::service::archive::Progress;
+
 /// What the service itself costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Own {
     /// When it began: milliseconds since 1970, UTC.
     pub started_ms: i64,
@@ -18,6 +20,8 @@ pub struct Own {
     pub resident_bytes: u64,
     /// Size of the store, in bytes; None without one.
     pub store_bytes: Option<u64>,
+    /// How archiving goes; None if nothing is archived.
+    pub archive: Option<Progress>,
     /// Events that the page and the API missed because a reader was slow.
     pub events_dropped: u64,
     /// How often the process that answers HTTP had to be started again.

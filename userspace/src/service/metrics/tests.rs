@@ -129,6 +129,7 @@ pub(in crate::service) const OWN: Own = Own {
     events_dropped: 1,
     web_restarts: 0,
     alerts: AlertCounts { delivered: 3, refused: 1, dropped: 2, retried: 9, waiting: 1 },
+    archive: None,
 };
 
 fn encode(snapshot: &Snapshot) -> Parsed {

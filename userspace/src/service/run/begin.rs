@@ -1,5 +1,7 @@
 //! How the service begins: it goes on where the one before it ended, as far as kernel and store allow.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use sockleak_core::{
     assess::missing::Missing,
@@ -27,10 +29,11 @@ use crate::{
     },
     service::{
         alerts::{Alerts, Delivery, Moment, Saved, Sinks},
+        archive::{self, Archive, Timing},
         config::Config,
         health::Watch,
         metrics::Metrics,
-        store::{Options, Replayed, Store},
+        store::{Options, Replayed, Shelf, Store},
     },
     tracer::{self, Tracer},
     view::View,
@@ -62,11 +65,18 @@ impl Service {
         let root = lock()?;
         let to = &config.store;
         let settle = privilege::keep_writing;
-        let mut store = Store::open(Options::new(to.directory.clone(), to.max_bytes, to.keep, settle))?;
+        let shelf = config.archive.as_ref().map(|archive| archive::shelf(&to.directory, &archive.place));
+        let options = Options::new(to.directory.clone(), to.max_bytes, to.keep, settle);
+        let options = match &shelf {
+            Some(shelf) => options.archived(Arc::clone(shelf)),
+            None => options,
+        };
+        let mut store = Store::open(options)?;
         let (sinks, deliveries) = Sinks::open(&config.alerts.sinks).context("alerts cannot be sent")?;
         let probe = attach(&config, &machine, root.as_ref(), &store)?;
         let host = tracer::host_name();
         let (web, listening) = http::prepare(&config, &host)?;
+        let archive = archive(&config, &host, shelf.as_ref())?;
         let source = source(&machine, &probe);
         let clock = clock::read();
         let view = view(&machine);
@@ -93,6 +103,7 @@ impl Service {
             notifier: Notifier::new(),
             web,
             listening,
+            archive,
             metrics: Metrics::default(),
             sending,
             began: clock::now(),
@@ -167,6 +178,14 @@ async fn resume(
         say("this kernel keeps nothing over a restart: what happens meanwhile is not seen");
     }
     Ok(tracer)
+}
+
+/// Gets ready to archive, if that is wanted. To be called while the privileges are there.
+fn archive(config: &Config, host: &str, shelf: Option<&Arc<Shelf>>) -> Result<Option<Archive>, Failure> {
+    let (Some(settings), Some(shelf)) = (config.archive.clone(), shelf) else { return Ok(None) };
+    let (program, directory) = ("/proc/self/exe".into(), &config.store.directory);
+    let begun = Archive::begin(program, settings, host, directory, shelf, Timing::default());
+    Ok(Some(begun.context("the process that archives cannot be made ready")?))
 }
 
 /// Keeps a second service out. Without a BPF file system the store's lock does, and nothing outlives this process.

@@ -11,6 +11,7 @@ use crate::{
     console::say,
     failure::Failure,
     service::{
+        archive::Archive,
         config::{Config, HttpSettings, Listen, TokenError, TokenFile},
         link::{
             Answers, Asked, Present, Settings, Sight,
@@ -178,6 +179,7 @@ impl Service {
             started_ms: self.clock.timestamp(self.began).as_millisecond(),
             store_bytes: Some(size(&self.config.store.directory)),
             events_dropped: web.map_or(0, Web::events_dropped),
+            archive: self.archive.as_ref().map(Archive::progress),
             web_restarts: web.map_or(0, Web::restarts),
             alerts: self.alert_counts(),
             ..Own::read()

@@ -24,6 +24,7 @@ use tokio::{
 
 use super::{
     alerts::{Alerts, Sinks},
+    archive::Archive,
     config::Config,
     health::Watch,
     metrics::Metrics,
@@ -110,6 +111,8 @@ struct Service {
     /// The process that answers HTTP.
     web: Option<Web>,
     listening: http::Listening,
+    /// What archives closed segments.
+    archive: Option<Archive>,
     metrics: Metrics,
     /// Whom figures are sent to.
     sending: Option<otlp::Sending>,

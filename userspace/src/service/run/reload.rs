@@ -74,6 +74,7 @@ impl Service {
             ("leak_age", old.leak_age != config.leak_age),
             ("by", old.by != config.by),
             ("use", old.usage != config.usage),
+            ("[archive]", old.archive != config.archive),
             ("directory in [store]", old.store.directory != config.store.directory),
             ("[probe]", format!("{:?}", old.probe) != format!("{:?}", config.probe)),
         ];
@@ -84,6 +85,7 @@ impl Service {
         }
         (config.leak_age, config.by, config.probe) = (old.leak_age, old.by, old.probe);
         config.usage = old.usage;
+        config.archive.clone_from(&old.archive);
         config.store.directory.clone_from(&old.store.directory);
     }
 

@@ -12,6 +12,7 @@ use crate::{
     failure::Failure,
     service::{
         alerts::{self, Facts, Moment, Saved},
+        archive::Archive,
         link::Answers as _,
         snapshot::Snapshot,
     },
@@ -103,7 +104,12 @@ impl Service {
     pub(super) fn look_at_health(&mut self) {
         let (tracer, store) = (&self.tracer, &self.tracer.audience.store);
         let mut amounts = tracer.audience.progress.amounts(&tracer.session);
-        let own = [Missing::Undecoded(tracer.undecoded()), Missing::Unstored(store.unstored())];
+        let archive = self.archive.as_ref().map(Archive::progress).unwrap_or_default();
+        let own = [
+            Missing::Undecoded(tracer.undecoded()),
+            Missing::Unstored(store.unstored()),
+            Missing::Unarchived(archive.dropped),
+        ];
         amounts.extend(own.into_iter().filter(|missing| missing.amount() > 0));
         self.trouble = tracer.unseen();
         if !store.is_writing() {
@@ -112,6 +118,7 @@ impl Service {
         if !self.minutes.is_kept() {
             self.trouble.push("no history is kept; the log says why".to_owned());
         }
+        self.trouble.extend(archive.is_behind());
         let recent = self.watch.look(clock::now(), &amounts);
         self.trouble.extend(recent.iter().map(Missing::to_string));
     }

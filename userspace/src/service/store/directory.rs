@@ -40,7 +40,7 @@ pub(super) struct Bounds {
     pub(super) shelf: Option<Arc<Shelf>>,
     /// Pages that a segment may have, if any: as SQLite sees a full disk.
     #[cfg(test)]
-    pub(super) pages: Arc<AtomicU32>,
+    pub(super) pages: Arc<std::sync::atomic::AtomicU32>,
 }
 
 impl Bounds {

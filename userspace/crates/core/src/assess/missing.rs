@@ -31,6 +31,8 @@ pub enum Missing {
     Undecoded(u64),
     /// Records that could not be stored.
     Unstored(u64),
+    /// Segments of the store that are not in its archive, and never will be.
+    Unarchived(u64),
 }
 
 impl Missing {
@@ -43,7 +45,8 @@ impl Missing {
             Self::Misfits(count)
             | Self::Unfollowed(count)
             | Self::Undecoded(count)
-            | Self::Unstored(count) => *count,
+            | Self::Unstored(count)
+            | Self::Unarchived(count) => *count,
         }
     }
 
@@ -66,6 +69,7 @@ impl Missing {
             (Self::Unfollowed(_), _) => Self::Unfollowed(count),
             (Self::Undecoded(_), _) => Self::Undecoded(count),
             (Self::Unstored(_), _) => Self::Unstored(count),
+            (Self::Unarchived(_), _) => Self::Unarchived(count),
             (Self::Unwatched { nanoseconds, .. }, before) => {
                 let less = if let Self::Unwatched { nanoseconds, .. } = before { *nanoseconds } else { 0 };
                 Self::Unwatched { times: count, nanoseconds: nanoseconds.saturating_sub(less) }
@@ -91,6 +95,10 @@ impl fmt::Display for Missing {
             }
             Self::Undecoded(count) => write!(f, "{} could not be decoded", counted(*count, "record")),
             Self::Unstored(count) => write!(f, "{} could not be stored", counted(*count, "record")),
+            Self::Unarchived(count) => {
+                let (segments, were) = (counted(*count, "segment"), agreeing(*count, "was", "were"));
+                write!(f, "{segments} of the store {were} deleted or damaged before being archived")
+            }
         }
     }
 }

@@ -1,4 +1,7 @@
-use sockleak_core::testing::{accept, connect, event, feed, listener, process, session};
+use sockleak_core::{
+    assess::Wanted,
+    testing::{accept, connect, event, feed, listener, process, session},
+};
 use sockleak_report::document::CsvTable;
 
 use super::*;
@@ -18,6 +21,7 @@ fn a_report_that_is_too_long_is_refused() {
             all: true,
             older_than_ns: 0,
             with_argv: false,
+            wanted: Wanted::default(),
         };
         let origin = ("db1".to_owned(), String::new());
         let section = Section::new(&session, Coverage::default(), clock::booted_at(0), origin, format);
