@@ -5,6 +5,7 @@
 //! has to do with the live system: the kernel side, [`tracer`], the [`service`], [`top`], and the commands. What lies between the
 //! ring buffer, or a [`sockleak_recording`], and the output is free of I/O.
 
+pub mod cgroups;
 pub mod child;
 pub mod cli;
 pub mod client;

@@ -34,6 +34,10 @@ impl OwnNamespaces {
     pub const USER: &str = "this process has its own user namespace: the kernel loads no tracing program for it, and user ids are \
                             those of this namespace; run sockleak in the host's user namespace (docker run --userns=host)";
 
+    /// What a control group namespace of its own costs where the host's paths cannot be found out.
+    pub const CGROUP: &str = "this process has its own control group namespace: units and containers are not named; run sockleak in \
+                              the host's (docker run --cgroupns=host)";
+
     /// Looks at this process.
     #[must_use]
     pub fn inspect() -> Self {
@@ -83,11 +87,7 @@ impl OwnNamespaces {
     #[must_use]
     pub fn remarks(self) -> Vec<&'static str> {
         let user = self.user.then_some(Self::USER);
-        let cgroup = self.cgroup.then_some(
-            "this process has its own control group namespace: units and containers are not named; run sockleak in the host's \
-             (docker run --cgroupns=host)",
-        );
-        user.into_iter().chain(cgroup).collect()
+        user.into_iter().chain(self.cgroup.then_some(Self::CGROUP)).collect()
     }
 
     /// Their kinds.

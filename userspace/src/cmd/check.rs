@@ -8,6 +8,7 @@ use sockleak_core::text::escape::terminal;
 
 use super::output::Output;
 use crate::{
+    cgroups::ControlGroups,
     cli::Check,
     containers::{self, EngineFiles},
     failure::Failure,
@@ -105,7 +106,7 @@ fn conclude(
     let mut gaps: Vec<_> = missing().map(|hook| hook.hook.without()).collect();
     gaps.extend(remedy(missing(), choice));
     // What a namespace costs is said with its remedy.
-    gaps.extend(namespaces.unseen_processes().into_iter().chain(namespaces.remarks()));
+    gaps.extend(namespaces.unseen_processes().into_iter().chain(ControlGroups::remarks(namespaces)));
     // Several hooks may serve one thing.
     gaps.dedup();
     let unread = unread(engines);

@@ -26,6 +26,7 @@ use super::{
     output::{Output, style, terminal_width},
 };
 use crate::{
+    cgroups::ControlGroups,
     cli::List,
     clock,
     console::say,
@@ -162,7 +163,7 @@ fn without_program(arguments: &List, selection: Selection) -> Result<Listing, Fa
     // What counts here is whose processes /proc shows: it may be the host's in a pid namespace, too.
     let shows_host = proc::shows_host();
     gaps.extend((!shows_host).then(|| OwnNamespaces::UNSEEN.to_owned()));
-    gaps.extend(OwnNamespaces::inspect().remarks().into_iter().map(str::to_owned));
+    gaps.extend(ControlGroups::remarks(OwnNamespaces::inspect()).into_iter().map(str::to_owned));
     Ok(Listing::new(&session, gaps, shows_host && !is_partial))
 }
 
@@ -230,7 +231,13 @@ impl Look {
             gaps.push(format!("{} could not be decoded", counted(self.undecoded, "record")));
         }
         let namespaces = self.probe.namespaces;
-        gaps.extend(namespaces.unseen_processes().into_iter().chain(namespaces.remarks()).map(str::to_owned));
+        gaps.extend(
+            namespaces
+                .unseen_processes()
+                .into_iter()
+                .chain(ControlGroups::remarks(namespaces))
+                .map(str::to_owned),
+        );
         Ok(Listing::new(&self.session, gaps, namespaces.sees_every_process()))
     }
 

@@ -20,6 +20,7 @@ use sockleak_core::{
 pub use keep::{header, host_name};
 
 use crate::{
+    cgroups::ControlGroups,
     clock,
     failure::Failure,
     probe::{
@@ -200,7 +201,8 @@ impl<A: Audience> Tracer<A> {
             hooks.filter_map(|hook| Some(format!("hook {}: {}", hook.hook.name(), hook.reason.as_deref()?))),
         );
         let namespaces = self.probe.namespaces;
-        let of_namespaces = namespaces.unseen_processes().into_iter().chain(namespaces.remarks());
+        let of_namespaces =
+            namespaces.unseen_processes().into_iter().chain(ControlGroups::remarks(namespaces));
         remarks.extend(of_namespaces.map(str::to_owned));
         remarks
     }

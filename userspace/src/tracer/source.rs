@@ -15,7 +15,9 @@ use sockleak_core::{
     recent::Recent,
 };
 
-use crate::{containers::Containers, namespaces::OwnNamespaces, proc, stacks::Resolver};
+use crate::{
+    cgroups::ControlGroups, containers::Containers, namespaces::OwnNamespaces, proc, stacks::Resolver,
+};
 
 /// Names of users and control groups that are remembered, at least: on a host of months there is no end to control groups.
 const REMEMBERED: usize = 4096;
@@ -29,6 +31,7 @@ pub struct Source {
     stacks: Resolver,
     nameless: u64,
     namespaces: OwnNamespaces,
+    groups: ControlGroups,
 }
 
 impl Source {
@@ -38,7 +41,8 @@ impl Source {
         let (users, cgroups) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED));
         let namespaces = OwnNamespaces::inspect();
         let (containers, stacks) = (Containers::of_host(), Resolver::new(room));
-        Self { users, cgroups, containers, stacks, nameless: 0, namespaces }
+        let groups = ControlGroups::inspect(namespaces);
+        Self { users, cgroups, containers, stacks, nameless: 0, namespaces, groups }
     }
 
     /// Completes a record.
@@ -97,7 +101,7 @@ impl Source {
 
     /// Describes from /proc a process that the kernel side could not describe, or not in time.
     pub fn describe(&mut self, actor: &Actor) -> Option<Process> {
-        let mut process = read_process(actor)?;
+        let mut process = read_process(actor, &self.groups)?;
         self.name(&mut process);
         Some(process)
     }
@@ -112,11 +116,11 @@ impl Source {
             self.users.put(uid, user.clone());
             user
         });
-        // In a control group namespace of its own, /proc tells another path, which would name no unit or a wrong one.
-        if process.cgroup != 0 && !self.namespaces.cgroup {
+        if process.cgroup != 0 && self.groups.is_known() {
             process.cgroup_path = self.cgroups.get(&process.cgroup).or_else(|| {
                 // The process may be gone already; the next one of its group is asked then.
-                let path = control_group(process.id.pid, process.cgroup)?;
+                let found = self.groups.of_process(process.id.pid);
+                let path = found.filter(|(_, id)| *id == process.cgroup).map(|(path, _)| Arc::from(path))?;
                 self.cgroups.put(process.cgroup, Arc::clone(&path));
                 Some(path)
             });
@@ -137,25 +141,9 @@ fn link(actor: &Actor, name: &str) -> Option<PathBuf> {
     proc::is_same(pid, start).then_some(directory)
 }
 
-/// Path of a process's control group (v2 hierarchy), if the group is the one with this id.
-fn control_group(pid: u32, id: u64) -> Option<Arc<str>> {
-    let (path, found) = read_control_group(pid)?;
-    (found == id).then_some(path)
-}
-
-/// Path and id of a process's control group. The id is the inode of its folder.
-fn read_control_group(pid: u32) -> Option<(Arc<str>, u64)> {
-    const MOUNTED: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
-
-    let groups = fs::read_to_string(proc::folder(pid).join("cgroup")).ok()?;
-    let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let id = MOUNTED.iter().find_map(|root| fs::metadata(format!("{root}{path}")).ok())?.ino();
-    Some((path.into(), id))
-}
-
 /// Describes from /proc a process that the kernel side could not describe, or not in time. It may be gone, or its
 /// number may be another's by now: then nothing is known, and nothing is said.
-fn read_process(actor: &Actor) -> Option<Process> {
+fn read_process(actor: &Actor, groups: &ControlGroups) -> Option<Process> {
     let ProcessId { pid, start, .. } = actor.id;
     if !proc::is_same(pid, start) {
         return None;
@@ -179,7 +167,7 @@ fn read_process(actor: &Actor) -> Option<Process> {
         uid: actor.uid.unwrap_or(owner.uid()),
         gid: actor.gid.unwrap_or(owner.gid()),
         parent: proc::stat_field(pid, 4).unwrap_or(0) as u32,
-        cgroup: read_control_group(pid).map_or(0, |(_, id)| id),
+        cgroup: groups.of_process(pid).map_or(0, |(_, id)| id),
         cgroup_path: None,
         container: None,
         user: None,

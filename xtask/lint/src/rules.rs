@@ -35,7 +35,7 @@ pub(crate) const MODULES: &[(&str, &[&[&str]])] = &[
             &["clock"],
             &["failure", "proc", "view"],
             &["probe"],
-            &["console", "containers", "diag", "privilege"],
+            &["cgroups", "console", "containers", "diag", "privilege"],
             &["child"],
             &["stacks"],
             &["tracer"],

@@ -25,6 +25,7 @@ use super::{
     watch::{Shown, watch},
 };
 use crate::{
+    cgroups::ControlGroups,
     cli::List,
     diag::survey::{self as diag, Seen},
     failure::Failure,
@@ -113,7 +114,7 @@ pub(in crate::cmd) fn without_target() -> Failure {
 fn take(given: &[GivenLimit], filter: &Filter) -> Result<Survey, Failure> {
     let Seen { listeners, ends, holders, mut gaps } = diag::look().map_err(|error| no_diag(&error))?;
     gaps.extend((!proc::shows_host()).then(|| OwnNamespaces::UNSEEN.to_owned()));
-    gaps.extend(OwnNamespaces::inspect().remarks().into_iter().map(str::to_owned));
+    gaps.extend(ControlGroups::remarks(OwnNamespaces::inspect()).into_iter().map(str::to_owned));
     let known = describe(holders.values().flatten());
     let listeners = listeners.into_iter().map(|(mut listener, described)| {
         let given = given.iter().rev().find(|limit| limit.means(&listener.path));
