@@ -49,6 +49,9 @@ pub(crate) struct Args {
     /// Boot a whole Debian with systemd, in place of BusyBox
     #[arg(long)]
     debian: bool,
+    /// Boot a whole Debian with container engines
+    #[arg(long, conflicts_with = "debian")]
+    containers: bool,
     /// Leave sockleak out
     #[arg(long)]
     bare: bool,
@@ -62,7 +65,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let arch = args.arch;
     let series = [kernels::series_for(arch, &args.kernel)?.name];
     let build = !args.bare && !args.no_build;
-    let wants = Wants { build, guest: true, debian: args.debian, ..Wants::default() };
+    let wants = Wants { build, guest: true, ..Wants::default() };
+    let wants = Wants { debian: args.debian, containers: args.containers, ..wants };
     setup::ensure(match arch {
         Arch::Amd64 => Wants { kernels: &series, ..wants },
         Arch::Arm64 => Wants { cross: build, arm64: true, arm64_kernels: &series, ..wants },
@@ -70,7 +74,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     if build {
         build::release_for(arch, if arch == Arch::Amd64 { &["sockleak"] } else { &build::FOR_TESTS })?;
     }
-    let mut guest = if args.debian { Guest::debian(&debian::get()?)? } else { Guest::new_for(arch)? };
+    let mut guest = if args.debian {
+        Guest::debian(&debian::System::Servers.get()?)?
+    } else if args.containers {
+        Guest::containers(&debian::System::Containers.get()?, &kernels::get(&args.kernel)?)?
+    } else {
+        Guest::new_for(arch)?
+    };
     if !args.bare {
         guest.add(&paths::release_for(arch).join("sockleak"), "/usr/bin/sockleak".as_ref())?;
     }

@@ -97,12 +97,15 @@ enum GroupName {
     Debian,
     /// What is said of the clients of real servers.
     Servers,
+    /// What containers of real engines are called.
+    Containers,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Task::List => {
             let cases = cli::ALL.iter().chain(cli::debian::ALL).chain(cli::servers::ALL);
+            let cases = cases.chain(cli::containers::ALL);
             for name in ALL.iter().map(|it| it.name).chain(cases.map(|it| it.name)) {
                 println!("{name}");
             }
@@ -144,6 +147,7 @@ fn run(arguments: Run) -> anyhow::Result<ExitCode> {
             GroupName::Cli => run_cases(&setup, cli::ALL, is_wanted),
             GroupName::Debian => run_cases(&setup, cli::debian::ALL, is_wanted),
             GroupName::Servers => run_cases(&setup, cli::servers::ALL, is_wanted),
+            GroupName::Containers => run_cases(&setup, cli::containers::ALL, is_wanted),
         };
         (passed, failed) = (passed + counts.0, failed + counts.1);
     }

@@ -65,7 +65,7 @@ fn record(no_build: bool) -> Result<()> {
     if !no_build {
         build::release(&["sockleak", "workload"])?;
     }
-    let mut guest = Guest::debian(&debian::get()?)?;
+    let mut guest = Guest::debian(&debian::System::Servers.get()?)?;
     for (program, place) in [("sockleak", "/usr/bin/sockleak"), ("demo-client", "/usr/bin/cert-renewer")] {
         guest.add(&paths::release().join(program), place.as_ref())?;
     }

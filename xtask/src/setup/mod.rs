@@ -47,6 +47,8 @@ pub(crate) struct Wants<'a> {
     pub(crate) package: bool,
     /// The whole Debian of a VM.
     pub(crate) debian: bool,
+    /// Another one, with container engines.
+    pub(crate) containers: bool,
     /// What terminals are drawn by in tests.
     pub(crate) terminal: bool,
     /// A second HAProxy, newer than the machine's may be.
@@ -80,7 +82,7 @@ enum Action {
     Haproxy,
     PackageTools,
     CargoDeb,
-    Debian,
+    Debian(debian::System),
     Kernel(&'static Series),
     Cross(Part),
 }
@@ -99,7 +101,7 @@ impl Action {
             | Self::Bench
             | Self::Terminal
             | Self::PackageTools
-            | Self::Debian => packages::can_install(),
+            | Self::Debian(_) => packages::can_install(),
         }
     }
 
@@ -115,9 +117,9 @@ impl Action {
             Self::Haproxy => haproxy::fetch(log),
             Self::PackageTools => packages::install(&packages::missing_for_package(), log),
             Self::CargoDeb => cargo_deb::install(log),
-            Self::Debian => {
+            Self::Debian(system) => {
                 packages::install(&packages::missing_for_root(), log)?;
-                debian::make(log)
+                debian::make(*system, log)
             }
             Self::Kernel(series) => kernels::fetch(series, log),
             Self::Cross(part) => part.fetch(log),
@@ -136,7 +138,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let all: Vec<&str> = kernels::SERIES.iter().map(|series| series.name).collect();
     let wants = Wants { build: true, clippy: true, guest: true, terminal: true, ..Wants::default() };
-    let wants = Wants { haproxy: true, debian: true, package: true, ..wants };
+    let wants = Wants { haproxy: true, debian: true, containers: true, package: true, ..wants };
     let arm64: Vec<&str> = kernels::ARM64.iter().filter(|_| cross).map(|series| series.name).collect();
     ensure(Wants { kernels: &all, cross, arm64: cross, arm64_kernels: &arm64, ..wants })?;
     println!("set-up complete: {}", kernel_side()?);
@@ -223,11 +225,15 @@ fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
         let title = "HAProxy 3.0 with its libraries (Debian's packages, unpacked into the cache)".to_owned();
         steps.push(Step { title, by_hand: by_hand(), action: Action::Haproxy });
     }
-    if wants.debian && debian::cached().is_none() {
-        let title =
-            "a Debian with systemd and Prometheus for VMs (installed into an image in the cache)".to_owned();
-        let by_hand = vec!["run this on Debian as root, with mmdebstrap and e2fsprogs".to_owned()];
-        steps.push(Step { title, by_hand, action: Action::Debian });
+    for (is_wanted, system, what) in [
+        (wants.debian, debian::System::Servers, "systemd and Prometheus"),
+        (wants.containers, debian::System::Containers, "podman, docker and containerd"),
+    ] {
+        if is_wanted && system.cached().is_none() {
+            let title = format!("a Debian with {what} for VMs (installed into an image in the cache)");
+            let by_hand = vec!["run this on Debian as root, with mmdebstrap and e2fsprogs".to_owned()];
+            steps.push(Step { title, by_hand, action: Action::Debian(system) });
+        }
     }
     let parts = [(wants.cross, Part::FOR_BUILD), (wants.arm64, Part::FOR_GUEST)];
     for part in parts.into_iter().filter(|(is_wanted, _)| *is_wanted).flat_map(|(_, parts)| parts) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::guests::Guests;
-use super::matrix::{Boot, DEBIAN, SERVERS};
+use super::matrix::{Boot, CONTAINERS, DEBIAN, SERVERS};
 use super::report::{BootResult, Tally};
 use crate::counts::Counts;
 use crate::vm::{self, Outcome, Verdict, VmSpec, kernels};
@@ -22,6 +22,8 @@ const LIMIT: Duration = Duration::from_secs(1500);
 const DEBIAN_MIB: u32 = 1536;
 /// Servers and Python programs, one server at a time.
 const SERVERS_MIB: u32 = 2048;
+/// Engines, and some containers.
+const CONTAINERS_MIB: u32 = 2048;
 /// They take a minute each, and some wait for clients that give up.
 const SERVERS_LIMIT: Duration = Duration::from_secs(4500);
 /// More VMs at a time would want more memory than a test may take for itself.
@@ -100,6 +102,9 @@ fn boot_once(boot: &Boot, guests: &Guests, only: &[String]) -> (BootResult, Resu
         spec.timeout = LIMIT;
         if boot.groups.contains(&DEBIAN) {
             spec.memory = DEBIAN_MIB;
+        }
+        if boot.groups.contains(&CONTAINERS) {
+            spec.memory = CONTAINERS_MIB;
         }
         if boot.groups.contains(&SERVERS) {
             (spec.memory, spec.timeout) = (SERVERS_MIB, SERVERS_LIMIT);

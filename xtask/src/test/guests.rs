@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::matrix::{Boot, DEBIAN, HAPROXY, SERVERS};
+use super::matrix::{Boot, CONTAINERS, DEBIAN, HAPROXY, SERVERS};
 use super::package::both;
 use crate::arch::Arch;
-use crate::vm::{Guest, debian, haproxy};
+use crate::vm::{Guest, debian, haproxy, kernels};
 use crate::{build, cross, paths};
 
 /// Where tests/scenarios looks for what is put there for the package's cases.
@@ -22,6 +22,9 @@ const FILES: [&str; 3] = [
 /// Where tests/scenarios looks for the clients of the servers and for their configurations, and where those are in the repository.
 const OF_SERVERS: (&str, &str) = ("/usr/share/sockleak-test", "tests/workload/servers");
 
+/// The same for what runs in containers, and starts it.
+const OF_CONTAINERS: (&str, &str) = ("/usr/share/sockleak-test", "tests/workload/containers");
+
 /// The guests that the boots need.
 pub(super) struct Guests {
     /// BusyBox and the programs, if a boot wants that.
@@ -30,6 +33,8 @@ pub(super) struct Guests {
     debian: Option<Guest>,
     /// The same Debian and clients for its servers, if a boot wants that.
     servers: Option<Guest>,
+    /// A Debian with container engines, without the kernel's modules, if a boot wants that.
+    containers: Option<Guest>,
 }
 
 impl Guests {
@@ -46,7 +51,8 @@ impl Guests {
         let has = |group| boots.iter().any(|boot| boot.groups.contains(&group));
         let debian = has(DEBIAN).then(whole_debian).transpose()?;
         let servers = has(SERVERS).then(with_servers).transpose()?;
-        Ok(Self { plain, debian, servers })
+        let containers = has(CONTAINERS).then(with_containers).transpose()?;
+        Ok(Self { plain, debian, servers, containers })
     }
 
     /// The guest of a boot.
@@ -55,10 +61,15 @@ impl Guests {
             &self.debian
         } else if boot.groups.contains(&SERVERS) {
             &self.servers
+        } else if boot.groups.contains(&CONTAINERS) {
+            &self.containers
         } else {
             &self.plain
         };
         let mut guest = guest.clone().context("no guest was made for this boot")?;
+        if boot.groups.contains(&CONTAINERS) {
+            guest.add_overlay(&kernels::get(boot.kernel)?)?;
+        }
         if boot.groups.contains(&HAPROXY) {
             let folder = haproxy::cached().context("HAProxy 3.0 is not here: run `cargo xtask setup`")?;
             guest.add_as_is(&folder, Path::new(haproxy::PLACE))?;
@@ -76,7 +87,7 @@ fn plain(arch: Arch) -> Result<Guest> {
 
 /// sockleak itself is in the package.
 fn whole_debian() -> Result<Guest> {
-    let mut guest = Guest::debian(&debian::get()?)?;
+    let mut guest = Guest::debian(&debian::System::Servers.get()?)?;
     add_programs(&mut guest, Arch::Amd64, &["scenarios", "leaker"])?;
     let packages = both()?;
     let files = FILES.map(|name| paths::repo().join(name));
@@ -89,9 +100,18 @@ fn whole_debian() -> Result<Guest> {
 
 /// The image has the servers and their client libraries.
 fn with_servers() -> Result<Guest> {
-    let mut guest = Guest::debian(&debian::get()?)?;
+    let mut guest = Guest::debian(&debian::System::Servers.get()?)?;
     add_programs(&mut guest, Arch::Amd64, &["sockleak", "scenarios"])?;
     let (place, folder) = OF_SERVERS;
+    guest.add(&paths::repo().join(folder), Path::new(place))?;
+    Ok(guest)
+}
+
+/// The image has the engines.
+fn with_containers() -> Result<Guest> {
+    let mut guest = Guest::debian(&debian::System::Containers.get()?)?;
+    add_programs(&mut guest, Arch::Amd64, &["sockleak", "scenarios"])?;
+    let (place, folder) = OF_CONTAINERS;
     guest.add(&paths::repo().join(folder), Path::new(place))?;
     Ok(guest)
 }

@@ -24,9 +24,15 @@ pub(super) const DEBIAN: &str = "debian";
 /// The cases with real servers and their client libraries, on the same Debian.
 pub(super) const SERVERS: &str = "servers";
 
-/// As much of that group as a run takes that asks neither for it nor for everything: each kind of case once.
+/// The cases with container engines, on another Debian.
+pub(super) const CONTAINERS: &str = "containers";
+
+/// As much of the group of servers as a run takes that asks neither for it nor for everything: each kind of case once.
 const SOME_SERVERS: &[&str] =
     &["postgresql-leak", "postgresql-full", "redis-full", "redis-pool", "php-fpm-saturated"];
+
+/// And of the containers: one engine of each kind of file.
+const SOME_CONTAINERS: &[&str] = &["containers-docker", "containers-cri"];
 
 /// The kind of hooks that sockleak is told to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,7 +78,7 @@ impl Boot {
 
     /// Does it boot a whole Debian?
     pub(super) fn is_on_debian(&self) -> bool {
-        [DEBIAN, SERVERS].iter().any(|group| self.groups.contains(group))
+        [DEBIAN, SERVERS, CONTAINERS].iter().any(|group| self.groups.contains(group))
     }
 
     /// What tells this boot from the others: `6.1 auto`, `arm64 6.1 auto`.
@@ -89,7 +95,7 @@ impl Boot {
     /// show what does. Of what is said of the clients of real servers, one kernel shows enough.
     fn is_left_out(&self) -> bool {
         self.groups.contains(&CLI) && !["5.10", "7.2"].contains(&self.kernel)
-            || self.groups.contains(&SERVERS) && self.kernel != "6.1"
+            || [SERVERS, CONTAINERS].iter().any(|group| self.groups.contains(group)) && self.kernel != "6.1"
     }
 
     /// They depend still less on the kind of hook, but for what they say of it.
@@ -129,8 +135,12 @@ pub(super) fn boots(
         boots.retain(|boot| !boot.is_left_out());
     }
     if !whole && group.is_none() {
-        for boot in boots.iter_mut().filter(|boot| boot.groups.contains(&SERVERS)) {
-            boot.only = SOME_SERVERS;
+        for boot in &mut boots {
+            if boot.groups.contains(&SERVERS) {
+                boot.only = SOME_SERVERS;
+            } else if boot.groups.contains(&CONTAINERS) {
+                boot.only = SOME_CONTAINERS;
+            }
         }
     }
     boots.retain(|boot| whole || hooks.is_some() || !boot.is_for_who_asks());
@@ -179,7 +189,7 @@ fn all() -> Vec<Boot> {
     for kernel in MAIN {
         boots.push(Boot { groups: &[CLI], ..Boot::plain(kernel, Hooks::Kprobe) });
     }
-    for group in [&[DEBIAN], &[SERVERS]] {
+    for group in [&[DEBIAN], &[SERVERS], &[CONTAINERS]] {
         for kernel in ["6.1", "7.2"] {
             boots.push(Boot { groups: group, ..Boot::plain(kernel, Hooks::Auto) });
         }
@@ -236,6 +246,8 @@ mod tests {
                 "7.2 auto debian",
                 "6.1 auto servers",
                 "7.2 auto servers",
+                "6.1 auto containers",
+                "7.2 auto containers",
             ]
         );
     }
@@ -274,8 +286,8 @@ mod tests {
         let left: Vec<_> = all.iter().filter(|boot| !usual.contains(boot)).map(Boot::label).collect();
         let kprobe = ["5.10 kprobe cli", "6.1 kprobe cli", "6.12 kprobe cli", "7.2 kprobe cli"];
         // The boot with some of the servers is another one than that with all of them.
-        let servers = ["6.1 auto servers", "7.2 auto servers"];
-        assert_eq!(left, [&["6.1 auto cli", "6.12 auto cli"][..], &kprobe, &servers].concat());
+        let parts = ["6.1 auto servers", "7.2 auto servers", "6.1 auto containers", "7.2 auto containers"];
+        assert_eq!(left, [&["6.1 auto cli", "6.12 auto cli"][..], &kprobe, &parts].concat());
     }
 
     #[test]
@@ -295,7 +307,14 @@ mod tests {
         assert_eq!(labels(&["5.10"], Some(Hooks::Fentry)), ["5.10 fentry"]);
         assert_eq!(
             labels(&["6.1"], Some(Hooks::Auto)),
-            ["6.1 auto", "6.1 auto haproxy", "6.1 auto cli", "6.1 auto debian", "6.1 auto servers"]
+            [
+                "6.1 auto",
+                "6.1 auto haproxy",
+                "6.1 auto cli",
+                "6.1 auto debian",
+                "6.1 auto servers",
+                "6.1 auto containers"
+            ]
         );
         assert!(boots(Arch::Amd64, &["7.2".into()], Some(Hooks::Fentry), None, false).is_err());
         assert!(boots(Arch::Amd64, &["4.4".into()], None, None, false).is_err());

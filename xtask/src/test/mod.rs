@@ -35,14 +35,15 @@ pub(crate) struct Args {
     /// Run only this scenario; may be repeated
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
-    /// Run only the boots of this group of scenarios: kernel, verdicts, haproxy, cli, debian or servers
+    /// Run only the boots of this group of scenarios: kernel, verdicts, haproxy, cli, debian, servers or
+    /// containers
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
     /// Run only the boots with this choice of hooks
     #[arg(long, value_enum)]
     hooks: Option<Hooks>,
     /// Every boot: the command line's cases on 5.10, 6.1, 6.12 and 7.2 and with kprobes too, not on 5.10 and 7.2 alone; all cases
-    /// with real servers, not some of them
+    /// with real servers, not some of them; each engine of containers
     #[arg(long)]
     all: bool,
     /// No VMs
@@ -78,11 +79,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         .filter(|name| wanted.iter().any(|b| b.kernel == *name))
         .collect();
     let haproxy = wanted.iter().any(|boot| boot.groups.contains(&matrix::HAPROXY));
-    let debian = wanted.iter().any(matrix::Boot::is_on_debian);
+    let containers = wanted.iter().any(|boot| boot.groups.contains(&matrix::CONTAINERS));
+    let debian = wanted.iter().any(|boot| boot.is_on_debian() && !boot.groups.contains(&matrix::CONTAINERS));
     let package = wanted.iter().any(|boot| boot.groups.contains(&matrix::DEBIAN));
     let guest = !wanted.is_empty();
     let terminal = is_own && args.scenario.is_empty() && args.group.is_none();
-    let wants = Wants { build: true, guest, terminal, haproxy, debian, package, ..Wants::default() };
+    let wants = Wants { build: true, guest, terminal, haproxy, debian, ..Wants::default() };
+    let wants = Wants { containers, package, ..wants };
     setup::ensure(match args.arch {
         Arch::Amd64 => Wants { kernels: &kernels, ..wants },
         Arch::Arm64 => Wants { cross: true, arm64: true, arm64_kernels: &kernels, ..wants },

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::debian::{self, Root};
+use super::kernels::Kernel;
 use super::libs;
 use crate::arch::Arch;
 use crate::{cross, process};
@@ -95,6 +96,20 @@ impl Guest {
         let wanted = Path::new("/etc/systemd/system/multi-user.target.wants/vm.service");
         guest.link(wanted, Path::new("../vm.service"))?;
         Ok(guest)
+    }
+
+    /// The same with the kernel's modules that container engines ask for.
+    pub(crate) fn containers(root: &Root, kernel: &Kernel) -> Result<Self> {
+        let mut guest = Self::debian(root)?;
+        guest.add_overlay(kernel)?;
+        Ok(guest)
+    }
+
+    /// Adds the file system of containers, where the kernel has it as a module. It is loaded before systemd starts.
+    pub(crate) fn add_overlay(&mut self, kernel: &Kernel) -> Result<()> {
+        let Some(module) = kernel.module("fs/overlayfs/overlay") else { return Ok(()) };
+        let name = module.file_name().context("a module has a name")?;
+        self.add(&module, &Path::new("/usr/lib/modules").join(name))
     }
 
     fn with_busybox(arch: Arch, folders: &[&str], init: &[u8]) -> Result<Self> {

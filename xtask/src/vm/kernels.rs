@@ -104,15 +104,19 @@ impl Kernel {
             "drivers/nvme/host/nvme",
             "net/unix/unix_diag",
         ];
+        MODULES.iter().filter_map(|name| self.module(name)).collect()
+    }
+
+    /// A module by its path below `kernel`, without its ending, where the package has it.
+    pub(crate) fn module(&self, name: &str) -> Option<PathBuf> {
         let folders = ["usr/lib/modules", "lib/modules"].map(|folder| self.folder.join(folder));
         let versions = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
-        let folders: Vec<_> = versions.map(|version| version.path().join("kernel")).collect();
-        let find = |name: &&str| {
-            let names = [".ko", ".ko.xz"].map(|end| format!("{name}{end}"));
-            let places = folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
-            places.into_iter().find(|path| path.is_file())
-        };
-        MODULES.iter().filter_map(find).collect()
+        let names = [".ko", ".ko.xz"].map(|end| format!("{name}{end}"));
+        let places = versions.flat_map(|version| {
+            let folder = version.path().join("kernel");
+            names.each_ref().map(|name| folder.join(name))
+        });
+        places.into_iter().find(|path| path.is_file())
     }
 
     /// What it is called beside kernels for other processors: `6.1`, `arm64 6.1`.

@@ -72,6 +72,7 @@ macro_rules! measuring_case {
     };
 }
 
+pub mod containers;
 pub mod debian;
 pub mod servers;
 
@@ -148,7 +149,7 @@ pub const ALL: &[Case] = &[
 /// Finds a case by its name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Case> {
-    ALL.iter().chain(debian::ALL).chain(servers::ALL).find(|case| case.name == name)
+    ALL.iter().chain(debian::ALL).chain(servers::ALL).chain(containers::ALL).find(|case| case.name == name)
 }
 
 /// Runs a case in a fresh directory. The evidence of a failure is kept.
