@@ -2,6 +2,7 @@
 
 mod boots;
 mod guests;
+mod kubernetes;
 mod matrix;
 mod package;
 mod report;
@@ -102,7 +103,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     built?;
     let mut total = units?;
     if terminal {
-        total = total + rules::check();
+        total = total + rules::check() + kubernetes::check();
     }
     println!("{} s until the first VM", started.elapsed().as_secs());
     if !wanted.is_empty() {
