@@ -22,7 +22,7 @@ const SCRAPE: &str = "userspace/src/service/metrics/tests/metrics.prom";
 
 /// Runs them, where the tool is: on this machine, or in the Debian root for VMs.
 pub(super) fn check() -> Counts {
-    let Some(promtool) = paths::program("promtool").or_else(|| debian::promtool()) else {
+    let Some(promtool) = paths::program("promtool").or_else(debian::promtool) else {
         println!("skipped promtool: it comes with `cargo xtask setup`");
         return Counts::default();
     };
