@@ -2,6 +2,7 @@
 
 pub(crate) mod dentry;
 pub(crate) mod python;
+mod registers;
 pub(crate) mod sock;
 pub(crate) mod stack;
 pub(crate) mod task;

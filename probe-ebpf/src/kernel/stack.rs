@@ -14,7 +14,7 @@ use crate::emit;
 #[inline(never)]
 pub(crate) extern "C" fn emit_stack(connection: u64) -> u64 {
     let task = Task::<false>::current();
-    let Some([ip, sp, bp]) = task.stack_registers() else { return 0 };
+    let Some([ip, sp, bp, link]) = task.stack_registers() else { return 0 };
     let Some(mut entry) = emit::reserve_or_count::<Stack>(hook::CONNECT, failure::STACK) else { return 0 };
     let actor = task.actor();
     let record = entry.as_mut_ptr();
@@ -29,6 +29,7 @@ pub(crate) extern "C" fn emit_stack(connection: u64) -> u64 {
         (*record).ip = ip;
         (*record).sp = sp;
         (*record).bp = bp;
+        (*record).link = link;
         (*record).base = base;
         (*record).reserved = 0;
         (*record).script_used = python::walk(task, (&raw mut (*record).script).cast());

@@ -8,7 +8,7 @@ use aya_ebpf::helpers::{
 };
 use sockleak_abi::{ARGV_LEN, Actor, Process, ProcessKey, failure, kind};
 
-use super::{HASH, Plain, dentry::Location, mix, offset, peek, read};
+use super::{HASH, Plain, dentry::Location, mix, offset, peek, read, registers::Registers};
 use crate::{
     emit,
     injected::injected,
@@ -117,42 +117,20 @@ impl<const TYPED: bool> Task<TYPED> {
         if flags & (PF_EXITING | PF_KTHREAD) != 0 {
             return false;
         }
-        self.user_registers().is_some_and(|(_, saved)| is_exec(saved))
+        self.user_registers().is_some_and(Registers::is_exec)
     }
 
-    /// Address of the `struct pt_regs` of user mode, and its `orig_ax`, `ip` and `cs`; None for a task that has none.
-    ///
-    /// The registers are saved at the top of the kernel stack, below a padding that kernels built for FRED have and others
-    /// have not. A code segment of user mode tells which.
+    /// The registers of user mode; None for a task that has none.
     #[inline(always)]
-    fn user_registers(self) -> Option<(u64, [u64; 3])> {
-        /// arch/x86/include/asm/page_64_types.h, without KASAN
-        const THREAD_SIZE: u64 = 16 << 10;
-        /// `sizeof(struct pt_regs)`
-        const REGISTERS: u64 = 168;
-        const FRED_PADDING: u64 = 16;
-
-        let top = self.member::<u64>(offset!(task_stack)) + THREAD_SIZE - REGISTERS;
-        let saved: [u64; 3] = peek(top + offset!(regs_syscall));
-        if is_user_mode(saved) {
-            return Some((top, saved));
-        }
-        let saved: [u64; 3] = peek(top - FRED_PADDING + offset!(regs_syscall));
-        is_user_mode(saved).then_some((top - FRED_PADDING, saved))
+    fn user_registers(self) -> Option<Registers> {
+        Registers::of(self.member::<u64>(offset!(task_stack)))
     }
 
-    /// The registers in user mode that a stack is walked by, of 64-bit programs: instruction, stack and frame pointer.
+    /// The registers in user mode that a stack is walked by, of 64-bit programs: instruction, stack and frame pointer,
+    /// and the link register, where the processor has one.
     #[inline(always)]
-    pub(crate) fn stack_registers(self) -> Option<[u64; 3]> {
-        /// `pt_regs.bp` and, after `orig_ax`, `ip`, `cs` and `flags`, `pt_regs.sp`: the order is the ABI of ptrace(2).
-        const FRAME: u64 = 32;
-        const STACK: u64 = 32;
-
-        let (registers, [_, ip, segment]) = self.user_registers()?;
-        if segment & 0xffff != user_segment::NATIVE {
-            return None;
-        }
-        Some([ip, peek(registers + offset!(regs_syscall) + STACK), peek(registers + FRAME)])
+    pub(crate) fn stack_registers(self) -> Option<[u64; 4]> {
+        self.user_registers()?.of_stack()
     }
 
     /// What has the process's memory; 0 for one without.
@@ -326,28 +304,6 @@ impl State {
             hash = mix(hash, word);
         }
         hash
-    }
-}
-
-/// Values of `cs` in user mode, arch/x86/include/asm/segment.h.
-mod user_segment {
-    pub(super) const NATIVE: u64 = 0x33;
-    pub(super) const COMPAT: u64 = 0x23;
-}
-
-/// Of `orig_ax`, `ip` and `cs`, which lie side by side in `struct pt_regs` by the ABI of ptrace(2): is this user mode?
-/// FRED keeps event data above the selector's 16 bits.
-#[inline(always)]
-fn is_user_mode([_, _, segment]: [u64; 3]) -> bool {
-    matches!(segment & 0xffff, user_segment::NATIVE | user_segment::COMPAT)
-}
-
-/// Of the same three: is the system call `execve` or `execveat`?
-#[inline(always)]
-fn is_exec([number, _, segment]: [u64; 3]) -> bool {
-    match segment & 0xffff {
-        user_segment::NATIVE => matches!(number, 59 | 322),
-        _ => matches!(number, 11 | 358),
     }
 }
 

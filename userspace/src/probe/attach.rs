@@ -112,6 +112,21 @@ fn offsets_of(machine: &Machine, types: &sockleak_btf::Btf) -> Result<Offsets, F
     })
 }
 
+/// Are the registers of user mode found by the page size? Otherwise they are at the same place on each machine.
+const FINDS_REGISTERS: bool = cfg!(target_arch = "aarch64");
+
+/// Where a kernel stack has the registers of user mode; 0 where the kernel side knows that by itself.
+fn registers_of(machine: &Machine, types: &sockleak_btf::Btf) -> Result<u32, Failure> {
+    if !FINDS_REGISTERS {
+        return Ok(0);
+    }
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    let page = page.and_then(|page| u32::try_from(page).ok()).unwrap_or(4096);
+    offsets::registers_at(types, page).ok_or_else(|| {
+        Failure::Kernel(format!("this kernel ({}) has no pt_regs; please report it", machine.release))
+    })
+}
+
 impl Probe {
     /// Loads the object and attaches every hook that can be, of those asked for; nothing is reported yet.
     ///
@@ -166,9 +181,10 @@ impl Probe {
     ) -> Result<Self, Failure> {
         let types = preflight(machine)?;
         let offsets = offsets_of(machine, types)?;
+        let registers_at = registers_of(machine, types)?;
         let btf = functions(types, Hook::ALL.into_iter().map(Hook::function));
         raise_memory_limit();
-        let mut ebpf = load(&Shared(offsets), Typed::of(types), sizes, pins.as_ref())
+        let mut ebpf = load(&Shared(offsets), registers_at, Typed::of(types), sizes, pins.as_ref())
             .map_err(|error| refusal(machine, &error))?;
         tracing::debug!("maps made");
         let mut hooks = Hooks::new(&mut ebpf, &btf, pins, scope.use_waits);
@@ -286,6 +302,7 @@ impl Typed {
 
 fn load(
     offsets: &Shared<Offsets>,
+    registers_at: u32,
     typed: Typed,
     sizes: Sizes,
     pins: Option<&Pins>,
@@ -308,6 +325,7 @@ fn load(
         // The object has no relocations for the kernel's types: that is what the offsets are for.
         .btf(None)
         .override_global("OFFSETS", offsets, true)
+        .override_global("REGISTERS_AT", &registers_at, FINDS_REGISTERS)
         .override_global("WAKE_AT", &wake_at, true)
         .override_global("TYPED_TASK", &typed.task, true)
         .override_global("TYPED_UNIX", &typed.unix, true)

@@ -1,6 +1,6 @@
 //! What the machine offers: read once, then judged elsewhere.
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 use caps::{CapSet, Capability};
 use sockleak_btf::{Btf, BtfError};
@@ -11,6 +11,12 @@ use crate::{confinement::Confinement, namespaces::OwnNamespaces};
 /// Where the kernel shows its type information.
 pub const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
 
+/// Where the kernel lists its functions, those without type information too.
+const SYMBOLS_PATH: &str = "/proc/kallsyms";
+
+/// The kernel has it if its kretprobes do not run out: those of others hold an instance for as long as a function waits, and have few.
+const RETHOOK: &str = "rethook_try_get";
+
 /// What was found out.
 #[derive(Debug)]
 pub struct Machine {
@@ -20,6 +26,8 @@ pub struct Machine {
     pub version: String,
     /// The kernel's types, or why there are none.
     pub btf: Result<Btf, NoBtf>,
+    /// Functions to watch that the types do not have and kprobes find.
+    pub symbols: BTreeSet<&'static str>,
     /// Capabilities that are needed and not there.
     pub missing: Vec<Capability>,
     /// Text of `/sys/kernel/security/lockdown`, the active mode alone.
@@ -65,6 +73,8 @@ impl Machine {
         };
         let btf = fs::read(BTF_PATH).map_err(NoBtf::Unreadable);
         let btf = btf.and_then(|bytes| Btf::parse(bytes).map_err(NoBtf::Malformed));
+        let symbols =
+            btf.as_ref().map_or_else(|_| BTreeSet::new(), |btf| symbols(btf, || read(SYMBOLS_PATH)));
         let preemption = preemption(
             &version,
             read("/sys/kernel/debug/sched/preempt").as_deref(),
@@ -78,6 +88,7 @@ impl Machine {
             release,
             version,
             btf,
+            symbols,
             missing,
             lockdown: read("/sys/kernel/security/lockdown").and_then(|text| bracketed(&text, '[', ']')),
             kprobes: Path::new("/sys/bus/event_source/devices/kprobe/type").exists(),
@@ -100,7 +111,9 @@ impl Machine {
         let count = |hook: Hook| Some((hook.function(), btf?.argument_count(hook.function())?));
         Facts {
             arguments: Hook::ALL.into_iter().filter_map(count).collect(),
+            symbols: self.symbols.clone(),
             kprobes: self.kprobes,
+            rethook: btf.is_some_and(|btf| btf.function(RETHOOK).is_some()),
             preemption: self.preemption,
             version: version_numbers(&self.release),
         }
@@ -109,6 +122,20 @@ impl Machine {
 
 fn read(path: &str) -> Option<String> {
     fs::read_to_string(path).ok()
+}
+
+/// The functions to watch that have no type information, as static ones in Linux 5.10 on 64-bit ARM. The list is long, so it is read
+/// only where one is missing that every kernel has.
+fn symbols(btf: &Btf, list: impl FnOnce() -> Option<String>) -> BTreeSet<&'static str> {
+    let names = Hook::ALL.into_iter().filter(|hook| btf.argument_count(hook.function()).is_none());
+    let missing: BTreeSet<&'static str> = names.map(Hook::function).collect();
+    if missing.iter().all(|name| *name == Hook::SendPage.function()) {
+        return BTreeSet::new();
+    }
+    let list = list().unwrap_or_default();
+    // `ffff800010a3d2c0 t unix_release_sock`, and behind that the module, if it is in one.
+    let listed = list.lines().filter_map(|line| line.split_ascii_whitespace().nth(2));
+    listed.filter_map(|name| missing.get(name).copied()).collect()
 }
 
 /// Loading programs takes `CAP_BPF` and `CAP_PERFMON` (Linux 5.8), or `CAP_SYS_ADMIN` for both. Before Linux 5.11 maps
@@ -199,7 +226,23 @@ fn own_mount_namespace() -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use sockleak_btf::sample::sample;
+
     use super::*;
+
+    #[test]
+    fn functions_without_types_are_found_among_the_symbols() -> Result<(), BtfError> {
+        let types = Btf::parse(sample().build())?;
+        let list = "ffff800010a3d2c0 t unix_release_sock\n0000000000000000 T security_sock_graft\n\
+                    ffff800010a3d2c4 t unix_release_sock_x\nffff800010a3d2c8 t unix_find_other\t[unix]\n\n";
+        let found = symbols(&types, || Some(list.to_owned()));
+        assert_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            ["security_sock_graft", "unix_find_other", "unix_release_sock"]
+        );
+        assert!(symbols(&types, || None).is_empty());
+        Ok(())
+    }
 
     #[test]
     fn preemption_is_found_where_it_can_be() {

@@ -1,4 +1,4 @@
-//! Offsets of the kernel's structures, from its BTF to the global that the programs read.
+//! Offsets of the kernel's structures, from its BTF to the globals that the programs read.
 
 use sockleak_abi::offsets::Offsets;
 use sockleak_btf::Btf;
@@ -11,7 +11,7 @@ pub fn resolve(btf: &Btf) -> Result<Offsets, Vec<&'static str>> {
     let mut values = [0; Offsets::COUNT];
     let mut missing = Vec::new();
     for (value, path) in values.iter_mut().zip(Offsets::PATHS) {
-        match btf.offset(path) {
+        match path.split('|').find_map(|path| btf.offset(path)) {
             Some(offset) => *value = offset,
             None => missing.push(path),
         }
@@ -19,9 +19,33 @@ pub fn resolve(btf: &Btf) -> Result<Offsets, Vec<&'static str>> {
     if missing.is_empty() { Ok(Offsets::from_values(values)) } else { Err(missing) }
 }
 
+/// Bytes from the start of a kernel stack to the registers of user mode at its top, on 64-bit ARM. None if the kernel does not have
+/// the structure.
+#[must_use]
+pub fn registers_at(btf: &Btf, page: u32) -> Option<u32> {
+    /// `THREAD_SIZE`, arch/arm64/include/asm/memory.h, without KASAN: a stack takes a page at least.
+    const LEAST: u32 = 16 << 10;
+    LEAST.max(page).checked_sub(btf.size("pt_regs")?)
+}
+
 #[cfg(test)]
 mod tests {
+    use sockleak_btf::{
+        BtfError,
+        sample::{Builder, sample},
+    };
+
     use super::*;
+
+    #[test]
+    fn registers_lie_at_the_top_of_a_stack() -> Result<(), BtfError> {
+        let btf = Btf::parse(sample().build())?;
+        for (page, expected) in [(4096, 16_048), (16_384, 16_048), (65_536, 65_200)] {
+            assert_eq!(registers_at(&btf, page), Some(expected), "{page}");
+        }
+        assert_eq!(registers_at(&Btf::parse(Builder::default().build())?, 4096), None);
+        Ok(())
+    }
 
     #[test]
     fn placeholder_values_are_distinct_and_not_zero() {

@@ -1,12 +1,17 @@
 //! From facts to a plan: which programs to attach for each hook, in order of preference. Pure.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::options::HookChoice;
 
 mod hook;
+mod no_way;
 
 pub use hook::Hook;
+pub use no_way::NoWay;
 
 /// Kinds of program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -79,8 +84,12 @@ pub enum Preemption {
 pub struct Facts {
     /// Number of arguments of each hooked function, by name; missing if BTF does not have the function.
     pub arguments: BTreeMap<&'static str, usize>,
+    /// Functions that kprobes find although BTF does not have them.
+    pub symbols: BTreeSet<&'static str>,
     /// Does the kernel have kprobes?
     pub kprobes: bool,
+    /// Do its kretprobes see every return? Others run out: one that waits holds an instance, and there are few.
+    pub rethook: bool,
     /// Is kernel code preempted?
     pub preemption: Preemption,
     /// Version as (major, minor).
@@ -100,28 +109,6 @@ pub struct Way {
     pub may_wait: bool,
 }
 
-/// Why there is no way to watch a function on this kernel, or none that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoWay {
-    /// BTF does not have the function.
-    #[error("the kernel has no function {0} that can be traced")]
-    NoFunction(&'static str),
-    /// The object file has no fexit program for so many arguments.
-    #[error("{function} takes {arguments} arguments, for which there is no fexit program")]
-    NoProgram {
-        /// The function in the kernel.
-        function: &'static str,
-        /// How many arguments it takes here.
-        arguments: usize,
-    },
-    /// Kprobes would be needed.
-    #[error("the kernel has no kprobes")]
-    NoKprobes,
-    /// A kretprobe would be needed that misses no return.
-    #[error("kretprobes of this kernel run out, and messages would be missed")]
-    KretprobesRunOut,
-}
-
 /// What to do for a hook: the ways to try in turn, or why there is none.
 pub type HookPlan = Result<Vec<Way>, NoWay>;
 
@@ -131,18 +118,23 @@ pub type Plan = Vec<(Hook, HookPlan)>;
 /// Draws up the plan.
 #[must_use]
 pub fn plan(facts: &Facts, choice: HookChoice) -> Plan {
-    let is_there = |hook: &Hook| *hook != Hook::SendPage || facts.arguments.contains_key(hook.function());
+    let has = |function| facts.arguments.contains_key(function) || facts.symbols.contains(function);
+    let is_there = |hook: &Hook| *hook != Hook::SendPage || has(hook.function());
     Hook::ALL.into_iter().filter(is_there).map(|hook| (hook, plan_hook(hook, facts, choice))).collect()
 }
 
 fn plan_hook(hook: Hook, facts: &Facts, choice: HookChoice) -> HookPlan {
     let function = hook.function();
-    let Some(&arguments) = facts.arguments.get(function) else {
+    let arguments = facts.arguments.get(function).copied();
+    if arguments.is_none() && !facts.symbols.contains(function) {
         return Err(NoWay::NoFunction(function));
-    };
+    }
     let mut ways = ways(hook, arguments, facts);
     if ways.iter().all(|way| !way.kind.is_tracing()) && choice == HookChoice::Fentry {
-        return Err(NoWay::NoProgram { function, arguments });
+        return Err(match arguments {
+            Some(arguments) => NoWay::NoProgram { function, arguments },
+            None => NoWay::NoTypes(function),
+        });
     }
     ways.retain(|way| match choice {
         HookChoice::Auto => true,
@@ -158,8 +150,9 @@ fn plan_hook(hook: Hook, facts: &Facts, choice: HookChoice) -> HookPlan {
     Ok(ways)
 }
 
-/// The ways to watch a hook, best first; docs/kernel.md has the observations behind the order and the warnings.
-fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
+/// The ways to watch a hook, best first; docs/kernel.md has the observations behind the order and the warnings. A function whose
+/// arguments are not known can be watched by kprobes alone.
+fn ways(hook: Hook, arguments: Option<usize>, facts: &Facts) -> Vec<Way> {
     use Kind::{Fentry, Fexit, Iter, Kprobe, Kretprobe};
 
     let mut ways = match hook {
@@ -177,9 +170,9 @@ fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
         ],
         Hook::Lookup => {
             let fexit = match arguments {
-                4 => Some("lookup_fexit_4"),
-                5 => Some("lookup_fexit_5"),
-                6 => Some("lookup_fexit_6"),
+                Some(4) => Some("lookup_fexit_4"),
+                Some(5) => Some("lookup_fexit_5"),
+                Some(6) => Some("lookup_fexit_6"),
                 _ => None,
             };
             let fexit = fexit.map(|program| way(Fexit, &[(program, Fexit)]));
@@ -190,6 +183,7 @@ fn ways(hook: Hook, arguments: usize, facts: &Facts) -> Vec<Way> {
         Hook::SendPage => send_ways(facts, "page_fexit", ["page_kretprobe", "page_kprobe"]),
         Hook::SendPacket => send_ways(facts, "packet_fexit", ["packet_kretprobe", "packet_kprobe"]),
     };
+    ways.retain(|way| arguments.is_some() || matches!(way.kind, Kprobe | Kretprobe));
     for way in &mut ways {
         way.warning = warning(hook, way.kind, facts);
         way.may_wait = way.kind == Fexit && facts.version >= DESCRIPTORS_SUFFICE;
@@ -218,9 +212,6 @@ fn release_ways(facts: &Facts) -> Vec<Way> {
 /// perf_event_open(2), and so a capability, on every kernel.)
 const DESCRIPTORS_SUFFICE: (u32, u32) = (6, 1);
 
-/// Kretprobes of kernels before this one run out: one that waits holds an instance, and there are few.
-const RETHOOK: (u32, u32) = (6, 0);
-
 /// fexit costs less, but is skipped at times on preemptible kernels, and one message that was missed makes use unknown.
 fn send_ways(facts: &Facts, fexit: &'static str, [ret, call]: [&'static str; 2]) -> Vec<Way> {
     let mut ways = vec![
@@ -231,7 +222,7 @@ fn send_ways(facts: &Facts, fexit: &'static str, [ret, call]: [&'static str; 2])
         ways.reverse();
     }
     // Some returns do not come then, and nobody is told.
-    ways.retain(|way| way.kind != Kind::Kretprobe || facts.version >= RETHOOK);
+    ways.retain(|way| way.kind != Kind::Kretprobe || facts.rethook);
     ways
 }
 
@@ -244,7 +235,7 @@ fn warning(hook: Hook, kind: Kind, facts: &Facts) -> Option<&'static str> {
             Some("preemptible kernels skip fexit at times: failed attempts may be missed under load")
         }
         // Before rethook, an instance is held for as long as a connect waits, and there are few.
-        (Hook::Attempt | Hook::Lookup, Kind::Kretprobe) if facts.version < RETHOOK => {
+        (Hook::Attempt | Hook::Lookup, Kind::Kretprobe) if !facts.rethook => {
             Some("kretprobes of this kernel run out under load: failed attempts may be missed")
         }
         _ => None,
@@ -258,7 +249,14 @@ mod tests {
     fn facts(find_other: usize) -> Facts {
         let arguments =
             Hook::ALL.map(|hook| (hook.function(), if hook == Hook::Lookup { find_other } else { 3 }));
-        Facts { arguments: arguments.into(), kprobes: true, preemption: Preemption::No, version: (6, 1) }
+        Facts {
+            arguments: arguments.into(),
+            symbols: BTreeSet::new(),
+            kprobes: true,
+            rethook: true,
+            preemption: Preemption::No,
+            version: (6, 1),
+        }
     }
 
     /// The first program for a hook.
@@ -302,7 +300,8 @@ mod tests {
     #[test]
     fn what_a_descriptor_suffices_for_may_wait() {
         let sends = |version, preemption, choice| {
-            let plan = plan(&Facts { version, preemption, ..facts(4) }, choice);
+            let rethook = version > (5, 10);
+            let plan = plan(&Facts { version, rethook, preemption, ..facts(4) }, choice);
             let send = plan.into_iter().find(|(hook, _)| *hook == Hook::Send);
             send.and_then(|(_, ways)| ways.ok()).map(|ways| (ways[0].kind, ways[0].may_wait))
         };
@@ -340,6 +339,29 @@ mod tests {
         }
         let facts = Facts { kprobes: false, ..facts(4) };
         assert_eq!(first(&facts, HookChoice::Kprobe, Hook::Release), Err(NoWay::NoKprobes));
+    }
+
+    #[test]
+    fn a_function_without_types_is_left_to_kprobes() {
+        let mut facts = Facts { rethook: false, version: (5, 10), ..facts(6) };
+        for hook in [Hook::Release, Hook::Attempt, Hook::Lookup, Hook::Send] {
+            facts.arguments.remove(hook.function());
+            facts.symbols.insert(hook.function());
+        }
+        for (hook, expected) in [
+            (Hook::Connect, Ok("connect_fexit")),
+            (Hook::Release, Ok("release_kprobe")),
+            (Hook::Attempt, Ok("attempt_kretprobe")),
+            (Hook::Lookup, Ok("lookup_kretprobe")),
+            (Hook::Send, Err(NoWay::KretprobesRunOut)),
+        ] {
+            assert_eq!(first(&facts, HookChoice::Auto, hook), expected, "{hook:?}");
+        }
+        let function = Hook::Release.function();
+        assert_eq!(first(&facts, HookChoice::Fentry, Hook::Release), Err(NoWay::NoTypes(function)));
+        // On a kernel with preemption there would be two programs, one of them typed.
+        facts.preemption = Preemption::Yes;
+        assert_eq!(first(&facts, HookChoice::Auto, Hook::Release), Ok("release_kprobe"));
     }
 
     #[test]

@@ -88,6 +88,8 @@ pub(super) struct Registers {
     pub(super) base: u64,
     #[prost(bytes = "vec", tag = "6")]
     pub(super) bytes: Vec<u8>,
+    #[prost(uint64, tag = "7")]
+    pub(super) link: u64,
 }
 
 /// An offset in a file.

@@ -349,8 +349,9 @@ impl Resolver {
     /// The instructions that a stack leads through, the innermost first.
     fn places(&mut self, raw: &RawStack, deadline: Instant) -> Result<Vec<Place>, Failed> {
         let number = self.state.spaces.get(&raw.process).map_or(0, |space| space.number);
-        let RawStack { ip, sp, bp, base, .. } = *raw;
-        let ask = Ask::Unwind(Registers { space: number, ip, sp, bp, base, bytes: raw.bytes.to_vec() });
+        let RawStack { ip, sp, bp, link, base, .. } = *raw;
+        let bytes = raw.bytes.to_vec();
+        let ask = Ask::Unwind(Registers { space: number, ip, sp, bp, link, base, bytes });
         let told = self.ask(Suspect::Process(raw.process), ask, None, deadline)?;
         let Told::Places(found) = told else {
             // The other process has forgotten where this one has what.

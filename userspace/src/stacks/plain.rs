@@ -29,6 +29,10 @@ pub(super) fn frames(raw: &RawStack, why: &Arc<str>) -> Option<Arc<[Frame]>> {
 /// Where it stands, and where each function that keeps a frame pointer returns to.
 fn addresses(raw: &RawStack, is_code: impl Fn(u64) -> bool) -> Vec<u64> {
     let mut found = vec![raw.ip];
+    // A function that calls no other, as the C library's connect, has no frame of its own.
+    if is_code(raw.link) {
+        found.push(raw.link.saturating_sub(1));
+    }
     let mut frame = raw.bp;
     while found.len() < DEEPEST {
         let next = raw.word(frame);
@@ -64,6 +68,7 @@ mod tests {
             ip: 0x500,
             sp: 0x1000,
             bp,
+            link: 0,
             base: 0x1000,
             script: Box::new([]),
             bytes: words(bytes),

@@ -17,7 +17,8 @@ macro_rules! offsets {
         impl Offsets {
             /// How many members there are.
             pub const COUNT: usize = [$($path),+].len();
-            /// `structure.member` of each, in the order of the structure.
+            /// `structure.member` of each, in the order of the structure. Where processors differ: one for each, with `|` between
+            /// them.
             pub const PATHS: [&str; Self::COUNT] = [$($path),+];
 
             /// From values in the order of [`Self::PATHS`].
@@ -110,6 +111,6 @@ offsets! {
     mount_namespace_inum = "mnt_namespace.ns.inum",
     network_namespace_inum = "net.ns.inum",
     pid_namespace_inum = "pid_namespace.ns.inum",
-    /// Userspace registers saved at the top of the kernel stack.
-    regs_syscall = "pt_regs.orig_ax",
+    /// Number of the system call, in the registers of user mode that are saved on the kernel stack: of x86-64, and of 64-bit ARM.
+    regs_syscall = "pt_regs.orig_ax|pt_regs.syscallno",
 }

@@ -187,6 +187,8 @@ shared! {
         pub sp: u64,
         /// Frame pointer.
         pub bp: u64,
+        /// Link register, where calls leave their return address; 0 on processors without one.
+        pub link: u64,
         /// Address of the first of `bytes`, at or below `sp`.
         pub base: u64,
         /// Entries used of `script`.
@@ -197,7 +199,7 @@ shared! {
         pub script: [[u64; 2]; SCRIPT_LEN],
         /// What lies on the stack from there on, towards its beginning.
         pub bytes: [u8; STACK_LEN],
-    } size 16984
+    } size 16992
 }
 
 shared! {

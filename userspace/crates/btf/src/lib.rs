@@ -151,6 +151,12 @@ impl Btf {
             .find_map(|(_, entry)| self.descend(entry, rest, 0))
     }
 
+    /// Bytes that a structure or union takes.
+    #[must_use]
+    pub fn size(&self, structure: &str) -> Option<u32> {
+        self.named(structure, &[kind::STRUCT, kind::UNION]).map(|(_, entry)| entry.target).next()
+    }
+
     fn descend(&self, structure: Entry, path: &str, depth: usize) -> Option<Offset> {
         let (first, rest) = match path.split_once('.') {
             Some((first, rest)) => (first, Some(rest)),
@@ -306,6 +312,7 @@ mod tests {
         assert_eq!(btf.offset("outer.missing"), None);
         assert_eq!(btf.offset("missing.a"), None);
         assert_eq!(btf.offset("outer.a.b"), None);
+        assert_eq!((btf.size("outer"), btf.size("missing"), btf.size("f")), (Some(20), None, None));
         Ok(())
     }
 

@@ -54,5 +54,7 @@ pub fn sample() -> Builder {
     let (sk, n) = (b.name("sk"), b.name("n"));
     let proto = b.add("", kind::FUNC_PROTO, 2, int, &[sk, pointer, n, int]);
     b.add("f", kind::FUNC, 1, proto, &[]);
+    // As large as 64-bit ARM has it up to Linux 6.12.
+    b.add("pt_regs", kind::STRUCT, 0, 336, &[]);
     b
 }

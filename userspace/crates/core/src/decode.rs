@@ -245,6 +245,7 @@ fn stack(bytes: &[u8]) -> Result<RawStack, DecodeError> {
         ip: raw.ip,
         sp: raw.sp,
         bp: raw.bp,
+        link: raw.link,
         base: raw.base,
         script: raw.script[..(raw.script_used as usize).min(abi::SCRIPT_LEN)].into(),
         bytes: raw.bytes[..used].into(),

@@ -3,12 +3,13 @@
 
 mod file;
 mod lines;
+mod native;
 mod python;
 mod symbols;
 
 use std::{fs::File, io, os::fd::OwnedFd, sync::Arc};
 
-use framehop::{FrameAddress, Unwinder as _, x86_64};
+use framehop::{FrameAddress, Unwinder as _};
 use lru::LruCache;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
@@ -21,7 +22,7 @@ use python::Scripts;
 use symbols::Symbols;
 
 /// Where a process has which code, and how to unwind it.
-type Space = x86_64::UnwinderX86_64<Arc<[u8]>>;
+type Space = native::Unwinder<Arc<[u8]>>;
 
 /// What the process knows.
 struct Worker {
@@ -31,7 +32,7 @@ struct Worker {
     /// Bytes that they may.
     room: u64,
     spaces: LruCache<u64, Space, FxBuildHasher>,
-    rules: x86_64::CacheX86_64,
+    rules: native::Cache,
     symbols: Symbols,
     scripts: Scripts,
 }
@@ -46,7 +47,7 @@ pub fn serve(link: &OwnedFd, room: u64) -> io::Result<()> {
         taken: 0,
         room,
         spaces: LruCache::with_hasher(PROCESSES, FxBuildHasher),
-        rules: x86_64::CacheX86_64::new(),
+        rules: native::Cache::new(),
         symbols: Symbols::default(),
         scripts: Scripts::default(),
     };
@@ -116,7 +117,7 @@ impl Worker {
             let bytes = start.and_then(|start| stack.bytes.get(start..start.checked_add(8)?));
             bytes.and_then(|bytes| bytes.try_into().ok()).map(u64::from_ne_bytes).ok_or(())
         };
-        let registers = x86_64::UnwindRegsX86_64::new(stack.ip, stack.sp, stack.bp);
+        let registers = native::registers(stack);
         let mut frames = space.iter_frames(stack.ip, registers, &mut self.rules, &mut read);
         let mut addresses = Vec::new();
         // An error ends what can be told: the stack goes on beyond what was copied, or has no tables.
@@ -135,10 +136,12 @@ impl Worker {
 fn own_memory() -> u64 {
     /// Field of data in pages, in proc(5).
     const DATA: usize = 5;
-    const PAGE: u64 = 4096;
+    const USUAL_PAGE: u64 = 4096;
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    let page = page.and_then(|page| u64::try_from(page).ok()).unwrap_or(USUAL_PAGE);
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: Option<u64> = text.split(' ').nth(DATA).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0).saturating_mul(PAGE)
+    pages.unwrap_or(0).saturating_mul(page)
 }
 
 /// A text of a file's, cut at a length that nobody reads.

@@ -21,6 +21,8 @@ pub struct RawStack {
     pub sp: u64,
     /// Frame pointer.
     pub bp: u64,
+    /// Link register, where calls leave their return address; 0 on processors without one.
+    pub link: u64,
     /// Address of the first byte.
     pub base: u64,
     /// Of an interpreter: addresses of the code object and the instruction of each function that it runs, the innermost first.
