@@ -88,7 +88,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let wants = Wants { build: true, guest, terminal, haproxy, debian, ..Wants::default() };
     let wants = Wants { containers, package, ..wants };
     setup::ensure(match args.arch {
-        Arch::Amd64 => Wants { kernels: &kernels, ..wants },
+        // A run of everything compiles for the other processor as well.
+        Arch::Amd64 => Wants { kernels: &kernels, cross: guest && terminal, ..wants },
         Arch::Arm64 => Wants { cross: true, arm64: true, arm64_kernels: &kernels, ..wants },
     })?;
 
@@ -109,14 +110,16 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !wanted.is_empty() {
         // A browser waits as much as a VM does: it is looked into beside them.
         let mut browser = Ok(Counts::default());
+        let mut other = Ok(Counts::default());
         let look = || {
             if terminal {
+                other = units::check_other_processor();
                 browser = browser::test();
                 println!("{} s until the browser's last check", started.elapsed().as_secs());
             }
         };
         let results = boots::run_all(&wanted, &args.scenario, args.jobs, look)?;
-        total = total + browser?;
+        total = total + browser? + other?;
         print!("{}", report::table(total, &results));
         let scenarios = report::sum(&results);
         ensure!(
