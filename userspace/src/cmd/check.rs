@@ -142,7 +142,12 @@ fn remedy<'h>(missing: impl Iterator<Item = &'h HookStatus>, choice: HookChoice)
             Some("the kernel refuses these programs: run sockleak as root, without kernel lockdown")
         }
         (HookChoice::Auto, _) => {
-            Some("this kernel lacks them: boot Linux 6.1 or later as a distribution builds it")
+            Some(if cfg!(target_arch = "aarch64") {
+                // Of the kernels that were tried, those before do not attach fentry and fexit programs there (docs/kernels.md).
+                "this kernel lacks them: boot Linux 6.12 or later as a distribution builds it"
+            } else {
+                "this kernel lacks them: boot Linux 6.1 or later as a distribution builds it"
+            })
         }
     }
 }

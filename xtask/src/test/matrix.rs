@@ -153,15 +153,22 @@ pub(super) fn boots(
     Ok(boots)
 }
 
-/// What depends on the processor: what is read of kernel structures, and of stacks. One boot for each kernel, with the hooks that sockleak
-/// chooses there: up to 6.1 these are kprobes anyway.
+/// The command line's cases that depend on the processor: how stacks are unwound.
+const STACKS: &[&str] =
+    &["stacks-c", "stacks-go", "stacks-python", "stacks-hostile", "run-c", "run-go", "run-python"];
+
+/// What depends on the processor: what is read of kernel structures, and of stacks. One boot of each kind for each kernel, with the hooks
+/// that sockleak chooses there: up to 6.1 these are kprobes anyway.
 fn all_arm64() -> Vec<Boot> {
-    let boot = |series: &kernels::Series| Boot {
+    let boot = |series: &kernels::Series, groups, only| Boot {
         arch: Arch::Arm64,
-        groups: &["kernel", "verdicts"],
+        groups,
+        only,
         ..Boot::plain(series.name, Hooks::Auto)
     };
-    ARM64.iter().map(boot).collect()
+    let kernel = ARM64.iter().map(|series| boot(series, &["kernel", "verdicts"], &[]));
+    let stacks = ARM64.iter().map(|series| boot(series, &[CLI], STACKS));
+    kernel.chain(stacks).collect()
 }
 
 fn all() -> Vec<Boot> {
@@ -261,10 +268,11 @@ mod tests {
         };
         let all =
             ["arm64 5.10 auto", "arm64 6.1 auto", "arm64 6.12 auto", "arm64 6.12-16k auto", "arm64 7.2 auto"];
-        assert_eq!(labels(&[]).expect("there are some"), all);
-        assert_eq!(labels(&["6.12-16k"]).expect("there is one"), [all[3]]);
+        let stacks = all.map(|label| format!("{label} cli"));
+        assert_eq!(labels(&[]).expect("there are some"), [&all.map(str::to_owned)[..], &stacks].concat());
+        assert_eq!(labels(&["6.12-16k"]).expect("there are some"), [all[3], &stacks[3]]);
         assert!(boots(Arch::Amd64, &["6.12-16k".to_owned()], None, None, false).is_err());
-        assert!(boots(Arch::Arm64, &[], None, Some(CLI), false).is_err());
+        assert!(boots(Arch::Arm64, &[], None, Some(HAPROXY), false).is_err());
     }
 
     #[test]
