@@ -10,6 +10,7 @@ use sockleak_core::attribution::{by::By, limits::GivenLimit};
 use sockleak_recording::export;
 use sockleak_report::document::{CsvTable, Format};
 
+mod children;
 mod choice;
 mod chosen;
 mod color;
@@ -24,6 +25,7 @@ mod verdicts;
 mod watch;
 mod window;
 
+pub use children::{Archive, Stacks, Web};
 pub use chosen::{Chosen, Findings};
 pub use color::ColorWhen;
 pub use compare::{Compare, FailOnChange};
@@ -111,39 +113,6 @@ pub enum Command {
     /// Archive a segment for `sockleak serve`, which starts it.
     #[command(hide = true)]
     Archive(Archive),
-}
-
-/// Arguments of `archive`.
-#[derive(Debug, Args)]
-pub struct Archive {
-    /// Descriptor of the link to the service.
-    #[arg(long, value_name = "FD")]
-    pub link: i32,
-    /// Descriptor of the segment.
-    #[arg(long, value_name = "FD")]
-    pub segment: i32,
-}
-
-/// Arguments of `stacks`.
-#[derive(Debug, Args)]
-pub struct Stacks {
-    /// Descriptor of the link to the tracer.
-    #[arg(long, value_name = "FD")]
-    pub link: i32,
-    /// Bytes of memory that files may take.
-    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(..=1 << 40))]
-    pub room: u64,
-}
-
-/// Arguments of `web`.
-#[derive(Debug, Args)]
-pub struct Web {
-    /// Descriptor of the link to the tracer.
-    #[arg(long, value_name = "FD")]
-    pub link: i32,
-    /// Descriptor of a socket that listens.
-    #[arg(long, value_name = "FD")]
-    pub listen: Vec<i32>,
 }
 
 /// Arguments of `capture`.

@@ -1,10 +1,13 @@
 //! The service and the process that archives are killed, again and again, while the store is out of reach half of the time.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
+    net::TcpListener,
     os::unix::fs::PermissionsExt as _,
-    path::Path,
-    process::{Child, Command},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -26,7 +29,7 @@ fn kills() -> u64 {
 }
 
 /// The program where any user may run it.
-pub(crate) fn program(directory: &Path) -> std::path::PathBuf {
+pub(crate) fn program(directory: &Path) -> PathBuf {
     let path = directory.join("sockleak");
     // By a process of its own: a child that another thread forks meanwhile would have the copy open for writing.
     let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_sockleak")).arg(&path).status();
@@ -53,7 +56,7 @@ fn children(service: &Child) -> Vec<Pid> {
 /// Makes a directory unusable and usable again, as long as this lives.
 struct Outages {
     is_over: Arc<AtomicBool>,
-    thread: Option<thread::JoinHandle<()>>,
+    thread: Option<thread::JoinHandle<Box<dyn FnMut(bool) + Send>>>,
 }
 
 impl Outages {
@@ -68,8 +71,15 @@ impl Outages {
                 sleep(Duration::from_millis(150));
             }
             change(true);
+            Box::new(change) as Box<dyn FnMut(bool) + Send>
         });
         Self { is_over, thread: Some(thread) }
+    }
+
+    /// Ends them; the store is usable as long as what is returned lives.
+    fn end(mut self) -> Box<dyn FnMut(bool) + Send> {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap()
     }
 }
 
@@ -96,24 +106,8 @@ fn each_row_is_in_one_file_whatever_is_killed() {
             fs::set_permissions(&archive, fs::Permissions::from_mode(mode)).unwrap();
         })
     };
-    let mut service = life::start(&program, &store, &url, records);
-    let mut killed = 0;
-    while killed < kills {
-        sleep(Duration::from_millis(40 + killed * 37 % 200));
-        if killed % 2 == 0 {
-            service.kill().unwrap();
-            service.wait().unwrap();
-            service = life::start(&program, &store, &url, records);
-            killed += 1;
-        } else if let Some(&child) = children(&service).first() {
-            // It may have ended just now.
-            let _ = kill(child, Signal::SIGKILL);
-            killed += 1;
-        } else if service.try_wait().unwrap().is_some() {
-            service = life::start(&program, &store, &url, records);
-        }
-    }
-    drop(outages);
+    let service = kill_often(kills, &|| life::start(&program, &store, &url, records));
+    drop(outages.end());
     life::finish(service);
     // One more finds nothing to do.
     life::finish(life::start(&program, &store, &url, records));
@@ -128,4 +122,93 @@ pub(crate) fn check(archive: &Path, records: u64) {
     let open = files::connections(&archive.join("open"));
     assert!((0..records / 4).filter(|&id| life::leaks(id)).all(|id| open.contains(&id)));
     assert!(!files::rows(&archive.join("findings")).is_empty());
+}
+
+/// Kills the service and the process that archives in turn. The last service that it started goes on.
+fn kill_often(kills: u64, start: &dyn Fn() -> Child) -> Child {
+    let mut service = start();
+    let mut killed = 0;
+    while killed < kills {
+        sleep(Duration::from_millis(40 + killed * 37 % 200));
+        if killed % 2 == 0 {
+            service.kill().unwrap();
+            service.wait().unwrap();
+            service = start();
+            killed += 1;
+        } else if let Some(&child) = children(&service).first() {
+            // It may have ended just now.
+            let _ = kill(child, Signal::SIGKILL);
+            killed += 1;
+        } else if service.try_wait().unwrap().is_some() {
+            service = start();
+        }
+    }
+    service
+}
+
+/// An S3 server of its own: s3s-fs, if the environment says where it is.
+struct Server {
+    program: OsString,
+    root: PathBuf,
+    port: u16,
+    running: Option<Child>,
+}
+
+impl Server {
+    fn set(&mut self, is_running: bool) {
+        if !is_running {
+            if let Some(mut server) = self.running.take() {
+                server.kill().unwrap();
+                server.wait().unwrap();
+            }
+        } else if self.running.is_none() {
+            let mut command = Command::new(&self.program);
+            command.args(["--access-key", KEY, "--secret-key", SECRET, "--host", "127.0.0.1"]);
+            command
+                .args(["--port", &self.port.to_string()])
+                .arg(&self.root)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            self.running = Some(command.spawn().unwrap());
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.set(false);
+    }
+}
+
+const KEY: &str = "AKEXAMPLES3S";
+const SECRET: &str = "SKEXAMPLES3S";
+
+/// The same over HTTP, with a server that is killed and started again.
+#[test]
+fn each_row_is_in_one_object() {
+    let Some(program) = env::var_os("SOCKLEAK_TEST_S3S") else { return };
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("s3");
+    fs::create_dir_all(root.join("bucket")).unwrap();
+    // Nobody else takes the port in between.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut server = Server { program, root: root.clone(), port, running: None };
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", &endpoint),
+        ("AWS_ALLOW_HTTP", "true"),
+    ];
+    let (sockleak, store) = (self::program(scratch.path()), scratch.path().join("store"));
+    let kills = kills();
+    let records = kills * 1200;
+    let start = || life::start_with(&sockleak, &store, "s3://bucket/prefix", records, &variables);
+    let outages = Outages::begin(move |is_usable| server.set(is_usable));
+    let service = kill_often(kills, &start);
+    let server = outages.end();
+    life::finish(service);
+    drop(server);
+    check(&root.join("bucket/prefix"), records);
 }

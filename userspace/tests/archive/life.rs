@@ -166,11 +166,23 @@ fn serves_until_all_is_archived() {
 
 /// Starts such a service. Its archive has all of `records` when it ends by itself.
 pub(crate) fn start(program: &Path, store: &Path, url: &str, records: u64) -> Child {
+    start_with(program, store, url, records, &[])
+}
+
+/// The same, with credentials in its environment.
+pub(crate) fn start_with(
+    program: &Path,
+    store: &Path,
+    url: &str,
+    records: u64,
+    variables: &[(&str, &str)],
+) -> Child {
     let told = [program.as_os_str(), store.as_os_str(), url.as_ref(), records.to_string().as_ref()]
         .map(ToOwned::to_owned);
     Command::new(env::current_exe().unwrap())
         .args(["--exact", "life::serves_until_all_is_archived", "--nocapture"])
         .envs(TOLD.into_iter().zip(told))
+        .envs(variables.iter().copied())
         .stdout(Stdio::null())
         .spawn()
         .unwrap()

@@ -146,7 +146,9 @@ fn rows<'w, T: Table>(
     let sink: io::Result<Box<dyn Sink + 'w>> = match style.format {
         Format::Csv => csv::Csv::begin(out, &fields, clock, style.is_terminal).map(boxed),
         Format::Jsonl => Ok(boxed(jsonl::JsonLines::begin(out, &fields, clock))),
-        Format::Parquet => parquet::Parquet::begin(out, &fields, clock, parquet::GROUP, &[]).map(boxed),
+        Format::Parquet => {
+            parquet::Parquet::begin(out, &fields, clock, &parquet::Layout::default()).map(boxed)
+        }
     };
     Ok(Rows { columns, sink: sink.map_err(ExportError::Output)? })
 }

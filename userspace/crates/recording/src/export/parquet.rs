@@ -26,9 +26,25 @@ use super::{
 };
 
 /// Rows that are gathered before they are written. Readers work through such a group at a time.
-pub(super) const GROUP: usize = 1 << 16;
+const GROUP: usize = 1 << 16;
 /// Different texts that are kept once however often they come.
 const TEXTS: usize = 1 << 14;
+
+/// How a file is laid out.
+pub(super) struct Layout<'a> {
+    /// Rows of a group.
+    pub(super) group: usize,
+    /// Times of day to the microsecond alone, which every engine reads. Nanoseconds are in columns of their own.
+    pub(super) is_coarse: bool,
+    /// What is said of the file as a whole: names and values.
+    pub(super) about: &'a [(&'static str, String)],
+}
+
+impl Default for Layout<'_> {
+    fn default() -> Self {
+        Self { group: GROUP, is_coarse: false, about: &[] }
+    }
+}
 
 /// Writes it.
 pub(super) struct Parquet<W: Write + Send> {
@@ -40,6 +56,8 @@ pub(super) struct Parquet<W: Write + Send> {
     rows: usize,
     /// Rows of a group.
     group: usize,
+    /// Nanoseconds of a unit of time.
+    unit: i64,
 }
 
 /// The values of a column that are known, and how each cell is made of them.
@@ -56,16 +74,12 @@ struct Values {
 }
 
 impl<W: Write + Send> Parquet<W> {
-    /// Writes the beginning. A group has so many rows. `about` is said of the file as a whole: names and values.
-    pub(super) fn begin(
-        out: W,
-        fields: &[Field],
-        clock: Clock,
-        group: usize,
-        about: &[(&str, String)],
-    ) -> io::Result<Self> {
+    /// Writes the beginning.
+    pub(super) fn begin(out: W, fields: &[Field], clock: Clock, layout: &Layout<'_>) -> io::Result<Self> {
+        let &Layout { group, is_coarse, about } = layout;
+        let (name, unit) = if is_coarse { ("MICROS", 1000) } else { ("NANOS", 1) };
         let about = about.iter().map(|(name, value)| KeyValue::new((*name).to_owned(), value.clone()));
-        let schema = parse_message_type(&schema(fields)).map_err(output)?;
+        let schema = parse_message_type(&schema(fields, name)).map_err(output)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -76,7 +90,7 @@ impl<W: Write + Send> Parquet<W> {
             SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties)).map_err(output)?;
         let values = |field: &Field| Values { is_list: field.kind == Kind::Texts, ..Values::default() };
         let columns = fields.iter().map(values).collect();
-        Ok(Self { writer, clock, columns, texts: FxHashMap::default(), column: 0, rows: 0, group })
+        Ok(Self { writer, clock, columns, texts: FxHashMap::default(), column: 0, rows: 0, group, unit })
     }
 
     /// Writes the rows that were gathered as a group.
@@ -119,7 +133,7 @@ impl<W: Write + Send> Sink for Parquet<W> {
             Cell::Number(number) => values.number(number.cast_signed()),
             Cell::Signed(number) => values.number(number),
             Cell::Time(at) => match i64::try_from(self.clock.timestamp(at).as_nanosecond()) {
-                Ok(nanoseconds) => values.number(nanoseconds),
+                Ok(nanoseconds) => values.number(nanoseconds.div_euclid(self.unit)),
                 // Beyond the year 2262: not to be had in nanoseconds.
                 Err(_) => values.define(0),
             },
@@ -196,12 +210,12 @@ fn shared(known: &mut FxHashMap<Box<str>, ByteArray>, text: &str) -> ByteArray {
 }
 
 /// In Parquet's own words.
-fn schema(fields: &[Field]) -> String {
+fn schema(fields: &[Field], unit: &str) -> String {
     let columns = fields.iter().map(|Field { name, kind }| match kind {
         Kind::Number => format!("optional int64 {name} (INTEGER(64,false));"),
         Kind::Signed => format!("optional int64 {name} (INTEGER(64,true));"),
         Kind::Text => format!("optional binary {name} (STRING);"),
-        Kind::Time => format!("optional int64 {name} (TIMESTAMP(NANOS,true));"),
+        Kind::Time => format!("optional int64 {name} (TIMESTAMP({unit},true));"),
         Kind::Flag => format!("optional boolean {name};"),
         Kind::Texts => format!(
             "optional group {name} (LIST) {{ repeated group list {{ required binary element (STRING); }} }}"

@@ -13,7 +13,7 @@ use crate::{
     export::{
         Sink as _,
         column::{self, Cell, Column, Field, Table},
-        parquet::Parquet,
+        parquet::{Layout, Parquet},
     },
 };
 
@@ -124,8 +124,8 @@ impl<T: Table> Parts<T> {
             Some(current) => current,
             none => {
                 let bytes = Bytes::default();
-                let file =
-                    Parquet::begin(bytes.clone(), &self.fields, self.clock.clone(), GROUP, &self.about)?;
+                let layout = Layout { group: GROUP, is_coarse: true, about: &self.about };
+                let file = Parquet::begin(bytes.clone(), &self.fields, self.clock.clone(), &layout)?;
                 none.insert(Current { bytes, file: Box::new(file), rows: 0 })
             }
         };
