@@ -4,16 +4,23 @@ use form_urlencoded::Serializer;
 use sockleak_core::{assess::Wanted, attribution::filter::Filter, choice::Choice as _};
 use sockleak_report::document::Format;
 
-use crate::service::link::{
-    Question,
-    question::{ConnectionFilter, FindingFilter, ReportFilter, SeriesRange, Sort},
+use crate::service::{
+    link::{
+        Question,
+        question::{ConnectionFilter, FindingFilter, ReportFilter, SeriesRange, Sort},
+    },
+    metrics::MetricDetail,
 };
 
 /// Path and query.
 pub(crate) fn of(question: &Question) -> String {
     let mut query = Query(Serializer::new(String::new()));
     let path = match question {
-        Question::Metrics(_) => "/metrics",
+        Question::Metrics { detail, .. } => {
+            let detail = Some(detail.name()).filter(|_| *detail != MetricDetail::default());
+            query.add("detail", detail.map(str::to_owned));
+            "/metrics"
+        }
         Question::Health => "/healthz",
         Question::Ready => "/readyz",
         Question::Snapshot => "/api/v1/snapshot",

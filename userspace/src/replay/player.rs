@@ -31,7 +31,7 @@ use crate::{
             playing::{Control, PlayState, Playing},
             question::SeriesRange,
         },
-        metrics::{Exposition, Metrics, Own},
+        metrics::{Exposition, MetricDetail, Metrics, Own},
         snapshot::Surroundings,
     },
 };
@@ -347,9 +347,9 @@ impl Answers for Player {
         format!("replay at {}", self.time_of_day()).into()
     }
 
-    fn metrics(&mut self, form: Exposition) -> String {
+    fn metrics(&mut self, detail: MetricDetail, form: Exposition) -> String {
         let snapshot = self.snapshot();
-        self.metrics.encode(&snapshot, &Own::read(), form)
+        self.metrics.encode_in(detail, &snapshot, &Own::read(), form)
     }
 
     fn health(&mut self) -> Health {

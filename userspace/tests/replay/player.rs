@@ -12,7 +12,7 @@ use sockleak::{
             playing::{Control, PlayState},
             question::{ConnectionFilter, SeriesRange},
         },
-        metrics::Exposition,
+        metrics::{Exposition, MetricDetail},
     },
 };
 use sockleak_core::attribution::by::By;
@@ -149,7 +149,7 @@ fn the_end_is_the_report() {
             for step in 1..=steps {
                 play(&mut player, 3600.0 / f64::from(steps) * f64::from(step));
                 player.snapshot();
-                player.metrics(Exposition::default());
+                player.metrics(MetricDetail::default(), Exposition::default());
             }
             assert_eq!(player.stage(), Stage::Over);
             assert_eq!(line(&player.report()), expected, "{speed}");

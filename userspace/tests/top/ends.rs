@@ -160,7 +160,8 @@ fn panics_if_asked_to() {
         }
         panic!("on purpose");
     });
-    let outcome = top::run(Watched::Local(Local::play(player, watch::channel(Stage::default()).0).unwrap()), &show);
+    let outcome =
+        top::run(Watched::Local(Local::play(player, watch::channel(Stage::default()).0).unwrap()), &show);
     assert!(outcome.is_err_and(|failure| failure.to_string().contains("panicked")));
 }
 

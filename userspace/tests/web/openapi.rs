@@ -181,6 +181,7 @@ async fn parameters_and_refusals_are_as_described() {
                 "from" => "1",
                 "to" => "99999999999999",
                 "verdict" => schema["enum"][0].as_str().unwrap(),
+                "detail" => schema["enum"][1].as_str().unwrap(),
                 "sort" => schema["enum"][3].as_str().unwrap(),
                 "state" => schema["enum"][2].as_str().unwrap(),
                 "limit" | "offset" | "points" => "7",

@@ -13,6 +13,10 @@ use crate::{
 const RULES: &str = include_str!("../../../docs/prometheus/sockleak.rules.yml");
 const RULES_TEST: &str = include_str!("../../../docs/prometheus/sockleak.rules.test.yml");
 const DASHBOARD: &str = include_str!("../../../docs/prometheus/grafana-dashboard.json");
+const FLEET_RULES: &str = include_str!("../../../docs/prometheus/sockleak-fleet.rules.yml");
+const FLEET_RULES_TEST: &str = include_str!("../../../docs/prometheus/sockleak-fleet.rules.test.yml");
+const FLEET_DASHBOARD: &str = include_str!("../../../docs/prometheus/grafana-fleet-dashboard.json");
+const FLEET_PAGE: &str = include_str!("../../../docs/fleet.md");
 const PAGE: &str = include_str!("../../../docs/service.md");
 
 /// Words that begin like a metric's name.
@@ -29,9 +33,9 @@ fn series(scrape: &Answer) -> BTreeSet<String> {
 }
 
 /// Names of the samples that are exported.
-async fn exported() -> BTreeSet<String> {
+async fn exported(path: &str) -> BTreeSet<String> {
     let server = Server::of(&scene::incomplete());
-    let series = series(&get(server.address, "/metrics").await);
+    let series = series(&get(server.address, path).await);
     series.iter().map(|series| series.split('{').next().unwrap().to_owned()).collect()
 }
 
@@ -72,10 +76,59 @@ async fn a_scrape_is_in_the_form_that_is_accepted() {
 
 #[tokio::test]
 async fn every_series_that_is_asked_for_exists() {
-    let exported = exported().await;
+    let exported = exported("/metrics").await;
     for (file, text) in [("rules", RULES), ("tests", RULES_TEST), ("dashboard", DASHBOARD)] {
         let unknown: Vec<_> = names(text).into_iter().filter(|name| !exported.contains(*name)).collect();
         assert!(unknown.is_empty(), "{file}: {unknown:?}");
+    }
+}
+
+const FLEET: &str = "/metrics?detail=fleet";
+
+#[tokio::test]
+async fn every_series_of_a_fleet_exists() {
+    let exported = exported(FLEET).await;
+    for (file, text) in [
+        ("rules", FLEET_RULES),
+        ("tests", FLEET_RULES_TEST),
+        ("dashboard", FLEET_DASHBOARD),
+        ("page", FLEET_PAGE),
+    ] {
+        let unknown: Vec<_> = names(text).into_iter().filter(|name| !exported.contains(*name)).collect();
+        assert!(unknown.is_empty(), "{file}: {unknown:?}");
+    }
+    let server = Server::of(&scene::incomplete());
+    assert_eq!(get(server.address, "/metrics?detail=most").await.status, 400);
+}
+
+#[test]
+fn the_dashboard_of_a_fleet_leads_to_hosts() {
+    let dashboard: Value = serde_json::from_str(FLEET_DASHBOARD).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids.len(), panels.len());
+    assert!(panels.iter().all(|it| it["title"].is_string() && it["targets"][0]["expr"].is_string()));
+    for link in
+        ["/d/sockleak-fleet?var-program=", "/d/sockleak?var-instance=", "http://${__data.fields.instance}/"]
+    {
+        assert!(FLEET_DASHBOARD.contains(link), "{link}");
+    }
+    // Whatever is recorded and shown exists, and every alert is tested, by promtool.
+    let recorded = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"_:".contains(c));
+        words
+            .filter(|word| word.starts_with("sockleak:fleet_"))
+            .map(|it| it.trim_end_matches(':').to_owned())
+            .collect()
+    };
+    let records = FLEET_RULES.lines().filter_map(|line| line.trim().strip_prefix("- record: "));
+    let records: BTreeSet<String> = records.map(str::to_owned).collect();
+    for text in [FLEET_DASHBOARD, FLEET_PAGE, FLEET_RULES] {
+        assert_eq!(recorded(text).difference(&records).collect::<Vec<_>>(), Vec::<&String>::new());
+    }
+    for alert in FLEET_RULES.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        let is_tested = FLEET_RULES_TEST.contains(&format!("alertname: {alert}\n"));
+        assert!(is_tested, "{alert} has no test");
     }
 }
 
@@ -86,12 +139,9 @@ async fn every_series_is_documented() {
     let bare = |name: &str| {
         ["_bucket", "_sum", "_count"].iter().fold(name.to_owned(), |it, end| it.replace(end, ""))
     };
-    let missing: BTreeSet<_> = exported()
-        .await
-        .iter()
-        .map(|name| bare(name))
-        .filter(|name| !documented.contains(name.as_str()))
-        .collect();
+    let all: BTreeSet<String> = exported("/metrics").await.union(&exported(FLEET).await).cloned().collect();
+    let missing: BTreeSet<_> =
+        all.iter().map(|name| bare(name)).filter(|name| !documented.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 

@@ -9,12 +9,15 @@ use crate::vm::debian;
 use crate::{paths, process};
 
 /// Its checks, as arguments for the tool.
-const CHECKS: [&[&str]; 4] = [
+const CHECKS: [&[&str]; 7] = [
     // It reads a scrape.
     &["check", "metrics"],
     &["check", "config", "prometheus.yml"],
     &["check", "rules", "sockleak.rules.yml"],
     &["test", "rules", "sockleak.rules.test.yml"],
+    &["check", "config", "prometheus-fleet.yml"],
+    &["check", "rules", "sockleak-fleet.rules.yml"],
+    &["test", "rules", "sockleak-fleet.rules.test.yml"],
 ];
 
 /// What `/metrics` answers: a test of sockleak holds it to that.

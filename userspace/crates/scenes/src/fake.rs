@@ -18,7 +18,7 @@ use sockleak::{
             closed::Closed,
             question::SeriesRange,
         },
-        metrics::{Exposition, Metrics, Own},
+        metrics::{Exposition, MetricDetail, Metrics, Own},
         minutes,
         snapshot::{Snapshot, Surroundings},
         store::history::{History, Point, ProgramPoint, Rollup},
@@ -148,13 +148,14 @@ impl Answers for Fake {
         "sockleak serve".into()
     }
 
-    fn metrics(&mut self, form: Exposition) -> String {
+    fn metrics(&mut self, detail: MetricDetail, form: Exposition) -> String {
         let mut snapshot = self.snapshot();
         for socket in &mut snapshot.sockets {
             // Scenes have no rounds that would find a queue.
             socket.queue.get_or_insert(Queue { length: 0, max: 10 });
         }
-        self.metrics.encode(&snapshot, &Own { store_bytes: Some(1), ..Own::read() }, form)
+        let own = Own { store_bytes: Some(1), ..Own::read() };
+        self.metrics.encode_in(detail, &snapshot, &own, form)
     }
 
     fn health(&mut self) -> Health {

@@ -241,8 +241,9 @@ pub(super) fn otlp(section: Option<Section<'_>>) -> Result<Option<OtlpSettings>,
             return Err(given.error("is shorter than a second; write at least \"1s\""));
         }
     }
+    let detail = section.take("detail").map(|detail| detail.choice()).transpose()?.unwrap_or_default();
     let token = section.take("token_file").map(|token| token_file(&token)).transpose()?;
-    Ok(Some(OtlpSettings { endpoint, interval, token }))
+    Ok(Some(OtlpSettings { endpoint, interval, detail, token }))
 }
 
 /// Reads `[probe]`.

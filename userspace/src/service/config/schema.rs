@@ -45,7 +45,8 @@ pub(super) const ARCHIVE: Schema =
 /// Where the service answers.
 pub(super) const HTTP: Schema = Schema { header: "[http]", keys: &["listen", "token_file"] };
 /// Whom figures are sent to.
-pub(super) const OTLP: Schema = Schema { header: "[otlp]", keys: &["endpoint", "interval", "token_file"] };
+pub(super) const OTLP: Schema =
+    Schema { header: "[otlp]", keys: &["endpoint", "interval", "detail", "token_file"] };
 /// How to hook into the kernel.
 pub(super) const PROBE: Schema =
     Schema { header: "[probe]", keys: &["hooks", "ring_size", "max_connections"] };

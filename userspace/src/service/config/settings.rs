@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use sockleak_core::{attribution::targets::Target, verdict::Verdict};
 
 use super::{credentials::CredentialsFile, place::Place, token::TokenFile};
+use crate::service::metrics::MetricDetail;
 
 /// A socket to watch.
 #[derive(Clone, Debug)]
@@ -151,6 +152,8 @@ pub struct OtlpSettings {
     pub endpoint: hyper::Uri,
     /// How often.
     pub interval: Duration,
+    /// How much is told.
+    pub detail: MetricDetail,
     /// What is sent as a bearer token.
     pub token: Option<TokenFile>,
 }

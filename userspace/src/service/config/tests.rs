@@ -68,7 +68,7 @@ fn all_of_the_example_is_understood() {
         _ => line,
     });
     let config = parse(&lines.collect::<Vec<_>>().join("\n")).expect("every line is right");
-    assert_eq!(config.alerts.sinks.len(), 3);
+    assert_eq!(config.alerts.sinks.len(), 4);
     assert!(config.http.token.is_some());
     let otlp = config.otlp.expect("it is configured");
     assert_eq!((otlp.endpoint.to_string().as_str(), otlp.interval.as_secs()), ("http://127.0.0.1:4318/", 30));
@@ -103,6 +103,7 @@ fn everything_can_be_set() {
         [otlp]
         endpoint = "https://c.example/in"
         interval = "1s"
+        detail = "fleet"
         token_file = "/o"
         [probe]
         hooks = "kprobe"
@@ -129,6 +130,7 @@ fn everything_can_be_set() {
     assert_eq!(config.probe.max_connections, Some(16));
     let otlp = config.otlp.as_ref().expect("it is configured");
     assert_eq!((otlp.endpoint.host(), otlp.interval.as_secs()), (Some("c.example"), 1));
+    assert_eq!(otlp.detail, crate::service::metrics::MetricDetail::Fleet);
     assert_eq!(otlp.token.as_ref().map(|it| it.path.as_path()), Some(Path::new("/o")));
     assert_eq!(config.limits(&View::own(0)).first().map(GivenLimit::text), Some("@name=5"));
     assert!(

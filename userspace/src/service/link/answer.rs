@@ -32,7 +32,7 @@ use crate::{
     failure::Failure,
     probe::status::HookStatus,
     service::{
-        metrics::Exposition,
+        metrics::{Exposition, MetricDetail},
         snapshot::{Snapshot, SocketSnapshot, Surroundings},
         store::{
             StoreError,
@@ -95,8 +95,8 @@ pub trait Answers {
     fn coverage(&self) -> Coverage;
     /// Where a report comes from, in words.
     fn origin(&self) -> Cow<'static, str>;
-    /// The metrics, as [`Metrics::encode`](crate::service::metrics::Metrics::encode) writes them.
-    fn metrics(&mut self, form: Exposition) -> String;
+    /// The metrics, as [`Metrics::encode_in`](crate::service::metrics::Metrics::encode_in) writes them.
+    fn metrics(&mut self, detail: MetricDetail, form: Exposition) -> String;
     /// Whether everything works.
     fn health(&mut self) -> Health;
     /// What is known now.
@@ -284,7 +284,9 @@ impl Answer {
 #[must_use]
 pub fn respond(answers: &mut impl Answers, question: &Question) -> Answer {
     match question {
-        &Question::Metrics(form) => Answer::new(form.content_type(), answers.metrics(form)),
+        &Question::Metrics { detail, form } => {
+            Answer::new(form.content_type(), answers.metrics(detail, form))
+        }
         Question::Health => Answer::json(&answers.health()),
         Question::Ready => {
             let health = answers.health();

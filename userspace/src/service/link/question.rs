@@ -5,7 +5,7 @@ use sockleak_core::assess::Wanted;
 use sockleak_report::document::{CsvTable, Format};
 
 use super::playing::Control;
-use crate::service::metrics::Exposition;
+use crate::service::metrics::{Exposition, MetricDetail};
 
 /// Connections of one page at most.
 pub const MOST_CONNECTIONS: u32 = 1000;
@@ -16,8 +16,13 @@ pub const MOST_POINTS: u32 = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
-    /// Metrics for Prometheus, in a form.
-    Metrics(Exposition),
+    /// Metrics for Prometheus.
+    Metrics {
+        /// How much is told.
+        detail: MetricDetail,
+        /// In which form.
+        form: Exposition,
+    },
     /// Is it well?
     Health,
     /// The same; an answer that it is still starting is a failure.

@@ -112,7 +112,7 @@ impl<'a> Family<'a> {
         Self { name, help, unit: None, kind, rows }
     }
 
-    fn counter<V: Into<Value>>(
+    pub(super) fn counter<V: Into<Value>>(
         name: &'static str,
         help: &'static str,
         rows: impl Iterator<Item = (Labels<'a>, V)> + 'a,
@@ -120,7 +120,7 @@ impl<'a> Family<'a> {
         Self::new((name, help), Kind::Counter { since: Since::Observed }, rows)
     }
 
-    fn gauge<V: Into<Value>>(
+    pub(super) fn gauge<V: Into<Value>>(
         name: &'static str,
         help: &'static str,
         rows: impl Iterator<Item = (Labels<'a>, V)> + 'a,
@@ -138,7 +138,7 @@ impl<'a> Family<'a> {
 }
 
 /// The only row of a family without labels.
-fn single<'a, V>(value: V) -> iter::Once<(Labels<'a>, V)> {
+pub(super) fn single<'a, V>(value: V) -> iter::Once<(Labels<'a>, V)> {
     iter::once((Labels::new(), value))
 }
 
@@ -151,12 +151,13 @@ impl Figures {
 
     /// All of them; one may have no rows.
     pub(super) fn families(&self) -> impl Iterator<Item = Family<'_>> {
-        self.programs()
-            .into_iter()
-            .chain(self.sockets())
-            .chain(self.evidence())
-            .chain(self.own())
-            .chain(self.archive())
+        let families: Box<dyn Iterator<Item = Family<'_>>> = match &self.fleet {
+            Some(fleet) => Box::new(self.fleet_families(fleet)),
+            None => Box::new(
+                self.programs().into_iter().chain(self.sockets()).chain(self.evidence()).chain(self.own()),
+            ),
+        };
+        families.chain(self.archive())
     }
 
     /// What programs do.
@@ -268,7 +269,7 @@ impl Figures {
     }
 
     /// How far all that can be trusted.
-    fn evidence(&self) -> [Family<'_>; 6] {
+    pub(super) fn evidence(&self) -> [Family<'_>; 6] {
         let losses = self.losses.iter().map(|((hook, what), &count)| {
             (smallvec![("hook", hook.as_str()), ("what", what.as_str())], count)
         });
@@ -296,7 +297,7 @@ impl Figures {
     }
 
     /// What the service costs.
-    fn own(&self) -> [Family<'_>; 7] {
+    pub(super) fn own(&self) -> [Family<'_>; 7] {
         let own = &self.own;
         let store = own.store_bytes.map(|bytes| (Labels::new(), bytes)).into_iter();
         let restarts = "Starts of the process that answers HTTP, after the first.";

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use sockleak_core::{attribution::limits::Limit, event::Queue, text::escape::terminal, verdict::Verdict};
 
-use super::{OTHER, Own, counts::Counts, names::Names};
+use super::{OTHER, Own, counts::Counts, fleet::FleetFigures, names::Names};
 use crate::{
     probe::status::Outcome,
     service::snapshot::{LIFETIME_BOUNDS, STATES, Snapshot, SocketSnapshot},
@@ -31,6 +31,8 @@ pub struct Figures {
     /// Connections by socket, program and verdict.
     pub(super) findings: BTreeMap<(String, String, &'static str), u64>,
     pub(super) own: Own,
+    /// What is shown instead of sockets and programs, if a scraper of many hosts asks.
+    pub(super) fleet: Option<FleetFigures>,
 }
 
 /// A socket, or several that are shown together: those of one path in several namespaces, and the others.
@@ -80,7 +82,13 @@ impl Figures {
             // Its sockets have been named.
             findings: findings(snapshot, names),
             own,
+            fleet: None,
         }
+    }
+
+    /// The same host, as scrapers of many hosts are shown it.
+    pub(super) fn for_fleet(self, snapshot: &Snapshot) -> Self {
+        Self { fleet: Some(FleetFigures::new(snapshot)), ..self }
     }
 }
 

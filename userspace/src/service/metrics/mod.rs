@@ -8,15 +8,19 @@ mod counts;
 mod exposition;
 mod families;
 mod figures;
+mod fleet;
 mod names;
 mod openmetrics;
 mod otlp;
 mod own;
+mod pattern;
 mod prometheus;
 #[cfg(test)]
 pub(super) mod tests;
 
 use prometheus_client::{encoding::text, registry::Registry};
+use serde::{Deserialize, Serialize};
+use sockleak_core::choices;
 
 pub use exposition::Exposition;
 pub use figures::Figures;
@@ -27,6 +31,19 @@ use names::Names;
 
 /// Name of what has no series of its own.
 pub const OTHER: &str = "other";
+
+choices! {
+    /// How much is told of a host.
+    #[derive(Debug, Default, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum MetricDetail {
+        /// Every socket and program, within bounds of some thousand series.
+        #[default]
+        Full = "full",
+        /// What many hosts are compared by: under a hundred series, with names that are the same on all hosts.
+        Fleet = "fleet",
+    }
+}
 
 /// What has been shown so far. Kept as long as the service runs: counters rest on it.
 #[derive(Debug, Default)]
@@ -41,10 +58,32 @@ impl Metrics {
         Figures::new(snapshot, own.clone(), &mut self.names)
     }
 
+    /// The same, in as much detail as is asked for.
+    #[must_use]
+    pub fn figures_in(&mut self, detail: MetricDetail, snapshot: &Snapshot, own: &Own) -> Figures {
+        let figures = self.figures(snapshot, own);
+        match detail {
+            MetricDetail::Full => figures,
+            MetricDetail::Fleet => figures.for_fleet(snapshot),
+        }
+    }
+
     /// What is known at a moment, as text in a form.
     #[must_use]
     pub fn encode(&mut self, snapshot: &Snapshot, own: &Own, form: Exposition) -> String {
-        let figures = self.figures(snapshot, own);
+        self.encode_in(MetricDetail::Full, snapshot, own, form)
+    }
+
+    /// The same, in as much detail as is asked for.
+    #[must_use]
+    pub fn encode_in(
+        &mut self,
+        detail: MetricDetail,
+        snapshot: &Snapshot,
+        own: &Own,
+        form: Exposition,
+    ) -> String {
+        let figures = self.figures_in(detail, snapshot, own);
         let mut text = String::new();
         let written = match form {
             Exposition::Prometheus => figures.write_prometheus(&mut text),

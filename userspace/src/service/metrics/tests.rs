@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+mod fleet;
 pub(in crate::service) mod otlp;
 mod parser;
 

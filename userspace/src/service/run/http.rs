@@ -19,7 +19,7 @@ use crate::{
             question::SeriesRange,
             respond,
         },
-        metrics::{AlertCounts, Exposition, Own},
+        metrics::{AlertCounts, Exposition, MetricDetail, Own},
         web::{listen::Address, process::Web},
     },
 };
@@ -226,9 +226,9 @@ impl Answers for Service {
         "sockleak serve".into()
     }
 
-    fn metrics(&mut self, form: Exposition) -> String {
+    fn metrics(&mut self, detail: MetricDetail, form: Exposition) -> String {
         let (snapshot, own) = (self.snapshot(), self.own());
-        self.metrics.encode(&snapshot, &own, form)
+        self.metrics.encode_in(detail, &snapshot, &own, form)
     }
 
     fn health(&mut self) -> Health {

@@ -7,6 +7,7 @@ use super::Service;
 use crate::service::{
     config::{OtlpSettings, TokenFile},
     link::Answers as _,
+    metrics::MetricDetail,
     otlp::{Export, Exporter, OtlpError},
 };
 
@@ -44,7 +45,9 @@ impl Service {
             return;
         }
         let (snapshot, own) = (self.snapshot(), self.own());
-        let figures = self.metrics.figures(&snapshot, &own);
+        let detail =
+            self.sending.as_ref().map_or_else(MetricDetail::default, |sending| sending.settings.detail);
+        let figures = self.metrics.figures_in(detail, &snapshot, &own);
         if let Some(Sending { exporter, settings, .. }) = &self.sending {
             // The token is read each time: it may have been replaced. Whoever sends has no right to read it.
             let token = settings.token.as_ref().map(TokenFile::read).transpose();

@@ -24,6 +24,7 @@ use crate::service::{
             ConnectionFilter, FindingFilter, MOST_CONNECTIONS, MOST_POINTS, ReportFilter, SeriesRange, Sort,
         },
     },
+    metrics::MetricDetail,
     snapshot::STATES,
 };
 
@@ -152,6 +153,11 @@ impl<'a> Parameters<'a> {
     /// How many to skip.
     pub(super) fn offset(&self) -> Result<usize, Refusal> {
         Ok(self.number("offset", "how many to skip")?.unwrap_or(0))
+    }
+
+    /// How much metrics tell.
+    pub(super) fn detail(&self) -> Result<MetricDetail, Refusal> {
+        self.one_of("detail")
     }
 
     pub(super) fn findings(&self) -> Result<FindingFilter, Refusal> {

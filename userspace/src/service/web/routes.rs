@@ -87,7 +87,10 @@ pub(super) fn route(
             let (content_type, content) = page::asset(path).ok_or_else(nothing)?;
             return known(content_type, &content, query);
         }
-        METRICS => plain(Question::Metrics(wants.exposition()))?,
+        METRICS => {
+            let detail = parameters(&["detail"])?.detail()?;
+            Asks::Tracer(Question::Metrics { detail, form: wants.exposition() })
+        }
         "/api/v1/snapshot" => plain(Question::Snapshot)?,
         "/api/v1/sockets" => plain(Question::Sockets)?,
         "/api/v1/findings" => {

@@ -31,9 +31,7 @@ impl Local {
     /// # Errors
     /// If no thread can be started.
     pub fn play(player: Player, stage: watch::Sender<Stage>) -> Result<Self, Failure> {
-        Self::start("replay", async move |link| {
-            replay::play(player, link, &Settings::default(), stage).await
-        })
+        Self::start("replay", async move |link| replay::play(player, link, &Settings::default(), stage).await)
     }
 
     /// Traces, once it is clear that this can be done: until then this waits.

@@ -33,7 +33,7 @@ use crate::{
             question::SeriesRange,
             respond,
         },
-        metrics::{Exposition, Metrics, Own},
+        metrics::{Exposition, MetricDetail, Metrics, Own},
     },
     tracer::{self, Audience, Tracer, host_name},
     view::View,
@@ -158,9 +158,9 @@ impl Answers for Watch {
         "traced now".into()
     }
 
-    fn metrics(&mut self, form: Exposition) -> String {
+    fn metrics(&mut self, detail: MetricDetail, form: Exposition) -> String {
         let snapshot = self.snapshot();
-        self.metrics.encode(&snapshot, &Own::read(), form)
+        self.metrics.encode_in(detail, &snapshot, &Own::read(), form)
     }
 
     fn health(&mut self) -> Health {
