@@ -1,4 +1,4 @@
-//! Writes a trace as a busy host would lead to, for benches: programs that come and go, sockets of several servers, some
+//! Writes a recording as a busy host would lead to, for benches: programs that come and go, sockets of several servers, some
 //! leaks, some failures. The same arguments lead to the same records.
 //!
 //! `generate-trace FILE events N` writes N events; `generate-trace FILE open N M` writes M connections of which N stay
@@ -16,7 +16,7 @@ use sockleak_recording::{Header, Progress, Writer};
 const SOCKETS: u64 = 40;
 /// Programs that are clients.
 const PROGRAMS: u64 = 60;
-/// Processes of clients that live as long as the trace.
+/// Processes of clients that live as long as the recording.
 const DAEMONS: u64 = 400;
 const SERVER_PIDS: u64 = 1000;
 const DAEMON_PIDS: u64 = 2000;

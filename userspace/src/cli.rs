@@ -197,7 +197,7 @@ pub struct ReportFile {
 #[derive(Debug, Args)]
 pub struct Report {
     /// Recordings of `sockleak capture --output`, finished or not. Those of several hosts are merged to one answer.
-    #[arg(required_unless_present_any = ["stores", "service"], value_name = "TRACE")]
+    #[arg(required_unless_present_any = ["stores", "service"], value_name = "RECORDING")]
     pub traces: Vec<PathBuf>,
     /// Report all that `sockleak serve` has stored in these directories and below, also while it runs: a report for each boot.
     #[arg(long = "store", value_name = "DIRECTORY", num_args = 1.., conflicts_with = "traces")]
@@ -279,7 +279,7 @@ pub struct View {
 #[derive(Debug, Args)]
 pub struct Export {
     /// A recording of `sockleak capture --output`, finished or not.
-    #[arg(value_name = "TRACE")]
+    #[arg(value_name = "RECORDING")]
     pub trace: PathBuf,
     /// How rows are written, described in docs/export.md [default: as the name of --output ends (.csv, .jsonl or .parquet),
     /// else csv]

@@ -40,7 +40,7 @@ pub enum Failure {
         #[source]
         cause: io::Error,
     },
-    /// A trace file cannot be written or read.
+    /// A recording cannot be written or read.
     #[error(transparent)]
     Trace(#[from] TraceError),
     /// The service's configuration cannot be used.

@@ -272,7 +272,7 @@ pub struct Finding {
     pub program: String,
     /// The verdict's name, as `capture --json` has it.
     pub verdict: String,
-    /// Connections that carry it; of a starved program, attempts and connections.
+    /// Connections that carry it; of a starved program, failed connects and connections.
     pub count: u64,
     /// The report must say beside it that some of these connections are older than the capture.
     pub is_from_before: bool,

@@ -36,7 +36,7 @@ pub(crate) const HEALTHY: &[Kind] = &[
     ("a pool beside requests", |rng| beside(requests(rng, 1, SECOND), pool(rng, 0, MINUTE))),
     ("a restarted pool", restarted_pool),
     ("a full pool that is used", full_pool),
-    ("a pool from before the trace", before),
+    ("a pool from before tracing", before),
     ("answers that the server ends", answers),
     ("streams beside answers that the server ends", streams),
 ];

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Replay {
     /// A recording of `sockleak capture --output`, finished or not.
-    #[arg(required_unless_present = "store", value_name = "TRACE")]
+    #[arg(required_unless_present = "store", value_name = "RECORDING")]
     pub trace: Option<PathBuf>,
     /// Play the last recording that `sockleak serve` has stored in this directory.
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "trace")]
@@ -57,7 +57,7 @@ pub struct Top {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["targets", "replay"])]
     pub token_file: Option<PathBuf>,
     /// Play this recording.
-    #[arg(long, value_name = "TRACE")]
+    #[arg(long, value_name = "RECORDING")]
     pub replay: Option<PathBuf>,
     /// Which part of the recording is played, and how fast.
     #[command(flatten)]

@@ -250,7 +250,7 @@ mod tests {
         );
         let said = conclude(&with(&[(Hook::Attempt, Outcome::Refused)]), host, &[], HookChoice::Auto);
         assert!(
-            said.contains("failed attempts are not seen; ") && said.contains("run sockleak as root"),
+            said.contains("failed connects are not seen; ") && said.contains("run sockleak as root"),
             "{said}"
         );
         let said = conclude(&with(&[(Hook::Attempt, Outcome::Unsupported)]), host, &[], HookChoice::Auto);

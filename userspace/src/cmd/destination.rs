@@ -50,7 +50,7 @@ impl Destination {
         if sources.iter().any(|source| is_same(path, source)) {
             let path = path.display();
             return Err(Failure::Usage(format!(
-                "{path} is the trace itself; name another file for the output"
+                "{path} is the recording itself; name another file for the output"
             )));
         }
         let out = open(path).map_err(|cause| named(path, cause))?;

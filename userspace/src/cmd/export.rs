@@ -19,7 +19,7 @@ use crate::{cli, console::Progress, failure::Failure};
 /// Runs it.
 ///
 /// # Errors
-/// If the trace cannot be read, or the output cannot be written. A reader that left is no error.
+/// If the recording cannot be read, or the output cannot be written. A reader that left is no error.
 pub fn run(arguments: &cli::Export) -> Result<(), Failure> {
     let (format, what) = (form(arguments)?, arguments.what);
     let to_file = arguments.output.as_deref().is_some_and(|path| !is_stdout(path));

@@ -1,4 +1,4 @@
-//! `sockleak list`: who holds which end right now. One look at all descriptors, without waiting.
+//! `sockleak list`: who holds which end right now. One descriptor scan, without waiting.
 
 pub(super) mod survey;
 mod watch;

@@ -56,7 +56,7 @@ fn open(arguments: &cli::Replay) -> Result<Recorded, Failure> {
     let recorded = match (&arguments.store, &arguments.trace) {
         (Some(directory), _) => Recorded::of_store(directory, |error| say(error))?,
         (None, Some(file)) => Recorded::open(file)?,
-        (None, None) => return Err(Failure::Usage("name a TRACE, or a --store".to_owned())),
+        (None, None) => return Err(Failure::Usage("name a RECORDING, or a --store".to_owned())),
     };
     note_end(&recorded);
     if recorded.earlier > 0 {

@@ -44,7 +44,7 @@ use crate::{
 /// Runs it.
 ///
 /// # Errors
-/// If a trace cannot be read, the report not be written, or a verdict is found that `--fail-on` names.
+/// If a recording cannot be read, the report not be written, or a verdict is found that `--fail-on` names.
 pub fn run(arguments: &cli::Report) -> Result<(), Failure> {
     let format = form(arguments)?;
     if arguments.table.is_some() && format != Format::Csv {
@@ -140,7 +140,7 @@ impl<'a> Judged<'a> {
     }
 }
 
-/// What a trace led to.
+/// What a recording led to.
 pub(super) struct Replayed {
     header: Header,
     file: String,
@@ -185,7 +185,7 @@ impl Replayed {
     }
 }
 
-/// Replays a trace.
+/// Replays a recording.
 pub(super) fn replay(file: &Path, judged: &Judged<'_>) -> Result<Replayed, Failure> {
     let trace = Trace::open(file)?;
     let (of, name) = ((trace.header(), trace.progress()), file.display().to_string());
@@ -302,7 +302,7 @@ pub(super) fn view<'s>(mut report: Report<'s>, view: &View, wanted: &Wanted) -> 
     report
 }
 
-/// Says if a trace goes on, or was broken off; `what` is what comes of it.
+/// Says if a recording goes on, or was broken off; `what` is what comes of it.
 pub(super) fn note_end(trace: &Trace, file: &Path, what: &str) {
     if !trace.is_ended() {
         let file = file.display();

@@ -32,7 +32,7 @@ pub fn detach() -> Result<(), Failure> {
     let removed = root.clear().context("what a service left cannot be removed")?;
     say(match removed {
         0 => "no service left anything in the kernel",
-        _ => "the kernel traces no more",
+        _ => "the kernel has stopped tracing",
     });
     Ok(())
 }

@@ -108,7 +108,7 @@ impl Probe {
         Ok(())
     }
 
-    /// How often the kernel skipped a hook for failed attempts: connections do not depend on those, and only a run for a
+    /// How often the kernel skipped a hook for failed connects: connections do not depend on those, and only a run for a
     /// connect that failed matters, so this bounds what may be missing.
     #[must_use]
     pub fn skipped_runs(&self) -> u64 {

@@ -232,11 +232,11 @@ fn warning(hook: Hook, kind: Kind, facts: &Facts) -> Option<&'static str> {
             Some("preemptible kernels skip fentry at times: releases may be missed")
         }
         (Hook::Attempt | Hook::Lookup, Kind::Fexit) if facts.preemption == Preemption::Yes => {
-            Some("preemptible kernels skip fexit at times: failed attempts may be missed under load")
+            Some("preemptible kernels skip fexit at times: failed connects may be missed under load")
         }
         // Before rethook, an instance is held for as long as a connect waits, and there are few.
         (Hook::Attempt | Hook::Lookup, Kind::Kretprobe) if !facts.rethook => {
-            Some("kretprobes of this kernel run out under load: failed attempts may be missed")
+            Some("kretprobes of this kernel run out under load: failed connects may be missed")
         }
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! What can be played: a trace file, or the last recording of a store.
+//! What can be played: a recording, or the last recording of a store.
 
 use std::{
     fmt,
@@ -76,7 +76,7 @@ impl Recorded {
         Arc::clone(&self.source.count)
     }
 
-    /// Opens a trace file.
+    /// Opens a recording.
     ///
     /// # Errors
     /// If it cannot be read.

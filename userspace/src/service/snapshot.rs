@@ -50,7 +50,7 @@ pub struct Snapshot {
     pub incomplete_because: Vec<String>,
     /// What was lost.
     pub losses: Vec<Loss>,
-    /// Failed attempts that may be missing at most.
+    /// Failed connects that may be missing at most.
     pub skipped_runs: u64,
     /// Ends of which it is not known when they were released and by whom.
     pub unseen_releases: u64,
@@ -113,7 +113,7 @@ pub struct ProgramSnapshot {
     pub old_client: u64,
     /// How its client ends were released.
     pub endings: Endings,
-    /// Failed attempts by error.
+    /// Failed connects by error.
     pub failed: BTreeMap<String, u64>,
 }
 
@@ -131,7 +131,7 @@ pub struct Surroundings<'a> {
 }
 
 impl Snapshot {
-    /// Is it a name on which nobody listened, and to which attempts failed? Where a target stands for any number of names,
+    /// Is it a name on which nobody listened, and to which connects failed? Where a target stands for any number of names,
     /// whoever likes can make as many such: they must not take the place of what is watched.
     #[must_use]
     pub fn is_only_tried(&self, socket: &SocketSnapshot) -> bool {

@@ -39,7 +39,7 @@ pub fn host_name() -> String {
     nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Is this a record that the report depends on? `place` is the path that a failed attempt without a listener meant.
+/// Is this a record that the report depends on? `place` is the path that a failed connect without a listener meant.
 pub(super) fn is_worth_keeping(kind: Kind, notice: Option<&Notice<'_>>) -> (bool, Option<Vec<u8>>) {
     match (notice, kind) {
         (Some(Notice::Ignored(_) | Notice::Stranger), _)

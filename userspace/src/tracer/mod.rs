@@ -52,7 +52,7 @@ pub trait Audience {
     /// Is [`Audience::keep`] of use?
     fn keeps(&self) -> bool;
 
-    /// Keeps a record that the session depends on. `place` is the path that a failed attempt without a listener meant.
+    /// Keeps a record that the session depends on. `place` is the path that a failed connect without a listener meant.
     fn keep(&mut self, record: Record, place: Option<&[u8]>);
 
     /// A listener was described that a target means.

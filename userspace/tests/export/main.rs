@@ -238,7 +238,7 @@ fn attempts_are_told() {
     assert_eq!(cells(&rows[1], &names), second);
 }
 
-/// What each program did on each socket: opened, closed, ends open, attempts failed.
+/// What each program did on each socket: opened, closed, ends open, connects failed.
 type Sums = BTreeMap<(String, String), [u64; 5]>;
 
 #[test]
@@ -335,8 +335,8 @@ fn what_cannot_be_done_is_said() {
     let missing = missing.to_str().expect("it is text");
     fails(&["export", &trace, "-o", missing], 5, "none/rows.csv cannot be written");
     fails(&["export", &trace, "-o", "/dev/full"], 5, "/dev/full cannot be written");
-    fails(&["export", &trace, "-o", &trace], 2, "is the trace itself");
-    fails(&["export", "/dev/null"], 6, "is no trace of sockleak");
+    fails(&["export", &trace, "-o", &trace], 2, "is the recording itself");
+    fails(&["export", "/dev/null"], 6, "is not a sockleak recording");
     fails(&["export", missing], 6, "does not exist");
     let database = rusqlite::Connection::open(&trace).expect("it is a database");
     database.execute_batch("PRAGMA user_version = 99").expect("it can be written");

@@ -129,7 +129,7 @@ fn pictures_say_what_happened() {
         "client-closed",
         "client end released (close) 52 min 20 s ago",
         "metrics-exporter 204 ◀</text>",
-        "◀: from before the trace, and older than drawn.",
+        "◀: opened before tracing started, and older than drawn.",
         // And for those who see none of it.
         "<summary>Slots in use as a table</summary>",
         "/opt/certificates/bin/cert-renewer 8.0, client has gone, server has not released 2.0",

@@ -30,8 +30,8 @@ fn sockets_have_their_findings_and_tables() {
         "| `/usr/local/bin/deploy` | 2 | 0 | 0 | 2 |",
         "### Not closed\n\n| Age | Idle | PID | Program | State | Client end | Server end |",
         "## <code>/run/app/&#60;b&#62;&#124;app.sock</code>",
-        "Connections from before the trace are older than shown here",
-        "At most 2 failed attempts may be missing",
+        "For connections opened before tracing started, the age is a minimum",
+        "At most 2 failed connects may be missing",
     ];
     let places = order.map(place);
     assert!(places.is_sorted(), "{places:?}\n{text}");

@@ -83,7 +83,7 @@ fn a_store_that_is_none_is_refused() {
         (vec!["report", "--store", directory], 6, "holds no recording of sockleak serve; name the directory"),
         (vec!["report", "--store", "/nowhere"], 6, "/nowhere cannot be read as a store (No such file"),
         (vec!["report", "x.db", "--store", directory], 2, "cannot be used with"),
-        (vec!["report"], 2, "<TRACE>"),
+        (vec!["report"], 2, "<RECORDING>"),
     ] {
         let output = sockleak(&arguments);
         let said = String::from_utf8_lossy(&output.stderr);

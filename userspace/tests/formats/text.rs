@@ -64,8 +64,8 @@ fn one_attempt_is_no_plural() {
     scene.refuse(200_000, 8, 1, path);
     let text = scene.seen(By::Program).text(text::WIDTH).replace("\n  ", " ");
     for sentence in [
-        ": 1 attempt failed;",
-        "At most 1 failed attempt may be missing",
+        ": 1 connect failed;",
+        "At most 1 failed connect may be missing",
         "INCOMPLETE: events of the accept hook lost at least once.",
     ] {
         assert!(text.contains(sentence), "{sentence} is not in:\n{text}");

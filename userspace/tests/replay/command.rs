@@ -252,10 +252,10 @@ fn what_cannot_be_played_is_refused() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let table: [(&[&str], i32, &[&str]); 13] = [
-        (&[], 2, &["TRACE", "--help"]),
+        (&[], 2, &["RECORDING", "--help"]),
         (&[&file, "--store", &directory], 2, &["--store", "cannot be used with"]),
         (&[&missing], 6, &[&missing, "does not exist"]),
-        (&[&own], 6, &[&own, "is no trace"]),
+        (&[&own], 6, &[&own, "is not a sockleak recording"]),
         (&[&directory], 6, &["is a directory"]),
         (&["--store", &missing], 6, &[&missing]),
         (&["--store", &directory], 6, &["holds no recording"]),

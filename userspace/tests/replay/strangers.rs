@@ -130,7 +130,8 @@ fn a_pipe_and_a_folder_in_a_store_are_passed_over() {
     let output = sockleak(&["report", "--store"]).arg(store).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(6), "{stderr}");
-    for words in ["trace-2.db is no trace of sockleak", "trace-3.db is a directory", "holds no recording"] {
+    for words in ["trace-2.db is not a sockleak recording", "trace-3.db is a directory", "holds no recording"]
+    {
         assert!(stderr.contains(words), "{words}: {stderr}");
     }
     let beside = scratch.file("trace.db-wal");

@@ -24,7 +24,7 @@ pub(crate) const TRACING: &str = "sockleak: tracing; Ctrl-C ends it with the rep
 fn is_announcement(line: &str) -> bool {
     let hook = line.strip_prefix("sockleak: hook ").and_then(|rest| rest.split_once(": "));
     let is_expected = |(hook, reason): (&str, &str)| match hook {
-        "attempt" | "lookup" => reason.contains("failed attempts may be missed"),
+        "attempt" | "lookup" => reason.contains("failed connects may be missed"),
         "send" | "send-packet" | "send-page" => {
             reason == "kretprobes of this kernel run out, and messages would be missed"
         }

@@ -141,9 +141,9 @@ pub(super) fn full_map(bench: &Bench<'_>) -> anyhow::Result<()> {
     ensure!(reasons.iter().any(|reason| reason.contains("could not be followed")), "{reasons:?}");
     let figure = |name| total(&report, name);
     let (opened, before) = (figure("opened")?, figure("before_trace")?);
-    ensure!((opened, before) == (MADE, 0), "{opened} opened of {MADE}, {before} from before the trace");
+    ensure!((opened, before) == (MADE, 0), "{opened} opened of {MADE}, {before} from before tracing");
     let open = report["open"].as_array().context("no list of open connections")?;
-    ensure!(open.iter().all(|it| it["before_trace"] == false), "one is from before the trace");
+    ensure!(open.iter().all(|it| it["before_trace"] == false), "one is from before tracing");
     // Nobody released an end alone but this process the servers' ends of a hundred, of which few were followed.
     let leaks = report["findings"].as_array().into_iter().flatten();
     let counts = leaks.filter(|it| it["verdict"] == "stale-client" || it["verdict"] == "server-leak");

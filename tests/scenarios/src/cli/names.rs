@@ -17,7 +17,7 @@ const ROLE: &str = "\u{1b}]0;owned\u{7}\nFORGED role\r\u{9b}31m\u{200b}";
 const FILE: &str = "n-\u{1b}[8m\nFORGED file.sock";
 const MISSING: &str = "n-\u{1b}c\nFORGED missing.sock";
 
-/// Plays the client: one connection held, one to each socket closed, one failed attempt.
+/// Plays the client: one connection held, one to each socket closed, one failed connect.
 fn play(program: &Path, abstract_name: &str, file: &str, missing: &str) -> anyhow::Result<Actor> {
     let mut client = Actor::start(program, ROLE)?;
     for (address, is_there, is_held) in [

@@ -110,7 +110,7 @@ pub(super) fn time_namespace(bench: &Bench<'_>) -> anyhow::Result<()> {
     ensure!(open.len() == 2, "two are held: {report}");
     for connection in open {
         ensure!(connection["age_ns"].as_u64().is_some_and(|age| age <= over - began), "{connection}");
-        // /proc tells when processes started by our own clock: the one from before the trace is described by it.
+        // /proc tells when processes started by our own clock: the one from before tracing is described by it.
         let is_found = connection["before_trace"] == true;
         ensure!(
             !is_found || connection["client_end"]["held_by"][0]["pid"] == std::process::id(),

@@ -69,7 +69,7 @@ pub(super) fn refused(bench: &Bench<'_>) -> anyhow::Result<()> {
         .run(&mut bench.capture(&["--output", &taken, &path]))?
         .expect_refusal(6, &["taken", "exists already"])?;
     ensure!(fs::read(&taken)? == b"x", "it was touched");
-    report(bench, &[&taken])?.expect_refusal(6, &["is no trace of sockleak"])?;
+    report(bench, &[&taken])?.expect_refusal(6, &["is not a sockleak recording"])?;
     report(bench, &[&bench.path("none.db")])?.expect_refusal(6, &["none.db does not exist"])?;
 
     let small = bench.path("small");

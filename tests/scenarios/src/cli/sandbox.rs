@@ -12,7 +12,7 @@ use super::confine;
 use super::service::{Service, mount_bpf_file_system};
 
 /// Where the service sees other files at the same paths, it watches those of the host: a socket by its path and by a link to
-/// it, one whose directory comes later, and failed attempts that find no socket.
+/// it, one whose directory comes later, and failed connects that find no socket.
 pub(super) fn sandbox(bench: &Bench<'_>) -> anyhow::Result<()> {
     mount_bpf_file_system()?;
     let hidden = bench.path("hidden");
@@ -47,7 +47,7 @@ pub(super) fn sandbox(bench: &Bench<'_>) -> anyhow::Result<()> {
         let row = rows.clone().find(|row| row["path"] == path.as_str());
         let row = row.with_context(|| format!("nothing is known of {path}: {report}"))?;
         ensure!(row["opened"] == count && row["closed"] == count, "{count} connections on {path}: {row}");
-        ensure!(row["failed"]["ECONNREFUSED"] == 1, "one attempt failed on {path}: {row}");
+        ensure!(row["failed"]["ECONNREFUSED"] == 1, "one connect failed on {path}: {row}");
     }
     ensure!(total(&report, "opened")? == 6, "connections that nobody made: {report}");
     bench.run(bench.sockleak().arg("detach"))?.expect(0)

@@ -120,7 +120,7 @@ fn restart_with(bench: &Bench<'_>, hooks: &str, is_kept: bool) -> anyhow::Result
     let mut detach = bench.sockleak();
     let detached = bench.run(detach.arg("detach"))?;
     detached.expect(0)?;
-    let is_said = detached.err.contains("traces no more");
+    let is_said = detached.err.contains("stopped tracing");
     ensure!(is_said == is_kept, "detach says: {}", detached.err);
     Ok(format!("{opened} of {} connections stored, {open} of them open", truth.opened))
 }

@@ -52,7 +52,7 @@ pub(super) fn traces(bench: &Bench<'_>) -> anyhow::Result<()> {
     terminal.press(b"\r")?;
     terminal.wait_for(&[
         "What happened",
-        "first met: it was there before the trace",
+        "first met: it was there before tracing started",
         "Who holds its ends",
     ])?;
     // Back to the connections, and on to what happens.

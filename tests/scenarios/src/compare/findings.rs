@@ -7,7 +7,7 @@ use crate::capture::{FindingReport, Report};
 /// Of a program that is healthy there is nothing to compare.
 const HEALTHY: &str = "healthy";
 /// Part of the sentence that says so.
-const BEFORE: &str = "older than the trace";
+const BEFORE: &str = "opened before tracing started";
 
 /// `due`: nothing is known where the scenario is not about verdicts.
 pub(super) fn check(due: Option<&[Finding]>, report: &Report, differences: &mut Vec<String>) {

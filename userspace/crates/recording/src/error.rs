@@ -1,4 +1,4 @@
-//! What can be wrong with a trace file, each as a sentence that names the file and the remedy.
+//! What can be wrong with a recording, each as a sentence that names the file and the remedy.
 
 use std::path::{Path, PathBuf};
 
@@ -7,23 +7,23 @@ use thiserror::Error;
 
 use super::schema;
 
-/// Why a trace cannot be written or read.
+/// Why a recording cannot be written or read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TraceError {
     /// There is something under the name of a new one.
-    #[error("{} exists already; remove it, or choose another name for the trace", .0.display())]
+    #[error("{} exists already; remove it, or choose another name for the recording", .0.display())]
     Exists(PathBuf),
     /// A directory where a file should be.
     #[error("{} is a directory; name a file in it", .0.display())]
     Directory(PathBuf),
     /// Nothing under that name.
-    #[error("{} does not exist; check the name of the trace", .0.display())]
+    #[error("{} does not exist; check the name of the recording", .0.display())]
     Missing(PathBuf),
     /// It may not be read.
     #[error("{} may not be read by this user; run sockleak as the user who recorded it, or with sudo", .0.display())]
     Denied(PathBuf),
     /// Something else.
-    #[error("{} is no trace of sockleak; name a file that sockleak recorded", .0.display())]
+    #[error("{} is not a sockleak recording; name a file that sockleak recorded", .0.display())]
     NotATrace(PathBuf),
     /// Written by a version that knows more.
     #[error(
@@ -79,7 +79,7 @@ pub enum TraceError {
     )]
     Full(PathBuf),
     /// It cannot be written for another reason.
-    #[error("{} cannot be written ({cause}); choose another place for the trace", path.display())]
+    #[error("{} cannot be written ({cause}); choose another place for the recording", path.display())]
     Unwritable {
         /// The file.
         path: PathBuf,

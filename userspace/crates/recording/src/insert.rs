@@ -42,7 +42,7 @@ pub(super) struct Inserts<'c> {
 }
 
 impl<'c> Inserts<'c> {
-    /// Goes on where the trace ends.
+    /// Goes on where the recording ends.
     pub(super) fn prepare(connection: &'c Connection) -> Result<Self> {
         let prepare = |table, columns| connection.prepare(&schema::insert(table, columns));
         let last = |column: &str, table: &str| {

@@ -1,4 +1,4 @@
-//! Reading: a trace as it is at one moment, whether it is closed, grows, or was broken off.
+//! Reading: a recording as it is at one moment, whether it is closed, grows, or was broken off.
 
 mod inherited;
 
@@ -52,7 +52,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Opens a trace.
+    /// Opens a recording.
     ///
     /// # Errors
     /// If it is none, is damaged or newer than this version, or cannot be read.
@@ -160,7 +160,7 @@ impl Trace {
     /// Feeds all records in their order, until `feed` breaks off.
     ///
     /// # Errors
-    /// If the trace is damaged or cannot be read any more. What was fed until then was right.
+    /// If the recording is damaged or cannot be read any more. What was fed until then was right.
     pub fn replay(&self, mut feed: impl FnMut(Record) -> ControlFlow<()>) -> Result<(), TraceError> {
         self.bounds.renew();
         let latest = self.progress.now.saturating_add(SLACK).min(LATEST);

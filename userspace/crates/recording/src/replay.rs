@@ -1,4 +1,4 @@
-//! The tables of a trace, merged back into the order in which their rows were written.
+//! The tables of a recording, merged back into the order in which their rows were written.
 
 use std::{fmt, ops::ControlFlow, sync::Arc};
 

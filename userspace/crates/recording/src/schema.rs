@@ -1,9 +1,9 @@
-//! The tables and views of a trace, and the columns of each table in the order in which they are written and read.
+//! The tables and views of a recording, and the columns of each table in the order in which they are written and read.
 
 use rusqlite::Connection;
 use sockleak_core::text::errno_name;
 
-/// Tells a trace from other SQLite databases: "slkT".
+/// Tells a recording from other SQLite databases: "slkT".
 pub(super) const APPLICATION_ID: i64 = 0x736c_6b54;
 /// What this version writes.
 pub(super) const VERSION: i64 = 4;
@@ -79,7 +79,7 @@ pub(super) fn insert(table: &str, columns: &str) -> String {
     format!("INSERT INTO {table} ({columns}) VALUES ({})", places.join(", "))
 }
 
-/// Makes everything, with the marks that tell a trace. Belongs into one transaction with the session's row, without which it is
+/// Makes everything, with the marks that tell a recording. Belongs into one transaction with the session's row, without which it is
 /// none.
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     let tables = include_str!("schema.sql");

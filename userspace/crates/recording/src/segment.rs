@@ -11,7 +11,7 @@ use sockleak_core::event::Record;
 
 use super::{Header, Progress, TraceError, code::unsigned, insert::Inserts, new_file, writer};
 
-/// Where a trace stands in a store.
+/// Where a recording stands in a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// What the records come from. Numbers of connections, times and positions mean nothing in another source.

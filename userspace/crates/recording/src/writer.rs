@@ -27,7 +27,7 @@ const BATCH: usize = 8192;
 /// Batches on their way to the thread at most. A disk that is slower for longer slows down capturing.
 const WAITING: usize = 8;
 
-/// Writes a trace. Dropped without [`Writer::finish`], it leaves a trace that is complete up to the last record, but counts as
+/// Writes a recording. Dropped without [`Writer::finish`], it leaves a recording that is complete up to the last record, but counts as
 /// broken off.
 #[derive(Debug)]
 pub struct Writer {
@@ -66,7 +66,7 @@ struct Batch {
 }
 
 impl Writer {
-    /// Begins a trace under a name that nothing has, or an empty file of ours. Only its owner may read it: command lines are
+    /// Begins a recording under a name that nothing has, or an empty file of ours. Only its owner may read it: command lines are
     /// in it.
     /// The thread that writes calls `settle` when it begins.
     ///
@@ -268,12 +268,14 @@ fn advance(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
 }
 
 /// Takes the write-ahead log into the file, which then needs no second file, nor a directory that can be written to. Somebody
-/// who is reading is in the way of that: then the log stays, and the trace is read with it.
+/// who is reading is in the way of that: then the log stays, and the recording is read with it.
 fn join_log(connection: &Connection) {
     const WAIT: Duration = Duration::from_secs(2);
     let joined = connection.busy_timeout(WAIT);
     let joined = joined.and_then(|()| connection.pragma_update(None, "journal_mode", "DELETE"));
     if let Err(error) = joined {
-        tracing::warn!("the trace keeps its write-ahead log beside it ({error}); move both files together");
+        tracing::warn!(
+            "the recording keeps its write-ahead log beside it ({error}); move both files together"
+        );
     }
 }

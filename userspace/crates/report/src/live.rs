@@ -263,7 +263,7 @@ fn how(reason: Reason, out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 
-/// What the columns do not say: whether the other end is still held, the address of a failed attempt, a queue.
+/// What the columns do not say: whether the other end is still held, the address of a failed connect, a queue.
 fn detail(seen: &Seen<'_>, out: &mut Vec<u8>) {
     let state = seen.connection.map(Connection::state);
     let held: &[u8] = match state {

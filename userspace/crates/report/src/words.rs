@@ -48,7 +48,7 @@ pub(super) fn remarks(report: &Report) -> Vec<String> {
     }
     if report.open.any_before_trace() {
         remarks.push(
-            "Connections from before the trace are older than shown here: their start was not seen."
+            "For connections opened before tracing started, the age is a minimum: their start was not seen."
                 .to_owned(),
         );
     }
@@ -56,7 +56,7 @@ pub(super) fn remarks(report: &Report) -> Vec<String> {
         let skipped = report.skipped_runs;
         remarks.push(format!(
             "At most {} may be missing: the kernel skipped that many runs.",
-            counted(skipped, "failed attempt")
+            counted(skipped, "failed connect")
         ));
     }
     if report.unseen_releases > 0 {
@@ -169,7 +169,7 @@ pub fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) -> String
         Verdict::Saturated => format!(
             "{path} is too small or too slow for {program}: {} found no room in the accept queue, though nobody keeps \
              connections{}.",
-            counted(count, "attempt"),
+            counted(count, "connect"),
             finding.slots_limit.map_or_else(String::new, |slots| format!("; {slots} are served at a time"))
         ),
         Verdict::Undecided => undecided(&program, &path, finding, leak_age, quote),
@@ -263,7 +263,7 @@ fn starved(program: &str, path: &str, finding: &FindingReport, quote: Quote) -> 
     let HardshipReport { refused, abandoned, waiting, turned_away, goes_on, .. } = hardship;
     let mut what = Vec::new();
     for (&count, noun, does, do_) in [
-        (refused, "attempt", "failed", "failed"),
+        (refused, "connect", "failed", "failed"),
         (waiting, "connection", "waits in the queue", "wait in the queue"),
         (abandoned, "connection", "was given up in the queue", "were given up in the queue"),
         (turned_away, "connection", "was turned away by the server", "were turned away by the server"),

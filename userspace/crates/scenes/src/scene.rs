@@ -19,7 +19,7 @@ pub use crate::scratch::Scratch;
 
 /// Nanoseconds in a second.
 pub const SECOND: u64 = 1_000_000_000;
-/// When the trace begins: nanoseconds since boot.
+/// When tracing begins: nanoseconds since boot.
 pub(crate) const START: u64 = 1_000 * SECOND;
 /// When the host was booted: nanoseconds since 1970.
 const BOOTED: i64 = 1_767_323_045_000_000_000;

@@ -1,4 +1,4 @@
-//! `--output`: everything that the session takes in goes to a trace file too.
+//! `--output`: everything that the session takes in goes to a recording too.
 
 use sockleak_core::{assess::Coverage, attribution::selection::Selection, session::Settings, time::Clock};
 use sockleak_recording::Writer;

@@ -96,7 +96,7 @@ impl Hook {
         matches!(self, Self::Connect | Self::Release)
     }
 
-    /// Does it serve failed attempts alone?
+    /// Does it serve failed connects alone?
     #[must_use]
     pub const fn is_about_attempts(self) -> bool {
         matches!(self, Self::Attempt | Self::Lookup)
@@ -115,9 +115,9 @@ impl Hook {
             Self::Connect => "connections are not seen",
             Self::Release => "releases are not seen",
             Self::Accept => "it is not known who accepts, or whether anybody does",
-            Self::Attempt => "failed attempts are not seen",
-            Self::Lookup => "failed attempts are not seen where the client used another name for the socket",
-            Self::Iterate => "connections from before the trace are not known, nor who holds an end now",
+            Self::Attempt => "failed connects are not seen",
+            Self::Lookup => "failed connects are not seen where the client used another name for the socket",
+            Self::Iterate => "connections from before tracing are not known, nor who holds an end now",
             Self::Send | Self::SendPage | Self::SendPacket => "it is not known when an end was last used",
         }
     }

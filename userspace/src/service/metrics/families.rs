@@ -190,7 +190,7 @@ impl Figures {
                 "Client ends released: closed by the opener, by its exit, by another process, or unseen.",
                 released,
             ),
-            Family::counter("failed", "Attempts to connect that failed.", failed),
+            Family::counter("failed", "Failed connects.", failed),
             Family::gauge("client_ends", "Client ends that are open.", held(|held| held.0)),
             Family::gauge(
                 "client_ends_old",
@@ -199,7 +199,7 @@ impl Figures {
             ),
             Family::gauge(
                 "findings",
-                "Connections that carry a verdict; of a starved program, attempts and connections.",
+                "Connections that carry a verdict; of a starved program, failed connects and connections.",
                 findings,
             ),
         ]
@@ -284,7 +284,7 @@ impl Figures {
             Family::gauge("hook_attached", "Whether a hook is attached, and by what kind of program.", hooks),
             Family::counter(
                 "skipped_runs",
-                "Failed attempts that may be missing at most.",
+                "Failed connects that may be missing at most.",
                 single(self.skipped_runs),
             ),
             Family::counter(

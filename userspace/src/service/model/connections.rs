@@ -111,9 +111,9 @@ pub struct EndReport {
     /// Who released it.
     #[serde(flatten)]
     pub by: Option<Party>,
-    /// Who held it in the last look at all descriptors; None if there was none, or it is released.
+    /// Who held it at the last descriptor scan; None if there was none, or it is released.
     pub held_by: Option<Vec<HeldBy>>,
-    /// How it was used, by the last look; None if that did not tell.
+    /// How it was used, by the last descriptor scan; None if that did not tell.
     #[serde(rename = "use")]
     pub usage: Option<assess::UseReport>,
 }

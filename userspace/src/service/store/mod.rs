@@ -1,6 +1,6 @@
 //! The store of the service: what is recorded for months, in bounded room.
 //!
-//! Records go into segments, each a trace that can be read alone. A segment that is a day old, or has an eighth of the room, is
+//! Records go into segments, each a recording that can be read alone. A segment that is a day old, or has an eighth of the room, is
 //! ended; the next one begins with what is open. The oldest are deleted. Each transaction holds with its records up to where in
 //! the kernel's ring buffer they come, and the ring is released no further than that: whatever happens, each record is stored
 //! once.

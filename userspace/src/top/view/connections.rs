@@ -108,7 +108,7 @@ pub(super) fn in_full(letters: Letters, end: &EndReport) -> String {
     }
     match (end.state.as_str(), end.held_by.as_deref()) {
         ("open", None) => "open; it is not known who holds it".to_owned(),
-        ("open", Some([])) => "open; in the last look at all descriptors nobody had it".to_owned(),
+        ("open", Some([])) => "open; no process held it at the last descriptor scan".to_owned(),
         ("open", Some(holders)) => {
             let named = holders.iter().take(MOST_HOLDERS).map(|holder| {
                 format!("{} {} (descriptor {})", holder.party.program, holder.party.pid, holder.fd)

@@ -93,7 +93,7 @@ fn steps(facts: Facts, letters: Letters, story: &Story) -> Vec<Line<'static>> {
         |at: Option<i64>, what: String| facts.lines(&at.map_or_else(String::new, day_and_exact_time), &what);
     let by = name(&story.opened_by);
     let opened = if open.before_trace {
-        format!("first met: it was there before the trace. Opened by {by}")
+        format!("first met: it was there before tracing started. Opened by {by}")
     } else {
         format!("opened by {by}")
     };

@@ -54,7 +54,7 @@ impl Told {
         let row = self.row(program)?;
         let opened = row["opened"].as_u64().context("a row lacks what was opened")?;
         let told = opened + failed(row);
-        // On preemptible kernels failed attempts may be missed, and the report says how many.
+        // On preemptible kernels failed connects may be missed, and the report says how many.
         let missed = self.report["skipped_runs"].as_u64().unwrap_or(0);
         ensure!(
             (told..=told + missed).contains(&connects),
@@ -63,7 +63,7 @@ impl Told {
         Ok(())
     }
 
-    /// As many of a program's attempts failed as it counted, but for those that the kernel did not show.
+    /// As many of a program's connects failed as it counted, but for those that the kernel did not show.
     pub(super) fn expect_failed(&self, program: &str, counted: u64) -> anyhow::Result<()> {
         let row = self.row(program)?;
         let (told, missed) = (failed(row), self.report["skipped_runs"].as_u64().unwrap_or(0));
@@ -134,7 +134,7 @@ fn is_of(told: &Value, program: &str) -> bool {
     told["program"].as_str().is_some_and(|it| it.ends_with(program))
 }
 
-/// How many of a row's attempts failed.
+/// How many of a row's connects failed.
 fn failed(row: &Value) -> u64 {
     row["failed"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum()
 }

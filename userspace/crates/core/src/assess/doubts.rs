@@ -10,7 +10,10 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
     match *doubt {
         Doubt::EventsLost => "events were lost".to_owned(),
         Doubt::BeforeTrace(count) => {
-            format!("{count} of the connections {} older than the trace", agreeing(count, "is", "are"))
+            format!(
+                "{count} of the connections {} opened before tracing started",
+                agreeing(count, "was", "were")
+            )
         }
         Doubt::OpenerUnknown(count) => format!("of {count} of the connections the opener was not seen"),
         Doubt::PerhapsFilling => "so few were kept so far that a pool which fills looks the same".to_owned(),

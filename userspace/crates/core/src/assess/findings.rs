@@ -31,14 +31,14 @@ pub struct FindingReport {
     pub path: String,
     /// The program, or the group that it was asked for instead.
     pub program: String,
-    /// Connections that carry the verdict; of a starved program, attempts and connections.
+    /// Connections that carry the verdict; of a starved program, failed connects and connections.
     pub count: u64,
     /// Of those, server ends that the program accepted and others hold: of `inherited` only.
     #[serde(default)]
     pub accepted: u64,
     /// The longest that one of them lasts, in nanoseconds.
     pub oldest_ns: Option<u64>,
-    /// Connections that the program opened there, with those from before the trace.
+    /// Connections that the program opened there, with those from before tracing.
     pub opened: u64,
     /// Of those, released at both ends.
     pub closed: u64,
@@ -46,7 +46,7 @@ pub struct FindingReport {
     pub p50_ns: Option<u64>,
     /// And 99 % of them no longer than this.
     pub p99_ns: Option<u64>,
-    /// Failed attempts by error.
+    /// Failed connects by error.
     pub failed: BTreeMap<String, u64>,
     /// By how many an hour the ends that are kept grow.
     pub growth_per_hour: Option<f64>,
@@ -88,7 +88,7 @@ pub struct FindingReport {
 /// What a starved program suffers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HardshipReport {
-    /// Attempts that failed.
+    /// Failed connects.
     pub refused: u64,
     /// Connections that it gave up while they were queued.
     pub abandoned: u64,

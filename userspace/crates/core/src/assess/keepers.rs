@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(child, [one("/bin/inetd", ServerLeak, true)]);
     }
 
-    /// A worker was met first, at ends that another program accepted before the trace.
+    /// A worker was met first, at ends that another program accepted before tracing started.
     #[test]
     fn whoever_was_met_first_is_no_more_the_acceptor_than_others() {
         let found = |scans: &[&[(u32, &str)]]| {

@@ -85,7 +85,7 @@ pub struct Report<'s> {
     pub younger_not_shown: u64,
     /// What was lost.
     pub losses: Vec<Loss>,
-    /// Failed attempts that may be missing at most: runs of their hooks that the kernel skipped.
+    /// Failed connects that may be missing at most: runs of their hooks that the kernel skipped.
     pub skipped_runs: u64,
     /// Ends that were open when they were first met and are released now, of which it is not known when and by whom.
     pub unseen_releases: u64,
@@ -100,7 +100,7 @@ pub struct Program {
     pub program: String,
     /// Connections opened.
     pub opened: u64,
-    /// Connections that were there before the trace.
+    /// Connections that were there before tracing started.
     pub before_trace: u64,
     /// Of both, released at both ends.
     pub closed: u64,
@@ -114,7 +114,7 @@ pub struct Program {
     pub old_server: u64,
     /// Age of the oldest open connection, nanoseconds.
     pub oldest_ns: Option<u64>,
-    /// Failed attempts by error.
+    /// Failed connects by error.
     pub failed: BTreeMap<String, u64>,
 }
 
@@ -125,7 +125,7 @@ pub struct Coverage {
     pub now: u64,
     /// What was lost.
     pub losses: Vec<Loss>,
-    /// Runs of the hooks for failed attempts that the kernel skipped.
+    /// Runs of the hooks for failed connects that the kernel skipped.
     pub skipped_runs: u64,
     /// Further sentences on what is missing.
     pub gaps: Vec<String>,
@@ -172,7 +172,7 @@ impl<'s> Report<'s> {
         }
     }
 
-    /// Takes connections younger than this, in nanoseconds, out of the list of open ones. Those from before the trace stay:
+    /// Takes connections younger than this, in nanoseconds, out of the list of open ones. Those from before tracing stay:
     /// they are older than is known. Figures and findings do not change.
     pub fn hide_younger(&mut self, age: u64) {
         self.younger_not_shown += self.open.drop_younger(age);

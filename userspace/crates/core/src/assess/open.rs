@@ -214,7 +214,7 @@ pub struct EndReport<'s> {
     /// Who released it.
     #[serde(flatten)]
     pub by: Option<Party<'s>>,
-    /// Who held it in the last look at all descriptors; None if there was none, or it is released.
+    /// Who held it at the last descriptor scan; None if there was none, or it is released.
     pub held_by: Option<Vec<HeldBy<'s>>>,
     /// How it was used, by the last descriptor scan; None if no scan told.
     #[serde(rename = "use")]

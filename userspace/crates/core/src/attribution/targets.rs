@@ -169,7 +169,7 @@ impl Target {
     }
 
     /// What the kernel has to look for. A symbolic link is wanted under both names: the socket's own for listeners,
-    /// the link's for the addresses of failed attempts.
+    /// the link's for the addresses of failed connects.
     #[must_use]
     pub fn wanted(&self, sight: &Sight) -> Vec<Wanted> {
         match &self.kind {

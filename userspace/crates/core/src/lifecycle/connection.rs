@@ -109,7 +109,7 @@ pub struct Connection {
 pub enum Origin {
     /// Its start was seen.
     Seen,
-    /// It was there before the trace.
+    /// It was there before tracing started.
     BeforeTrace,
     /// The record of its start was lost.
     StartLost,

@@ -1,4 +1,4 @@
-//! Connections that a round over all descriptors found: those from before the trace enter the table, and those that are in it
+//! Connections that a round over all descriptors found: those from before tracing enter the table, and those that are in it
 //! are put right where records were lost.
 
 use std::sync::Arc;

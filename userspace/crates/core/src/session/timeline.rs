@@ -2,10 +2,10 @@
 
 /// Buckets that are kept at most.
 const BUCKETS: u64 = 512;
-/// Nanoseconds of a bucket while the trace is young.
+/// Nanoseconds of a bucket while tracing is young.
 const FINEST: u64 = 10_000_000;
 
-/// A number over time, in buckets from the trace's start. When they are too many, two become one: a timeline of any
+/// A number over time, in buckets from the start of tracing. When they are too many, two become one: a timeline of any
 /// length takes at most 8 KiB. What a bucket keeps is exact all the same, so that the timelines of programs add up to
 /// their socket's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ struct Bucket {
 /// What the number was from one moment to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stretch {
-    /// Nanoseconds since the trace's start.
+    /// Nanoseconds since tracing started.
     pub from: u64,
     /// And up to there.
     pub to: u64,
@@ -44,7 +44,7 @@ pub struct Stretch {
 }
 
 impl Timeline {
-    /// Of 0, in a trace that started then: nanoseconds since boot.
+    /// Of 0, if tracing started then: nanoseconds since boot.
     #[must_use]
     pub const fn new(started: u64) -> Self {
         Self {

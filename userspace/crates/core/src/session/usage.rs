@@ -49,7 +49,7 @@ impl Session {
     #[must_use]
     pub fn usage(&self, connection: &Connection, end: End) -> Option<EndUse> {
         let (at, usage) = self.holders.usage((connection.id, end))?;
-        // The start of one that was there before the trace, or whose record was lost, was not seen.
+        // The start of one that was there before tracing started, or whose record was lost, was not seen.
         let is_whole = |noted: u64| connection.origin == Origin::Seen && connection.opened >= noted;
         let noted = self.use_noted;
         Some(EndUse {

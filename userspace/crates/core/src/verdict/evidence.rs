@@ -45,7 +45,7 @@ impl Record {
         }
     }
 
-    /// A connection was made, or found that is older than the trace.
+    /// A connection was made, or found that was opened before tracing started.
     pub fn open(&mut self) {
         self.opened += 1;
     }
@@ -91,7 +91,7 @@ impl Record {
         self.closed += 1;
     }
 
-    /// An attempt failed.
+    /// A connect failed.
     pub fn fail(&mut self, at: u64, errno: i32, crowding: &Crowding) {
         *self.failed.entry(errno).or_default() += 1;
         self.starvation.refused(at, errno, crowding);
@@ -145,7 +145,7 @@ impl Record {
         self.closed
     }
 
-    /// Failed attempts by error number.
+    /// Failed connects by error number.
     #[must_use]
     pub const fn failed(&self) -> &BTreeMap<i32, u64> {
         &self.failed

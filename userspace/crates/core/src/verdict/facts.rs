@@ -1,4 +1,4 @@
-//! What the caller tells of: the trace, what happens to a program's connections, and what is open of them. Times are nanoseconds
+//! What the caller tells of: the time of tracing, what happens to a program's connections, and what is open of them. Times are nanoseconds
 //! since boot, programs are the caller's numbers.
 
 use super::usage::Usage;
@@ -87,7 +87,7 @@ pub enum Reception {
 pub struct ClientRelease {
     /// When the connection was made, or first seen.
     pub opened: u64,
-    /// It is older than the trace.
+    /// It was opened before tracing started.
     pub before_trace: bool,
     /// When the end was released; for [`Ending::Unseen`] when that was found out.
     pub at: u64,
@@ -119,7 +119,7 @@ pub enum End {
 pub struct OpenConnection {
     /// When it was made, or first seen.
     pub opened: u64,
-    /// It is older than the trace.
+    /// It was opened before tracing started.
     pub before_trace: bool,
     /// The opener is known from the connect itself.
     pub opener_seen: bool,
@@ -142,7 +142,7 @@ pub struct OpenConnection {
 pub struct HeldEnd {
     /// When the client's end was released, or that was found out.
     pub since: u64,
-    /// It was released before the trace; `since` is when it was first seen.
+    /// It was released before tracing started; `since` is when it was first seen.
     pub before_trace: bool,
     /// Who holds it.
     pub keeper: Keeper,

@@ -11,7 +11,7 @@ const BUCKETS: u64 = 128;
 /// [`History::points`] gives at most so many.
 const POINTS: u64 = 128;
 
-/// When connections became old and when they ceased to be, counted in buckets from the trace's start.
+/// When connections became old and when they ceased to be, counted in buckets from the start of tracing.
 ///
 /// Several levels, each with buckets four times as wide as the one before: the last level covers the whole trace, the
 /// others its latest part, so that what began an hour ago is still seen in detail after a month. Some nine levels, 9
@@ -53,12 +53,12 @@ pub(super) struct Point {
 }
 
 impl History {
-    /// An empty one, of a trace that started then.
+    /// An empty one, if tracing started then.
     pub(super) fn new(started: u64) -> Self {
         Self { started, levels: vec![Level::new(FINEST)] }
     }
 
-    /// When the trace started.
+    /// When tracing started.
     pub(super) const fn started(&self) -> u64 {
         self.started
     }

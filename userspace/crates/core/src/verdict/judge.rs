@@ -100,7 +100,7 @@ impl<'a> Bench<'a> {
         let now = observation.now;
         let is_old = |since: u64| now.saturating_sub(since) >= leak_age;
         let keeping = Keeping::new(case, socket, observation, leak_age);
-        // When those from before the trace began is not known: not in several periods, at any rate.
+        // When those from before tracing began is not known: not in several periods, at any rate.
         let joins = keeping.began(&keeping.old).into_iter().map(|began| began.saturating_add(leak_age));
         let curve = Curve::new(&case.record.history, joins, leak_age);
         let inherited = case.open.iter().filter(|it| it.client == End::Open && it.inherited);
@@ -352,7 +352,7 @@ const fn released(end: &HeldEnd) -> Bearer {
     Bearer { since: end.since, before_trace: end.before_trace, opener_seen: true }
 }
 
-/// Since when the server's end is released. Before the trace is as good as at its first sight.
+/// Since when the server's end is released. Before tracing is as good as at its first sight.
 fn stale_since(connection: &OpenConnection) -> Option<u64> {
     match connection.server {
         End::Released { at } => at.or_else(|| connection.before_trace.then_some(connection.opened)),

@@ -124,9 +124,9 @@ impl FromStr for Verdict {
 pub enum Doubt {
     /// Events were lost.
     EventsLost,
-    /// So many of its connections are older than the trace: when they began and who opened them was not seen.
+    /// So many of its connections were opened before tracing started: when they began and who opened them was not seen.
     BeforeTrace(u64),
-    /// Of so many of its connections the opener was not seen, though they began within the trace.
+    /// Of so many of its connections the opener was not seen, though they began after tracing started.
     OpenerUnknown(u64),
     /// Observed for too short a time to tell whether the number grows.
     TooEarly,
@@ -158,7 +158,7 @@ pub struct Figures {
     pub p50_ns: Option<u64>,
     /// And 99 % of them no longer than this.
     pub p99_ns: Option<u64>,
-    /// Failed attempts by error number.
+    /// Failed connects by error number.
     pub failed: BTreeMap<i32, u64>,
     /// By how many an hour its old client ends grow; for a server's leak the ends that it holds. None if the
     /// observation is too short.
@@ -182,7 +182,7 @@ pub struct Figures {
 /// What a victim suffers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hardship {
-    /// Attempts that failed.
+    /// Failed connects.
     pub refused: u64,
     /// Connections that it gave up while they were queued.
     pub abandoned: u64,
@@ -203,7 +203,7 @@ pub struct Hardship {
 pub struct Finding {
     /// The verdict.
     pub verdict: Verdict,
-    /// Connections (of a starved program: attempts and connections) that carry it.
+    /// Connections (of a starved program: failed connects and connections) that carry it.
     pub count: u64,
     /// Of those, server ends that the program accepted and others hold. 0 unless the verdict is [`Verdict::Inherited`].
     pub accepted: u64,

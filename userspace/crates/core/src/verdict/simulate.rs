@@ -12,7 +12,7 @@ pub(super) const SETTINGS: Settings = Settings { leak_age: AGE };
 /// The program that listens.
 pub(super) const SERVER: u32 = 0;
 
-/// A connection, accepted when it is made. Times count from the trace's start.
+/// A connection, accepted when it is made. Times count from the start of tracing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Life {
     pub(super) program: u32,
@@ -34,7 +34,7 @@ pub(super) enum Update {
     Open,
     Release(ClientRelease),
     Close,
-    /// An attempt failed, at this time of the trace.
+    /// A connect failed, at this time.
     Fail(u64, Crowding),
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Scene {
     pub(super) started: u64,
     pub(super) limit: Option<u64>,
     pub(super) lives: Vec<Life>,
-    /// Attempts that failed, by program.
+    /// Failed connects, by program.
     pub(super) failures: Vec<(u32, u64, Crowding)>,
 }
 

@@ -10,7 +10,7 @@ const EINTR: i32 = 4;
 /// What a program suffered on a socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Starvation {
-    /// Attempts that failed while others held all slots.
+    /// Failed connects while others held all slots.
     pub(super) refused: Option<Run>,
     /// Connections given up in the queue meanwhile.
     pub(super) abandoned: Option<Run>,
@@ -54,7 +54,7 @@ impl Crowding {
 }
 
 impl Starvation {
-    /// An attempt failed.
+    /// A connect failed.
     pub(super) fn refused(&mut self, at: u64, errno: i32, crowding: &Crowding) {
         if errno == EAGAIN && crowding.queue_full {
             self.crammed = Some(Run::with(self.crammed, at));

@@ -18,7 +18,7 @@ const START: u64 = 5000 * SECOND;
 const US: u32 = 7;
 const THEM: u32 = 8;
 
-/// What is given to the judge about program 7. Times count from the trace's start.
+/// What is given to the judge about program 7. Times count from the start of tracing.
 struct Desk {
     record: Record,
     open: Vec<OpenConnection>,
@@ -239,7 +239,7 @@ fn a_stale_end_has_been_one_for_long() {
     let finding = desk.found(HOUR + AGE, StaleClient);
     assert_eq!((finding.count, finding.figures.oldest_ns), (1, Some(AGE)));
     assert_eq!(desk.verdicts(HOUR + AGE), [StaleClient]);
-    // Released before the trace: since it was first seen.
+    // Released before tracing started: since it was first seen.
     desk.open = vec![OpenConnection { server: End::Released { at: None }, ..before() }];
     assert_eq!(desk.verdicts(AGE - 1), [Undecided]);
     assert_eq!(desk.found(AGE, StaleClient).uncertain, [Doubt::BeforeTrace(1)]);

@@ -24,7 +24,7 @@ pub(super) struct Life<'r> {
     session: &'r Session,
     path: &'r str,
     connection: &'r Connection,
-    /// Up to when the trace goes: nanoseconds since boot.
+    /// Up to when the recording goes: nanoseconds since boot.
     now: u64,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn export(
     rows.finish()
 }
 
-/// An empty session for the records of a trace.
+/// An empty session for the records of a recording.
 pub(super) fn session(trace: &Trace) -> Session {
     let header = trace.header();
     let settings = sockleak_core::session::Settings {

@@ -1,4 +1,4 @@
-//! A row for each event and each descriptor of a trace, in their order: what was recorded, and not what follows from it.
+//! A row for each event and each descriptor of a recording, in their order: what was recorded, and not what follows from it.
 
 use std::{ops::ControlFlow, sync::Arc};
 

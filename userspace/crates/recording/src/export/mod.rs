@@ -1,4 +1,4 @@
-//! A recording as rows for other tools: connections, failed attempts or events, as CSV, JSON lines or Parquet.
+//! A recording as rows for other tools: connections, failed connects or events, as CSV, JSON lines or Parquet.
 //!
 //! Rows are told by the same [`Session`](sockleak_core::session::Session) that leads to the report, and written as they come: what is
 //! kept in memory is what is open, whatever the length of the recording.
@@ -43,7 +43,7 @@ choices! {
         /// A connection, closed or not.
         #[default]
         Connections = "connections",
-        /// A record of the trace.
+        /// A record of the recording.
         Events = "events",
         /// A connect() that failed.
         Attempts = "attempts",
@@ -96,11 +96,11 @@ trait Sink {
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// Writes the rows of a trace: of events and attempts in this window, and of connections that were open at some moment of it.
+/// Writes the rows of a recording: of events and attempts in this window, and of connections that were open at some moment of it.
 /// What is said of a connection is what was known at the window's end.
 ///
 /// # Errors
-/// If the trace is damaged, or the output cannot be written: then what was written so far is of no use, unless it was lines.
+/// If the recording is damaged, or the output cannot be written: then what was written so far is of no use, unless it was lines.
 pub fn export(
     trace: &Trace,
     what: What,

@@ -22,10 +22,10 @@ fn what_is_no_trace_is_refused() {
     let scratch = Scratch::new();
     let shown = |path: &Path, rest: &str| format!("{} {rest}", path.display());
     let path = scratch.file("nothing");
-    assert_eq!(refused(&path), shown(&path, "does not exist; check the name of the trace"));
+    assert_eq!(refused(&path), shown(&path, "does not exist; check the name of the recording"));
     assert_eq!(refused(&scratch.0), shown(&scratch.0, "is a directory; name a file in it"));
 
-    let sentence = "is no trace of sockleak; name a file that sockleak recorded";
+    let sentence = "is not a sockleak recording; name a file that sockleak recorded";
     for contents in [&b""[..], b"x", b"SQLite format 3\0", &[b'x'; 8192]] {
         let path = scratch.file("other");
         fs::write(&path, contents).expect("it can be written");
@@ -72,7 +72,7 @@ fn another_schema_is_refused() {
 #[test]
 fn what_is_there_is_not_overwritten() {
     let scratch = Scratch::new();
-    let sentence = "exists already; remove it, or choose another name for the trace";
+    let sentence = "exists already; remove it, or choose another name for the recording";
     let path = scratch.file("notes");
     fs::write(&path, "mine").expect("it can be written");
     assert_eq!(not_created(&path), format!("{} {sentence}", path.display()));
@@ -85,7 +85,7 @@ fn what_is_there_is_not_overwritten() {
     assert_eq!(not_created(&scratch.0), format!("{} is a directory; name a file in it", scratch.0.display()));
     let path = scratch.file("missing/trace.db");
     let expected = format!(
-        "{} cannot be written (No such file or directory (os error 2)); choose another place for the trace",
+        "{} cannot be written (No such file or directory (os error 2)); choose another place for the recording",
         path.display()
     );
     assert_eq!(not_created(&path), expected);
@@ -139,7 +139,7 @@ fn a_truncated_trace_is_refused() {
         let path = scratch.file("cut.db");
         fs::write(&path, &bytes[..length]).expect("it can be written");
         let error = refused(&path);
-        let is_known = error.contains("is no trace of sockleak;") || error.contains("is damaged (");
+        let is_known = error.contains("is not a sockleak recording;") || error.contains("is damaged (");
         assert!(is_known && error.starts_with(&path.display().to_string()), "{length}: {error}");
         survives(&path, &records);
     }

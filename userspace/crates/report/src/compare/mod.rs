@@ -104,7 +104,7 @@ pub struct Figures {
     pub verdict: Option<Verdict>,
     /// Connections that carry the verdict: of a leak those that are kept.
     pub count: u64,
-    /// Connections that it opened, with those from before the trace.
+    /// Connections that it opened, with those from before tracing.
     pub opened: u64,
     /// Of those, released at both ends.
     pub closed: u64,

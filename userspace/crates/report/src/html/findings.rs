@@ -100,7 +100,7 @@ pub fn evidence(finding: &FindingReport) -> Vec<Figure> {
         ("closed", "closed", Some(finding.closed.to_string())),
         ("half live within", "p50_ns", finding.p50_ns.map(human)),
         ("99 % live within", "p99_ns", finding.p99_ns.map(human)),
-        ("failed attempts", "failed", tables::failed(&finding.failed, ", ")),
+        ("failed connects", "failed", tables::failed(&finding.failed, ", ")),
         ("growth", "growth_per_hour", growth),
         ("slots in use", "slots_used", Some(slots)),
         ("full", "seconds_until_full", full),

@@ -21,7 +21,7 @@ const BAR: f64 = 7.0;
 const NAMES: f64 = 230.0;
 /// Lanes of a picture that can be looked at as a whole.
 pub const LANES: usize = 40;
-/// Behind the name of who opened a connection before the trace.
+/// Behind the name of who opened a connection before tracing started.
 const BEFORE: &str = " ◀";
 /// Letters of a name.
 const LETTERS: usize = 22;
@@ -127,7 +127,7 @@ impl Lanes<'_> {
                 (parts::scroll(title, &plot.finish()))
                 figcaption {
                     "Upper bar: the client's end. Lower bar: the server's. A bar ends where its end was released. "
-                    @if before { "◀: from before the trace, and older than drawn. " }
+                    @if before { "◀: opened before tracing started, and older than drawn. " }
                     @if let Some(more) = &self.more { (more) }
                 }
             }

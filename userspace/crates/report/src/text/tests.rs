@@ -114,7 +114,7 @@ fn what_is_missing_is_said() {
     for sentence in [
         "INCOMPLETE: events (ring buffer full) of the release hook lost at least 3 times.\n",
         "INCOMPLETE: the accept hook is not attached.\n",
-        "At most 2 failed attempts may be missing: the kernel skipped that many runs.\n",
+        "At most 2 failed connects may be missing: the kernel skipped that many runs.\n",
     ] {
         assert!(text.contains(sentence), "{text}");
     }

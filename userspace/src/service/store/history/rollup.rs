@@ -29,7 +29,7 @@ pub struct SocketFacts {
     pub opened: u64,
     /// Of those, closed.
     pub closed: u64,
-    /// Attempts that failed since then.
+    /// Failed connects since then.
     pub failed: u64,
     /// Its programs.
     pub programs: Vec<ProgramFacts>,
@@ -74,7 +74,7 @@ pub struct SocketMinute {
     pub opened: u64,
     /// Connections closed.
     pub closed: u64,
-    /// Attempts that failed.
+    /// Failed connects.
     pub failed: u64,
     /// Connections that were not closed in the end.
     pub open_last: u64,

@@ -27,7 +27,7 @@ pub struct Point {
     pub opened: u64,
     /// Connections closed.
     pub closed: u64,
-    /// Attempts that failed.
+    /// Failed connects.
     pub failed: u64,
     /// Connections that were not closed in the last minute.
     pub open_last: u64,

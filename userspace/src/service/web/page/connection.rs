@@ -79,7 +79,7 @@ fn steps(story: &Story) -> Markup {
     html! {
         li {
             (instant("/opened_ms", story.opened_ms)) " "
-            @if open.before_trace { "first met: it was there before the trace. Opened by " } @else { "opened by " }
+            @if open.before_trace { "first met: it was there before tracing started. Opened by " } @else { "opened by " }
             (who("opened_by", &story.opened_by))
         }
         @match (story.accepted_ms, &story.accepted_by) {
@@ -194,7 +194,7 @@ fn holders(which: &str, field: &str, end: &EndReport) -> Markup {
             (scroll(&format!("Holders of the {which}'s end"), &table(holders)))
             (tables::more(holders.len(), HOLDERS, "descriptors"))
         },
-        Some(_) => html! { p { "In the last look at all descriptors nobody had the " (which) "'s end." } },
+        Some(_) => html! { p { "No process held the " (which) "'s end at the last descriptor scan." } },
         None if end.state == "open" => {
             html! { p { "Nobody has looked yet who holds the " (which) "'s end." } }
         }
@@ -209,7 +209,7 @@ fn usage(open: &Open) -> Markup {
         ends.into_iter().filter_map(|(which, field, end)| Some((which, field, end.usage?))).collect();
     let table = html! {
         table {
-            caption class="unseen" { "What each end sent, by the last look" }
+            caption class="unseen" { "What each end sent, by the last descriptor scan" }
             thead { tr {
                 th scope="col" { "End" }
                 th scope="col" class="number" { "Sent last" }
@@ -240,7 +240,7 @@ fn usage(open: &Open) -> Markup {
                 h2 id="use" { "Use" }
                 p class="statement" {
                     @match use_sentence(open.client_end.usage, open.server_end.usage) {
-                        Some(sentence) => { "By the last look: " (sentence) "." }
+                        Some(sentence) => { "By the last descriptor scan: " (sentence) "." }
                         None => "It is not known for how long it has been idle.",
                     }
                 }

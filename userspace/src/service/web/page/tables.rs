@@ -87,7 +87,7 @@ pub(super) fn programs(index: usize, socket: &SocketSnapshot) -> Markup {
     }
 }
 
-/// Failed attempts: a row for each program, a column for each error.
+/// Failed connects: a row for each program, a column for each error.
 pub(super) fn failed(index: usize, socket: &SocketSnapshot) -> Markup {
     let rows: Vec<(usize, &ProgramSnapshot)> =
         socket.programs.iter().enumerate().filter(|(_, program)| !program.failed.is_empty()).collect();
@@ -97,7 +97,7 @@ pub(super) fn failed(index: usize, socket: &SocketSnapshot) -> Markup {
     let errors: BTreeSet<&String> = rows.iter().flat_map(|(_, program)| program.failed.keys()).collect();
     let table = html! {
         table {
-            caption class="unseen" { "Failed attempts by program and error" }
+            caption class="unseen" { "Failed connects by program and error" }
             thead { tr {
                 th scope="col" { "Program" }
                 @for error in &errors { th scope="col" class="number" { (error) } }
@@ -122,7 +122,7 @@ pub(super) fn failed(index: usize, socket: &SocketSnapshot) -> Markup {
         }
     };
     html! {
-        (scroll("Failed attempts by program and error", &table))
+        (scroll("Failed connects by program and error", &table))
         (more(rows.len(), PROGRAMS, "programs"))
     }
 }

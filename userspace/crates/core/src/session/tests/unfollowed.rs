@@ -53,7 +53,7 @@ fn their_slots_are_given_back() {
     assert_eq!(session.sockets()[0].slots, 0);
 }
 
-/// Once some were forgotten, a descriptor scan may find one of them, or one from before the trace: nobody can tell, and it is not
+/// Once some were forgotten, a descriptor scan may find one of them, or one from before tracing: nobody can tell, and it is not
 /// counted a second time.
 #[test]
 fn one_that_was_forgotten_is_not_met_as_from_before_the_trace() {
