@@ -42,12 +42,13 @@ type Check<'a> = (&'a str, &'a dyn Fn() -> Result<()>);
 
 /// Runs every check, whatever the others found.
 fn check(metadata: &Metadata) -> ExitCode {
-    let checks: [Check<'_>; 10] = [
+    let checks: [Check<'_>; 11] = [
         ("file names", &lengths::check_names),
         ("file lengths", &lengths::check),
         ("spelling", &spelling::check),
         ("modules where Rust looks for them", &places::check),
         ("imports: no circles, nothing upwards", &|| imports::check(metadata)),
+        ("errors with a type", &|| imports::check_errors(metadata)),
         ("crates: nothing upwards", &|| dependencies::layers::check(metadata)),
         ("crates without I/O", &|| dependencies::pure::check(metadata)),
         ("unused dependencies", &|| dependencies::unused::check(metadata)),

@@ -8,6 +8,7 @@ mod judge;
 mod resolve;
 mod source;
 mod tree;
+mod untyped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -40,6 +41,21 @@ pub(crate) fn check(metadata: &Metadata) -> Result<()> {
     }
     if !wrong.is_empty() {
         bail!("{} faults (the tables are in xtask/lint/src/rules.rs)\n  {}", wrong.len(), wrong.join("\n  "));
+    }
+    Ok(())
+}
+
+/// Fails if an error is a string, outside of tests.
+pub(crate) fn check_errors(metadata: &Metadata) -> Result<()> {
+    let mut wrong = Vec::new();
+    for (it, _) in &crates(metadata)? {
+        for module in &it.modules {
+            let lines = module.source.untyped.iter();
+            wrong.extend(lines.map(|line| format!("{}:{line}", it.files[module.file].display())));
+        }
+    }
+    if !wrong.is_empty() {
+        bail!("errors that are strings at {}; give each a type, with thiserror", wrong.join(", "));
     }
     Ok(())
 }

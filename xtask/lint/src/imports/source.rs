@@ -6,6 +6,8 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, Macro, Meta, UseTree, Visibility};
 
+use super::untyped;
+
 /// A module: a file, or a block within one.
 #[derive(Debug, Default)]
 pub(crate) struct Module {
@@ -19,6 +21,8 @@ pub(crate) struct Module {
     pub(crate) imports: Vec<Import>,
     /// Every path that is used, by its first line.
     pub(crate) mentions: BTreeMap<Vec<String>, usize>,
+    /// Lines with an error that is a string.
+    pub(crate) untyped: Vec<usize>,
 }
 
 /// One name that `use` brings in.
@@ -163,6 +167,10 @@ impl<'ast> Visit<'ast> for Reader {
         let attributes = match item {
             syn::ImplItem::Fn(it) => &it.attrs,
             syn::ImplItem::Const(it) => &it.attrs,
+            syn::ImplItem::Type(it) => {
+                self.module.untyped.extend(untyped::is_associated(it).then(|| line(&it.ident)));
+                &it.attrs
+            }
             _ => return visit::visit_impl_item(self, item),
         };
         if !self.leaves_out(attributes) {
@@ -189,6 +197,7 @@ impl<'ast> Visit<'ast> for Reader {
         let names: Vec<String> = path.segments.iter().map(|segment| plain(&segment.ident)).collect();
         if let Some(first) = path.segments.first() {
             self.mention(names, line(&first.ident));
+            self.module.untyped.extend(untyped::is_result(path).then(|| line(&first.ident)));
         }
         visit::visit_path(self, path);
     }
@@ -310,6 +319,17 @@ mod tests {
         for path in ["crate::times", "super::B", "crate::C", "self::d::e", "crate::T::g"] {
             assert!(found.iter().any(|it| it == path), "{path} is not in {found:?}");
         }
+    }
+
+    #[test]
+    fn errors_that_are_strings_are_found() {
+        let text = "fn f() -> Result<u8, String> {\n    g::<io::Result<()>>();\n    Ok(2)\n}\n\
+                    struct A {\n    last: Mutex<std::result::Result<String, std::string::String>>,\n}\n\
+                    impl FromStr for A {\n    type Err = String;\n    type Other = String;\n}\n\
+                    trait T {\n    fn g() -> Option<Result<u8, String>>;\n}\n\
+                    fn h(texts: Result<String, Failure>, known: BTreeMap<u8, String>) -> Result<String> {}\n\
+                    #[cfg(test)]\nmod tests {\n    fn f() -> Result<u8, String> {}\n}\n";
+        assert_eq!(parse(text).untyped, [1, 6, 9, 13]);
     }
 
     #[test]
