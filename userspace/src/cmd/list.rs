@@ -115,7 +115,7 @@ impl Looker<'_> {
     /// Looks once. Privileges are given up for that.
     fn look(&mut self, selection: Selection) -> Result<Listing, Failure> {
         if self.has_program {
-            match Look::new(self.arguments, selection.clone(), self.machine) {
+            match Scan::new(self.arguments, selection.clone(), self.machine) {
                 Ok(look) => return look.look(),
                 Err(Failure::Kernel(reason)) => {
                     say(format_args!("{reason}; asking sock_diag instead"));
@@ -187,8 +187,8 @@ fn open_files() -> u32 {
     open.map_or(UNKNOWN, |open| open.saturating_add(open / 4).saturating_add(1024)).min(MOST)
 }
 
-/// One look at everything.
-struct Look {
+/// One descriptor scan, with what it needs.
+struct Scan {
     probe: Probe,
     ring: Ring,
     source: Source,
@@ -196,7 +196,7 @@ struct Look {
     undecoded: u64,
 }
 
-impl Look {
+impl Scan {
     fn new(arguments: &List, selection: Selection, machine: &Machine) -> Result<Self, Failure> {
         /// Holds a few thousand descriptors; there are as many pauses as it takes.
         const RING: u32 = 1 << 20;
@@ -212,7 +212,7 @@ impl Look {
         Ok(Self { probe, ring, source: Source::new(0), session, undecoded: 0 })
     }
 
-    fn look(mut self) -> Result<Listing, Failure> {
+    fn run(mut self) -> Result<Listing, Failure> {
         // The first learns which listeners there are, the second finds the ends of their connections.
         for round in 0..2 {
             let round = self.probe.round(round == 0).context("the descriptors cannot be looked through")?;

@@ -1,4 +1,4 @@
-//! Who holds which end, without a program in the kernel: by sock_diag(7) in every network namespace, and /proc. Less than a round
+//! Who holds which end, without a program in the kernel: by sock_diag(7) in every network namespace, and /proc. Less than a scan
 //! of the iterator: no connection whose server end is released can be told to be one of a target's, and names are those that
 //! directories have now.
 
@@ -22,10 +22,10 @@ use crate::clock;
 use holders::{Holder, Holders};
 use message::{Socket, State};
 
-/// What was found, as a round of the iterator would tell it.
+/// What was found, as a descriptor scan of the iterator would tell it.
 #[derive(Debug)]
 pub struct Found {
-    /// The records, for one round.
+    /// The records of one scan.
     pub records: Vec<Record>,
     /// What is missing, a sentence each.
     pub gaps: Vec<String>,
@@ -50,10 +50,10 @@ pub fn look() -> io::Result<Found> {
     let hidden = hidden(&holders);
     let is_partial = hidden.is_some();
     gaps.extend(hidden);
-    let mut look =
-        Look { at: clock::now(), sockets: &sockets, holders: &holders, records: Vec::new(), count: 0 };
-    look.tell();
-    Ok(Found { records: look.records, gaps, is_partial })
+    let mut scan =
+        Scan { at: clock::now(), sockets: &sockets, holders: &holders, records: Vec::new(), count: 0 };
+    scan.tell();
+    Ok(Found { records: scan.records, gaps, is_partial })
 }
 
 /// Says why the sockets of some network namespaces are missing.
@@ -73,7 +73,7 @@ fn hidden(holders: &Holders) -> Option<String> {
     Some(format!("the descriptors {whose} cannot be read: root sees them"))
 }
 
-struct Look<'a> {
+struct Scan<'a> {
     at: u64,
     sockets: &'a [Socket],
     holders: &'a Holders,
@@ -81,7 +81,7 @@ struct Look<'a> {
     count: u64,
 }
 
-impl Look<'_> {
+impl Scan<'_> {
     fn tell(&mut self) {
         let inodes: HashSet<u64> = self.sockets.iter().map(|socket| socket.inode).collect();
         // A server end is bound to what its listener is bound to.

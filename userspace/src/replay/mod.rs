@@ -1,14 +1,14 @@
 //! A recording played as if it happened now: its records go into a session at their own pace, and whatever the service answers is
 //! answered from that.
 //!
-//! What is due at which moment is worked out without I/O ([`pace`]); a thread reads ahead (`tape`); the [`Player`] puts both
+//! What is due at which moment is worked out without I/O ([`pace`]); a thread reads ahead (`read_ahead`); the [`Player`] puts both
 //! together. Its clock is the recording's: ages, times of day and forecasts are those of the moment that is played.
 
 mod minutes;
 pub mod pace;
 mod player;
+mod read_ahead;
 mod recorded;
-mod tape;
 
 use std::time::Duration;
 

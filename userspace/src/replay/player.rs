@@ -15,8 +15,8 @@ use sockleak_core::{
 use super::{
     minutes::Minutes,
     pace::{Pace, Speed},
+    read_ahead::{Peek, ReadAhead},
     recorded::{Recorded, Source},
-    tape::{Peek, Tape},
 };
 use crate::{
     clock,
@@ -90,7 +90,7 @@ pub struct Player {
     /// Nothing after this moment is read.
     until: Option<u64>,
     session: Session,
-    tape: Tape,
+    records: ReadAhead,
     pace: Pace,
     /// How long ago the replay began.
     elapsed: Duration,
@@ -134,14 +134,14 @@ impl Player {
         };
         let clock = clock::booted_at(header.boot_time);
         let until = choices.to.map(|_| to);
-        let tape = Tape::start(source.clone(), until).context("the recording cannot be read")?;
+        let records = ReadAhead::start(source.clone(), until).context("the recording cannot be read")?;
         Ok(Self {
             source,
             until,
             elapsed: Duration::ZERO,
             session: Session::new(Selection::recorded(header.targets.clone()), settings),
             targets: header.targets,
-            tape,
+            records,
             pace: Pace::new(choices.speed, from, to),
             events: Gathered::new(clock.clone()),
             clock,
@@ -166,7 +166,7 @@ impl Player {
         let moment = self.pace.moment(elapsed);
         let mut steps = 0;
         while steps < STEPS {
-            let (record, at) = match self.tape.peek()? {
+            let (record, at) = match self.records.peek()? {
                 Peek::Unread => return Ok(Next::Read),
                 // What was recorded after the end's own moment belongs to the end.
                 Peek::Record(at) => (true, at.min(self.pace.to())),
@@ -186,7 +186,7 @@ impl Player {
                 self.end()?;
                 return Ok(Next::Never);
             }
-            if let Some(next) = self.tape.take() {
+            if let Some(next) = self.records.take() {
                 self.feed(next.record);
             }
             steps += 1;
@@ -222,7 +222,7 @@ impl Player {
 
     /// Waits until more of the recording is read.
     pub async fn read_on(&mut self) {
-        self.tape.read_on().await;
+        self.records.read_on().await;
     }
 
     /// Where it stands.
@@ -272,7 +272,8 @@ impl Player {
     fn rewind(&mut self) -> Result<(), Failure> {
         let settings = self.session.settings().clone();
         let begin = settings.started;
-        self.tape = Tape::start(self.source.clone(), self.until).context("the recording cannot be read")?;
+        self.records =
+            ReadAhead::start(self.source.clone(), self.until).context("the recording cannot be read")?;
         self.minutes = Minutes::new(begin, self.pace.to())?;
         self.session = Session::new(Selection::recorded(self.targets.clone()), settings);
         self.closed = Closed::default();

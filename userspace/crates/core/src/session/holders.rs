@@ -1,4 +1,4 @@
-//! Who refers to which end, by the last complete round over all descriptors.
+//! Who refers to which end, by the last complete scan over all descriptors.
 
 use std::sync::Arc;
 
@@ -27,15 +27,15 @@ impl Holder {
     }
 }
 
-/// The last complete round, and the one under way.
+/// The last complete scan, and the one under way.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
-    complete: Option<Round>,
-    gathering: Option<Round>,
+    complete: Option<Scan>,
+    gathering: Option<Scan>,
 }
 
 #[derive(Debug, Default)]
-struct Round {
+struct Scan {
     ends: FxHashMap<(u64, End), Scanned>,
     listeners: Vec<(u64, Holder)>,
     /// Listener, pid and descriptor of each of these.
@@ -53,7 +53,7 @@ struct Scanned {
 
 impl Holders {
     pub(super) fn begin(&mut self) {
-        self.gathering = Some(Round::default());
+        self.gathering = Some(Scan::default());
     }
 
     pub(super) fn end(&mut self) {
@@ -62,8 +62,8 @@ impl Holders {
 
     /// `usage` was read at `at`: nanoseconds since boot.
     pub(super) fn add(&mut self, end: (u64, End), holder: Holder, at: u64, usage: Option<Usage>) {
-        if let Some(round) = &mut self.gathering {
-            let scanned = round.ends.entry(end).or_default();
+        if let Some(scan) = &mut self.gathering {
+            let scanned = scan.ends.entry(end).or_default();
             if !scanned.holders.iter().any(|known| known.is_same(&holder)) {
                 scanned.holders.push(holder);
             }
@@ -77,36 +77,36 @@ impl Holders {
     }
 
     pub(super) fn add_listener(&mut self, listener: u64, holder: Holder) {
-        if let Some(round) = &mut self.gathering
-            && round.named.insert((listener, holder.who.actor.id.pid, holder.fd))
+        if let Some(scan) = &mut self.gathering
+            && scan.named.insert((listener, holder.who.actor.id.pid, holder.fd))
         {
-            round.listeners.push((listener, holder));
+            scan.listeners.push((listener, holder));
         }
     }
 
-    /// None if no round was completed: then nobody knows. An end that nobody holds is in flight, or its connection
-    /// is younger than the round.
+    /// None if no scan was completed: then nobody knows. An end that nobody holds is in flight, or its connection
+    /// is younger than the scan.
     pub(super) fn of(&self, end: (u64, End)) -> Option<&[Holder]> {
-        self.complete.as_ref().map(|round| round.ends.get(&end).map_or(&[][..], |it| it.holders.as_slice()))
+        self.complete.as_ref().map(|scan| scan.ends.get(&end).map_or(&[][..], |it| it.holders.as_slice()))
     }
 
     pub(super) fn listeners(&self) -> impl Iterator<Item = (u64, &Holder)> {
-        self.complete.iter().flat_map(|round| &round.listeners).map(|(listener, holder)| (*listener, holder))
+        self.complete.iter().flat_map(|scan| &scan.listeners).map(|(listener, holder)| (*listener, holder))
     }
 
     /// Everybody who is named.
     pub(super) fn everybody(&self) -> impl Iterator<Item = &Who> {
-        let rounds = self.complete.iter().chain(&self.gathering);
-        rounds.flat_map(|round| {
-            let of_ends = round.ends.values().flat_map(|scanned| &scanned.holders);
-            of_ends.chain(round.listeners.iter().map(|(_, holder)| holder)).map(|holder| &*holder.who)
+        let scans = self.complete.iter().chain(&self.gathering);
+        scans.flat_map(|scan| {
+            let of_ends = scan.ends.values().flat_map(|scanned| &scanned.holders);
+            of_ends.chain(scan.listeners.iter().map(|(_, holder)| holder)).map(|holder| &*holder.who)
         })
     }
 
     pub(super) fn forget(&mut self, connection: u64) {
-        for round in self.complete.iter_mut().chain(&mut self.gathering) {
+        for scan in self.complete.iter_mut().chain(&mut self.gathering) {
             for end in [End::Client, End::Server] {
-                round.ends.remove(&(connection, end));
+                scan.ends.remove(&(connection, end));
             }
         }
     }

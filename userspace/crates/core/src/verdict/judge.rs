@@ -36,11 +36,12 @@ pub fn judge(
     observation: &Observation,
     settings: &Settings,
 ) -> Vec<Finding> {
-    let bench = Bench::new(case, socket, observation, settings);
-    let found = [bench.kept(), bench.held(), bench.stale(), bench.suffering(), bench.inherited()];
+    let evidence = Evidence::new(case, socket, observation, settings);
+    let found =
+        [evidence.kept(), evidence.held(), evidence.stale(), evidence.suffering(), evidence.inherited()];
     let mut findings: Vec<Finding> = found.into_iter().flatten().collect();
     if !findings.iter().any(|finding| finding.verdict == Verdict::Starved) {
-        findings.extend(bench.unanswered());
+        findings.extend(evidence.unanswered());
     }
     let has = |verdict| findings.iter().any(|finding: &Finding| finding.verdict == verdict);
     let others = [
@@ -52,16 +53,16 @@ pub fn judge(
         Verdict::Undecided,
     ];
     let says_more = others.into_iter().any(has);
-    findings.extend(bench.exit_only().filter(|_| !says_more));
+    findings.extend(evidence.exit_only().filter(|_| !says_more));
     if findings.is_empty() {
-        findings.push(bench.young().unwrap_or_else(|| bench.healthy()));
+        findings.push(evidence.young().unwrap_or_else(|| evidence.healthy()));
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
     findings
 }
 
-/// The evidence, sorted.
-struct Bench<'a> {
+/// What a program did on a socket, sorted for the judgement.
+struct Evidence<'a> {
     case: &'a Case<'a>,
     socket: &'a SocketFacts,
     observation: &'a Observation,
@@ -80,15 +81,15 @@ struct Bench<'a> {
     recent: Option<f64>,
 }
 
-/// A connection that a finding rests on.
+/// A connection that a finding counts.
 #[derive(Clone, Copy)]
-struct Bearer {
+struct Counted {
     since: u64,
     before_trace: bool,
     opener_seen: bool,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Evidence<'a> {
     fn new(
         case: &'a Case<'a>,
         socket: &'a SocketFacts,
@@ -211,7 +212,7 @@ impl<'a> Bench<'a> {
     fn stale(&self) -> Option<Finding> {
         // Who has an old stale end has had the connection for longer still.
         let stale = self.keeping.old.iter().filter(|it| self.is_stale(it));
-        let stale = stale.map(|it| Bearer { since: stale_since(it).unwrap_or(it.opened), ..opened(it) });
+        let stale = stale.map(|it| Counted { since: stale_since(it).unwrap_or(it.opened), ..opened(it) });
         self.found(Verdict::StaleClient, stale)
     }
 
@@ -282,13 +283,15 @@ impl<'a> Bench<'a> {
     }
 
     /// The finding, if anything bears it.
-    fn found(&self, verdict: Verdict, bearers: impl Iterator<Item = Bearer>) -> Option<Finding> {
-        Some(self.finding(verdict, bearers)).filter(|finding| finding.count > 0)
+    fn found(&self, verdict: Verdict, connections: impl Iterator<Item = Counted>) -> Option<Finding> {
+        Some(self.finding(verdict, connections)).filter(|finding| finding.count > 0)
     }
 
-    fn finding(&self, verdict: Verdict, bearers: impl Iterator<Item = Bearer>) -> Finding {
-        let bearers: Vec<Bearer> = bearers.collect();
-        let count = |what: fn(&Bearer) -> bool| bearers.iter().filter(|bearer| what(bearer)).count() as u64;
+    fn finding(&self, verdict: Verdict, connections: impl Iterator<Item = Counted>) -> Finding {
+        let connections: Vec<Counted> = connections.collect();
+        let count = |what: fn(&Counted) -> bool| {
+            connections.iter().filter(|connection| what(connection)).count() as u64
+        };
         let ends = self.case.open.iter().filter(|it| is_unknown(it)).count() as u64;
         let unknown = match verdict {
             Verdict::ServerLeak => 0,
@@ -304,7 +307,8 @@ impl<'a> Bench<'a> {
             (Doubt::UnknownEnds(unknown), unknown),
         ];
         let doubts = doubts.into_iter().filter(|&(_, weight)| weight > 0);
-        let oldest = bearers.iter().map(|bearer| self.observation.now.saturating_sub(bearer.since)).max();
+        let oldest =
+            connections.iter().map(|connection| self.observation.now.saturating_sub(connection.since)).max();
         Finding {
             verdict,
             count: count(|_| true),
@@ -343,13 +347,13 @@ impl<'a> Bench<'a> {
     }
 }
 
-fn opened(connection: &OpenConnection) -> Bearer {
+fn opened(connection: &OpenConnection) -> Counted {
     let &OpenConnection { opened: since, before_trace, opener_seen, .. } = connection;
-    Bearer { since, before_trace, opener_seen }
+    Counted { since, before_trace, opener_seen }
 }
 
-const fn released(end: &HeldEnd) -> Bearer {
-    Bearer { since: end.since, before_trace: end.before_trace, opener_seen: true }
+const fn released(end: &HeldEnd) -> Counted {
+    Counted { since: end.since, before_trace: end.before_trace, opener_seen: true }
 }
 
 /// Since when the server's end is released. Before tracing is as good as at its first sight.

@@ -33,21 +33,21 @@ pub(super) enum Peek {
 
 /// The records of a recording, one after another.
 #[derive(Debug)]
-pub(super) struct Tape {
+pub(super) struct ReadAhead {
     coming: mpsc::Receiver<Result<Vec<Timed>, TraceError>>,
     batch: vec::IntoIter<Timed>,
     is_over: bool,
     failed: Option<TraceError>,
 }
 
-impl Tape {
+impl ReadAhead {
     /// Has it read; up to `until`, if that is given.
     ///
     /// # Errors
     /// If no thread can be started.
     pub(super) fn start(source: Source, until: Option<u64>) -> io::Result<Self> {
         let (hand_over, coming) = mpsc::channel(AHEAD);
-        thread::Builder::new().name("tape".to_owned()).spawn(move || {
+        thread::Builder::new().name("read-ahead".to_owned()).spawn(move || {
             let mut reader = Reader { hand_over, batch: Vec::new(), at: 0, until };
             let read = source.read(&mut |record| reader.take(record));
             reader.finish(read);
