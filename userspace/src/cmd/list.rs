@@ -116,7 +116,7 @@ impl Looker<'_> {
     fn look(&mut self, selection: Selection) -> Result<Listing, Failure> {
         if self.has_program {
             match Scan::new(self.arguments, selection.clone(), self.machine) {
-                Ok(look) => return look.look(),
+                Ok(scan) => return scan.run(),
                 Err(Failure::Kernel(reason)) => {
                     say(format_args!("{reason}; asking sock_diag instead"));
                     self.has_program = false;
