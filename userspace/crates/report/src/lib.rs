@@ -8,6 +8,7 @@ mod containers;
 mod csv;
 pub mod document;
 pub mod elide;
+pub mod explain;
 pub mod fleet;
 pub mod grid;
 pub mod html;

@@ -129,6 +129,17 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// A moment, in milliseconds since 1970.
+    fn time(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let remedy = "milliseconds since 1970";
+        match self.number(name, remedy)? {
+            Some(at) if !TIMES.contains(&at) => {
+                Err(bad(&format!("{name}={at} cannot be used; write {remedy}")))
+            }
+            at => Ok(at),
+        }
+    }
+
     /// A socket's page.
     pub(super) fn socket(&self, now: SystemTime, with_argv: bool) -> Result<SocketView, Refusal> {
         let Some(path) = self.text("path") else {
@@ -136,7 +147,12 @@ impl<'a> Parameters<'a> {
         };
         let range = self.text("range");
         let offset = self.number("offset", "how many connections to skip")?.unwrap_or(0);
-        let view = SocketView::new(path, range.as_deref(), offset, milliseconds(now), with_argv);
+        let chosen = match (self.time("from")?, self.time("to")?) {
+            (None, None) => None,
+            (Some(from), Some(to)) => Some((from, to)),
+            _ => return Err(bad("from and to belong together; write both, in milliseconds since 1970")),
+        };
+        let view = SocketView::new(path, (range.as_deref(), chosen), offset, milliseconds(now), with_argv);
         Ok(view.map_err(|error| bad(&error.to_string()))?.listing(self.listing()?))
     }
 
@@ -249,15 +265,8 @@ impl<'a> Parameters<'a> {
         let Some(socket) = self.text("socket") else {
             return Err(bad("the parameter socket is missing; write socket=PATH"));
         };
-        let remedy = "milliseconds since 1970";
-        let time = |name| match self.number(name, remedy)? {
-            Some(at) if !TIMES.contains(&at) => {
-                Err(bad(&format!("{name}={at} cannot be used; write {remedy}")))
-            }
-            at => Ok(at),
-        };
-        let to_ms = time("to")?.unwrap_or_else(|| milliseconds(now));
-        let from_ms = time("from")?.unwrap_or_else(|| to_ms.saturating_sub(USUAL_MS));
+        let to_ms = self.time("to")?.unwrap_or_else(|| milliseconds(now));
+        let from_ms = self.time("from")?.unwrap_or_else(|| to_ms.saturating_sub(USUAL_MS));
         Ok(SeriesRange { socket, from_ms, to_ms, points: self.limit("points", USUAL_POINTS, MOST_POINTS)? })
     }
 }

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use hyper::StatusCode;
+use sockleak_core::verdict::UnknownVerdict;
 
 use super::{
     OPENAPI,
@@ -17,6 +18,7 @@ use crate::service::{
 };
 
 const METRICS: &str = "/metrics";
+const EXPLAIN: &str = "/explain/";
 
 /// The paths that are served, as the OpenAPI document writes them.
 pub const ROUTES: [&str; 15] = [
@@ -83,6 +85,15 @@ pub(super) fn route(
             let control = parameters(&["state", "speed", "at"])?.replay()?;
             return Ok(Asks::Tracer(Question::Replay(control)));
         }
+        // What a verdict means is in the documentation.
+        _ if path.starts_with(EXPLAIN) => {
+            parameters(&[])?;
+            let name = path.strip_prefix(EXPLAIN).unwrap_or_default();
+            let verdict = name
+                .parse()
+                .map_err(|error: UnknownVerdict| Refusal(StatusCode::NOT_FOUND, error.to_string()))?;
+            return Ok(Asks::Page(View::Explain { verdict }));
+        }
         _ if page::is_asset(path) => {
             let (content_type, content) = page::asset(path).ok_or_else(nothing)?;
             return known(content_type, &content, query);
@@ -134,8 +145,10 @@ fn view(path: &str, query: &str, now: SystemTime, with_argv: bool) -> Result<Vie
     let socket = |known: &[&str]| parameters(known)?.socket(now, with_argv);
     match path {
         "/" => Ok(View::Overview { offset: parameters(&["offset"])?.offset()? }),
-        "/socket" => Ok(View::Socket(socket(&["path", "range", "offset", "program", "contains", "sort"])?)),
-        "/lanes" => Ok(View::Lanes(socket(&["path", "range"])?)),
+        "/socket" => Ok(View::Socket(socket(&[
+            "path", "range", "from", "to", "offset", "program", "contains", "sort",
+        ])?)),
+        "/lanes" => Ok(View::Lanes(socket(&["path", "range", "from", "to"])?)),
         _ => {
             let id = path.strip_prefix("/connection/").ok_or_else(nothing)?;
             parameters(&[])?;
@@ -163,7 +176,7 @@ impl Wants {
         let is_page = match path {
             "/" => accept.is_some_and(|accept| accept.contains("text/html")),
             "/socket" | "/login" => true,
-            _ => path.starts_with("/connection/"),
+            _ => path.starts_with("/connection/") || path.starts_with(EXPLAIN),
         };
         if is_page { Self::Page } else { Self::Data(Exposition::accepted(accept)) }
     }

@@ -25,14 +25,19 @@ pub struct Figure {
     pub field: &'static str,
 }
 
-/// A card. The leak age is nanoseconds; stacks are open to be read `with_stacks`; `figure` shows a figure.
-pub fn card(
-    finding: &FindingReport,
-    stacks: &[StackReport],
-    leak_age: u64,
-    with_stacks: bool,
-    figure: &dyn Fn(&Figure) -> Markup,
-) -> Markup {
+/// How a card is shown.
+pub struct Shape<'a> {
+    /// Stacks are open to be read.
+    pub with_stacks: bool,
+    /// Shows a figure.
+    pub figure: &'a dyn Fn(&Figure) -> Markup,
+    /// What it leads to: words and addresses. A page that stands alone has none.
+    pub links: Vec<(&'static str, String)>,
+}
+
+/// A card. The leak age is nanoseconds.
+pub fn card(finding: &FindingReport, stacks: &[StackReport], leak_age: u64, shape: &Shape<'_>) -> Markup {
+    let Shape { with_stacks, figure, links } = shape;
     let (severity, sign) = severity(finding.verdict);
     let (places, rest) = stacks::places(stacks, finding, Depth::WHOLE);
     html! {
@@ -47,13 +52,16 @@ pub fn card(
                 p class="doubt" { strong { "Uncertain:" } " " (Text(doubt)) "." }
             }
             @for (place, functions) in places {
-                details class="stack" open[with_stacks] {
+                details class="stack" open[*with_stacks] {
                     summary { (Text(&place)) }
                     (scroll("Stack", &html! { pre { @for line in functions.lines() { (Text(line)) "\n" } } }))
                 }
             }
             @if let Some(sentence) = rest { p { (sentence) } }
             p class="advice" { strong { "What to do:" } " " (Text(&finding.advice)) }
+            @if !links.is_empty() {
+                p class="links" { @for (words, address) in links { a href=(address) { (words) } " " } }
+            }
         }
     }
 }

@@ -136,12 +136,14 @@ pub fn incomplete(because: &[String]) -> Markup {
 fn findings(report: &Report, bounds: Bounds) -> Markup {
     let told: Vec<_> = report.findings.iter().filter(|it| it.verdict != Verdict::Healthy).collect();
     let hidden = told.len().saturating_sub(bounds.findings);
+    let shape =
+        findings::Shape { with_stacks: true, figure: &|it| html! { (Text(&it.shown)) }, links: Vec::new() };
     html! {
         section class="findings" {
             h2 class="unseen" { "Findings" }
             @if let Some(sentence) = all_is_well(report) { (healthy(&sentence)) }
             @for finding in told.iter().take(bounds.findings) {
-                (findings::card(finding, &report.stacks, report.leak_age_ns, true, &|it| html! { (Text(&it.shown)) }))
+                (findings::card(finding, &report.stacks, report.leak_age_ns, &shape))
             }
             @if let Some(sentence) = bounds.rest(hidden, "finding") { p class="remark" { (sentence) } }
         }

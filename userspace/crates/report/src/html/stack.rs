@@ -98,6 +98,7 @@ impl Stacked {
                 div class="wide" { (wide) }
                 div class="narrow" { (narrow) }
                 div class="crosshair" hidden {}
+                div class="selection" hidden {}
             }
         }
     }

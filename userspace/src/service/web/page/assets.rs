@@ -10,7 +10,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
 /// Files as they are: path, type and content. The page loads `page.js`, which imports the others.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 11] = [
     ("/assets/page.js", SCRIPT, include_str!("script/page.js")),
     ("/assets/chart.js", SCRIPT, include_str!("script/chart.js")),
     ("/assets/events.js", SCRIPT, include_str!("script/events.js")),
@@ -18,6 +18,8 @@ const FILES: [(&str, &str, &str); 9] = [
     ("/assets/outage.js", SCRIPT, include_str!("script/outage.js")),
     ("/assets/renew.js", SCRIPT, include_str!("script/renew.js")),
     ("/assets/replay.js", SCRIPT, include_str!("script/replay.js")),
+    ("/assets/select.js", SCRIPT, include_str!("script/select.js")),
+    ("/assets/spark.js", SCRIPT, include_str!("script/spark.js")),
     ("/assets/zone.js", SCRIPT, include_str!("script/zone.js")),
     ("/assets/icon.svg", IMAGE, include_str!("icon.svg")),
 ];

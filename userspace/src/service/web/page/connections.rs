@@ -30,7 +30,7 @@ pub(super) fn lanes(view: &SocketView, open: &Page, closed: &Page, ticks: Ticks)
                 @let more = (rest > 0).then(|| format!("… and {rest} more that are open, younger ones."));
                 @let lanes = Lanes {
                     connections: &shown,
-                    length: view.range.length() as u64 * 1_000_000,
+                    length: view.reach() as u64 * 1_000_000,
                     ticks,
                     leak_age: None,
                     more,

@@ -67,7 +67,8 @@ fn stacked(view: &SocketView, series: &SeriesOf, limit: Option<Limit>, leaking: 
     let from = |point: &Point| u64::try_from(point.at - series.from_ms).unwrap_or(0) * MILLISECOND;
     let step = view.range.step as u64 * MILLISECOND;
     // The last step is not over yet.
-    let length = u64::try_from(view.now - series.from_ms).unwrap_or(1).max(1) * MILLISECOND;
+    let until = view.now.min(series.to_ms);
+    let length = u64::try_from(until - series.from_ms).unwrap_or(1).max(1) * MILLISECOND;
     Stacked {
         title: "Open connections over time, by program",
         description: format!("At most {highest} slots were in use within {}.", view.range.words),

@@ -69,7 +69,13 @@ fn filter(view: &SocketView, total: usize) -> Markup {
     html! {
         form class="filter" action={ "/socket" (PLACE) } role="search" aria-label="Connections in the table" {
             input type="hidden" name="path" value=(view.path);
-            input type="hidden" name="range" value=(view.range.name);
+            @match view.range.begin {
+                None => { input type="hidden" name="range" value=(view.range.name); }
+                Some(_) => {
+                    input type="hidden" name="from" value=(view.series.from_ms);
+                    input type="hidden" name="to" value=(view.series.to_ms);
+                }
+            }
             @if let Some(sort) = sort { input type="hidden" name="sort" value=(sort.name()); }
             @if let Some(program) = program { input type="hidden" name="program" value=(program); }
             label { "Program, process or PID " input type="search" name="contains" value=[contains.as_deref()]; }

@@ -7,8 +7,10 @@ mod assets;
 mod cells;
 mod connection;
 mod connections;
+mod explain;
 mod history;
 mod layout;
+mod links;
 mod listing;
 mod overview;
 mod range;
@@ -27,7 +29,7 @@ pub(super) use view::{Listing, SocketView, Sources, View};
 use crate::service::link::question::SeriesRange;
 
 /// The pages, as [`super::ROUTES`] writes paths.
-pub const PAGES: [&str; 3] = ["/", "/socket", "/connection/{id}"];
+pub const PAGES: [&str; 4] = ["/", "/socket", "/connection/{id}", "/explain/{verdict}"];
 
 /// Draws a view of what was answered.
 ///
@@ -38,6 +40,7 @@ pub(super) fn render(view: &View, sources: &Sources, frame: &Frame<'_>) -> Resul
         View::Overview { offset } => overview::page(&sources.snapshot()?, *offset, frame),
         View::Socket(view) => socket::page(view, sources, frame)?,
         View::Lanes(view) => socket::lanes(view, sources, frame)?,
+        View::Explain { verdict } => explain::page(*verdict, frame),
         View::Connection { id } => connection::page(*id, &sources.story()?, frame),
     };
     Ok(page.into_string())

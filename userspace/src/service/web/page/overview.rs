@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use sockleak_report::{
     elide,
     html::{
-        findings::{card, severity},
+        findings::{Shape, card, severity},
         healthy,
         parts::{self, Text, scroll},
     },
@@ -18,6 +18,7 @@ use sockleak_report::{
 use super::{
     cells::{dash, moment, name, number, queue, slots, socket_address, some_duration, until_full},
     layout::{self, Frame},
+    links::links,
     pages,
     tables::finding_figure,
 };
@@ -34,7 +35,7 @@ pub(super) fn page(snapshot: &Snapshot, offset: usize, frame: &Frame<'_>) -> Mar
     let shown: Vec<&Row<'_>> = rows.iter().skip(offset).take(ROWS).collect();
     let told: Vec<_> = told(snapshot).collect();
     let main = html! {
-        div data-source="/api/v1/snapshot" {
+        div data-source="/api/v1/snapshot" data-now=(snapshot.at_ms) {
             h1 { "Sockets on " (Text(&snapshot.host)) }
             p class="where" {
                 (moment("/at_ms", snapshot.at_ms)) " · counted since " (moment("/started_ms", snapshot.started_ms))
@@ -52,7 +53,11 @@ pub(super) fn page(snapshot: &Snapshot, offset: usize, frame: &Frame<'_>) -> Mar
                 @if told.is_empty() { (well(snapshot)) }
                 div class="cards" {
                     @for (index, finding) in told.iter().take(FINDINGS) {
-                        (card(finding, &snapshot.stacks, snapshot.leak_age_ns, false, &|it| finding_figure(*index, finding, it)))
+                        (card(finding, &snapshot.stacks, snapshot.leak_age_ns, &Shape {
+                            with_stacks: false,
+                            figure: &|it| finding_figure(*index, finding, it),
+                            links: links(finding, None),
+                        }))
                     }
                 }
                 @if told.len() > FINDINGS {
@@ -127,6 +132,7 @@ fn table(rows: &[&Row<'_>]) -> Markup {
                 tr {
                     th scope="col" { "Socket" }
                     th scope="col" { "Slots in use" }
+                    th scope="col" { "Open, last hour" }
                     th scope="col" class="number" { "Waiting" }
                     th scope="col" class="number" { "Full" }
                     th scope="col" class="number" { "Oldest" }
@@ -150,6 +156,8 @@ fn row(row: &Row<'_>) -> Markup {
         tr data-key=(Text(&socket.path)) {
             th scope="row" { a href=(socket_address(&socket.path)) { (name(&socket.path)) } }
             td data-label="Slots" { (slots(&at("slots"), &at("limit/slots"), socket)) }
+            // The script draws it.
+            td data-label="Last hour" { span class="sparks" data-own data-spark=(socket.path) {} }
             td class="number" data-label="Waiting" { (queue(&at("queue"), socket)) }
             td class="number" data-label="Full" { (until_full(&at("seconds_until_full"), socket.seconds_until_full)) }
             td class="number" data-label="Oldest" { (some_duration(&at("oldest_ns"), socket.oldest_ns)) }

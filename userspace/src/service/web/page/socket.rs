@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use sockleak_core::{text::count::counted, time::human};
 use sockleak_report::html::{
-    findings::card,
+    findings::{Shape, card},
     healthy,
     histogram::{Bar, Histogram},
     parts::{self, scroll},
@@ -11,10 +11,11 @@ use sockleak_report::html::{
 };
 
 use super::{
-    cells::{encoded, figure, moment, name},
+    cells::{figure, moment, name},
     connections,
     history::history,
     layout::{self, Frame},
+    links::links,
     listing,
     range::RANGES,
     tables::{self, facts, failed, finding_figure, programs},
@@ -54,7 +55,7 @@ pub(super) fn page(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> R
         section aria-labelledby="over-time" {
             h2 id="over-time" { "Over time" }
             (ranges(view))
-            (history(view, &sources.series(), socket.limit, &leaking, ticks(view.series.from_ms, frame)))
+            (history(view, &sources.series(), socket.limit, &leaking, ticks(view.series.from_ms, view.range.begin.is_some(), frame)))
         }
         div data-source="/api/v1/snapshot" { (findings(&snapshot, view)) }
         (connections::lanes(view, &sources.connections(1)?, &sources.connections(2)?, lane_ticks(view, frame)))
@@ -84,14 +85,15 @@ pub(super) fn lanes(view: &SocketView, sources: &Sources, frame: &Frame<'_>) -> 
     Ok(connections::lanes(view, &sources.connections(0)?, &sources.connections(1)?, lane_ticks(view, frame)))
 }
 
-/// What the axis of a picture says that begins then. In a recording, "ago" would be from no moment that the reader knows.
-const fn ticks(begin_ms: i64, frame: &Frame<'_>) -> Ticks {
-    if frame.replay.is_some() { Ticks::At(begin_ms) } else { Ticks::Ago }
+/// What the axis of a picture says that begins then. In a recording, or of a time that was chosen, "ago" would be from no moment that
+/// the reader knows.
+const fn ticks(begin_ms: i64, is_chosen: bool, frame: &Frame<'_>) -> Ticks {
+    if is_chosen || frame.replay.is_some() { Ticks::At(begin_ms) } else { Ticks::Ago }
 }
 
 /// The same for the lanes, which end now.
-const fn lane_ticks(view: &SocketView, frame: &Frame<'_>) -> Ticks {
-    ticks(view.now.saturating_sub(view.range.length()), frame)
+fn lane_ticks(view: &SocketView, frame: &Frame<'_>) -> Ticks {
+    ticks(view.now.saturating_sub(view.reach()), view.range.begin.is_some(), frame)
 }
 
 fn findings(snapshot: &Snapshot, view: &SocketView) -> Markup {
@@ -107,7 +109,11 @@ fn findings(snapshot: &Snapshot, view: &SocketView) -> Markup {
                 (healthy(&format!("No end that is still open was kept for {age} or longer, and nobody was starved.")))
             }
             @for (index, finding) in told.iter().take(FINDINGS) {
-                (card(finding, &snapshot.stacks, snapshot.leak_age_ns, true, &|it| finding_figure(*index, finding, it)))
+                (card(finding, &snapshot.stacks, snapshot.leak_age_ns, &Shape {
+                    with_stacks: true,
+                    figure: &|it| finding_figure(*index, finding, it),
+                    links: links(finding, Some(view.range)),
+                }))
             }
             (tables::more(told.len(), FINDINGS, "findings"))
         }
@@ -116,14 +122,19 @@ fn findings(snapshot: &Snapshot, view: &SocketView) -> Markup {
 
 /// The times that can be looked at.
 fn ranges(view: &SocketView) -> Markup {
-    let (path, listing) = (encoded(&view.path), view.listing.parameters());
+    let link = |time: &str| view.address_in(time, &view.listing);
     html! {
         nav class="ranges" aria-label="Time that is shown" {
             @for range in RANGES {
                 @let is_current = range == view.range;
-                a href=(format!("/socket?path={path}&range={}{listing}", range.name)) aria-current=[is_current.then_some("true")] {
+                a href=(link(&range.parameters())) aria-current=[is_current.then_some("true")] {
                     (range.words)
                 }
+            }
+            @if view.range.begin.is_some() { a href=(link(&view.range.parameters())) aria-current="true" { "chosen" } }
+            @for (words, from, to) in view.range.beside(view.now) {
+                // What is to come has no history.
+                @if from < view.now { a class="beside" href=(link(&format!("from={from}&to={to}"))) { (words) } }
             }
         }
     }

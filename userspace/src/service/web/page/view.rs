@@ -1,12 +1,12 @@
 //! What can be looked at, and which questions that takes.
 
 use serde::de::DeserializeOwned;
-use sockleak_core::lifecycle::State;
+use sockleak_core::{lifecycle::State, verdict::Verdict};
 use sockleak_report::html::lanes::LANES;
 
 use super::{
     cells::encoded,
-    range::{RANGES, Range},
+    range::{RANGES, Range, RangeError},
 };
 use crate::service::{
     link::{
@@ -35,6 +35,8 @@ pub(crate) enum View {
     Lanes(SocketView),
     /// One connection.
     Connection { id: u64 },
+    /// What a verdict means.
+    Explain { verdict: Verdict },
 }
 
 /// One socket, in a time.
@@ -78,27 +80,32 @@ impl Listing {
     }
 }
 
-/// There is no range of this name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no range {0:?}; known: {names}", names = RANGES.map(|range| range.name).join(", "))]
-pub(crate) struct RangeError(String);
-
 impl SocketView {
-    /// `now` is milliseconds since 1970; `range` is named as in [`RANGES`], the second unless one is named.
+    /// `now` is milliseconds since 1970; so are both ends of a time that is `chosen`. Else `range` is named as in [`RANGES`], the
+    /// second unless one is named.
     pub(crate) fn new(
         path: String,
-        range: Option<&str>,
+        (range, chosen): (Option<&str>, Option<(i64, i64)>),
         offset: u32,
         now: i64,
         with_argv: bool,
     ) -> Result<Self, RangeError> {
-        let found = match range {
-            None => RANGES.get(1),
-            Some(name) => RANGES.iter().find(|range| range.name == name),
+        let range = match (chosen, range) {
+            (Some(_), Some(_)) => return Err(RangeError::Both),
+            (Some((from, to)), None) => Range::chosen(from, to)?,
+            (None, Some(name)) => Range::named(name)?,
+            (None, None) => RANGES[1],
         };
-        let range = *found.ok_or_else(|| RangeError(range.unwrap_or_default().to_owned()))?;
         let series = range.series(&path, now);
         Ok(Self { path, range, offset, listing: Listing::default(), series, now, with_argv })
+    }
+
+    /// For how long back from now the lanes reach, in milliseconds.
+    pub(super) fn reach(&self) -> i64 {
+        match self.range.begin {
+            Some(begin) => self.now.saturating_sub(begin).max(self.range.step),
+            None => self.range.length(),
+        }
     }
 
     /// The same with another listing.
@@ -108,7 +115,12 @@ impl SocketView {
 
     /// The address of the same socket in the same time, with this listing.
     pub(super) fn address(&self, listing: &Listing) -> String {
-        format!("/socket?path={}&range={}{}", encoded(&self.path), self.range.name, listing.parameters())
+        self.address_in(&self.range.parameters(), listing)
+    }
+
+    /// The same in another time, which is given as parameters.
+    pub(super) fn address_in(&self, time: &str, listing: &Listing) -> String {
+        format!("/socket?path={}&{time}{}", encoded(&self.path), listing.parameters())
     }
 
     /// Those of the table.
@@ -161,6 +173,7 @@ impl View {
             Self::Lanes(view) => {
                 vec![Question::Connections(view.oldest()), Question::Connections(view.closed())]
             }
+            Self::Explain { .. } => Vec::new(),
             Self::Connection { id } => vec![Question::Connection { id: *id, with_argv }],
         }
     }

@@ -4,6 +4,8 @@ import { listen, stopListening } from "./events.js";
 import { say } from "./outage.js";
 import { afterRenewal, renew, updates } from "./renew.js";
 import { offerReplay } from "./replay.js";
+import { offerSelection } from "./select.js";
+import { offerSparks } from "./spark.js";
 import { offerZones } from "./zone.js";
 
 const EVERY = 5000; // ms between two looks at the whole page
@@ -15,6 +17,8 @@ const again = (asked) => renew(location.href, "main", asked);
 for (const scroll of document.querySelectorAll("#lanes .scroll")) scroll.scrollLeft = scroll.scrollWidth;
 
 const readAgain = offerReading();
+offerSelection();
+offerSparks();
 offerZones(() => {
   readAgain();
   again(true);

@@ -1,22 +1,38 @@
 //! Markdown as plain text: as much of it as docs/verdicts.md uses.
 
-/// Paragraphs, lists and quotations in lines of a width. Other headings stay lines of their own.
-pub(super) fn blocks(markdown: &str, width: usize) -> String {
-    let mut text = String::new();
-    for line in markdown.trim().lines() {
-        if line.is_empty() {
-            text.push('\n');
-            continue;
-        }
-        let item = line.strip_prefix("- ");
-        let (first, further, words) = match (item, line.strip_prefix("> "), line.trim_start_matches('#')) {
-            (Some(item), _, _) => ("- ", "  ", item),
-            (None, Some(quoted), _) => ("    ", "    ", quoted),
-            (None, None, words) => ("", "", words.trim_start()),
-        };
-        text.push_str(&wrapped(&inline(words), first, further, width));
-    }
-    text
+/// A piece of a text, without markup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// A line of words; headings are such, too.
+    Paragraph(String),
+    /// An item of a list.
+    Item(String),
+    /// What is quoted.
+    Quoted(String),
+    /// Nothing: an empty line.
+    Gap,
+}
+
+/// The blocks of a text.
+pub(super) fn blocks(markdown: &str) -> Vec<Block> {
+    let block = |line: &str| match (line.strip_prefix("- "), line.strip_prefix("> ")) {
+        _ if line.is_empty() => Block::Gap,
+        (Some(item), _) => Block::Item(inline(item)),
+        (None, Some(quoted)) => Block::Quoted(inline(quoted)),
+        (None, None) => Block::Paragraph(inline(line.trim_start_matches('#').trim_start())),
+    };
+    markdown.trim().lines().map(block).collect()
+}
+
+/// Blocks in lines of a width.
+pub(super) fn text(blocks: &[Block], width: usize) -> String {
+    let block = |block: &Block| match block {
+        Block::Gap => "\n".to_owned(),
+        Block::Item(words) => wrapped(words, "- ", "  ", width),
+        Block::Quoted(words) => wrapped(words, "    ", "    ", width),
+        Block::Paragraph(words) => wrapped(words, "", "", width),
+    };
+    blocks.iter().map(block).collect()
 }
 
 /// Text in lines of a width, each of them ended.
@@ -71,7 +87,7 @@ mod tests {
     fn markup_becomes_words() {
         let markdown = "It **holds** *most* of `2 * 3 * 4` [slots](#slots), see [use](x.md#use).\n- one\n- two\n\n> SAID: it.";
         let text = "It holds most of 2 * 3 * 4 slots, see use.\n- one\n- two\n\n    SAID: it.\n";
-        assert_eq!(blocks(markdown, 80), text);
-        assert_eq!(blocks("- one two three", 10), "- one two\n  three\n");
+        assert_eq!(self::text(&blocks(markdown), 80), text);
+        assert_eq!(self::text(&blocks("- one two three"), 10), "- one two\n  three\n");
     }
 }
