@@ -78,6 +78,76 @@ def charts(checks, browser, address, folder):
         assert tab.page.locator("#chart svg").first.is_visible() and tab.page.locator("#probe").is_hidden()
 
 
+def dragged(checks, browser, address, folder):
+    """A time is chosen by dragging; it is in the address, and the browser's history leads back."""
+    for size, width in (("wide", WIDE), ("phone", PHONE)):
+        with Tab(browser, address, viewport=width) as tab, checks.check(f"a time is chosen by dragging, {size}"):
+            tab.go(MASTER)
+            tab.page.locator("#pause").click()
+            before, box = tab.page.url, plot_box(tab)
+            left, right, y = box["x"] + box["width"] * 0.4, box["x"] + box["width"] * 0.7, box["y"] + 60
+            tab.page.mouse.move(left, y)
+            tab.page.mouse.down()
+            tab.page.mouse.move((left + right) / 2, y)
+            tab.page.mouse.move(right, y)
+            selection = tab.page.locator("#chart .selection").bounding_box()
+            assert abs(selection["x"] - left) < 2 and abs(selection["width"] - (right - left)) < 2, selection
+            picture(tab, folder, f"chart-dragged-{size}")
+            tab.page.keyboard.press("Escape")
+            assert tab.page.locator("#chart .selection").is_hidden()
+            tab.page.mouse.up()
+            assert tab.page.url == before, "it was given up"
+            tab.page.mouse.move(right, y)
+            tab.page.mouse.down()
+            tab.page.mouse.move(left, y)
+            tab.page.mouse.up()
+            tab.page.wait_for_url(re.compile(r"from=\d+&to=\d+"))
+            tab.page.wait_for_selector("#chart svg:visible")
+            begin = int(tab.page.locator("#chart").get_attribute("data-begin"))
+            length = int(tab.page.locator("#chart .plot").get_attribute("data-length"))
+            from_ms, to_ms = map(int, re.search(r"from=(\d+)&to=(\d+)", tab.page.url).groups())
+            assert begin <= from_ms < to_ms <= begin + length, (begin, from_ms, to_ms, length)
+            assert length < 40 * 60000, f"{length} ms of the hour are shown"
+            assert tab.page.locator(".ranges a[aria-current]").inner_text() == "chosen"
+            picture(tab, folder, f"chart-chosen-{size}")
+            tab.check()
+            tab.fits()
+            tab.axe()
+            tab.page.go_back()
+            tab.page.wait_for_url(before)
+            tab.page.wait_for_selector("#chart svg:visible")
+    with Tab(browser, address, java_script_enabled=False) as tab, checks.check("without script a time is chosen by links"):
+        tab.go(MASTER)
+        tab.page.locator(".ranges .beside", has_text="closer").click()
+        assert "from=" in tab.page.url and tab.page.locator("#chart svg").first.is_visible()
+
+
+def sparks(checks, browser, address, folder):
+    """The overview draws the last hour of each socket, with the counts of the API."""
+    for theme in THEMES:
+        for size, width in (("wide", WIDE), ("phone", PHONE)):
+            with Tab(browser, address, color_scheme=theme, viewport=width) as tab, checks.check(f"the last hour is drawn, {theme}, {size}"):
+                tab.go("/")
+                tab.page.wait_for_selector("svg.spark")
+                cells = tab.page.locator("[data-spark]")
+                tab.page.wait_for_function("[...document.querySelectorAll('[data-spark]')].every((it) => it.firstChild)")
+                now = int(tab.page.locator("[data-now]").get_attribute("data-now")) // 60000 * 60000
+                for cell in cells.all():
+                    path = quote(cell.get_attribute("data-spark"))
+                    points = api(tab, f"/api/v1/series?socket={path}&from={now - 3600000}&to={now}&points=60")["points"]
+                    counts = [point["open_last"] for point in points]
+                    words = cell.locator("svg").get_attribute("aria-label") if counts else cell.inner_text()
+                    expected = f"{counts[0]} open at first, {counts[-1]} at last, at most {max(counts)}" if counts else "–"
+                    assert words == expected, (path, words, expected)
+                before = cells.first.inner_html()
+                tab.page.wait_for_timeout(6000)
+                assert cells.first.inner_html() == before, "a renewal took it away"
+                picture(tab, folder, f"sparks-{theme}-{size}")
+                tab.check()
+                tab.fits()
+                tab.axe()
+
+
 def recorded_times(checks, browser, sockleak, trace):
     """A recording's axes say when it was, in the zone that is asked for."""
     with replaying(sockleak, trace, "max") as (address, _):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from charts import charts, recorded_times
+from charts import charts, dragged, recorded_times, sparks
 from controls import outage, played, zone
 from harness import (
     FIGURES, PHONE, THEMES, TOKEN, WIDE, Checks, Tab, api, chromium, next_line, picture, replaying, serving,
@@ -51,6 +51,7 @@ def views(tab):
         ("connection", f"/connection/{held[-1]['connection']}"),
         ("connection-given-up", f"/connection/{given_up[0]['connection']}"),
         ("connection-closed", f"/connection/{closed[0]['connection']}"),
+        ("explain", "/explain/client-leak"),
     ]
 
 
@@ -269,6 +270,8 @@ def main():
             outage(checks, browser, address, folder)
             zone(checks, browser, address)
             charts(checks, browser, address, folder)
+            dragged(checks, browser, address, folder)
+            sparks(checks, browser, address, folder)
             tables(checks, browser, address, folder)
         with serving(serve, sockleak, "9", "40") as address:
             live(checks, browser, address)

@@ -7,7 +7,6 @@ use clap::{
     builder::{PathBufValueParser, TypedValueParser as _},
 };
 use sockleak_core::attribution::{by::By, limits::GivenLimit};
-use sockleak_recording::export;
 use sockleak_report::document::{CsvTable, Format};
 
 mod children;
@@ -16,6 +15,7 @@ mod chosen;
 mod color;
 mod compare;
 mod explain;
+mod export;
 mod fail_on;
 mod list;
 mod run;
@@ -30,6 +30,7 @@ pub use chosen::{Chosen, Findings};
 pub use color::ColorWhen;
 pub use compare::{Compare, FailOnChange};
 pub use explain::{Completions, Explain};
+pub use export::Export;
 pub use fail_on::FailOn;
 pub use list::List;
 pub use run::{FailOnRun, Run};
@@ -273,27 +274,6 @@ pub struct View {
     /// A file has none, except with `always`. Other forms than text have none, nor has the report of a service.
     #[arg(long, value_parser = choice::<ColorWhen>(), default_value_t, value_name = "WHEN")]
     pub color: ColorWhen,
-}
-
-/// Arguments of `export`.
-#[derive(Debug, Args)]
-pub struct Export {
-    /// A recording of `sockleak capture --output`, finished or not.
-    #[arg(value_name = "RECORDING")]
-    pub trace: PathBuf,
-    /// How rows are written, described in docs/export.md [default: as the name of --output ends (.csv, .jsonl or .parquet),
-    /// else csv]
-    #[arg(long, value_parser = choice::<export::Format>(), value_name = "FORMAT")]
-    pub format: Option<export::Format>,
-    /// What a row stands for.
-    #[arg(long, value_parser = choice::<export::What>(), default_value_t, value_name = "ROWS")]
-    pub what: export::What,
-    /// The part of the recording whose rows are written.
-    #[command(flatten)]
-    pub part: Part,
-    /// Write to this file, which is replaced when everything is written; `-` is standard output.
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
 }
 
 /// Arguments of `serve`.

@@ -3,6 +3,7 @@
 mod client;
 mod events;
 mod hostile;
+mod leads;
 mod listing;
 mod model;
 mod openapi;

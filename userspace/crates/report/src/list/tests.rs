@@ -1,4 +1,4 @@
-use super::*;
+use super::{headline::who_listens, *};
 
 fn holding(pid: u32, program: &str, comm: &str, argv: &[&str]) -> Holding {
     Holding {
