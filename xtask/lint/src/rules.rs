@@ -103,7 +103,10 @@ pub(crate) const LICENCES_OF_TOOLS: &[&str] = &["CC0-1.0", "MPL-2.0"];
 
 /// Libraries that are linked in two versions, and why.
 pub(crate) const TWICE: &[(&str, &str)] = &[
+    ("crypto-common", "crc-fast and md-5, both of object_store, have another digest each"),
+    ("digest", "crc-fast and md-5, both of object_store, have another one each"),
     ("getrandom", "ring, ahash (of parquet) and tempfile each have another one"),
+    ("itertools", "object_store has another one than ratatui and prost-derive"),
     ("gimli", "framehop, which unwinds, has another one than blazesym, which names functions"),
 ];
 

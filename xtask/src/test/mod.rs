@@ -1,6 +1,7 @@
 //! `cargo xtask test`: unit and property tests, then the scenarios in VMs, kernel by kernel, and the page in a browser beside them.
 
 mod boots;
+mod fleet;
 mod guests;
 mod kubernetes;
 mod matrix;
@@ -21,6 +22,9 @@ use crate::vm::kernels;
 use guests::Guests;
 use matrix::Hooks;
 
+/// The group of what many hosts have in common.
+const FLEET: &str = "fleet";
+
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -36,8 +40,8 @@ pub(crate) struct Args {
     /// Run only this scenario; may be repeated
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
-    /// Run only the boots of this group of scenarios: kernel, verdicts, haproxy, cli, debian, servers or
-    /// containers
+    /// Run only the boots of this group of scenarios: kernel, verdicts, haproxy, cli, debian, servers, containers or fleet (which
+    /// needs no VM)
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
     /// Run only the boots with this choice of hooks
@@ -65,6 +69,9 @@ fn emulated_units() -> Result<ExitCode> {
 
 /// Runs the tests; the last line says how many passed and failed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.group.as_deref() == Some(FLEET) {
+        return Ok(conclude(fleet::run()?));
+    }
     if args.arch == Arch::Arm64 && (args.units || args.unit_only) {
         return emulated_units();
     }
@@ -130,6 +137,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         total = total + scenarios;
     }
     println!("{} s from the first test to the last", started.elapsed().as_secs());
+    Ok(conclude(total))
+}
+
+/// The last line, and what it means.
+fn conclude(total: Counts) -> ExitCode {
     println!("{} passed, {} failed", total.passed, total.failed);
-    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -12,9 +12,7 @@ use crate::{build, cross, paths, process};
 /// Runs them, passing their output on.
 pub(super) fn run() -> Result<Counts> {
     let arguments = "test --quiet --workspace --exclude probe-ebpf --no-fail-fast";
-    let mut cargo = process::command("cargo", arguments.split(' '));
-    cargo.current_dir(paths::repo());
-    count(cargo)
+    count(&mut process::command("cargo", arguments.split(' ')))
 }
 
 /// Runs those of what goes into sockleak, built for 64-bit ARM, in an emulator. Those of the program itself start it, look at its
@@ -36,7 +34,7 @@ pub(super) fn run_emulated() -> Result<Counts> {
     for package in PACKAGES {
         cargo.args(["--package", package]);
     }
-    count(cargo)
+    count(&mut cargo)
 }
 
 /// Compiles what runs in VMs for 64-bit ARM, the kernel side too, as far as errors show: as one test. Running it takes a release build
@@ -60,9 +58,13 @@ pub(super) fn check_other_processor() -> Result<Counts> {
     })
 }
 
-/// Runs cargo, passes its output on, and counts.
-fn count(mut cargo: Command) -> Result<Counts> {
-    let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start `cargo test`")?;
+/// Runs tests by this command, passing their output on.
+pub(super) fn count(cargo: &mut Command) -> Result<Counts> {
+    let mut child = cargo
+        .current_dir(paths::repo())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start `cargo test`")?;
     let mut counts = Counts::default();
     for line in BufReader::new(child.stdout.take().context("cargo has no output")?).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).into_owned();
