@@ -53,10 +53,13 @@ fn children(service: &Child) -> Vec<Pid> {
         .collect()
 }
 
+/// Makes a store usable or not.
+type Change = Box<dyn FnMut(bool) + Send>;
+
 /// Makes a directory unusable and usable again, as long as this lives.
 struct Outages {
     is_over: Arc<AtomicBool>,
-    thread: Option<thread::JoinHandle<Box<dyn FnMut(bool) + Send>>>,
+    thread: Option<thread::JoinHandle<Change>>,
 }
 
 impl Outages {
@@ -71,13 +74,13 @@ impl Outages {
                 sleep(Duration::from_millis(150));
             }
             change(true);
-            Box::new(change) as Box<dyn FnMut(bool) + Send>
+            Box::new(change) as Change
         });
         Self { is_over, thread: Some(thread) }
     }
 
     /// Ends them; the store is usable as long as what is returned lives.
-    fn end(mut self) -> Box<dyn FnMut(bool) + Send> {
+    fn end(mut self) -> Change {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().unwrap()
     }

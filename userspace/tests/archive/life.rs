@@ -4,6 +4,7 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -136,7 +137,7 @@ fn serves_until_all_is_archived() {
     let (directory, records) = (PathBuf::from(directory), records.parse().unwrap());
     let place = Place::parse(&url).unwrap();
     let shelf = archive::shelf(&directory, &place);
-    let options = Options::new(directory.clone(), ROOM, MONTH, || {}).archived(shelf.clone());
+    let options = Options::new(directory.clone(), ROOM, MONTH, || {}).archived(Arc::clone(&shelf));
     let settings = ArchiveSettings { place, credentials: None, command_lines: false, bandwidth: 1 << 30 };
     let timing = Timing {
         look: Duration::from_millis(10),

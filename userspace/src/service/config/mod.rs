@@ -141,8 +141,8 @@ impl Config {
             SinkSettings::Webhook { token, .. } | SinkSettings::Otlp { token, .. } => token.as_ref(),
             SinkSettings::Log | SinkSettings::File { .. } => None,
         });
-        let archive = self.archive.iter().filter_map(|archive| archive.credentials.as_ref());
-        archive.map(|file| file.check(&self.path)).collect::<Result<(), _>>()?;
+        let mut archive = self.archive.iter().filter_map(|archive| archive.credentials.as_ref());
+        archive.try_for_each(|file| file.check(&self.path))?;
         let otlp = self.otlp.iter().filter_map(|otlp| otlp.token.as_ref());
         self.http.token.iter().chain(sinks).chain(otlp).try_for_each(|token| token.check(&self.path))
     }

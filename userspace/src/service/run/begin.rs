@@ -63,15 +63,7 @@ impl Before {
 impl Service {
     pub(super) async fn begin(config: Config, machine: Machine) -> Result<Self, Failure> {
         let root = lock()?;
-        let to = &config.store;
-        let settle = privilege::keep_writing;
-        let shelf = config.archive.as_ref().map(|archive| archive::shelf(&to.directory, &archive.place));
-        let options = Options::new(to.directory.clone(), to.max_bytes, to.keep, settle);
-        let options = match &shelf {
-            Some(shelf) => options.archived(Arc::clone(shelf)),
-            None => options,
-        };
-        let mut store = Store::open(options)?;
+        let (mut store, shelf) = open_store(&config)?;
         let (sinks, deliveries) = Sinks::open(&config.alerts.sinks).context("alerts cannot be sent")?;
         let probe = attach(&config, &machine, root.as_ref(), &store)?;
         let host = tracer::host_name();
@@ -178,6 +170,18 @@ async fn resume(
         say("this kernel keeps nothing over a restart: what happens meanwhile is not seen");
     }
     Ok(tracer)
+}
+
+/// Takes the store, and reads what the archive has of it, if there is one.
+fn open_store(config: &Config) -> Result<(Store, Option<Arc<Shelf>>), Failure> {
+    let to = &config.store;
+    let shelf = config.archive.as_ref().map(|archive| archive::shelf(&to.directory, &archive.place));
+    let options = Options::new(to.directory.clone(), to.max_bytes, to.keep, privilege::keep_writing);
+    let options = match &shelf {
+        Some(shelf) => options.archived(Arc::clone(shelf)),
+        None => options,
+    };
+    Ok((Store::open(options)?, shelf))
 }
 
 /// Gets ready to archive, if that is wanted. To be called while the privileges are there.

@@ -203,7 +203,7 @@ pub(super) fn prune(directory: &Path, current: u64, bounds: &Bounds) {
         total = total.saturating_sub(entry.size());
         match entry.remove() {
             Err(error) => {
-                tracing::warn!("{} is too old, and cannot be deleted: {error}", entry.path.display())
+                tracing::warn!("{} is too old, and cannot be deleted: {error}", entry.path.display());
             }
             Ok(()) if is_awaited => {
                 tracing::warn!(
