@@ -77,7 +77,8 @@ impl<'a> Hooks<'a> {
                         status.status = Outcome::Refused;
                     }
                     tracing::debug!(hook = hook.name(), kind = %way.kind, error = format!("{error:#}"), "not attached");
-                    refusals.push(format!("{}: {}", way.kind, brief(&error)));
+                    refusals.push(format!("{}: {}", way.kind, refusal(&error)));
+                    refusals.extend(way.no_other.map(|reason| reason.to_string()));
                 }
             }
         }
@@ -219,6 +220,17 @@ pub(super) fn unload(program: &mut Program) -> Result<(), ProgramError> {
 fn is_refusal(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes.any(|error| error.raw_os_error() == Some(libc::EPERM))
+}
+
+/// Why the kernel does not take a program.
+fn refusal(error: &anyhow::Error) -> String {
+    /// `ENOTSUPP`, which the kernel keeps to itself otherwise: arm64 attached no fentry and fexit programs at first.
+    const ENOTSUPP: i32 = 524;
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    if causes.any(|error| error.raw_os_error() == Some(ENOTSUPP)) {
+        return "this kernel attaches none (ENOTSUPP)".to_owned();
+    }
+    brief(error)
 }
 
 /// The innermost cause, without the verifier's log.

@@ -107,6 +107,8 @@ pub struct Way {
     pub warning: Option<&'static str>,
     /// Can it be attached later, by a process that has no privileges any more?
     pub may_wait: bool,
+    /// Why there is no other way, should the kernel not take this one.
+    pub no_other: Option<NoWay>,
 }
 
 /// What to do for a hook: the ways to try in turn, or why there is none.
@@ -193,7 +195,7 @@ fn ways(hook: Hook, arguments: Option<usize>, facts: &Facts) -> Vec<Way> {
 
 /// A way without a warning.
 fn way(kind: Kind, programs: &[(&'static str, Kind)]) -> Way {
-    Way { kind, programs: programs.to_vec(), warning: None, may_wait: false }
+    Way { kind, programs: programs.to_vec(), warning: None, may_wait: false, no_other: None }
 }
 
 /// fentry costs less than half as much as a kprobe, and is never skipped where kernel code is not preempted. Elsewhere it loses many
@@ -222,7 +224,10 @@ fn send_ways(facts: &Facts, fexit: &'static str, [ret, call]: [&'static str; 2])
         ways.reverse();
     }
     // Some returns do not come then, and nobody is told.
-    ways.retain(|way| way.kind != Kind::Kretprobe || facts.rethook);
+    if !facts.rethook {
+        ways.retain(|way| way.kind != Kind::Kretprobe);
+        ways.iter_mut().for_each(|way| way.no_other = Some(NoWay::KretprobesRunOut));
+    }
     ways
 }
 
@@ -339,6 +344,16 @@ mod tests {
         }
         let facts = Facts { kprobes: false, ..facts(4) };
         assert_eq!(first(&facts, HookChoice::Kprobe, Hook::Release), Err(NoWay::NoKprobes));
+    }
+
+    #[test]
+    fn a_refused_way_says_why_there_is_no_other() {
+        for (rethook, expected) in [(true, None), (false, Some(NoWay::KretprobesRunOut))] {
+            let plan = plan(&Facts { rethook, ..facts(4) }, HookChoice::Auto);
+            let send = plan.into_iter().find(|(hook, _)| *hook == Hook::Send);
+            let ways = send.and_then(|(_, ways)| ways.ok()).expect("there is fexit");
+            assert_eq!((ways[0].kind, ways[0].no_other), (Kind::Fexit, expected));
+        }
     }
 
     #[test]

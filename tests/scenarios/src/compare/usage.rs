@@ -5,11 +5,11 @@ use workload::truth::Use;
 use super::same;
 use crate::capture::{Session, UseReport};
 
-/// Can the kernel's side note it? Kretprobes of Linux 5.10 run out, and say so; elsewhere it can.
+/// Can the kernel's side note it? Where kretprobes run out and there is no fexit, the hook says so; elsewhere it can.
 pub(super) fn is_noted(sessions: &[Session]) -> bool {
     let hooks = sessions.iter().flat_map(|session| &session.hooks);
     let unable = hooks.filter(|hook| hook.hook.starts_with("send") && hook.status != "attached");
-    let runs_out = |reason: &String| reason.starts_with("kretprobes of this kernel run out");
+    let runs_out = |reason: &String| reason.contains("kretprobes of this kernel run out");
     !unable.filter_map(|hook| hook.reason.as_ref()).any(runs_out)
 }
 
