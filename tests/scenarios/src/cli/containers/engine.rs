@@ -130,6 +130,21 @@ pub(super) fn docker_spoilt(
     Ok(running)
 }
 
+/// What `sockleak list --json` says in a container that sees the host's processes, and has no folder of an engine.
+pub(super) fn list_inside(bench: &Bench<'_>, socket: &str) -> anyhow::Result<String> {
+    let mut command =
+        vec!["docker", "run", "--rm", "--pid", "host", "--network", "host", "--cgroupns", "private"];
+    command.extend(["--cap-drop", "ALL"]);
+    for capability in ["SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_RESOURCE"] {
+        command.extend(["--cap-add", capability]);
+    }
+    for option in ["seccomp=unconfined", "apparmor=unconfined"] {
+        command.extend(["--security-opt", option]);
+    }
+    command.extend(["--volume", "/usr:/usr:ro", IMAGE, "sockleak", "list", "--json", socket]);
+    done(bench, &command)
+}
+
 pub(super) fn podman(bench: &Bench<'_>, socket: &str, name: &str) -> anyhow::Result<Running> {
     make_image(bench)?;
     done(bench, &["podman", "load", "--input", ARCHIVE])?;

@@ -19,6 +19,7 @@ pub const ALL: &[Case] = &[
     measuring_case!("containers-ctr", ctr),
     measuring_case!("containers-cri", cri),
     measuring_case!("containers-hostile", hostile),
+    measuring_case!("containers-inside", inside),
 ];
 
 /// Connections that a client forgets: enough to be accused.
@@ -142,6 +143,21 @@ fn cri(bench: &Bench<'_>) -> anyhow::Result<String> {
         ],
     )?;
     Ok("prod/web-0/app".to_owned())
+}
+
+/// sockleak in a container that has a control group namespace of its own, as a pod of Kubernetes has: it names others all the same.
+fn inside(bench: &Bench<'_>) -> anyhow::Result<String> {
+    start_docker(bench)?;
+    let scene = Scene::new(bench)?;
+    let running = engine::docker(bench, &scene.socket, "seen", &[])?;
+    let listed = engine::list_inside(bench, &scene.socket)?;
+    let listing: Value = serde_json::from_str(&listed).with_context(|| listed.clone())?;
+    ensure!(listing["incomplete_because"] == json!([]), "{listing}");
+    let container = &listing["sockets"][0]["connections"][0]["client"][0]["container"];
+    expect(container, &[("runtime", json!("docker")), ("name", json!("seen")), ("image", json!(IMAGE))])?;
+    scene.report()?;
+    drop(running);
+    Ok("seen".to_owned())
 }
 
 /// Labels that no engine checks, a file that is too large, one that is broken and a link in place of one: ids stay, and nothing
