@@ -15,7 +15,7 @@ const IMAGE: &str = "registry.example/renewer:1.4";
 fn each_form_of_a_report_names_them() {
     let scratch = Scratch::new();
     let recording = scratch.file("t.db");
-    scene::contained().record(&recording, "db1");
+    scenes::contained::contained().record(&recording, "db1");
     let recording = recording.to_str().unwrap();
     for format in ["text", "markdown", "html", "csv", "json"] {
         let table: &[&str] = if format == "csv" { &["--table", "findings"] } else { &[] };
@@ -32,7 +32,7 @@ fn each_form_of_a_report_names_them() {
 fn json_has_each_name_in_its_field() {
     let scratch = Scratch::new();
     let recording = scratch.file("t.db");
-    scene::contained().record(&recording, "db1");
+    scenes::contained::contained().record(&recording, "db1");
     let line: Value =
         serde_json::from_str(&printed(&["report", "--json", recording.to_str().unwrap()])).unwrap();
     let expected = json!({
@@ -51,7 +51,7 @@ fn json_has_each_name_in_its_field() {
 
 #[test]
 fn groups_have_the_names() {
-    let scene = scene::contained();
+    let scene = scenes::contained::contained();
     for (by, expected) in [(By::Container, NAME), (By::Pod, "prod/web-0"), (By::Image, IMAGE)] {
         let seen = scene.seen(by);
         let report = seen.report();
@@ -64,7 +64,7 @@ fn groups_have_the_names() {
 fn an_export_has_a_column_for_each() {
     let scratch = Scratch::new();
     let recording = scratch.file("t.db");
-    scene::contained().record(&recording, "db1");
+    scenes::contained::contained().record(&recording, "db1");
     let lines =
         printed(&["export", "--format", "jsonl", "--what", "connections", recording.to_str().unwrap()]);
     let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

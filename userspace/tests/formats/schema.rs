@@ -25,7 +25,7 @@ fn assert_valid(line: &Value) {
 }
 
 fn scenes() -> [Scene; 3] {
-    [scene::quiet(), scene::contained(), scene::incomplete()]
+    [scene::quiet(), scenes::contained::contained(), scene::incomplete()]
 }
 
 #[test]

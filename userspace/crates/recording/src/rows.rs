@@ -8,10 +8,8 @@ use sockleak_core::event::{
     ProcessId, Queue, Reason, Record, Stack, Usage, What, as_program_saw,
 };
 
-use super::{
-    code::{self, kind, peer, shut, untracked},
-    scan::Scan,
-};
+use super::code::{self, kind, peer, shut, untracked};
+use super::scan::Scan;
 
 /// Why a row cannot be read.
 #[derive(Debug)]
@@ -119,7 +117,7 @@ impl<'r> Cells<'r> {
     }
 
     pub(super) fn json<T: serde::de::DeserializeOwned>(&mut self, name: &'static str) -> Result<T> {
-        serde_json::from_str(self.text(name)?).map_err(|_| RowError::Value(name))
+        self.optional_json(name)?.ok_or(RowError::Value(name))
     }
 
     fn optional_json<T: serde::de::DeserializeOwned>(&mut self, name: &'static str) -> Result<Option<T>> {

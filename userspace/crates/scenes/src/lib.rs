@@ -3,6 +3,7 @@
 //! A [`Scene`](scene::Scene) is a list of records. It becomes a recording, a session, or a [`Fake`](fake::Fake) tracer that
 //! answers the web process.
 
+pub mod contained;
 mod descriptors;
 pub mod fake;
 pub mod scene;

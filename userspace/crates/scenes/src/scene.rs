@@ -8,7 +8,7 @@ use sockleak_core::{
     attribution::{by::By, limits::GivenLimit, selection::Selection},
     event::{
         self, Actor, Comm, ContainerNames, End, Event, Held, Listener, Namespaces, Process, ProcessId, Queue,
-        Reason, Record, Runtime, Stack, What,
+        Reason, Record, Stack, What,
     },
     session::{Session, Settings},
 };
@@ -24,7 +24,8 @@ pub(crate) const START: u64 = 1_000 * SECOND;
 /// When the host was booted: nanoseconds since 1970.
 const BOOTED: i64 = 1_767_323_045_000_000_000;
 pub(crate) const HAPROXY: u32 = 107;
-const RENEWER: u32 = 203;
+/// Process of the program that leaks on the master socket.
+pub(crate) const RENEWER: u32 = 203;
 const EXPORTER: u32 = 204;
 const DEPLOY: u32 = 300;
 const EVIL: u32 = 400;
@@ -266,27 +267,6 @@ fn header(host: &str) -> Header {
         hooks: json!([]),
         started: START,
     }
-}
-
-/// [`busy`] with names of the container that one of its programs runs in.
-pub fn contained() -> Scene {
-    let mut scene = busy();
-    let text = |text: &str| Some(text.to_owned());
-    scene.contain(
-        RENEWER + 20,
-        ContainerNames {
-            runtime: Runtime::Docker,
-            id: CONTAINER.to_owned(),
-            name: text("shop-renewer-1"),
-            image: text("registry.example/renewer:1.4"),
-            project: text("shop"),
-            service: text("renewer"),
-            namespace: text("prod"),
-            pod: text("web-0"),
-            pod_container: text("renewer"),
-        },
-    );
-    scene
 }
 
 /// Two seconds in which nothing happened.
