@@ -36,6 +36,14 @@ impl Arch {
         self.debian()
     }
 
+    /// The two serial lines of QEMU's machine for it: the first is the guest's console, the second takes the command's output.
+    pub(crate) const fn serial_lines(self) -> [&'static str; 2] {
+        match self {
+            Self::Amd64 => ["ttyS0", "ttyS1"],
+            Self::Arm64 => ["ttyAMA0", "ttyAMA1"],
+        }
+    }
+
     /// The one of a compilation target.
     pub(crate) fn of_triple(triple: &str) -> Option<Self> {
         Self::value_variants().iter().copied().find(|arch| arch.triple() == triple)

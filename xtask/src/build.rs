@@ -26,11 +26,9 @@ pub(crate) struct Args {
     release: bool,
 }
 
-fn parse_target(triple: &str) -> Result<Arch, String> {
-    Arch::of_triple(triple).ok_or_else(|| {
-        let known: Vec<_> = Arch::value_variants().iter().map(|arch| arch.triple()).collect();
-        format!("sockleak is built for {}", known.join(" and "))
-    })
+fn parse_target(triple: &str) -> Result<Arch> {
+    let known = || Arch::value_variants().iter().map(|arch| arch.triple()).collect::<Vec<_>>().join(" and ");
+    Arch::of_triple(triple).with_context(|| format!("sockleak is built for {}", known()))
 }
 
 /// Builds sockleak, and says where it is.

@@ -19,6 +19,7 @@ mod picture;
 mod process;
 mod setup;
 mod test;
+mod toolchain;
 mod vm;
 mod vm_task;
 

@@ -5,7 +5,7 @@ use sockleak_core::attribution::by::By;
 
 use super::{
     printed,
-    scene::{self, CONTAINER, Scratch},
+    scene::{CONTAINER, Scratch},
 };
 
 const NAME: &str = "docker prod/web-0/renewer";

@@ -13,7 +13,7 @@ use crate::apt::{self, Apt};
 use crate::arch::Arch;
 use crate::paths;
 use crate::process::{self, Log};
-use crate::setup::toolchain;
+use crate::toolchain;
 
 const FOLDER: &str = "rust";
 /// The suite in which Debian has its compiler for web browsers.

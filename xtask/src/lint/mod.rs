@@ -10,7 +10,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use cargo_metadata::{MetadataCommand, Target};
 
-use crate::setup::{self, Wants, toolchain};
+use crate::setup::{self, Wants};
+use crate::toolchain;
 use crate::vm::kernels;
 use crate::{paths, process};
 

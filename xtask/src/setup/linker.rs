@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{packages, toolchain};
+use super::packages;
 use crate::process::{self, Log};
-use crate::{paths, vm::libs};
+use crate::{paths, toolchain, vm::libs};
 
 /// Whether a bpf-linker is here that reads what that LLVM writes.
 pub(crate) fn fits(llvm: Option<u32>) -> bool {

@@ -4,10 +4,10 @@
 //! name, so that machines set up by hand pass as well.
 
 mod cargo_deb;
+mod compiler;
 mod linker;
 pub(crate) mod packages;
 mod qemu;
-pub(crate) mod toolchain;
 
 pub(crate) use packages::PYTHON;
 
@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use crate::arch::Arch;
 use crate::cross::Part;
 use crate::process::Log;
+use crate::toolchain;
 use crate::vm::kernels::{self, Series};
 use crate::vm::{debian, haproxy};
 
@@ -90,11 +91,11 @@ enum Action {
 impl Action {
     fn possible(&self) -> bool {
         match self {
-            Self::Cross(Part::Library) => packages::can_fetch() || toolchain::is_rustup_online(),
+            Self::Cross(Part::Library) => packages::can_fetch() || compiler::is_rustup_online(),
             Self::Haproxy | Self::Kernel(_) | Self::Cross(_) => packages::can_fetch(),
             // It compiles, and needs no more than that.
             Self::CargoDeb => true,
-            Self::Toolchain | Self::Clippy => packages::can_install() || toolchain::is_rustup_online(),
+            Self::Toolchain | Self::Clippy => packages::can_install() || compiler::is_rustup_online(),
             Self::Linker
             | Self::Qemu
             | Self::Guest
@@ -107,8 +108,8 @@ impl Action {
 
     fn carry_out(&self, log: &Log) -> Result<()> {
         match self {
-            Self::Toolchain => toolchain::install(log),
-            Self::Clippy => toolchain::install_clippy(log),
+            Self::Toolchain => compiler::install(log),
+            Self::Clippy => compiler::install_clippy(log),
             Self::Linker => linker::install(log),
             Self::Qemu => qemu::install(log),
             Self::Guest => packages::install(&packages::missing_for_guest(), log),
@@ -219,8 +220,6 @@ fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
     if wants.guest && !qemu::is_there() {
         steps.push(Step { title: qemu::title(), by_hand: vec![qemu::by_hand()], action: Action::Qemu });
     }
-    let by_hand =
-        || vec!["run this on Debian, or where apt-get, dpkg and debian-archive-keyring exist".to_owned()];
     if wants.haproxy && haproxy::cached().is_none() {
         let title = "HAProxy 3.0 with its libraries (Debian's packages, unpacked into the cache)".to_owned();
         steps.push(Step { title, by_hand: by_hand(), action: Action::Haproxy });
@@ -235,16 +234,26 @@ fn missing(wants: Wants<'_>) -> Result<Vec<Step>> {
             steps.push(Step { title, by_hand, action: Action::Debian(system) });
         }
     }
+    steps.extend(missing_for_arm64(wants));
+    steps.extend(missing_kernels(wants)?);
+    Ok(steps)
+}
+
+/// How to get what is unpacked from Debian's packages.
+fn by_hand() -> Vec<String> {
+    vec!["run this on Debian, or where apt-get, dpkg and debian-archive-keyring exist".to_owned()]
+}
+
+fn missing_for_arm64(wants: Wants<'_>) -> Vec<Step> {
     let parts = [(wants.cross, Part::FOR_BUILD), (wants.arm64, Part::FOR_GUEST)];
-    for part in parts.into_iter().filter(|(is_wanted, _)| *is_wanted).flat_map(|(_, parts)| parts) {
-        if !part.is_there() {
-            steps.push(Step {
-                title: part.title().to_owned(),
-                by_hand: by_hand(),
-                action: Action::Cross(part),
-            });
-        }
-    }
+    let parts = parts.into_iter().filter(|(is_wanted, _)| *is_wanted).flat_map(|(_, parts)| parts);
+    let step =
+        |part: Part| Step { title: part.title().to_owned(), by_hand: by_hand(), action: Action::Cross(part) };
+    parts.filter(|part| !part.is_there()).map(step).collect()
+}
+
+fn missing_kernels(wants: Wants<'_>) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
     let amd64 = wants.kernels.iter().map(|name| (Arch::Amd64, *name));
     for (arch, name) in amd64.chain(wants.arm64_kernels.iter().map(|name| (Arch::Arm64, *name))) {
         let series = kernels::series_for(arch, name)?;
@@ -267,7 +276,7 @@ fn missing_for_build(wants: Wants<'_>) -> Vec<Step> {
         steps.push(Step {
             title: "a Rust compiler that has the source of core (rustup toolchain `ebpf` or `nightly`)"
                 .into(),
-            by_hand: toolchain::by_hand(),
+            by_hand: compiler::by_hand(),
             action: Action::Toolchain,
         });
     }
@@ -299,10 +308,7 @@ fn refuse_impossible(steps: &[Step]) -> Result<()> {
     if impossible.is_empty() {
         return Ok(());
     }
-    eprintln!(
-        "\nset-up installs by itself on Debian, as root. {} Here, please do:",
-        toolchain::rustup_says()
-    );
+    eprintln!("\nset-up installs by itself on Debian, as root. {} Here, please do:", compiler::rustup_says());
     for step in impossible {
         eprintln!("  {}:", step.title);
         for line in &step.by_hand {

@@ -80,37 +80,21 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     } else {
         matrix::boots(args.arch, &args.kernel, args.hooks, args.group.as_deref(), args.all)?
     };
-    let is_own = args.arch == Arch::Amd64;
-    let kernels: Vec<&str> = kernels::all(args.arch)
-        .iter()
-        .map(|series| series.name)
-        .filter(|name| wanted.iter().any(|b| b.kernel == *name))
-        .collect();
-    let haproxy = wanted.iter().any(|boot| boot.groups.contains(&matrix::HAPROXY));
-    let containers = wanted.iter().any(|boot| boot.groups.contains(&matrix::CONTAINERS));
-    let debian = wanted.iter().any(|boot| boot.is_on_debian() && !boot.groups.contains(&matrix::CONTAINERS));
-    let package = wanted.iter().any(|boot| boot.groups.contains(&matrix::DEBIAN));
+    let is_whole = args.arch == Arch::Amd64 && args.scenario.is_empty() && args.group.is_none();
+    prepare(args.arch, &wanted, is_whole)?;
     let guest = !wanted.is_empty();
-    let terminal = is_own && args.scenario.is_empty() && args.group.is_none();
-    let wants = Wants { build: true, guest, terminal, haproxy, debian, ..Wants::default() };
-    let wants = Wants { containers, package, ..wants };
-    setup::ensure(match args.arch {
-        // A run of everything compiles for the other processor as well.
-        Arch::Amd64 => Wants { kernels: &kernels, cross: guest && terminal, ..wants },
-        Arch::Arm64 => Wants { cross: true, arm64: true, arm64_kernels: &kernels, ..wants },
-    })?;
 
     let started = Instant::now();
     // The release takes one processor for minutes: it is built beside the tests that need none of it.
     let (units, built) = thread::scope(|scope| {
         let release = scope.spawn(|| if guest { Guests::build_programs(args.arch) } else { Ok(()) });
         // A loop on one scenario is quick only without the rest.
-        let units = if terminal { units::run() } else { Ok(Counts::default()) };
+        let units = if is_whole { units::run() } else { Ok(Counts::default()) };
         (units, release.join().map_err(|_| anyhow!("the thread that builds panicked")).flatten())
     });
     built?;
     let mut total = units?;
-    if terminal {
+    if is_whole {
         total = total + rules::check() + kubernetes::check();
     }
     println!("{} s until the first VM", started.elapsed().as_secs());
@@ -119,7 +103,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let mut browser = Ok(Counts::default());
         let mut other = Ok(Counts::default());
         let look = || {
-            if terminal {
+            if is_whole {
                 other = units::check_other_processor();
                 browser = browser::test();
                 println!("{} s until the browser's last check", started.elapsed().as_secs());
@@ -138,6 +122,27 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     println!("{} s from the first test to the last", started.elapsed().as_secs());
     Ok(conclude(total))
+}
+
+/// Gets what the boots take.
+fn prepare(arch: Arch, wanted: &[matrix::Boot], is_whole: bool) -> Result<()> {
+    let kernels: Vec<&str> = kernels::all(arch)
+        .iter()
+        .map(|series| series.name)
+        .filter(|name| wanted.iter().any(|b| b.kernel == *name))
+        .collect();
+    let haproxy = wanted.iter().any(|boot| boot.groups.contains(&matrix::HAPROXY));
+    let containers = wanted.iter().any(|boot| boot.groups.contains(&matrix::CONTAINERS));
+    let debian = wanted.iter().any(|boot| boot.is_on_debian() && !boot.groups.contains(&matrix::CONTAINERS));
+    let package = wanted.iter().any(|boot| boot.groups.contains(&matrix::DEBIAN));
+    let guest = !wanted.is_empty();
+    let wants = Wants { build: true, guest, terminal: is_whole, haproxy, debian, ..Wants::default() };
+    let wants = Wants { containers, package, ..wants };
+    setup::ensure(match arch {
+        // A run of everything compiles for the other processor as well.
+        Arch::Amd64 => Wants { kernels: &kernels, cross: guest && is_whole, ..wants },
+        Arch::Arm64 => Wants { cross: true, arm64: true, arm64_kernels: &kernels, ..wants },
+    })
 }
 
 /// The last line, and what it means.

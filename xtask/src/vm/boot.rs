@@ -117,16 +117,8 @@ fn program(arch: Arch) -> PathBuf {
     }
 }
 
-/// The guest's two serial lines: the first is the console, the second takes the command's output.
-pub(super) fn lines(arch: Arch) -> [&'static str; 2] {
-    match arch {
-        Arch::Amd64 => ["ttyS0", "ttyS1"],
-        Arch::Arm64 => ["ttyAMA0", "ttyAMA1"],
-    }
-}
-
 fn arguments(spec: &VmSpec, files: &Files) -> Vec<OsString> {
-    let [console, _] = lines(spec.kernel.arch);
+    let [console, _] = spec.kernel.arch.serial_lines();
     let first = format!("console={console} panic=-1 quiet");
     let append = std::iter::once(first.as_str())
         .chain(spec.append.iter().map(String::as_str))

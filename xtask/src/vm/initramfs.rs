@@ -9,8 +9,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use cpio::newc;
 
+use super::VmSpec;
 use super::guest::{Entry, Guest};
-use super::{VmSpec, boot};
 
 const FOLDER: u32 = 0o040_755;
 const FILE: u32 = 0o100_000;
@@ -63,7 +63,7 @@ fn content<W: Write>(builder: newc::Builder, mut from: impl Read, length: usize,
 
 /// What init.sh reads before it runs the command. Arguments are quoted, so that the shell takes them as they are.
 fn command_file(spec: &VmSpec, (columns, rows): (u16, u16)) -> Vec<u8> {
-    let [console, output] = boot::lines(spec.kernel.arch);
+    let [console, output] = spec.kernel.arch.serial_lines();
     let mut text =
         format!("columns={columns} rows={rows} console=/dev/{console} output=/dev/{output}\n").into_bytes();
     for (name, value) in &spec.env {

@@ -14,6 +14,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use thiserror::Error;
+
 use super::{
     Counts, Timing,
     message::{self, Certificates, Job, Said},
@@ -22,9 +24,9 @@ use super::{
 use crate::{
     child::Starter,
     service::{
-        config::ArchiveSettings,
+        config::{ArchiveSettings, CredentialsError},
         post,
-        store::{self, Closed, Shelf},
+        store::{self, Closed, Shelf, StoreError},
     },
 };
 
@@ -55,6 +57,16 @@ enum Outcome {
     Failed(String),
 }
 
+/// Why nothing could be archived now.
+#[derive(Debug, Error)]
+enum LookError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// As a segment's [`Outcome::Failed`] says.
+    #[error("{0}")]
+    Archive(String),
+}
+
 impl Courier {
     /// Archives what there is and what will come, until the service ends.
     pub(super) fn run(self) {
@@ -77,7 +89,7 @@ impl Courier {
                 }
                 Err(reason) => {
                     failures = failures.saturating_add(1);
-                    self.fail(&reason);
+                    self.fail(&reason.to_string());
                     backoff.wait(failures, fastrand::f64())
                 }
             };
@@ -89,13 +101,12 @@ impl Courier {
     }
 
     /// Archives the oldest segment that is not. False if there is none.
-    fn look(&self) -> Result<bool, String> {
-        let waiting =
-            store::closed(&self.directory, self.shelf.through()).map_err(|error| error.to_string())?;
+    fn look(&self) -> Result<bool, LookError> {
+        let waiting = store::closed(&self.directory, self.shelf.through())?;
         self.wait_since(waiting.first().map(|closed| closed.written));
         let Some(closed) = waiting.first() else { return Ok(false) };
         match self.archive(closed) {
-            Outcome::Failed(reason) => return Err(reason),
+            Outcome::Failed(reason) => return Err(LookError::Archive(reason)),
             Outcome::Archived => {
                 self.counts.segments.fetch_add(1, Ordering::Relaxed);
             }
@@ -153,7 +164,7 @@ impl Courier {
         };
         let job = match self.job(closed) {
             Ok(job) => job,
-            Err(reason) => return Outcome::Failed(reason),
+            Err(error) => return Outcome::Failed(error.to_string()),
         };
         match self.send(&job, file) {
             Ok(outcome) => outcome,
@@ -161,7 +172,7 @@ impl Courier {
         }
     }
 
-    fn job(&self, closed: &Closed) -> Result<Job, String> {
+    fn job(&self, closed: &Closed) -> Result<Job, CredentialsError> {
         let ArchiveSettings { place, credentials, command_lines, bandwidth } = &self.settings;
         let known = |name: &str| name.starts_with(place.variables());
         let environment = std::env::vars_os()
@@ -169,7 +180,7 @@ impl Courier {
         let mut variables: BTreeMap<String, String> = environment.filter(|(name, _)| known(name)).collect();
         if let Some(file) = credentials {
             // They are read each time: they may have been replaced.
-            let given = file.read().map_err(|error| error.to_string())?;
+            let given = file.read()?;
             variables.extend(given.into_iter().filter(|(name, _)| known(name)));
         }
         let path = |name| std::env::var_os(name).map(PathBuf::from);

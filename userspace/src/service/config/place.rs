@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use thiserror::Error;
+
 /// Where segments are archived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -23,6 +25,35 @@ pub enum PlaceKind {
     Directory(PathBuf),
 }
 
+/// What is wrong with an address of an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PlaceError {
+    /// No address at all.
+    #[error("that is no address of a store; {EXAMPLES}")]
+    NoAddress,
+    /// Letters that would have to be escaped, or a question.
+    #[error("an address has plain letters only, and neither a question nor a secret; {EXAMPLES}")]
+    NotPlain,
+    /// A kind of store that is not known.
+    #[error("{0}:// is no store that sockleak knows; {EXAMPLES}")]
+    Scheme(String),
+    /// A user name.
+    #[error("it has a user name in it; put secrets into credentials_file")]
+    UserName,
+    /// No bucket.
+    #[error("it names no bucket; {EXAMPLES}")]
+    NoBucket,
+    /// A relative directory.
+    #[error("a service has no directory of its own; write file:/// and the path from / on")]
+    Relative,
+    /// The root directory.
+    #[error("that is the root of the file system; name a directory of its own")]
+    Root,
+    /// Steps within the path.
+    #[error("its path has a . or .. in it; write it without")]
+    Dots,
+}
+
 /// What to write instead.
 const EXAMPLES: &str =
     "write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///DIRECTORY";
@@ -31,45 +62,40 @@ impl Place {
     /// Reads an address.
     ///
     /// # Errors
-    /// A sentence's end and the remedy, if it is none.
-    pub fn parse(url: &str) -> Result<Self, String> {
-        let (scheme, rest) =
-            url.split_once("://").ok_or_else(|| format!("that is no address of a store; {EXAMPLES}"))?;
+    /// If it is none: a sentence's end and the remedy.
+    pub fn parse(url: &str) -> Result<Self, PlaceError> {
+        let (scheme, rest) = url.split_once("://").ok_or(PlaceError::NoAddress)?;
         let is_plain =
             url.bytes().all(|byte| byte.is_ascii_graphic()) && !rest.contains(['?', '#', '%', '\\']);
         if !is_plain {
-            return Err(format!(
-                "an address has plain letters only, and neither a question nor a secret; {EXAMPLES}"
-            ));
+            return Err(PlaceError::NotPlain);
         }
         let kind = match scheme {
             "s3" | "s3a" => PlaceKind::S3,
             "gs" => PlaceKind::Google,
             "az" | "azure" | "adl" | "abfs" | "abfss" => PlaceKind::Azure,
             "file" => return Self::directory(url, rest),
-            _ => return Err(format!("{scheme}:// is no store that sockleak knows; {EXAMPLES}")),
+            _ => return Err(PlaceError::Scheme(scheme.to_owned())),
         };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         // abfss://CONTAINER@ACCOUNT.dfs.core.windows.net
         let may_have_account = scheme.starts_with("abfs");
         if bucket.contains('@') && !may_have_account {
-            return Err("it has a user name in it; put secrets into credentials_file".to_owned());
+            return Err(PlaceError::UserName);
         }
         if bucket.is_empty() || bucket.contains(':') {
-            return Err(format!("it names no bucket; {EXAMPLES}"));
+            return Err(PlaceError::NoBucket);
         }
         Ok(Self { url: url.to_owned(), kind, prefix: segments(prefix)? })
     }
 
-    fn directory(url: &str, rest: &str) -> Result<Self, String> {
+    fn directory(url: &str, rest: &str) -> Result<Self, PlaceError> {
         if !rest.starts_with('/') {
-            return Err(
-                "a service has no directory of its own; write file:/// and the path from / on".to_owned()
-            );
+            return Err(PlaceError::Relative);
         }
         let path = segments(rest)?;
         if path.is_empty() {
-            return Err("that is the root of the file system; name a directory of its own".to_owned());
+            return Err(PlaceError::Root);
         }
         let directory = PathBuf::from(format!("/{path}"));
         Ok(Self { url: url.to_owned(), kind: PlaceKind::Directory(directory), prefix: String::new() })
@@ -113,10 +139,10 @@ impl fmt::Display for Place {
 }
 
 /// A path without slashes around it and without steps back.
-fn segments(path: &str) -> Result<String, String> {
+fn segments(path: &str) -> Result<String, PlaceError> {
     let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
     if parts.iter().any(|&part| part == "." || part == "..") {
-        return Err("its path has a . or .. in it; write it without".to_owned());
+        return Err(PlaceError::Dots);
     }
     Ok(parts.join("/"))
 }
@@ -154,7 +180,7 @@ mod tests {
             ("file://srv/archive", "write file:/// and the path from / on"),
             ("file:///", "the root of the file system"),
         ] {
-            let error = Place::parse(url).map(drop).expect_err(url);
+            let error = Place::parse(url).map(drop).expect_err(url).to_string();
             assert!(error.contains(said), "{url}: {error}");
         }
     }

@@ -115,3 +115,6 @@ impl TokenFile {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

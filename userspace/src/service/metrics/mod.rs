@@ -9,6 +9,7 @@ mod exposition;
 mod families;
 mod figures;
 mod fleet;
+mod fleet_families;
 mod names;
 mod openmetrics;
 mod otlp;

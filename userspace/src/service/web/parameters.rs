@@ -1,16 +1,11 @@
 //! What is asked for after the question mark.
 
+mod wanted;
+
 use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::SystemTime};
 
 use hyper::StatusCode;
-use sockleak_core::{
-    assess::Wanted,
-    attribution::filter::{Filter, Glob},
-    choice::Choice,
-    lifecycle::State,
-    time,
-    verdict::{UnknownVerdict, Verdict},
-};
+use sockleak_core::{choice::Choice, lifecycle::State, time, verdict::Verdict};
 use sockleak_report::text;
 
 use super::{
@@ -90,15 +85,6 @@ impl<'a> Parameters<'a> {
 
     fn one(&self, name: &str) -> Option<&Cow<'a, str>> {
         self.0.get(name)?.first()
-    }
-
-    /// Each value of a parameter that may be repeated.
-    fn list<T>(&self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, Refusal> {
-        let values = self.0.get(name).into_iter().flatten();
-        let read = |value: &Cow<'a, str>| {
-            read(value).map_err(|remedy| bad(&format!("{name}={value} cannot be used; {remedy}")))
-        };
-        values.map(read).collect()
     }
 
     fn text(&self, name: &str) -> Option<String> {
@@ -219,22 +205,6 @@ impl<'a> Parameters<'a> {
         Ok(ReportFilter { format, table, width, all, older_than_ns, with_argv, wanted: self.wanted()? })
     }
 
-    /// What a report tells of.
-    fn wanted(&self) -> Result<Wanted, Refusal> {
-        let glob = |text: &str| Glob::parse(text).map_err(|error| error.to_string());
-        let pid = |text: &str| text.parse().map_err(|_| "write the number of a process".to_owned());
-        let verdict = |text: &str| text.parse().map_err(|error: UnknownVerdict| error.to_string());
-        let processes = Filter {
-            pids: self.list("pid", pid)?,
-            programs: self.list("program", glob)?,
-            users: self.list("user", |text| Ok(text.to_owned()))?,
-            units: self.list("unit", glob)?,
-            containers: self.list("container", glob)?,
-            pods: self.list("pod", glob)?,
-        };
-        Ok(Wanted { verdicts: self.list("verdict", verdict)?, processes })
-    }
-
     pub(super) fn connections(&self, with_argv: bool) -> Result<ConnectionFilter, Refusal> {
         Ok(ConnectionFilter {
             socket: self.text("socket"),
@@ -337,7 +307,7 @@ mod tests {
             all: false,
             older_than_ns: 0,
             with_argv: false,
-            wanted: Wanted::default(),
+            wanted: sockleak_core::assess::Wanted::default(),
         };
         assert_eq!(report("").unwrap(), usual);
         // Of other forms it says nothing.

@@ -58,6 +58,13 @@ pub(super) enum Asks {
     Home,
 }
 
+/// The page about a verdict.
+fn explain(path: &str) -> Result<Asks, Refusal> {
+    let name = path.strip_prefix(EXPLAIN).unwrap_or_default();
+    let unknown = |error: UnknownVerdict| Refusal(StatusCode::NOT_FOUND, error.to_string());
+    Ok(Asks::Page(View::Explain { verdict: name.parse().map_err(unknown)? }))
+}
+
 /// Finds out what is asked for.
 pub(super) fn route(
     path: &str,
@@ -88,11 +95,7 @@ pub(super) fn route(
         // What a verdict means is in the documentation.
         _ if path.starts_with(EXPLAIN) => {
             parameters(&[])?;
-            let name = path.strip_prefix(EXPLAIN).unwrap_or_default();
-            let verdict = name
-                .parse()
-                .map_err(|error: UnknownVerdict| Refusal(StatusCode::NOT_FOUND, error.to_string()))?;
-            return Ok(Asks::Page(View::Explain { verdict }));
+            return explain(path);
         }
         _ if page::is_asset(path) => {
             let (content_type, content) = page::asset(path).ok_or_else(nothing)?;
@@ -124,14 +127,10 @@ pub(super) fn route(
             parameters(&[])?;
             Asks::Events
         }
-        _ => {
-            if let Some(id) = path.strip_prefix("/api/v1/connections/") {
-                parameters(&[])?;
-                Asks::Tracer(Question::Connection { id: number(id)?, with_argv })
-            } else {
-                Asks::Page(view(path, query, settings.present.now(), with_argv)?)
-            }
-        }
+        _ => match path.strip_prefix("/api/v1/connections/") {
+            Some(id) => plain(Question::Connection { id: number(id)?, with_argv })?,
+            None => Asks::Page(view(path, query, settings.present.now(), with_argv)?),
+        },
     };
     if settings.names_are_private && access != Access::Full {
         return Err(Refusal(StatusCode::UNAUTHORIZED, PRIVATE.to_owned()));

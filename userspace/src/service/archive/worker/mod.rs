@@ -50,7 +50,7 @@ fn work(job: &Job, segment: &File, mut link: &UnixStream) -> Result<(), Said> {
     })?;
     let failed = |error: io::Error| Said::Failed(error.to_string());
     let runtime = crate::runtime::start().map_err(failed)?;
-    let place = Place::parse(&job.url).map_err(Said::Failed)?;
+    let place = Place::parse(&job.url).map_err(|error| Said::Failed(error.to_string()))?;
     let target = {
         let _runtime = runtime.enter();
         Target::new(&place, &job.variables, Connector::new(&job.certificates, job.bandwidth))

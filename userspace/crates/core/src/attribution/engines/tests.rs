@@ -87,12 +87,12 @@ fn what_is_no_such_document_gives_nothing() {
     let deep = "[".repeat(100_000);
     let nested = format!("{{\"ID\":\"{ID}\",\"Config\":{}", "{\"Labels\":".repeat(100_000));
     for document in ["", "{", "null", "[]", "7", "\"x\"", "{\"ID\":\"another\"}", &deep, &nested, "\u{0}"] {
-        assert_eq!(docker(document.as_bytes(), ID), None, "{:.40}", document);
-        assert_eq!(storage(document.as_bytes(), ID), None, "{:.40}", document);
+        assert_eq!(docker(document.as_bytes(), ID), None, "{document:.40}");
+        assert_eq!(storage(document.as_bytes(), ID), None, "{document:.40}");
     }
     assert_eq!(docker(&[0xff, 0xfe], ID), None);
     for document in ["", "{", "null", "7", &deep] {
-        assert_eq!(bundle(document.as_bytes(), ID, Runtime::Containerd), None, "{:.40}", document);
+        assert_eq!(bundle(document.as_bytes(), ID, Runtime::Containerd), None, "{document:.40}");
     }
 }
 

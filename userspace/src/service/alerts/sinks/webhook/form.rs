@@ -1,5 +1,7 @@
 //! How notifications are put into a request, and what the answer to it means.
 
+use std::io;
+
 use bytes::Bytes;
 use hyper::{
     StatusCode,
@@ -52,15 +54,15 @@ impl Form {
     ///
     /// # Errors
     /// If it cannot be put together: why.
-    pub(super) fn body(self, notifications: &[Notification]) -> Result<Bytes, String> {
+    pub(super) fn body(self, notifications: &[Notification]) -> io::Result<Bytes> {
         match self {
             Self::Json => {
                 let body = notifications.first().map_or(Ok(Vec::new()), escape::json_bytes);
-                body.map(Bytes::from).map_err(|error| error.to_string())
+                body.map(Bytes::from).map_err(Into::into)
             }
             Self::Otlp => {
                 let request = logs::request(notifications).encode_to_vec();
-                collector::compressed(&request).map_err(|error| error.to_string())
+                collector::compressed(&request)
             }
         }
     }

@@ -174,7 +174,7 @@ impl Delivery {
         let notifications: Vec<_> = waiting.iter().map(|(_, notification)| notification.clone()).collect();
         let body = match self.form.body(&notifications) {
             Ok(body) => body,
-            Err(error) => return Outcome::failed(error),
+            Err(error) => return Outcome::failed(error.to_string()),
         };
         match self.poster.post(&self.form.headers(), token.as_ref(), body).await {
             Ok(answer) => self.form.judge(answer).await,
