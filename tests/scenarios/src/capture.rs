@@ -211,6 +211,9 @@ pub struct Attempt {
 pub struct Hook {
     /// Its name.
     pub hook: String,
+    /// `kprobe`, `fentry`, or several of them.
+    #[serde(default)]
+    pub kind: Option<String>,
     /// `attached`, or not.
     pub status: String,
     /// Why not.

@@ -12,7 +12,6 @@ use crate::{
     cli::Check,
     containers::{self, EngineFiles},
     failure::Failure,
-    namespaces::OwnNamespaces,
     privilege,
     probe::{
         attach::Probe,
@@ -60,11 +59,16 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
     // As `capture` and the service read them, with what they keep of their privileges.
     privilege::drop_after_attach();
     let container_engines = containers::survey();
+    let of_groups = ControlGroups::remarks(machine.namespaces);
     // Every hook is gone again: what is left to do is to print.
     privilege::keep_nothing();
     let conclusion = match &failure {
         Some(failure) => failure.to_string(),
-        None => conclude(&hooks, machine.namespaces, &container_engines, arguments.probe.hooks),
+        None => {
+            // What a namespace costs is said with its remedy.
+            let of_namespaces = machine.namespaces.unseen_processes().into_iter().chain(of_groups).collect();
+            conclude(&hooks, of_namespaces, &container_engines, arguments.probe.hooks)
+        }
     };
     let findings = Findings {
         kernel: format!("{} ({})", machine.release, machine.version),
@@ -98,15 +102,14 @@ pub fn run(arguments: &Check) -> Result<(), Failure> {
 /// What can be traced, and what to do next: one sentence.
 fn conclude(
     hooks: &[HookStatus],
-    namespaces: OwnNamespaces,
+    of_namespaces: Vec<&'static str>,
     engines: &[EngineFiles],
     choice: HookChoice,
 ) -> String {
     let missing = || hooks.iter().filter(|hook| hook.status != Outcome::Attached);
     let mut gaps: Vec<_> = missing().map(|hook| hook.hook.without()).collect();
     gaps.extend(remedy(missing(), choice));
-    // What a namespace costs is said with its remedy.
-    gaps.extend(namespaces.unseen_processes().into_iter().chain(ControlGroups::remarks(namespaces)));
+    gaps.extend(of_namespaces);
     // Several hooks may serve one thing.
     gaps.dedup();
     let unread = unread(engines);
@@ -219,6 +222,7 @@ fn hooks(hooks: &[HookStatus]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::namespaces::OwnNamespaces;
 
     fn with(missing: &[(Hook, Outcome)]) -> Vec<HookStatus> {
         let status =
@@ -235,32 +239,32 @@ mod tests {
 
     #[test]
     fn it_ends_with_what_to_do() {
-        let host = OwnNamespaces::default();
-        let said = conclude(&with(&[]), host, &[], HookChoice::Auto);
+        let host = Vec::new;
+        let said = conclude(&with(&[]), host(), &[], HookChoice::Auto);
         assert_eq!(
             said,
             "Everything can be traced on this machine: `sockleak capture TARGET` is the next step."
         );
         let sends = [Hook::Send, Hook::SendPage, Hook::SendPacket].map(|hook| (hook, Outcome::Unsupported));
-        let said = conclude(&with(&sends), host, &[], HookChoice::Kprobe);
+        let said = conclude(&with(&sends), host(), &[], HookChoice::Kprobe);
         assert_eq!(
             said,
             "Connections can be traced on this machine, with gaps: it is not known when an end was last used; \
              leave out --hooks, and the best kind is taken for each hook."
         );
-        let said = conclude(&with(&[(Hook::Attempt, Outcome::Refused)]), host, &[], HookChoice::Auto);
+        let said = conclude(&with(&[(Hook::Attempt, Outcome::Refused)]), host(), &[], HookChoice::Auto);
         assert!(
             said.contains("failed connects are not seen; ") && said.contains("run sockleak as root"),
             "{said}"
         );
-        let said = conclude(&with(&[(Hook::Attempt, Outcome::Unsupported)]), host, &[], HookChoice::Auto);
+        let said = conclude(&with(&[(Hook::Attempt, Outcome::Unsupported)]), host(), &[], HookChoice::Auto);
         assert!(said.contains("boot Linux 6.1 or later"), "{said}");
     }
 
     #[test]
     fn a_namespace_has_its_own_remedy() {
         let own = OwnNamespaces { pid: true, ..OwnNamespaces::default() };
-        let said = conclude(&with(&[]), own, &[], HookChoice::Auto);
+        let said = conclude(&with(&[]), own.unseen_processes().into_iter().collect(), &[], HookChoice::Auto);
         assert!(said.ends_with("(docker run --pid=host)."), "{said}");
         assert!(!said.contains("--hooks"), "{said}");
     }
@@ -272,8 +276,7 @@ mod tests {
             path: "/var/lib/docker".into(),
             problem: problem.map(str::to_owned),
         };
-        let said =
-            |problem| conclude(&with(&[]), OwnNamespaces::default(), &[engine(problem)], HookChoice::Auto);
+        let said = |problem| conclude(&with(&[]), Vec::new(), &[engine(problem)], HookChoice::Auto);
         assert!(said(None).starts_with("Everything can be traced"), "{}", said(None));
         let refused = said(Some("Permission denied"));
         assert!(

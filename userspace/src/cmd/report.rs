@@ -227,7 +227,9 @@ fn replay_stores(
     let Sources { by_host, files, unreadable, failure } = sources;
     let judged = Judged::by(arguments);
     let mut replayed = Vec::new();
-    if let Some(failure) = failure.filter(|_| by_host.is_empty()) {
+    if by_host.is_empty()
+        && let Some(failure) = Sources::refusal(&unreadable, failure)
+    {
         return Err(failure);
     }
     unreadable.iter().for_each(|it| say(&it.because));

@@ -110,7 +110,7 @@ fn work_is_bounded_by_the_size_of_the_file() {
         &file,
         "DROP INDEX process_by_id;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 140000)
-         INSERT INTO process SELECT 1000000 + i, 9000000 + i, 0, 0, NULL, '[]', 0, 'x', 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0 FROM n;
+         INSERT INTO process SELECT 1000000 + i, 9000000 + i, 0, 0, NULL, '[]', 0, 'x', 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, NULL FROM n;
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000)
          INSERT INTO event (seq, kind, at, pid, start, exec_id, connection, listener, inode, queue_length, queue_max)
          SELECT 2000000 + i, 1, (SELECT now FROM session), 9000000 + i, 0, 0, 1000 + i, 1, i, 0, 1 FROM n;",
@@ -130,7 +130,8 @@ fn a_pipe_and_a_folder_in_a_store_are_passed_over() {
     let output = sockleak(&["report", "--store"]).arg(store).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(6), "{stderr}");
-    for words in ["trace-2.db is not a sockleak recording", "trace-3.db is a directory", "holds no recording"]
+    for words in
+        ["trace-2.db is not a sockleak recording", "trace-3.db is a directory", "none of these 2 files"]
     {
         assert!(stderr.contains(words), "{words}: {stderr}");
     }

@@ -51,6 +51,7 @@ pub fn compare(truth: &Truth, capture: &str) -> Vec<String> {
     stream::check(&events, &mut differences);
     let is_exact = truth.connections.iter().all(|connection| connection.start != Start::Either);
     replay::check(&events, is_exact, &mut differences);
+    let skipped_accepts = skipped::skipped_accepts(&events);
     let captured = sort(events);
     let mut known = connections::check(truth, &captured, &mut differences);
     known.is_use_noted = usage::is_noted(&captured.sessions);
@@ -63,7 +64,7 @@ pub fn compare(truth: &Truth, capture: &str) -> Vec<String> {
     }
     if let ([report], false) = (captured.reports.as_slice(), is_exact) {
         // Its clients are at it while the capture sets itself up.
-        skipped::forgive(report, &captured.releases, &mut differences);
+        skipped::forgive(report, &captured.releases, skipped_accepts, &mut differences);
     }
     differences
 }

@@ -3,6 +3,11 @@
 use super::{connections::UNSEEN, same};
 use crate::capture::Event;
 
+/// Begins what is said of a report that is not complete, and is followed by its reasons.
+pub(super) const INCOMPLETE: &str = "the report is incomplete: ";
+/// Begins what is said of a loss.
+pub(super) const LOST: &str = "events were lost: ";
+
 pub(super) fn check(events: &[Event], differences: &mut Vec<String>) {
     if !matches!(events.first(), Some(Event::Session(_))) {
         differences.push("the first line is not the session".to_owned());
@@ -10,7 +15,7 @@ pub(super) fn check(events: &[Event], differences: &mut Vec<String>) {
     match events.last() {
         Some(Event::Report(report)) if report.complete && report.incomplete_because.is_empty() => {}
         Some(Event::Report(report)) => {
-            differences.push(format!("the report is incomplete: {}", report.incomplete_because.join("; ")));
+            differences.push(format!("{INCOMPLETE}{}", report.incomplete_because.join("; ")));
         }
         _ => differences.push("the last line is not the report".to_owned()),
     }
@@ -22,7 +27,7 @@ pub(super) fn check(events: &[Event], differences: &mut Vec<String>) {
     check_unseen(events, differences);
     for event in events {
         if let Event::Loss(line) = event {
-            differences.push(format!("events were lost: {line}"));
+            differences.push(format!("{LOST}{line}"));
         }
     }
 }

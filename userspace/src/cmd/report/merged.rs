@@ -35,10 +35,11 @@ pub(super) fn run(sources: Sources, format: Format, arguments: &cli::Report) -> 
     let mut fleet = Fleet::new(judged.by, named);
     let files = sources.files.clone();
     let failure = add_all(sources, &judged, &mut fleet)?;
-    if let Some(failure) = failure.filter(|_| fleet.recordings() == 0) {
+    let is_empty = fleet.recordings() == 0;
+    let merged = fleet.merged();
+    if is_empty && let Some(failure) = Sources::refusal(&merged.unreadable, failure) {
         return Err(failure);
     }
-    let merged = fleet.merged();
     put(arguments, &files, |out| fleet::write(&merged, format, layout(arguments), out))?;
     if format == Format::Csv {
         // It has no place for them.

@@ -6,10 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::anyhow;
 use sockleak_recording::Trace;
 use sockleak_report::fleet::Unreadable;
 
 use crate::{
+    console::say,
     failure::Failure,
     service::store::{Recording, Recordings, StoreError},
 };
@@ -65,6 +67,18 @@ impl Sources {
     pub(super) fn note(&mut self, path: &Path, failure: Failure) {
         self.unreadable.push(Unreadable { file: path.display().to_string(), because: failure.to_string() });
         self.failure.get_or_insert(failure);
+    }
+
+    /// Why nothing of all this can be read; of several reasons, each is said before. None if nothing was tried.
+    pub(super) fn refusal(unreadable: &[Unreadable], failure: Option<Failure>) -> Option<Failure> {
+        if unreadable.len() < 2 {
+            return failure;
+        }
+        unreadable.iter().for_each(|it| say(&it.because));
+        let count = unreadable.len();
+        Some(Failure::Store(anyhow!(
+            "none of these {count} files and stores holds a recording that can be read; name one that sockleak wrote"
+        )))
     }
 
     fn add_file(&mut self, file: &Path) {
@@ -125,7 +139,9 @@ fn contents(directory: &Path) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     const HISTORY: &str = "history.db";
 
     let paths = fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    let (mut folders, mut files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
+    // A folder that is called as a segment is none of those that hold stores, and is named as what cannot be read.
+    let holds_more = |path: &PathBuf| path.is_dir() && !Recording::is_segment(path);
+    let (mut folders, mut files): (Vec<_>, Vec<_>) = paths.into_iter().partition(holds_more);
     files.retain(|file| {
         let is_database = file.extension().is_some_and(|extension| extension == "db");
         is_database && file.file_name().is_none_or(|name| name != HISTORY)

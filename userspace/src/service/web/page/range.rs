@@ -37,8 +37,9 @@ pub(super) const RANGES: [Range; 6] = [
 
 /// Steps of a range that was chosen, the shortest first.
 const STEPS: [i64; 7] = [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, DAY, 7 * DAY];
-/// There are no more of them than this, unless they would have to be longer than the longest.
-const USUAL_STEPS: i64 = 180;
+/// There are no more of them than this, unless they would have to be longer than the longest: the 180 of thirty days, and one for what
+/// begins and ends within a step.
+const USUAL_STEPS: i64 = 181;
 
 /// Why a time cannot be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
