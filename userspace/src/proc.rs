@@ -90,9 +90,17 @@ pub fn stat_field(pid: u32, field: usize) -> Option<u64> {
 /// If the process does not exist, or its descriptors may not be read.
 pub fn descriptors(pid: u32) -> io::Result<Vec<String>> {
     let entries = fs::read_dir(folder(pid).join("fd"))?;
-    // One that was closed meanwhile is none.
-    let targets = entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
-    Ok(targets.map(|target| target.to_string_lossy().into_owned()).collect())
+    let mut targets = Vec::new();
+    for entry in entries.flatten() {
+        match fs::read_link(entry.path()) {
+            Ok(target) => targets.push(target.to_string_lossy().into_owned()),
+            // The folder may be read where the links may not.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+            // It was closed meanwhile.
+            Err(_) => {}
+        }
+    }
+    Ok(targets)
 }
 
 /// How many descriptors a process may have; None if that cannot be read or is not limited.

@@ -2,12 +2,13 @@
 
 mod changes;
 mod headline;
+mod holders;
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 use sockleak_core::{
-    attribution::{container::Membership, limits::Limit, who::Who},
+    attribution::{container::Membership, limits::Limit, script, who::Who},
     event::{End, Queue},
     lifecycle::{Connection, State},
     session::{Holder, Session, SocketId},
@@ -15,6 +16,7 @@ use sockleak_core::{
 
 pub use changes::Connections;
 use headline::headline;
+use holders::holders;
 
 use super::grid::{Cell, Grid, Kind};
 use crate::{
@@ -84,6 +86,9 @@ pub struct Holding {
     pub pid_in_namespace: Option<u32>,
     /// The program.
     pub program: String,
+    /// The program with what it runs, if it is an interpreter.
+    #[serde(skip)]
+    script: Option<String>,
     /// The process's name, where known: its first thread's.
     pub comm: Option<String>,
     /// The command line, where known.
@@ -188,6 +193,7 @@ impl Holding {
             pid: actor.id.pid,
             pid_in_namespace: process.map(|it| it.pid_in_namespace).filter(|&pid| pid != 0),
             program: session.program(*program).to_owned(),
+            script: process.and_then(|it| script::name(session.program(*program), it)),
             comm: process.map(|it| it.comm.to_string()),
             argv: process.map(|it| it.argv.clone()),
             uid: process.map(|it| it.uid),
@@ -208,11 +214,20 @@ impl Holding {
         (is_comm && !is_version).then_some(called)
     }
 
-    /// The executable, and the name it was started by if that is another.
+    /// The executable, with the script that it runs, or with the name it was started by if that is another.
     fn shown_program(&self) -> String {
-        match self.alias() {
-            Some(alias) => format!("{} ({alias})", self.program),
-            None => self.program.clone(),
+        match (&self.script, self.alias()) {
+            (Some(script), _) => script.clone(),
+            (None, Some(alias)) => format!("{} ({alias})", self.program),
+            (None, None) => self.program.clone(),
+        }
+    }
+
+    /// The same, as short as it can be told.
+    fn short_program(&self) -> &str {
+        match &self.script {
+            Some(script) => file_name(script),
+            None => self.alias().unwrap_or_else(|| file_name(&self.program)),
         }
     }
 
@@ -243,8 +258,16 @@ pub fn render(listing: &Listing, width: usize, style: Style) -> String {
             out.push('\n');
         }
         let _ = writeln!(out, "{}", headline(socket, style));
+        // What is looked at again is cut at its end; what was printed has scrolled away at its beginning.
+        let is_watched = socket.gone.is_some();
+        if is_watched {
+            out.push_str(&holders(socket));
+        }
         if !socket.connections.is_empty() {
             out.push_str(&connections(socket).styled(width, style));
+        }
+        if !is_watched {
+            out.push_str(&holders(socket));
         }
     }
     for sentence in &listing.incomplete_because {
@@ -287,7 +310,7 @@ fn connections(socket: &ListedSocket) -> Grid {
         let server_name = match (server, connection.state) {
             (Some(it), _) => Cell {
                 long: format!("{} {}", it.shown_program(), it.pid),
-                short: Some(format!("{} {}", it.alias().unwrap_or_else(|| file_name(&it.program)), it.pid)),
+                short: Some(format!("{} {}", it.short_program(), it.pid)),
                 ..Cell::default()
             },
             (None, State::Queued | State::Abandoned) => "not accepted".into(),

@@ -19,13 +19,14 @@ use sockleak_core::{
 mod changes;
 mod descriptors;
 mod facts;
+mod share;
 
 pub use changes::{Gone, Opens};
 pub use descriptors::{Descriptors, MostUsed, OpenFiles, Side};
 pub use facts::{Bound, End, Facts, Listener, Process};
+pub use share::Share;
 
 use crate::{
-    elide::file_name,
     grid::{Cell, Grid, Kind},
     style::{Meaning, Style},
 };
@@ -58,17 +59,6 @@ choices! {
         /// By name.
         Path = "path",
     }
-}
-
-/// A program and how many it has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Share {
-    /// The program.
-    pub program: String,
-    /// Its processes.
-    pub pids: Vec<u32>,
-    /// How many connections it holds the client end of.
-    pub count: u64,
 }
 
 /// A socket.
@@ -106,6 +96,9 @@ pub struct Row {
 /// All sockets.
 #[derive(Clone, Debug, Serialize)]
 pub struct Survey {
+    /// Every process was looked at: what is not in here is not there.
+    #[serde(skip)]
+    pub sees_all: bool,
     /// Descriptors of the processes that --pid names.
     pub descriptors: Vec<Descriptors>,
     /// The sockets.
@@ -124,14 +117,22 @@ pub struct Survey {
 struct Gathered {
     open: u64,
     slots: u64,
-    clients: HashMap<String, (BTreeSet<u32>, u64)>,
+    clients: HashMap<String, Held>,
     is_wanted: bool,
 }
 
+/// Client ends that one program holds.
+#[derive(Default)]
+struct Held {
+    pids: BTreeSet<u32>,
+    count: u64,
+    waiting: u64,
+}
+
 impl Gathered {
-    /// Counts a connection if the filter wants one of its ends.
-    fn add(&mut self, facts: &Facts, filter: &Filter, client: Option<u64>, server: Option<u64>) {
-        let ends = [client, server];
+    /// Counts a connection if the filter wants one of its ends: those of the client and the server. `is_waiting`: nobody accepted it yet.
+    fn add(&mut self, facts: &Facts, filter: &Filter, ends: [Option<u64>; 2], is_waiting: bool) {
+        let [client, _] = ends;
         if !filter.is_empty() && !ends.iter().flatten().any(|&end| facts.matches(filter, end)) {
             return;
         }
@@ -140,22 +141,28 @@ impl Gathered {
         let mut counted = BTreeSet::new();
         for &pid in facts.holders(client.unwrap_or(0)) {
             let name = facts.name(pid);
-            let (pids, count) = self.clients.entry(name.to_owned()).or_default();
-            pids.insert(pid);
+            let held = self.clients.entry(name.to_owned()).or_default();
+            held.pids.insert(pid);
             // An end that several processes of a program share is one connection.
-            *count += u64::from(counted.insert(name));
+            let one = u64::from(counted.insert(name));
+            held.count += one;
+            held.waiting += one * u64::from(is_waiting);
         }
     }
 
     fn row(self, kind: RowKind, path: String) -> Row {
         let clients = self.clients.into_iter();
-        let clients = clients.map(|(program, (pids, count))| Share {
+        let clients = clients.map(|(program, Held { pids, count, waiting })| Share {
             program,
             pids: pids.into_iter().collect(),
             count,
+            waiting,
         });
         let mut clients: Vec<_> = clients.collect();
-        clients.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.program.cmp(&b.program)));
+        // Who waits is turned away by those that are served, however often it tries.
+        clients.sort_by(|a, b| {
+            b.served().cmp(&a.served()).then(b.count.cmp(&a.count)).then_with(|| a.program.cmp(&b.program))
+        });
         let (open, slots_used) = (self.open, self.slots);
         Row {
             kind,
@@ -189,7 +196,7 @@ impl Survey {
             for &client in &listener.waiting {
                 done.insert(client);
                 let client = Some(client).filter(|&inode| inode != 0);
-                row.add(facts, filter, client, Some(listener.inode));
+                row.add(facts, filter, [client, Some(listener.inode)], true);
             }
         }
         let ends: HashMap<u64, &End> = facts.ends.iter().map(|end| (end.inode, end)).collect();
@@ -201,7 +208,7 @@ impl Survey {
             done.insert(end.inode);
             done.extend(end.peer);
             listening[index].slots += 1;
-            listening[index].add(facts, filter, end.peer, Some(end.inode));
+            listening[index].add(facts, filter, [end.peer, Some(end.inode)], false);
         }
         for end in &facts.ends {
             if done.contains(&end.inode) {
@@ -218,7 +225,7 @@ impl Survey {
                 (None, Some(_)) => (1, owner().to_owned()),
                 (None, None) => (2, owner().to_owned()),
             };
-            others.entry(key).or_default().add(facts, filter, Some(end.inode), end.peer);
+            others.entry(key).or_default().add(facts, filter, [Some(end.inode), end.peer], false);
         }
         let mut sockets: Vec<Row> = Vec::new();
         for (listener, gathered) in facts.listeners.iter().zip(listening) {
@@ -233,7 +240,14 @@ impl Survey {
             _ => gathered.row(RowKind::Released, "(other end released)".to_owned()),
         }));
         tell_apart(&mut sockets);
-        Self { descriptors: Vec::new(), sockets, not_shown: 0, gone: None, incomplete_because }
+        Self {
+            sees_all: true,
+            descriptors: Vec::new(),
+            sockets,
+            not_shown: 0,
+            gone: None,
+            incomplete_because,
+        }
     }
 
     /// The listening sockets in the order of the rows, by names that can be typed as they are, and how many connections each has.
@@ -320,18 +334,6 @@ impl Survey {
     }
 }
 
-impl Share {
-    /// `/usr/bin/x 12, 13 and 4 more: 20`
-    fn cell(&self, with_count: bool) -> Cell {
-        let pids = self.pids.iter().take(2).map(u32::to_string).collect::<Vec<_>>().join(", ");
-        let more = self.pids.len().saturating_sub(2);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let count = if with_count { format!(": {}", grouped(self.count)) } else { String::new() };
-        let text = |program: &str| format!("{program} {pids}{more}{count}");
-        Cell { long: text(&self.program), short: Some(text(file_name(&self.program))), meaning: None }
-    }
-}
-
 fn listening_row(facts: &Facts, listener: &Listener, gathered: Gathered) -> Row {
     let mut listeners: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
     for &pid in facts.holders(listener.inode) {
@@ -340,6 +342,7 @@ fn listening_row(facts: &Facts, listener: &Listener, gathered: Gathered) -> Row 
     let listeners = listeners.into_iter().map(|(program, pids)| Share {
         program: program.to_owned(),
         count: pids.len() as u64,
+        waiting: 0,
         pids: pids.into_iter().collect(),
     });
     Row {

@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &List) -> Result<(), Failure> {
     }
     out.flush()?;
     // Where not every process is seen, there may be one all the same.
-    if survey.sockets.is_empty() && proc::shows_host() {
+    if survey.sockets.is_empty() && survey.sees_all {
         return Err(Failure::NoSocket(if filter.is_empty() {
             "a survey of this host: no program has a unix stream socket open".to_owned()
         } else {
@@ -113,6 +113,7 @@ pub(in crate::cmd) fn without_target() -> Failure {
 /// Looks at everything once.
 fn take(given: &[GivenLimit], filter: &Filter) -> Result<Survey, Failure> {
     let Seen { listeners, ends, holders, mut gaps } = diag::look().map_err(|error| no_diag(&error))?;
+    let mut sees_all = gaps.is_empty() && proc::shows_host();
     gaps.extend((!proc::shows_host()).then(|| OwnNamespaces::UNSEEN.to_owned()));
     gaps.extend(ControlGroups::remarks(OwnNamespaces::inspect()).into_iter().map(str::to_owned));
     let known = describe(holders.values().flatten());
@@ -137,12 +138,13 @@ fn take(given: &[GivenLimit], filter: &Filter) -> Result<Survey, Failure> {
     let descriptors = filter.pids.iter().filter_map(|&pid| match open_files(pid, &facts) {
         Ok(open) => Some(Descriptors::new(&open, &facts)),
         Err(error) => {
+            sees_all &= matches!(error, DescriptorsError::NoProcess(_));
             gaps.push(error.to_string());
             None
         }
     });
     let descriptors = descriptors.collect();
-    Ok(Survey { descriptors, ..Survey::new(&facts, filter, gaps) })
+    Ok(Survey { sees_all, descriptors, ..Survey::new(&facts, filter, gaps) })
 }
 
 /// Why it is not known which descriptors a process has.
@@ -150,7 +152,7 @@ fn take(given: &[GivenLimit], filter: &Filter) -> Result<Survey, Failure> {
 enum DescriptorsError {
     #[error("there is no process {0}")]
     NoProcess(u32),
-    #[error("the descriptors of process {0} cannot be read: root sees them")]
+    #[error("the descriptors of process {0} cannot be read: root with CAP_SYS_PTRACE sees them")]
     Denied(u32),
     #[error("the descriptors of process {0} cannot be read: {1}")]
     Unreadable(u32, #[source] io::Error),
@@ -185,7 +187,8 @@ fn describe<'a>(actors: impl Iterator<Item = &'a Actor>) -> HashMap<u32, event::
 fn plain(process: &event::Process) -> Process {
     let path = process.program.clone().unwrap_or_else(|| format!("[{}]", process.comm));
     Process {
-        program: script::name(&path, process).unwrap_or(path),
+        program: script::name(&path, process).unwrap_or_else(|| path.clone()),
+        executable: path,
         comm: Some(process.comm.to_string()),
         uid: Some(process.uid),
         user: process.user.as_deref().map(str::to_owned),

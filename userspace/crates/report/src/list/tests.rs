@@ -2,6 +2,7 @@ use super::{headline::who_listens, *};
 
 fn holding(pid: u32, program: &str, comm: &str, argv: &[&str]) -> Holding {
     Holding {
+        script: None,
         pid,
         pid_in_namespace: None,
         program: program.into(),
@@ -54,4 +55,55 @@ fn several_listen() {
     assert_eq!(who_listens(&[systemd(1), systemd(1)]), "/usr/lib/systemd/systemd 1 listens");
     let many: Vec<_> = (10..=14).map(worker).collect();
     assert_eq!(who_listens(&many), "/usr/sbin/php-fpm8.2 10, 11, 12 and 2 more listen");
+}
+
+#[test]
+fn a_script_goes_before_its_interpreter() {
+    let python = holding(7, "/usr/bin/python3.11", "python3", &["python3", "/srv/app.py"]);
+    let it = Holding { script: Some("/usr/bin/python3.11 /srv/app.py".to_owned()), ..python };
+    assert_eq!(it.shown_program(), "/usr/bin/python3.11 /srv/app.py");
+    assert!(it.short_program().ends_with("app.py"), "{}", it.short_program());
+}
+
+#[test]
+fn who_holds_and_who_waits_is_counted_where_there_are_many() {
+    let holder = holding(7, "/bin/keeper", "keeper", &["keeper"]);
+    let victim = holding(9, "/bin/victim", "victim", &["victim"]);
+    let connection = |client: &Holding, state| ListedConnection {
+        state,
+        opener_pid: Some(client.pid),
+        client_inode: 1,
+        server_inode: None,
+        client_unread: None,
+        server_unread: None,
+        // Two descriptors of one process are one connection.
+        client: Some(vec![client.clone(), Holding { fd: 4, ..client.clone() }]),
+        server: None,
+        is_new: None,
+    };
+    let open = std::iter::repeat_n(connection(&holder, State::Open), 10);
+    let queued = std::iter::repeat_n(connection(&victim, State::Queued), 11);
+    let mut socket = ListedSocket {
+        path: "/run/a.sock".to_owned(),
+        slots_used: 10,
+        limit: None,
+        queue: None,
+        listeners: None,
+        connections: open.clone().chain(queued).collect(),
+        gone: None,
+    };
+    assert_eq!(
+        holders::holders(&socket),
+        "/run/a.sock: held by /bin/keeper 7: 10\n/run/a.sock: waiting /bin/victim 9: 11\n"
+    );
+    let shown = |socket: &ListedSocket| {
+        let listing = Listing { sockets: vec![socket.clone()], incomplete_because: Vec::new() };
+        render(&listing, 80, Style::Plain)
+    };
+    // What has scrolled away is at the beginning, and what is cut at the end.
+    assert!(shown(&socket).lines().last().is_some_and(|line| line.contains("waiting")));
+    socket.gone = Some(0);
+    assert!(shown(&socket).lines().nth(1).is_some_and(|line| line.contains("held by")));
+    socket.connections = open.collect();
+    assert_eq!(holders::holders(&socket), "");
 }

@@ -55,6 +55,8 @@ pub struct End {
 pub struct Process {
     /// Executable, and of an interpreter the script that it runs.
     pub program: String,
+    /// Path of the executable alone; empty if it is the program.
+    pub executable: String,
     /// Name of its first thread.
     pub comm: Option<String>,
     /// User id.
@@ -90,14 +92,17 @@ impl Facts {
     pub(super) fn matches(&self, filter: &Filter, inode: u64) -> bool {
         self.holders(inode).iter().any(|&pid| {
             let process = self.processes.get(&pid);
-            filter.matches(&Subject {
-                pid,
-                // What an interpreter runs is behind its path.
-                program: process.map_or("", |it| it.program.split(' ').next().unwrap_or_default()),
-                comm: process.and_then(|it| it.comm.as_deref()),
-                uid: process.and_then(|it| it.uid),
-                user: process.and_then(|it| it.user.as_deref()),
-                membership: process.and_then(|it| it.membership.as_ref()),
+            // Of an interpreter, what it runs goes as well.
+            let names = process.map_or([""; 2], |it| [it.program.as_str(), it.executable.as_str()]);
+            names.iter().any(|&program| {
+                filter.matches(&Subject {
+                    pid,
+                    program,
+                    comm: process.and_then(|it| it.comm.as_deref()),
+                    uid: process.and_then(|it| it.uid),
+                    user: process.and_then(|it| it.user.as_deref()),
+                    membership: process.and_then(|it| it.membership.as_ref()),
+                })
             })
         })
     }

@@ -1,4 +1,4 @@
-use sockleak_core::attribution::limits;
+use sockleak_core::attribution::{filter::Glob, limits};
 
 use super::*;
 
@@ -66,7 +66,11 @@ fn each_connection_counts_once_and_where_it_belongs() {
     let text = survey.text(200, Style::Plain);
     let row = text.lines().nth(1).unwrap_or_default();
     let cells: Vec<_> = row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
-    assert_eq!(cells, ["/run/x", "4", "-", "-", "-", "2/11", "/bin/client 8: 2", "/bin/server 7"], "{text}");
+    assert_eq!(
+        cells,
+        ["/run/x", "4", "-", "-", "-", "2/11", "/bin/client 8: 1, 1 waits", "/bin/server 7"],
+        "{text}"
+    );
     // What is not known is null, and not 0.
     let json = serde_json::to_value(&survey).expect("it is JSON");
     assert!(json["sockets"][0]["oldest_ns"].is_null() && json["sockets"][0]["idle_ns"].is_null());
@@ -181,4 +185,40 @@ fn what_is_full_is_coloured() {
         !sorted(&facts, &Filter::default()).text(200, Style::Coloured).contains("m1/2"),
         "it is not full"
     );
+}
+
+#[test]
+fn who_is_served_comes_before_who_waits() {
+    let bound = || Some(Bound::File(5, 1));
+    let ends =
+        vec![end(11, 21, bound()), end(21, 11, None), end(31, 0, None), end(32, 0, None), end(33, 0, None)];
+    let held: &[(u32, &str, &[u64])] = &[
+        (7, "/bin/server", &[1, 11]),
+        (8, "/bin/python3 /srv/keeper.py", &[21]),
+        (9, "/bin/poller", &[31, 32, 33]),
+    ];
+    let mut facts = facts(vec![listener(1, "/run/x", 5, 1, &[31, 32, 33])], ends, held);
+    let survey = sorted(&facts, &Filter::default());
+    let clients: Vec<_> =
+        survey.sockets[0].clients.iter().map(|it| (&*it.program, it.count, it.waiting)).collect();
+    assert_eq!(clients, [("/bin/python3 /srv/keeper.py", 1, 0), ("/bin/poller", 3, 3)]);
+    let text = survey.text(200, Style::Plain);
+    assert!(text.contains("/bin/python3 /srv/keeper.py 8: 1 "), "{text}");
+
+    // A script goes by its name, and an executable by its path, blanks and all.
+    facts.processes.insert(
+        8,
+        Process {
+            program: "/opt/my python/python3 /srv/keeper.py".to_owned(),
+            executable: "/opt/my python/python3".to_owned(),
+            ..Process::default()
+        },
+    );
+    for (wanted, is_found) in
+        [("keeper.py", true), ("/opt/my python/python3", true), ("python3", true), ("keeper", false)]
+    {
+        let programs = vec![Glob::parse(wanted).expect("it is a glob")];
+        let filter = Filter { programs, ..Filter::default() };
+        assert_eq!(!sorted(&facts, &filter).sockets.is_empty(), is_found, "{wanted}");
+    }
 }
