@@ -93,7 +93,7 @@ fn who_holds_and_who_waits_is_counted_where_there_are_many() {
         gone: None,
     };
     assert_eq!(
-        holders::holders(&socket),
+        holders(&socket),
         "/run/a.sock: held by /bin/keeper 7: 10\n/run/a.sock: waiting /bin/victim 9: 11\n"
     );
     let shown = |socket: &ListedSocket| {
@@ -105,5 +105,5 @@ fn who_holds_and_who_waits_is_counted_where_there_are_many() {
     socket.gone = Some(0);
     assert!(shown(&socket).lines().nth(1).is_some_and(|line| line.contains("held by")));
     socket.connections = open.collect();
-    assert_eq!(holders::holders(&socket), "");
+    assert_eq!(holders(&socket), "");
 }
