@@ -5,6 +5,7 @@
 mod dependencies;
 mod imports;
 mod lengths;
+mod links;
 mod places;
 mod repository;
 mod rules;
@@ -42,10 +43,11 @@ type Check<'a> = (&'a str, &'a dyn Fn() -> Result<()>);
 
 /// Runs every check, whatever the others found.
 fn check(metadata: &Metadata) -> ExitCode {
-    let checks: [Check<'_>; 11] = [
+    let checks: [Check<'_>; 12] = [
         ("file names", &lengths::check_names),
         ("file lengths", &lengths::check),
         ("spelling", &spelling::check),
+        ("links", &links::check),
         ("modules where Rust looks for them", &places::check),
         ("imports: no circles, nothing upwards", &|| imports::check(metadata)),
         ("errors with a type", &|| imports::check_errors(metadata)),
