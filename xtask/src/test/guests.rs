@@ -82,6 +82,7 @@ fn plain(arch: Arch) -> Result<Guest> {
     let mut guest = Guest::new_for(arch)?;
     add_programs(&mut guest, arch, &["sockleak", "workload", "scenarios"])?;
     add_leaks(&mut guest, arch)?;
+    add_python(&mut guest, arch)?;
     Ok(guest)
 }
 
@@ -113,6 +114,7 @@ fn with_containers() -> Result<Guest> {
     add_programs(&mut guest, Arch::Amd64, &["sockleak", "scenarios"])?;
     let (place, folder) = OF_CONTAINERS;
     guest.add(&paths::repo().join(folder), Path::new(place))?;
+    add_leaks(&mut guest, Arch::Amd64)?;
     Ok(guest)
 }
 
@@ -128,6 +130,11 @@ fn add_leaks(guest: &mut Guest, arch: Arch) -> Result<()> {
         let name = program.file_name().map(Path::new).unwrap_or(&program).to_owned();
         guest.add(&program, &Path::new(FOLDER).join(name))?;
     }
+    Ok(())
+}
+
+/// As much of Python as these programs take.
+fn add_python(guest: &mut Guest, arch: Arch) -> Result<()> {
     let (python, encodings) = build::python(arch)?;
     let root = cross::root(arch);
     let place = |file: &Path| Ok::<_, anyhow::Error>(Path::new("/").join(file.strip_prefix(&root)?));

@@ -39,16 +39,26 @@ const PYTHON: Suite = Suite {
 const BACKLOG: u32 = 512;
 
 pub(super) fn c(bench: &Bench<'_>) -> anyhow::Result<()> {
-    names_the_line(bench, &C)
+    names_the_line(bench, &C, &|options, command| run(bench, options, command))
 }
 
 pub(super) fn go(bench: &Bench<'_>) -> anyhow::Result<()> {
-    names_the_line(bench, &GO)
+    names_the_line(bench, &GO, &|options, command| run(bench, options, command))
 }
 
 pub(super) fn python(bench: &Bench<'_>) -> anyhow::Result<()> {
-    names_the_line(bench, &PYTHON)
+    names_the_line(bench, &PYTHON, &|options, command| run(bench, options, command))
 }
+
+/// All three suites, each run as `run` does it.
+pub(super) fn suites(bench: &Bench<'_>, run: How<'_>) -> anyhow::Result<()> {
+    [&C, &GO, &PYTHON]
+        .into_iter()
+        .try_for_each(|suite| names_the_line(bench, suite, run).with_context(|| suite.command.join(" ")))
+}
+
+/// Runs a command below `sockleak run` with these options.
+pub(super) type How<'a> = &'a dyn Fn(&[&str], &[&str]) -> anyhow::Result<Ended>;
 
 /// `sockleak run`, with the hooks that are being tested.
 fn run<S: AsRef<OsStr>>(
@@ -83,11 +93,11 @@ fn words(text: &str) -> String {
 }
 
 /// The suite that leaks fails with the line that opened; the one that is fixed passes, and nothing is said.
-fn names_the_line(bench: &Bench<'_>, suite: &Suite) -> anyhow::Result<()> {
+fn names_the_line(bench: &Bench<'_>, suite: &Suite, run: How<'_>) -> anyhow::Result<()> {
     let path = bench.path("t.sock");
     let _door = Door::with_backlog(&path, BACKLOG)?;
-    let command = || suite.command.iter().copied().chain([path.as_str()]);
-    let leaking = run(bench, suite.options, command())?;
+    let command = [suite.command, &[path.as_str()]].concat();
+    let leaking = run(suite.options, &command)?;
     leaking.expect(7)?;
     ensure!(leaking.out == "3 tests passed\n", "its output: {:?}", leaking.out);
     let said = words(&leaking.err);
@@ -111,16 +121,16 @@ fn names_the_line(bench: &Bench<'_>, suite: &Suite) -> anyhow::Result<()> {
     }
 
     let strict = [suite.options, &["--socket", &path, "--allow", "0"]].concat();
-    let fixed = run(bench, &strict, command().chain(["fixed"]))?;
+    let fixed = run(&strict, &[&command[..], &["fixed"]].concat())?;
     fixed.expect(0)?;
     ensure!(fixed.out == "3 tests passed\n", "its output: {:?}", fixed.out);
     expect_silence(&fixed)?;
     // On another socket it may do what it likes.
-    let elsewhere = run(bench, &[suite.options, &["-s", "other.sock"]].concat(), command())?;
+    let elsewhere = run(&[suite.options, &["-s", "other.sock"]].concat(), &command)?;
     elsewhere.expect(0)?;
     expect_silence(&elsewhere)?;
     // What an interpreter closes is closed, unless that is asked for.
-    let plain = run(bench, &[], command())?;
+    let plain = run(&[], &command)?;
     plain.expect(if suite.options.is_empty() { 7 } else { 0 })
 }
 

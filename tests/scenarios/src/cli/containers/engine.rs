@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 
 use super::FORGOTTEN;
-use crate::cli::bench::Bench;
+use crate::cli::bench::{Bench, Ended};
 
 /// Where the VM has the client and what starts it.
 pub(super) const FOLDER: &str = "/usr/share/sockleak-test";
@@ -143,6 +143,22 @@ pub(super) fn list_inside(bench: &Bench<'_>, socket: &str) -> anyhow::Result<Str
     }
     command.extend(["--volume", "/usr:/usr:ro", IMAGE, "sockleak", "list", "--json", socket]);
     done(bench, &command)
+}
+
+/// Runs a command in a container with the rights to trace and nothing else: no process, no control group and no root of the host.
+pub(super) fn inside(bench: &Bench<'_>, folder: &str, command: &[&str]) -> anyhow::Result<Ended> {
+    let mut docker = Command::new("docker");
+    docker.args(["run", "--rm", "--network", "host", "--cap-drop", "ALL"]);
+    for capability in ["BPF", "PERFMON"] {
+        docker.args(["--cap-add", capability]);
+    }
+    for option in ["seccomp=unconfined", "apparmor=unconfined"] {
+        docker.args(["--security-opt", option]);
+    }
+    for mount in ["/usr:/usr:ro", "/opt:/opt:ro", &format!("{folder}:{folder}")] {
+        docker.args(["--volume", mount]);
+    }
+    bench.run(docker.arg(IMAGE).args(command))
 }
 
 pub(super) fn podman(bench: &Bench<'_>, socket: &str, name: &str) -> anyhow::Result<Running> {
