@@ -9,6 +9,7 @@ use sockleak_core::{
     verdict::Verdict,
 };
 use sockleak_recording::Trace;
+use sockleak_report::words;
 
 /// What is found in a recording.
 fn found(name: &str) -> Vec<FindingReport> {
@@ -82,7 +83,8 @@ fn terminals_and_journal_streams_are_no_leak() {
 fn a_server_that_is_too_small_is_saturated() {
     let findings = found("field-php-fpm-saturated");
     let of_nginx = told(&findings, "fpm.sock", "/nginx");
-    assert!(of_nginx.contains(&Verdict::Saturated) && !of_nginx.contains(&Verdict::Suspect), "{of_nginx:?}");
+    // And nobody keeps anything: no pool beside it.
+    assert_eq!(of_nginx, set([Verdict::Saturated]));
     assert!(findings.iter().any(|it| it.slots_limit == Some(3)), "three are served at a time");
     assert_eq!(accused(&findings), []);
 }
@@ -109,5 +111,14 @@ fn who_held_every_slot_before_the_capture_is_suspected() {
     // A leak of 15 beside it has stopped: a program that closes nothing may also have filled its pool.
     assert_eq!(told(&findings, ".s.PGSQL.5432", "/python3.11 /field/sa_pool.py"), set([Verdict::Suspect]));
     let holder = findings.iter().find(|it| it.program.ends_with("/socat")).unwrap();
+    // Others suffer from what fills a socket up: it is told first. A full socket takes no more, and what stopped does not grow.
+    assert_eq!(findings[0].program, holder.program);
+    assert_eq!(
+        words::sentence(&findings[0], 60_000_000_000),
+        "/usr/bin/socat keeps 10 connections to /run/haproxy-master.sock that it may have forgotten, the oldest for \
+         1 min 40 s; 10 of 10 slots are in use, none is free."
+    );
+    let stopped = findings.iter().find(|it| it.program.ends_with("/sa_pool.py")).unwrap();
+    assert_eq!((stopped.growth_per_hour, stopped.seconds_until_full), (None, None));
     assert!(!holder.advice.contains("raise the server's limit"), "{}", holder.advice);
 }

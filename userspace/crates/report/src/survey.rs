@@ -283,8 +283,6 @@ impl Survey {
         let mut headings = vec![("SOCKET", Kind::Name), ("OPEN", Kind::Number)];
         headings.extend(is_watched.then_some(("CHANGE", Kind::Number)));
         headings.extend([
-            ("OLDEST", Kind::Number),
-            ("IDLE", Kind::Number),
             ("SLOTS", Kind::Number),
             ("QUEUE", Kind::Number),
             ("MOST OPEN BY", Kind::Prose),
@@ -298,16 +296,12 @@ impl Survey {
             let has_no_slot = row.limit.is_some_and(|limit| row.slots_used >= limit.slots);
             let has_no_place = row.queue.is_some_and(|queue| queue.length > queue.max);
             let nobody = if row.kind == RowKind::NotListening { "nobody" } else { "-" };
-            // Nothing that is asked here tells an age.
-            let unknown = || Cell::from("-");
             let mut cells = vec![row.path.as_str().into(), grouped(row.open).into()];
             cells.extend(is_watched.then(|| changes::cell(row.change)));
             cells.extend([
-                unknown(),
-                unknown(),
                 slots.with(has_no_slot.then_some(Meaning::Warning)),
                 queue.with(has_no_place.then_some(Meaning::Warning)),
-                row.clients.first().map_or_else(unknown, |it| it.cell(true)),
+                row.clients.first().map_or_else(|| "-".into(), |it| it.cell(true)),
                 row.listeners.first().map_or_else(|| nobody.into(), |it| it.cell(false)),
             ]);
             table.rows.push(cells);

@@ -197,7 +197,8 @@ fn undecided(program: &str, path: &str, finding: &FindingReport, leak_age: u64, 
     }
     let keeps = format!("{program} keeps {} to {path}", counted(finding.count, "connection"));
     let Some(needed) = finding.needed_ns else {
-        return format!("{keeps} that were open before tracing began: a pool or a leak, it is not known.");
+        let were = agreeing(finding.count, "was", "were");
+        return format!("{keeps} that {were} open before tracing began: a pool or a leak, it is not known.");
     };
     let observed = finding.observed_ns.unwrap_or(0);
     // With this leak age, what was watched would have been enough.
@@ -234,7 +235,9 @@ fn unanswered(
 /// Growth, slots, and when they are used up.
 fn trend(finding: &FindingReport) -> String {
     let mut text = String::new();
-    if let Some(growth) = finding.growth_per_hour.filter(|&growth| growth > 0.0) {
+    // A full socket takes no more.
+    let is_full = finding.slots_limit.is_some_and(|limit| finding.slots_used >= limit);
+    if let Some(growth) = finding.growth_per_hour.filter(|&growth| growth > 0.0 && !is_full) {
         text.push_str(&format!("; {} more an hour", rounded(growth)));
     }
     if let Some(limit) = finding.slots_limit {

@@ -40,6 +40,10 @@ pub fn judge(
     let found =
         [evidence.kept(), evidence.held(), evidence.stale(), evidence.suffering(), evidence.inherited()];
     let mut findings: Vec<Finding> = found.into_iter().flatten().collect();
+    if findings.iter().any(|finding| finding.verdict == Verdict::Saturated) {
+        // Nobody keeps anything: what is old waits for its turn.
+        findings.retain(|finding| finding.verdict != Verdict::Pool);
+    }
     if !findings.iter().any(|finding| finding.verdict == Verdict::Starved) {
         findings.extend(evidence.unanswered());
     }
@@ -137,15 +141,14 @@ impl<'a> Evidence<'a> {
         };
         let overdue = &self.keeping.overdue;
         let mut finding = self.finding(verdict, overdue.iter().map(|it| opened(it)));
-        finding.figures.growth_per_hour = self.recent.map(forecast::per_hour);
+        // Where none came lately, there is no growth to go on with.
+        let rate = self.recent.filter(|_| !paused);
+        finding.figures.growth_per_hour = rate.map(forecast::per_hour);
         finding.figures.unused = self.keeping.unused.len() as u64;
         finding.figures.processes = self.keeping.processes;
         // Stale ends are leaked too, but take no slots.
         let serving = overdue.iter().filter(|it| !matches!(it.server, End::Released { .. })).count();
-        self.predict(
-            &mut finding.figures,
-            self.recent.map(|rate| rate * serving as f64 / overdue.len() as f64),
-        );
+        self.predict(&mut finding.figures, rate.map(|rate| rate * serving as f64 / overdue.len() as f64));
         finding.uncertain.extend(self.keeping.is_few.then_some(Doubt::PerhapsFilling));
         finding.uncertain.extend(paused.then_some(Doubt::Paused));
         let is_inferred = self.socket.limit_is_inferred || self.socket.seems_full;

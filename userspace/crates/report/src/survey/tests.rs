@@ -66,11 +66,7 @@ fn each_connection_counts_once_and_where_it_belongs() {
     let text = survey.text(200, Style::Plain);
     let row = text.lines().nth(1).unwrap_or_default();
     let cells: Vec<_> = row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
-    assert_eq!(
-        cells,
-        ["/run/x", "4", "-", "-", "-", "2/11", "/bin/client 8: 1, 1 waits", "/bin/server 7"],
-        "{text}"
-    );
+    assert_eq!(cells, ["/run/x", "4", "-", "2/11", "/bin/client 8: 1, 1 waits", "/bin/server 7"], "{text}");
     // What is not known is null, and not 0.
     let json = serde_json::to_value(&survey).expect("it is JSON");
     assert!(json["sockets"][0]["oldest_ns"].is_null() && json["sockets"][0]["idle_ns"].is_null());
