@@ -45,7 +45,8 @@ use crate::{
     service::config::DEFAULT_PATH,
 };
 use choice::choice;
-use values::{duration, recording, report_file, ring_size};
+pub(crate) use values::duration;
+use values::{recording, report_file, ring_size};
 
 /// Finds the program that opens unix-socket connections without closing them.
 #[derive(Debug, Parser)]

@@ -53,14 +53,28 @@ pub enum Failure {
     #[error("{0}")]
     Found(String),
     /// No socket matches what was asked for.
-    #[error("no socket matches {0}")]
+    #[error("no socket matches {0}; sockleak list --all shows every socket, and @name means an abstract one")]
     NoSocket(String),
+    /// The processes that were asked for are not there.
+    #[error("there is no process {0}; see its number in ps, or choose by --program")]
+    NoProcess(String),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
 
 impl Failure {
+    /// The same, with what works where the kernel takes no program: it says who holds what now.
+    #[must_use]
+    pub fn or_list(self) -> Self {
+        match self {
+            Self::Kernel(reason) => {
+                Self::Kernel(format!("{reason}; sockleak list works here, and says who holds what now"))
+            }
+            failure => failure,
+        }
+    }
+
     /// The process's exit status.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
@@ -73,7 +87,7 @@ impl Failure {
             Self::Output(_) | Self::OutputFile { .. } => 5,
             Self::Trace(_) | Self::Store(_) => 6,
             Self::Found(_) => 7,
-            Self::NoSocket(_) => 8,
+            Self::NoSocket(_) | Self::NoProcess(_) => 8,
         })
     }
 }

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{
+    CommandFactory as _, Error, Parser as _,
+    error::{ContextKind, ContextValue},
+};
 use sockleak::{
     cli::{Cli, Command},
     cmd, console,
@@ -10,7 +13,7 @@ use sockleak::{
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| without_hidden(error).exit());
     // aya's own remarks on the way to an error are no news to a user: the error is told in a sentence.
     let default = || EnvFilter::new("warn,aya=error,aya_obj=error");
     let filter = EnvFilter::try_from_env("SOCKLEAK_LOG").unwrap_or_else(|_| default());
@@ -49,4 +52,16 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Without the hint at a command that sockleak starts for itself: clap suggests hidden ones too.
+fn without_hidden(mut error: Error) -> Error {
+    if let Some(ContextValue::Strings(names)) = error.get(ContextKind::SuggestedSubcommand) {
+        let is_hidden =
+            |name: &String| Cli::command().find_subcommand(name).is_some_and(clap::Command::is_hide_set);
+        let shown: Vec<String> = names.iter().filter(|name| !is_hidden(name)).cloned().collect();
+        let suggested = if shown.is_empty() { ContextValue::None } else { ContextValue::Strings(shown) };
+        error.insert(ContextKind::SuggestedSubcommand, suggested);
+    }
+    error
 }

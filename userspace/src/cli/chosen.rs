@@ -1,25 +1,25 @@
 //! Arguments that choose processes and verdicts: the same for every command.
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use sockleak_core::{
     assess::Wanted,
     attribution::filter::{Filter, Glob},
     verdict::Verdict,
 };
 
-use super::Names;
+use super::{Names, values::pod};
 
 /// Which processes are wanted. Several values of one option mean any of them; different options must all match.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Chosen {
     /// Only this process; may be repeated.
-    #[arg(short, long = "pid", value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long = "pid", value_name = "PID", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub pids: Vec<u32>,
     /// Only programs whose path, file name or process name matches, for example 'nginx*'; may be repeated.
     #[arg(long = "program", value_name = "GLOB", value_parser = Glob::parse)]
     pub programs: Vec<Glob>,
     /// Only processes of this user, by name or number; may be repeated.
-    #[arg(long = "user", value_name = "USER")]
+    #[arg(long = "user", value_name = "USER", value_parser = NonEmptyStringValueParser::new())]
     pub users: Vec<String>,
     /// Only processes of this systemd unit, with or without .service; may be a glob, and be repeated.
     #[arg(long = "unit", value_name = "GLOB", value_parser = Glob::parse)]
@@ -28,7 +28,7 @@ pub struct Chosen {
     #[arg(long = "container", value_name = "NAME|ID", value_parser = Glob::parse)]
     pub containers: Vec<Glob>,
     /// Only processes of this Kubernetes pod: NAMESPACE/POD, POD, or the beginning of its uid; may be a glob, and be repeated.
-    #[arg(long = "pod", value_name = "NS/NAME", value_parser = Glob::parse)]
+    #[arg(long = "pod", value_name = "NS/NAME", value_parser = pod)]
     pub pods: Vec<Glob>,
 }
 

@@ -1,14 +1,15 @@
 //! Values of arguments, as users write them.
 
-use std::{num::ParseIntError, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
+use sockleak_core::attribution::filter::{Glob, GlobError};
 use thiserror::Error;
 
 use super::{Format, ReportFile};
 
 /// A time that cannot be used.
 #[derive(Debug, PartialEq, Error)]
-pub(super) enum DurationError {
+pub(crate) enum DurationError {
     #[error("must be longer than nothing")]
     Zero,
     #[error("{0}; write for example 30, 500ms, 90s, 10m or 2h")]
@@ -16,7 +17,7 @@ pub(super) enum DurationError {
 }
 
 /// Reads a time. A bare number is one of seconds, as for sleep(1) and timeout(1).
-pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
+pub(crate) fn duration(text: &str) -> Result<Duration, DurationError> {
     let seconds = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
     let duration = seconds
         .map_or_else(|| humantime::parse_duration(text), |seconds| Ok(Duration::from_secs(seconds)))?;
@@ -25,18 +26,28 @@ pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
 
 /// A size of the ring buffer that cannot be used.
 #[derive(Debug, PartialEq, Error)]
-pub(super) enum RingSizeError {
-    #[error(transparent)]
-    NoNumber(#[from] ParseIntError),
-    #[error("must be a power of two from 4096 to 1073741824")]
-    Unusable,
-}
+#[error("must be a power of two from 4096 to 1073741824, for example 33554432")]
+pub(super) struct RingSizeError;
 
 /// Reads the size of the ring buffer, in bytes.
 pub(super) fn ring_size(text: &str) -> Result<u32, RingSizeError> {
-    let size: u32 = text.parse()?;
-    let is_usable = size.is_power_of_two() && (4096..=1 << 30).contains(&size);
-    if is_usable { Ok(size) } else { Err(RingSizeError::Unusable) }
+    let is_usable = |size: &u32| size.is_power_of_two() && (4096..=1 << 30).contains(size);
+    text.parse().ok().filter(is_usable).ok_or(RingSizeError)
+}
+
+/// A pod that cannot be meant.
+#[derive(Debug, PartialEq, Error)]
+pub(super) enum PodError {
+    #[error(transparent)]
+    Glob(#[from] GlobError),
+    #[error("write NAMESPACE/POD or POD; a container of it is chosen by --container")]
+    Levels,
+}
+
+/// Reads which pods are wanted.
+pub(super) fn pod(text: &str) -> Result<Glob, PodError> {
+    let glob = Glob::parse(text)?;
+    if text.matches('/').count() > 1 { Err(PodError::Levels) } else { Ok(glob) }
 }
 
 /// Takes the form of a report from the name of its file.
@@ -79,7 +90,11 @@ mod tests {
         let soon = "expected number at 0; write for example 30, 500ms, 90s, 10m or 2h";
         assert_eq!(told("soon"), Err(soon.to_owned()));
         let told = |text| ring_size(text).map_err(|error| error.to_string());
-        assert_eq!(told("12288"), Err("must be a power of two from 4096 to 1073741824".to_owned()));
-        assert_eq!(told("x"), Err("invalid digit found in string".to_owned()));
+        let size = "must be a power of two from 4096 to 1073741824, for example 33554432";
+        assert_eq!(told("12288"), Err(size.to_owned()));
+        assert_eq!(told("x"), Err(size.to_owned()));
+        assert!(pod("shop/web-*").is_ok() && pod("web").is_ok());
+        assert_eq!(pod("a/b/c"), Err(PodError::Levels));
+        assert!(matches!(pod(""), Err(PodError::Glob(_))));
     }
 }

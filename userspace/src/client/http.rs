@@ -96,7 +96,9 @@ impl ReportError {
     fn sentence(&self) -> String {
         match &self.trouble {
             // It names it already.
-            Trouble::Unreachable(sentence) => sentence.clone(),
+            Trouble::Unreachable(sentence) => {
+                format!("{sentence}; see whether sockleak serve runs there, and listens at this address")
+            }
             trouble => format!("{}: {trouble}", self.server),
         }
     }

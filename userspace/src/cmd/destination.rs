@@ -159,6 +159,14 @@ pub(super) fn is_same(path: &Path, other: &Path) -> bool {
 }
 
 fn named(path: &Path, cause: io::Error) -> Failure {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let cause = match folder {
+        Some(folder) => io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("there is no directory {}; make it, or name another", folder.display()),
+        ),
+        None => cause,
+    };
     Failure::OutputFile { path: path.to_owned(), cause }
 }
 

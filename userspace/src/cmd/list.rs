@@ -3,13 +3,13 @@
 pub(super) mod survey;
 mod watch;
 
-use std::{env, fs, io, sync::Arc, thread};
+use std::{env, ffi::OsString, fs, io, sync::Arc, thread};
 
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
 use sockleak_core::{
     assess::Loss,
-    attribution::selection::Selection,
+    attribution::{limits::GivenLimit, selection::Selection},
     decode::decode,
     event::{Record, name::shown},
     session::{Notice, Session, Settings},
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     cgroups::ControlGroups,
-    cli::List,
+    cli::{self, List},
     clock,
     console::say,
     diag::{self, Found},
@@ -56,6 +56,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     if arguments.targets.is_empty() {
         return survey::run(arguments);
     }
+    refuse_stray_time(arguments)?;
     let directory = env::current_dir().context("the working directory cannot be read")?;
     let targets = parse_targets(&arguments.targets, &directory)?;
     let machine = Machine::inspect();
@@ -77,6 +78,8 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
         }));
     }
     let listing = runtime.block_on(async { looker.look(selection) })?;
+    let paths = listing.sockets.iter().map(|socket| socket.path.clone());
+    unused_limits(&arguments.limits, &paths.collect::<Vec<_>>());
     let mut out = Output::default();
     if arguments.json {
         out.json(&serde_json::to_value(&listing).context("the listing cannot be written as JSON")?);
@@ -92,6 +95,27 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
         return Err(Failure::NoSocket(targets.collect::<Vec<_>>().join(" ")));
     }
     Ok(())
+}
+
+/// `--watch 2` asks for a socket named 2: the time needs a `=`, because targets follow it.
+fn refuse_stray_time(arguments: &List) -> Result<(), Failure> {
+    let is_time = |target: &&OsString| target.to_str().is_some_and(|text| cli::duration(text).is_ok());
+    match arguments.targets.iter().find(is_time).filter(|_| arguments.watch.is_some()) {
+        Some(target) => {
+            let time = shown(target.as_encoded_bytes());
+            Err(Failure::Usage(format!(
+                "{time} is read as a socket; for a look every so often write --watch={time}, for a socket of that name ./{time}"
+            )))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Says which limits no listed socket has.
+fn unused_limits(limits: &[GivenLimit], paths: &[String]) {
+    for limit in limits.iter().filter(|limit| !paths.iter().any(|path| limit.means(path))) {
+        say(format_args!("--limit {} means no socket that is listed", limit.text()));
+    }
 }
 
 impl Shown for Listing {

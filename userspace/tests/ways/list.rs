@@ -14,6 +14,12 @@ use serde_json::Value;
 
 use crate::{run, text};
 
+fn no_match(what: &str) -> String {
+    format!(
+        "sockleak: no socket matches {what}; sockleak list --all shows every socket, and @name means an abstract one\n"
+    )
+}
+
 #[test]
 fn no_socket_has_a_status_of_its_own() {
     let output = run(&["list", "--sock-diag", "--json", "/nowhere/x.sock", "nobody-has-this.sock"]);
@@ -23,7 +29,8 @@ fn no_socket_has_a_status_of_its_own() {
         return;
     }
     assert_eq!(output.status.code(), Some(8), "{said}");
-    assert!(said.ends_with("sockleak: no socket matches /nowhere/x.sock nobody-has-this.sock\n"), "{said}");
+    let expected = no_match("/nowhere/x.sock nobody-has-this.sock");
+    assert!(said.ends_with(&expected), "{said}");
     let listing: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(listing["sockets"], serde_json::json!([]));
 }
@@ -88,13 +95,6 @@ fn the_descriptors_of_a_process_are_counted_by_kind() {
         "{said}"
     );
     drop((clients, listener));
-}
-
-#[test]
-fn a_process_that_is_not_there_is_named() {
-    let output = run(&["list", "--pid", "4294967295"]);
-    let said = text(&output.stdout);
-    assert!(output.status.code() == Some(4) || said.contains("there is no process 4294967295."), "{said}");
 }
 
 /// Reads the looks of a watch until one is as wanted; then it is interrupted, and must end well.
@@ -177,8 +177,49 @@ fn a_filter_that_matches_nobody_has_the_status_of_no_match() {
     let said = text(&output.stderr);
     assert!(matches!(output.status.code(), Some(4 | 8)), "{said}");
     if output.status.code() == Some(8) {
-        assert_eq!(said, "sockleak: no socket matches --program nobody-has-this-name\n");
+        assert_eq!(said, no_match("--program nobody-has-this-name"));
     }
+}
+
+#[test]
+fn a_process_that_is_not_there_is_one_sentence() {
+    // No process has this number: pid_max is at most 4194304.
+    for watch in [&["--watch=1"][..], &[]] {
+        let output = run(&[&["list", "--pid", "4200000"], watch].concat());
+        let said = text(&output.stderr);
+        let expected =
+            "sockleak: there is no process 4200000; see its number in ps, or choose by --program\n";
+        assert_eq!((output.status.code(), said.as_str(), output.stdout.len()), (Some(8), expected, 0));
+    }
+}
+
+#[test]
+fn arguments_that_would_do_something_else_are_refused() {
+    for (arguments, told) in [
+        (&["list", "--watch", "2", "ma.sock"][..], "--watch=2"),
+        (&["list", "--pid", "-5"], "'-5'"),
+        (&["list", "--user", ""], "--user"),
+        (&["list", "--pod", "a/b/c"], "NAMESPACE/POD"),
+        (&["capture", "--ring-size", "x", "ma.sock"], "power of two"),
+    ] {
+        let output = run(arguments);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(told), "{arguments:?}: {said}");
+    }
+    let said = text(&run(&["webb"]).stderr);
+    assert!(said.contains("webb") && !said.contains("'web'"), "{said}");
+}
+
+#[test]
+fn a_limit_that_no_socket_has_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let _listener = UnixListener::bind(folder.path().join("limited.sock")).unwrap();
+    let pid = std::process::id().to_string();
+    let limits = ["--limit", "limited.sock=3", "--limit", "other.sock=4"];
+    let output = run(&[&["list", "--pid", &pid], &limits[..]].concat());
+    let said = text(&output.stderr);
+    let expected = "sockleak: --limit other.sock=4 means no socket that is listed\n";
+    assert!(output.status.code() == Some(4) || said == expected, "{said}");
 }
 
 #[test]

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     cli::{self, Capture, View},
+    console::say,
     failure::Failure,
     tracer,
 };
@@ -94,6 +95,11 @@ impl Run<'_> {
         let recorded = recording::end(&mut self.tracer.audience, &frame);
         let now = frame.now;
         let session = &self.tracer.session;
+        for limit in &self.arguments.limits {
+            if !session.sockets().iter().any(|socket| limit.means(&socket.name)) {
+                say(format_args!("--limit {} means no socket that was traced", limit.text()));
+            }
+        }
         let report =
             view(Report::new(session, frame), &self.arguments.view, &self.arguments.findings.wanted());
         let recording = self.arguments.output.as_deref().map(Path::display);

@@ -89,7 +89,8 @@ impl<'a> Run<'a> {
     /// Attaches everything, then switches it on.
     fn start(arguments: &'a Capture, targets: Vec<Target>, machine: &Machine) -> Result<Self, Failure> {
         let sizes = Sizes::new(arguments.probe.ring_size, arguments.probe.max_connections);
-        let probe = tracer::attach(machine, arguments.probe.hooks, sizes, arguments.usage)?;
+        let probe = tracer::attach(machine, arguments.probe.hooks, sizes, arguments.usage)
+            .map_err(Failure::or_list)?;
         let files = View::own(machine.mount_namespace);
         let selection = Selection::new(targets, &files);
         let clock = clock::read();

@@ -105,7 +105,7 @@ fn start(
     // Tracing may raise a limit that the command inherits.
     let locked = launcher::locked_memory().context("limits cannot be read")?;
     let usage = UsePolicy::Off;
-    let probe = tracer::attach(machine, arguments.probe.hooks, sizes, usage)?;
+    let probe = tracer::attach(machine, arguments.probe.hooks, sizes, usage).map_err(Failure::or_list)?;
     // What the command leaves without a parent stays below this process.
     prctl::set_child_subreaper(true).context("orphans cannot be taken in")?;
     let group =

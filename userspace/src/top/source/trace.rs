@@ -81,7 +81,7 @@ impl Watch {
         let machine = Machine::inspect();
         let Options { hooks, ring_size, max_connections } = tracing.probe;
         let sizes = Sizes::new(ring_size, max_connections);
-        let probe = tracer::attach(&machine, hooks, sizes, tracing.usage)?;
+        let probe = tracer::attach(&machine, hooks, sizes, tracing.usage).map_err(Failure::or_list)?;
         let files = View::own(machine.mount_namespace);
         let selection = Selection::new(tracing.targets, &files);
         let Tracing { leak_age, limits, by, stacks, usage, .. } = tracing;
