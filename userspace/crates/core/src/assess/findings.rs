@@ -1,9 +1,6 @@
 //! Verdicts in a report: the evidence is put together here, judged by [`crate::verdict`], and named.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -172,7 +169,7 @@ pub fn findings_with(
     findings.sort_by(|a, b| {
         // Of one verdict, what fills a socket up comes first: others suffer from it now.
         let is_full = |it: &FindingReport| it.slots_limit.is_some_and(|limit| it.slots_used >= limit);
-        let key = |it: &FindingReport| Reverse((it.verdict, is_full(it), it.count));
+        let key = |it: &FindingReport| std::cmp::Reverse((it.verdict, is_full(it), it.count));
         key(a).cmp(&key(b)).then_with(|| (&a.path, &a.program).cmp(&(&b.path, &b.program)))
     });
     findings
