@@ -58,7 +58,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit status: 0 done; 1 failed; 2 unusable arguments; 3 privileges missing; 4 the kernel lacks \
-     or refuses what tracing needs; 5 output not writable; 6 recording unusable; 7 a verdict of --fail-on found; 8 no socket matches.";
+     or refuses what tracing needs; 5 output not writable; 6 recording unusable; 7 a verdict of --fail-on found; 8 no socket or process matches.";
 
 const RUN_EXIT_CODES: &str = "Exit status: that of the command (128 and the signal's number if one ended it), unless that is 0 and \
      something was found: then 7. 126 or 127 if the command cannot be started; before it starts, 1 failed; 2 unusable \

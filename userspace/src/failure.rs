@@ -53,10 +53,10 @@ pub enum Failure {
     #[error("{0}")]
     Found(String),
     /// No socket matches what was asked for.
-    #[error("no socket matches {0}; sockleak list --all shows every socket, and @name means an abstract one")]
+    #[error("no socket matches {0}")]
     NoSocket(String),
     /// The processes that were asked for are not there.
-    #[error("there is no process {0}; see its number in ps, or choose by --program")]
+    #[error("there is no process {0}, or /proc hides it; see its number in ps, or choose by --program")]
     NoProcess(String),
     /// Anything else.
     #[error(transparent)]
@@ -68,9 +68,9 @@ impl Failure {
     #[must_use]
     pub fn or_list(self) -> Self {
         match self {
-            Self::Kernel(reason) => {
-                Self::Kernel(format!("{reason}; sockleak list works here, and says who holds what now"))
-            }
+            Self::Kernel(reason) => Self::Kernel(format!(
+                "{reason}; sockleak list may work all the same, and says who holds what now"
+            )),
             failure => failure,
         }
     }

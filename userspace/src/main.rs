@@ -60,8 +60,11 @@ fn without_hidden(mut error: Error) -> Error {
         let is_hidden =
             |name: &String| Cli::command().find_subcommand(name).is_some_and(clap::Command::is_hide_set);
         let shown: Vec<String> = names.iter().filter(|name| !is_hidden(name)).cloned().collect();
-        let suggested = if shown.is_empty() { ContextValue::None } else { ContextValue::Strings(shown) };
-        error.insert(ContextKind::SuggestedSubcommand, suggested);
+        if shown.is_empty() {
+            error.remove(ContextKind::SuggestedSubcommand);
+        } else {
+            error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(shown));
+        }
     }
     error
 }

@@ -50,3 +50,8 @@ pub struct List {
     #[arg(long, value_parser = choice::<ColorWhen>(), default_value_t, value_name = "WHEN")]
     pub color: ColorWhen,
 }
+
+impl List {
+    /// How often `--watch` looks if no time is given.
+    pub(crate) const EVERY: Duration = Duration::from_secs(2);
+}

@@ -159,7 +159,9 @@ pub(super) fn is_same(path: &Path, other: &Path) -> bool {
 }
 
 fn named(path: &Path, cause: io::Error) -> Failure {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let is_missing = cause.kind() == io::ErrorKind::NotFound;
+    let folder =
+        path.parent().filter(|folder| is_missing && !folder.as_os_str().is_empty() && !folder.exists());
     let cause = match folder {
         Some(folder) => io::Error::new(
             io::ErrorKind::NotFound,

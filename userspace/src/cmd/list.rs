@@ -3,7 +3,7 @@
 pub(super) mod survey;
 mod watch;
 
-use std::{env, ffi::OsString, fs, io, sync::Arc, thread};
+use std::{env, fs, io, sync::Arc, thread};
 
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
@@ -24,6 +24,7 @@ use tokio::runtime::Handle;
 use super::{
     capture::parse_targets,
     output::{Output, style, terminal_width},
+    stray,
 };
 use crate::{
     cgroups::ControlGroups,
@@ -56,7 +57,11 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     if arguments.targets.is_empty() {
         return survey::run(arguments);
     }
-    refuse_stray_time(arguments)?;
+    if arguments.watch == Some(List::EVERY) {
+        stray::refuse(&arguments.targets, "--watch", |text| {
+            text.parse::<f64>().is_ok() || cli::duration(text).is_ok()
+        })?;
+    }
     let directory = env::current_dir().context("the working directory cannot be read")?;
     let targets = parse_targets(&arguments.targets, &directory)?;
     let machine = Machine::inspect();
@@ -78,8 +83,7 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
         }));
     }
     let listing = runtime.block_on(async { looker.look(selection) })?;
-    let paths = listing.sockets.iter().map(|socket| socket.path.clone());
-    unused_limits(&arguments.limits, &paths.collect::<Vec<_>>());
+    unused_limits(&arguments.limits, listing.sockets.iter().map(|socket| socket.path.as_str()));
     let mut out = Output::default();
     if arguments.json {
         out.json(&serde_json::to_value(&listing).context("the listing cannot be written as JSON")?);
@@ -92,28 +96,19 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     // Where not every process is seen, there may be one all the same.
     if listing.sockets.is_empty() && machine.namespaces.sees_every_process() {
         let targets = arguments.targets.iter().map(|target| shown(target.as_encoded_bytes()));
-        return Err(Failure::NoSocket(targets.collect::<Vec<_>>().join(" ")));
+        let targets = targets.collect::<Vec<_>>().join(" ");
+        return Err(Failure::NoSocket(format!(
+            "{targets}; sockleak list --all shows every socket, and @name means an abstract one"
+        )));
     }
     Ok(())
 }
 
-/// `--watch 2` asks for a socket named 2: the time needs a `=`, because targets follow it.
-fn refuse_stray_time(arguments: &List) -> Result<(), Failure> {
-    let is_time = |target: &&OsString| target.to_str().is_some_and(|text| cli::duration(text).is_ok());
-    match arguments.targets.iter().find(is_time).filter(|_| arguments.watch.is_some()) {
-        Some(target) => {
-            let time = shown(target.as_encoded_bytes());
-            Err(Failure::Usage(format!(
-                "{time} is read as a socket; for a look every so often write --watch={time}, for a socket of that name ./{time}"
-            )))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Says which limits no listed socket has.
-fn unused_limits(limits: &[GivenLimit], paths: &[String]) {
-    for limit in limits.iter().filter(|limit| !paths.iter().any(|path| limit.means(path))) {
+/// Says which limits no listed socket has. Where several have one name, what tells them apart stands behind it.
+fn unused_limits<'a>(limits: &[GivenLimit], names: impl Iterator<Item = &'a str> + Clone) {
+    let bare = |name: &'a str| name.rsplit_once(" (").map_or(name, |(bare, _)| bare);
+    let means = |limit: &GivenLimit, name| limit.means(name) || limit.means(bare(name));
+    for limit in limits.iter().filter(|limit| !names.clone().any(|name| means(limit, name))) {
         say(format_args!("--limit {} means no socket that is listed", limit.text()));
     }
 }

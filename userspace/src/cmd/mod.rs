@@ -16,5 +16,6 @@ pub mod report;
 pub mod run;
 pub mod serve;
 pub mod stacks;
+mod stray;
 pub mod top;
 pub mod web;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use sockleak_core::time::nanoseconds;
 use tokio::sync::watch;
 
-use super::{capture::parse_targets, replay::note_end};
+use super::{capture::parse_targets, replay::note_end, stray};
 use crate::{
     cli::{self, Top},
     client::Service,
@@ -101,6 +101,7 @@ fn ask(arguments: &Top) -> Result<Named, Failure> {
 }
 
 fn trace(arguments: &Top) -> Result<Named, Failure> {
+    stray::refuse_policy(&arguments.targets, arguments.stacks)?;
     let directory = env::current_dir().context("the working directory cannot be read")?;
     let tracing = Tracing {
         targets: parse_targets(&arguments.targets, &directory)?,

@@ -90,7 +90,6 @@ fn findings_come_first_and_then_sockets() {
         "2026-01-02 03:20:45 to 2026-01-02 04:20:45 UTC",
         "<strong>◐ Incomplete</strong> the accept hook is not attached.",
         "<span class=\"badge\">▲ client-leak</span> <code>/opt/certificates/bin/cert-renewer</code>",
-        "<dt>growth</dt><dd>+11 an hour</dd>",
         "<dt>slots in use</dt><dd>10 of 10</dd>",
         "<strong>Uncertain:</strong> events were lost.",
         "<summary>Opened 8 times in renew (/src/a.rs:42):</summary><div class=\"scroll\"",

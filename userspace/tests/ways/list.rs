@@ -14,12 +14,6 @@ use serde_json::Value;
 
 use crate::{run, text};
 
-fn no_match(what: &str) -> String {
-    format!(
-        "sockleak: no socket matches {what}; sockleak list --all shows every socket, and @name means an abstract one\n"
-    )
-}
-
 #[test]
 fn no_socket_has_a_status_of_its_own() {
     let output = run(&["list", "--sock-diag", "--json", "/nowhere/x.sock", "nobody-has-this.sock"]);
@@ -29,8 +23,9 @@ fn no_socket_has_a_status_of_its_own() {
         return;
     }
     assert_eq!(output.status.code(), Some(8), "{said}");
-    let expected = no_match("/nowhere/x.sock nobody-has-this.sock");
-    assert!(said.ends_with(&expected), "{said}");
+    let expected = "sockleak: no socket matches /nowhere/x.sock nobody-has-this.sock; sockleak list --all shows every socket, and \
+                    @name means an abstract one\n";
+    assert!(said.ends_with(expected), "{said}");
     let listing: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(listing["sockets"], serde_json::json!([]));
 }
@@ -177,7 +172,7 @@ fn a_filter_that_matches_nobody_has_the_status_of_no_match() {
     let said = text(&output.stderr);
     assert!(matches!(output.status.code(), Some(4 | 8)), "{said}");
     if output.status.code() == Some(8) {
-        assert_eq!(said, no_match("--program nobody-has-this-name"));
+        assert_eq!(said, "sockleak: no socket matches --program nobody-has-this-name\n");
     }
 }
 
@@ -187,8 +182,7 @@ fn a_process_that_is_not_there_is_one_sentence() {
     for watch in [&["--watch=1"][..], &[]] {
         let output = run(&[&["list", "--pid", "4200000"], watch].concat());
         let said = text(&output.stderr);
-        let expected =
-            "sockleak: there is no process 4200000; see its number in ps, or choose by --program\n";
+        let expected = "sockleak: there is no process 4200000, or /proc hides it; see its number in ps, or choose by --program\n";
         assert_eq!((output.status.code(), said.as_str(), output.stdout.len()), (Some(8), expected, 0));
     }
 }
@@ -197,6 +191,8 @@ fn a_process_that_is_not_there_is_one_sentence() {
 fn arguments_that_would_do_something_else_are_refused() {
     for (arguments, told) in [
         (&["list", "--watch", "2", "ma.sock"][..], "--watch=2"),
+        (&["list", "--watch", "0.5", "ma.sock"], "--watch=0.5"),
+        (&["capture", "--stacks", "off", "ma.sock"], "--stacks=off"),
         (&["list", "--pid", "-5"], "'-5'"),
         (&["list", "--user", ""], "--user"),
         (&["list", "--pod", "a/b/c"], "NAMESPACE/POD"),
@@ -207,7 +203,9 @@ fn arguments_that_would_do_something_else_are_refused() {
         assert!(output.status.code() == Some(2) && said.contains(told), "{arguments:?}: {said}");
     }
     let said = text(&run(&["webb"]).stderr);
-    assert!(said.contains("webb") && !said.contains("'web'"), "{said}");
+    assert!(said.contains("webb") && !said.contains("tip:"), "{said}");
+    let said = text(&run(&["reprot"]).stderr);
+    assert!(said.contains("tip:") && said.contains("'report'"), "{said}");
 }
 
 #[test]

@@ -95,6 +95,8 @@ fn words(text: &str) -> String {
 /// The suite that leaks fails with the line that opened; the one that is fixed passes, and nothing is said.
 fn names_the_line(bench: &Bench<'_>, suite: &Suite, run: How<'_>) -> anyhow::Result<()> {
     let path = bench.path("t.sock");
+    // Of the suite before this one.
+    let _ = fs::remove_file(&path);
     let _door = Door::with_backlog(&path, BACKLOG)?;
     let command = [suite.command, &[path.as_str()]].concat();
     let leaking = run(suite.options, &command)?;

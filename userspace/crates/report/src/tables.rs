@@ -127,21 +127,22 @@ pub(super) fn programs<'r>(
             row.oldest_ns.map_or_else(|| "-".to_owned(), human).into(),
         ]);
         cells.extend(with_idle.then(|| known.and_then(|it| it.idle).map_or_else(|| "-".into(), idle)));
-        cells.extend(with_pids.then(|| known.map_or_else(|| "-".to_owned(), |it| pids(&it.pids)).into()));
+        cells.extend(with_pids.then(|| known.map_or_else(|| "-".into(), |it| pids(&it.pids))));
         cells.push(failed(&row.failed, ", ").unwrap_or_else(|| "-".to_owned()).into());
         grid.rows.push(cells);
     }
     grid
 }
 
-/// `7, 8, 9 and 4 more`.
-fn pids(pids: &BTreeSet<u32>) -> String {
-    const SHOWN: usize = 3;
-
-    let shown: Vec<String> = pids.iter().take(SHOWN).map(u32::to_string).collect();
-    let rest = pids.len().saturating_sub(SHOWN);
-    let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    format!("{}{rest}", shown.join(", "))
+/// `7, 8, 9 and 4 more`; `7 and 6 more` where room is scarce.
+fn pids(pids: &BTreeSet<u32>) -> Cell {
+    let first = |most: usize| {
+        let shown: Vec<String> = pids.iter().take(most).map(u32::to_string).collect();
+        let rest = pids.len().saturating_sub(most);
+        let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        format!("{}{rest}", shown.join(", "))
+    };
+    Cell { long: first(3), short: Some(first(1)), meaning: None }
 }
 
 /// `EAGAIN 2, ECONNREFUSED 1`; None without failures.

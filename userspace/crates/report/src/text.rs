@@ -26,7 +26,8 @@ pub const WIDTH: usize = 80;
 pub struct Layout {
     /// Columns, where that can be.
     pub width: usize,
-    /// Everything is listed. Otherwise the report is at most some 60 lines long, and says what it leaves out.
+    /// Everything is listed. Otherwise the report is at most some 60 lines long, and says what it leaves out. The stacks of
+    /// the first finding may add to that.
     pub is_whole: bool,
     /// Whether text has colours. The other forms have none.
     pub style: Style,
@@ -45,8 +46,15 @@ impl Layout {
 
 /// Findings that are told whole, and those that are told in a line each.
 const TOLD: [usize; 2] = [5, 5];
+/// Lines that these two kinds take together, beside the first finding. At least [`AT_LEAST`] are told in a line each: among them
+/// are victims.
+const TOLD_LINES: [usize; 2] = [12, 21];
+/// See [`TOLD_LINES`].
+const AT_LEAST: usize = 2;
 /// Rows of figures, and of connections.
 const ROWS: [usize; 2] = [12, 10];
+/// Lines of a table, with its heading: where a row takes several, there are fewer rows.
+const TABLE_LINES: usize = 13;
 /// From so many columns on, the figures name processes.
 const WIDE: usize = 110;
 
@@ -91,24 +99,37 @@ fn figures(report: &Report, layout: Layout, out: &mut String) {
     if !rows.is_empty() {
         let one_socket = rows.iter().all(|row| row.path == rows[0].path);
         let heading = if one_socket { terminal(&rows[0].path) } else { "All sockets".into() };
-        let table = tables::programs(report, shown, Some(&groups), width >= WIDE).text(width);
+        let table = tables::programs(report, shown, Some(&groups), width >= WIDE);
+        let (table, fit) = fitting(table, layout);
         let _ = write!(out, "\n{heading}\n{table}");
+        more(rows.len() - fit, "row").into_iter().for_each(|sentence| prose(&sentence, "", out));
     }
-    more(rows.len() - shown.len(), "row").into_iter().for_each(|sentence| prose(&sentence, "", out));
     if report.open.is_empty() {
         return;
     }
     let paths: HashSet<&str> = groups.keys().map(|(path, _)| *path).collect();
     let table =
         tables::open(report.open.iter(), groups.len(), layout.most(few_open), paths.len() > 1, width >= WIDE);
-    let hidden = report.open.len() - table.rows.len();
+    let (table, fit) = fitting(table, layout);
+    let hidden = report.open.len() - fit;
     let which = match (paths.iter().next(), paths.len(), tables::paths(report).len()) {
         // Of several sockets, one has open connections.
         (Some(path), 1, 2..) => format!(" on {}", terminal(path)),
         _ => String::new(),
     };
-    let _ = write!(out, "\nNot closed{which}\n{}", table.text(width));
+    let _ = write!(out, "\nNot closed{which}\n{table}");
     more(hidden, "connection").into_iter().for_each(|sentence| prose(&sentence, "", out));
+}
+
+/// The first rows of a table, as many as fit into its lines; and how many these are.
+fn fitting(mut table: Grid, layout: Layout) -> (String, usize) {
+    loop {
+        let text = table.text(layout.width);
+        if layout.is_whole || table.rows.len() < 2 || text.lines().count() <= TABLE_LINES {
+            return (text, table.rows.len());
+        }
+        table.rows.pop();
+    }
 }
 
 /// Renders several, with a table of them in front.
@@ -164,16 +185,37 @@ fn findings(report: &Report, layout: Layout, out: &mut String) {
         .filter(|finding| finding.verdict != Verdict::Healthy)
         .partition(|finding| tables::is_calm(finding.verdict));
     let [whole, lines] = TOLD.map(|few| layout.most(few));
+    let [room, room_for_all] = TOLD_LINES.map(|few| layout.most(few));
     let mut advised = HashSet::new();
+    let (mut told, mut used) = (0, 0);
     for finding in accusing.iter().take(whole) {
-        state(report, finding, layout.style, out);
-        explain(report, finding, layout, &mut advised, out);
+        let (mut text, mut advices) = (String::new(), advised.clone());
+        state(report, finding, layout.style, &mut text);
+        explain(report, finding, layout, &mut advices, &mut text);
+        // The first is told whatever it takes.
+        let taken = if told == 0 { 0 } else { text.lines().count() };
+        if used + taken > room {
+            break;
+        }
+        (advised, used, told) = (advices, used + taken, told + 1);
+        out.push_str(&text);
     }
-    let rest: Vec<_> = accusing.iter().skip(whole).chain(&calm).collect();
-    rest.iter().take(lines).for_each(|finding| state(report, finding, layout.style, out));
-    more(rest.len().saturating_sub(lines), "finding")
-        .into_iter()
-        .for_each(|sentence| prose(&sentence, "", out));
+    let rest: Vec<_> = accusing.iter().skip(told).chain(&calm).collect();
+    let mut stated = 0;
+    for finding in rest.iter().take(lines) {
+        let mut text = String::new();
+        state(report, finding, layout.style, &mut text);
+        if !finding.uncertain.is_empty() && !tables::is_calm(finding.verdict) {
+            prose("Uncertain: --all says why.", "  ", &mut text);
+        }
+        used += text.lines().count();
+        if stated >= AT_LEAST && used > room_for_all {
+            break;
+        }
+        stated += 1;
+        out.push_str(&text);
+    }
+    more(rest.len() - stated, "finding").into_iter().for_each(|sentence| prose(&sentence, "", out));
     if let Some(sentence) = all_is_well(report) {
         labelled(&sentence, Meaning::Well, layout.style, out);
     }

@@ -235,9 +235,7 @@ fn unanswered(
 /// Growth, slots, and when they are used up.
 fn trend(finding: &FindingReport) -> String {
     let mut text = String::new();
-    // A full socket takes no more.
-    let is_full = finding.slots_limit.is_some_and(|limit| finding.slots_used >= limit);
-    if let Some(growth) = finding.growth_per_hour.filter(|&growth| growth > 0.0 && !is_full) {
+    if let Some(growth) = finding.growth() {
         text.push_str(&format!("; {} more an hour", rounded(growth)));
     }
     if let Some(limit) = finding.slots_limit {

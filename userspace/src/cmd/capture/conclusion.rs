@@ -96,7 +96,7 @@ impl Run<'_> {
         let now = frame.now;
         let session = &self.tracer.session;
         for limit in &self.arguments.limits {
-            if !session.sockets().iter().any(|socket| limit.means(&socket.name)) {
+            if !session.sockets().iter().any(|socket| limit.means(&socket.path)) {
                 say(format_args!("--limit {} means no socket that was traced", limit.text()));
             }
         }

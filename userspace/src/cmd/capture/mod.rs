@@ -19,6 +19,7 @@ use sockleak_core::{
     time::{Clock, nanoseconds},
 };
 
+use super::stray;
 use crate::{
     cli::Capture,
     clock,
@@ -50,6 +51,7 @@ pub fn run(arguments: &Capture) -> Result<(), Failure> {
         return Err(super::list::survey::without_target());
     }
     let directory = env::current_dir().context("the working directory cannot be read")?;
+    stray::refuse_policy(&arguments.targets, Some(arguments.stacks))?;
     let targets = parse_targets(&arguments.targets, &directory)?;
     let machine = Machine::inspect();
     let runtime = crate::runtime::start();

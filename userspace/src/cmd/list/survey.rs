@@ -43,6 +43,11 @@ const ROWS: usize = 20;
 /// See [`Failure`].
 pub(super) fn run(arguments: &List) -> Result<(), Failure> {
     let filter = arguments.chosen.filter();
+    // A watch goes on when they end: who is gone is told then.
+    if !filter.pids.is_empty() && !filter.pids.iter().any(|&pid| proc::folder(pid).exists()) {
+        let pids: Vec<String> = filter.pids.iter().map(u32::to_string).collect();
+        return Err(Failure::NoProcess(pids.join(", ")));
+    }
     let cut = (!arguments.all && !arguments.json).then_some(ROWS);
     let cut = arguments.top.map(|top| top as usize).or(cut);
     if let Some(every) = arguments.watch {
@@ -56,10 +61,7 @@ pub(super) fn run(arguments: &List) -> Result<(), Failure> {
         }));
     }
     let mut survey = take(&arguments.limits, &filter)?;
-    // Where several have one name, what tells them apart stands behind it.
-    let bare = |path: &'_ str| path.rsplit_once(" (").map_or(path, |(bare, _)| bare).to_owned();
-    let paths = survey.sockets.iter().flat_map(|row| [row.path.clone(), bare(&row.path)]);
-    unused_limits(&arguments.limits, &paths.collect::<Vec<_>>());
+    unused_limits(&arguments.limits, survey.sockets.iter().map(|row| row.path.as_str()));
     survey.sort_and_cut(arguments.sort, cut);
     let mut out = Output::default();
     if arguments.json {
@@ -116,10 +118,6 @@ pub(in crate::cmd) fn without_target() -> Failure {
 
 /// Looks at everything once.
 fn take(given: &[GivenLimit], filter: &Filter) -> Result<Survey, Failure> {
-    if !filter.pids.is_empty() && !filter.pids.iter().any(|&pid| proc::folder(pid).exists()) {
-        let pids: Vec<String> = filter.pids.iter().map(u32::to_string).collect();
-        return Err(Failure::NoProcess(pids.join(", ")));
-    }
     let Seen { listeners, ends, holders, mut gaps } = diag::look().map_err(|error| no_diag(&error))?;
     let mut sees_all = gaps.is_empty() && proc::shows_host();
     gaps.extend((!proc::shows_host()).then(|| OwnNamespaces::UNSEEN.to_owned()));

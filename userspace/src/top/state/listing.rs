@@ -234,7 +234,7 @@ impl<'a> Item<'a> {
                 Sorted::Worst => number(finding.verdict as u64),
                 Sorted::Count => number(finding.count),
                 Sorted::Oldest => finding.oldest_ns.map(Figure::Number),
-                Sorted::Growth => finding.growth_per_hour.map(Figure::Part),
+                Sorted::Growth => finding.growth().map(Figure::Part),
                 Sorted::FullIn => finding.seconds_until_full.map(Figure::Number),
                 _ => None,
             },

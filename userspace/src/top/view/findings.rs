@@ -6,7 +6,7 @@ use super::{
     sockets::{full_in, verdict},
 };
 use crate::{
-    service::model::{FindingReport, Verdict},
+    service::model::FindingReport,
     top::{state::Sorted, text::short, theme::Theme},
 };
 
@@ -26,13 +26,10 @@ pub(super) fn columns(with_socket: bool) -> Vec<Column> {
 pub(super) fn cells(theme: Theme, finding: &FindingReport, with_socket: bool) -> Vec<Cell> {
     let mut cells = vec![verdict(theme, Some(finding)), finding.program.as_str().into()];
     cells.extend(with_socket.then(|| Cell::from(finding.path.as_str())));
-    // Of the others it is not what the verdict rests on.
-    let grows = matches!(finding.verdict, Verdict::ClientLeak | Verdict::ServerLeak | Verdict::Suspect);
-    let growth = finding.growth_per_hour.filter(|&growth| grows && growth > 0.0);
     cells.extend([
         finding.count.to_string().into(),
         finding.oldest_ns.map_or_else(|| "-".to_owned(), short).into(),
-        growth.map_or_else(|| "-".to_owned(), |growth| format!("{growth:.1}")).into(),
+        finding.growth().map_or_else(|| "-".to_owned(), |growth| format!("{growth:.1}")).into(),
         full_in(theme, finding.seconds_until_full),
     ]);
     cells

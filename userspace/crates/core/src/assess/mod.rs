@@ -7,6 +7,7 @@ pub mod containers;
 mod doubts;
 mod filtered;
 pub mod findings;
+mod growth;
 mod keepers;
 pub mod missing;
 mod open;

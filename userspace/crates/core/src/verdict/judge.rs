@@ -1,5 +1,7 @@
 //! The judgement.
 
+use std::collections::BTreeSet;
+
 use super::{
     Doubt, Figures, Finding, Hardship, Verdict,
     evidence::Case,
@@ -41,8 +43,7 @@ pub fn judge(
         [evidence.kept(), evidence.held(), evidence.stale(), evidence.suffering(), evidence.inherited()];
     let mut findings: Vec<Finding> = found.into_iter().flatten().collect();
     if findings.iter().any(|finding| finding.verdict == Verdict::Saturated) {
-        // Nobody keeps anything: what is old waits for its turn.
-        findings.retain(|finding| finding.verdict != Verdict::Pool);
+        findings.retain(|finding| !evidence.is_being_served(finding));
     }
     if !findings.iter().any(|finding| finding.verdict == Verdict::Starved) {
         findings.extend(evidence.unanswered());
@@ -141,8 +142,7 @@ impl<'a> Evidence<'a> {
         };
         let overdue = &self.keeping.overdue;
         let mut finding = self.finding(verdict, overdue.iter().map(|it| opened(it)));
-        // Where none came lately, there is no growth to go on with.
-        let rate = self.recent.filter(|_| !paused);
+        let rate = self.recent.filter(|_| !self.keeping.stalled);
         finding.figures.growth_per_hour = rate.map(forecast::per_hour);
         finding.figures.unused = self.keeping.unused.len() as u64;
         finding.figures.processes = self.keeping.processes;
@@ -206,7 +206,9 @@ impl<'a> Evidence<'a> {
         let first_seen = |end: &HeldEnd| if end.before_trace { none.started() } else { end.since };
         let joins = self.held.iter().map(|end| first_seen(end).saturating_add(self.leak_age));
         let (curve, now) = (Curve::new(&none, joins, self.leak_age), self.observation.now);
-        let rate = curve.rate_since_first(now).or_else(|| curve.rate(now));
+        // Where all were kept at one moment, nothing is known since then.
+        let at_once = self.held.iter().map(|end| first_seen(end)).collect::<BTreeSet<_>>().len() < 2;
+        let rate = curve.rate_since_first(now).or_else(|| curve.rate(now).filter(|_| at_once));
         finding.figures.growth_per_hour = rate.map(forecast::per_hour);
         self.predict(&mut finding.figures, rate);
         Some(finding)
@@ -238,10 +240,19 @@ impl<'a> Evidence<'a> {
         self.starved().or_else(|| self.saturated())
     }
 
+    /// Are the connections that a finding would call kept no older than the last connect that found no room? Then they are what the
+    /// server has to do, and not kept by anybody.
+    fn is_being_served(&self, finding: &Finding) -> bool {
+        let since = self.observation.now.saturating_sub(finding.figures.oldest_ns.unwrap_or(u64::MAX));
+        let keeps = matches!(finding.verdict, Verdict::Pool | Verdict::Undecided);
+        keeps && self.case.record.starvation.crammed().is_some_and(|run| run.last >= since)
+    }
+
     /// Attempts fail, and nobody keeps anything.
     fn saturated(&self) -> Option<Finding> {
         let record = self.case.record;
-        let (count, length) = record.starvation.crammed()?;
+        let run = record.starvation.crammed()?;
+        let (count, length) = (run.count, run.length());
         let tries = record.failed.values().sum::<u64>().saturating_add(record.opened);
         let is_much = count >= CRAMMED && count.saturating_mul(ONE_IN) >= tries && length >= CRAMMED_FOR;
         let mut finding = self.finding(Verdict::Saturated, std::iter::empty());

@@ -53,6 +53,8 @@ pub(super) struct Keeping<'a> {
     pub(super) is_few: bool,
     /// It is their holding all slots that makes them a leak, or suspect.
     pub(super) rests_on_slots: bool,
+    /// None came lately, or none could: there is no growth to go on with.
+    pub(super) stalled: bool,
     /// What they say.
     pub(super) judged: Judged,
     started: u64,
@@ -94,6 +96,7 @@ impl<'a> Keeping<'a> {
             end: now.saturating_sub(age),
             is_few: false,
             rests_on_slots: false,
+            stalled: false,
             judged: Judged::Calm,
             started: observation.started,
             leak_age,
@@ -136,8 +139,9 @@ impl<'a> Keeping<'a> {
         let is_leak = trend(&began).is_leak();
         // What is known to be unused stays leaked when no more comes.
         let was_unused = |last: &u64| Trend { end: *last, ..trend(&unused) }.is_leak();
-        let is_unused =
-            unused.len() >= UNUSED && (trend(&unused).is_leak() || unused.last().is_some_and(was_unused));
+        let goes_on = trend(&unused).is_leak();
+        let is_unused = unused.len() >= UNUSED && (goes_on || unused.last().is_some_and(was_unused));
+        self.stalled = !(is_leak || goes_on);
         let enough = if case.record.endings.closed > 0 { CERTAIN } else { CERTAIN_WHERE_NOTHING_CLOSES };
         self.is_few = began.len() < enough && unused.is_empty();
         let is_certain = began.len() >= enough || fills || self.fills_soon(&began, socket);

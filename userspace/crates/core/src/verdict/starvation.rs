@@ -29,7 +29,7 @@ pub(super) struct Starvation {
 pub(super) struct Run {
     pub(super) count: u64,
     pub(super) first: u64,
-    last: u64,
+    pub(super) last: u64,
 }
 
 impl Run {
@@ -105,9 +105,9 @@ impl Starvation {
         runs.into_iter().flatten().map(|run| run.last).max()
     }
 
-    /// Attempts that found no room in the accept queue, and nanoseconds from the first to the last.
-    pub(super) fn crammed(&self) -> Option<(u64, u64)> {
-        self.crammed.map(|run| (run.count, run.length()))
+    /// Attempts that found no room in the accept queue.
+    pub(super) const fn crammed(&self) -> Option<Run> {
+        self.crammed
     }
 
     /// A connection was given up in the queue.

@@ -153,7 +153,7 @@ impl HostVerdict {
         self.opened += finding.opened;
         self.closed += finding.closed;
         self.oldest_ns = self.oldest_ns.max(finding.oldest_ns);
-        self.growth = joined(self.growth, finding.growth_per_hour.map(thousandths), i64::saturating_add);
+        self.growth = joined(self.growth, finding.growth().map(thousandths), i64::saturating_add);
         self.seconds_until_full = joined(self.seconds_until_full, finding.seconds_until_full, u64::min);
         self.is_uncertain |= !finding.uncertain.is_empty();
         self.missing_ns = joined(self.missing_ns, finding.needed_ns.map(missing), u64::min);

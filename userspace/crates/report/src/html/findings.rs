@@ -93,10 +93,7 @@ pub fn evidence(finding: &FindingReport) -> Vec<Figure> {
     let slots = finding
         .slots_limit
         .map_or_else(|| finding.slots_used.to_string(), |limit| format!("{} of {limit}", finding.slots_used));
-    // Of the others it is not what the verdict rests on, and a pool does not grow: its figure is what chance leaves.
-    let grows = matches!(finding.verdict, Verdict::ClientLeak | Verdict::ServerLeak | Verdict::Suspect);
-    let growth =
-        finding.growth_per_hour.filter(|_| grows).map(|growth| format!("+{} an hour", rounded(growth)));
+    let growth = finding.growth().map(|growth| format!("+{} an hour", rounded(growth)));
     let full = finding.seconds_until_full.map(|seconds| match seconds {
         0 => "now".to_owned(),
         seconds => format!("in {}", human(seconds.saturating_mul(1_000_000_000))),
