@@ -141,29 +141,38 @@ pub(super) fn list_inside(bench: &Bench<'_>, socket: &str) -> anyhow::Result<Str
     for option in ["seccomp=unconfined", "apparmor=unconfined"] {
         command.extend(["--security-opt", option]);
     }
-    command.extend(["--volume", "/usr:/usr:ro", IMAGE, "sockleak", "list", "--json", socket]);
+    let folder = Path::new(socket).parent().context("it has a folder")?.display().to_string();
+    let folder = format!("{folder}:{folder}");
+    command.extend(["--volume", "/usr:/usr:ro", "--volume", &folder]);
+    command.extend([IMAGE, "sockleak", "list", "--json", socket]);
     done(bench, &command)
 }
 
-/// Runs a command in a container with the rights to trace and nothing else: no process, no control group and no root of the host.
+/// Runs a command in a container with the usual rights and those to trace, and with no process, no control group and no root of the
+/// host. By podman: Debian's docker does not know the capability BPF yet.
 pub(super) fn inside(bench: &Bench<'_>, folder: &str, command: &[&str]) -> anyhow::Result<Ended> {
-    let mut docker = Command::new("docker");
-    docker.args(["run", "--rm", "--network", "host", "--cap-drop", "ALL"]);
+    let mut podman = Command::new("podman");
+    podman.args(["--cgroup-manager", "cgroupfs", "run", "--rm", "--network", "host"]);
     for capability in ["BPF", "PERFMON"] {
-        docker.args(["--cap-add", capability]);
+        podman.args(["--cap-add", capability]);
     }
     for option in ["seccomp=unconfined", "apparmor=unconfined"] {
-        docker.args(["--security-opt", option]);
+        podman.args(["--security-opt", option]);
     }
     for mount in ["/usr:/usr:ro", "/opt:/opt:ro", &format!("{folder}:{folder}")] {
-        docker.args(["--volume", mount]);
+        podman.args(["--volume", mount]);
     }
-    bench.run(docker.arg(IMAGE).args(command))
+    bench.run(podman.arg(IMAGE).args(command))
+}
+
+/// Gives podman the image.
+pub(super) fn load_for_podman(bench: &Bench<'_>) -> anyhow::Result<()> {
+    make_image(bench)?;
+    done(bench, &["podman", "load", "--input", ARCHIVE]).map(drop)
 }
 
 pub(super) fn podman(bench: &Bench<'_>, socket: &str, name: &str) -> anyhow::Result<Running> {
-    make_image(bench)?;
-    done(bench, &["podman", "load", "--input", ARCHIVE])?;
+    load_for_podman(bench)?;
     let client = Client::new(socket, name)?;
     let mounts = client.volumes();
     let mounts = mounts.iter().flat_map(|mount| ["--volume", mount]);

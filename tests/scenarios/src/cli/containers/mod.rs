@@ -166,10 +166,11 @@ fn inside(bench: &Bench<'_>) -> anyhow::Result<String> {
 
 /// Test suites under `sockleak run` in a container, as a CI service starts one: with the rights that `sockleak check` asks for there.
 fn run_inside(bench: &Bench<'_>) -> anyhow::Result<String> {
-    start_docker(bench)?;
+    engine::load_for_podman(bench)?;
     let folder = bench.path("");
+    let folder = folder.trim_end_matches('/');
     let run = |options: &[&str], command: &[&str]| {
-        engine::inside(bench, &folder, &[&["sockleak", "run"], options, &["--"], command].concat())
+        engine::inside(bench, folder, &[&["sockleak", "run"], options, &["--"], command].concat())
     };
     run::suites(bench, &run)?;
     Ok("C, Go and Python".to_owned())
