@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use std::{fs, io};
+use std::{fs, io, thread};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::arch::Arch;
 use crate::setup::{self, Wants};
@@ -38,9 +38,7 @@ pub(crate) struct Args {
 
 /// Sets up, builds, boots and shows.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    get_ready(args.arch, &args.kernel)?;
-    eprintln!("demo: building sockleak");
-    let programs = build::for_demo(args.arch)?;
+    let programs = built(args.arch, &args.kernel)?;
     let (status, trace) =
         play(args.arch, &args.kernel, &programs, vm_task::terminal_env(), &mut io::stdout())?;
     // What is built for another processor does not run here.
@@ -53,6 +51,23 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         );
     }
     Ok(ExitCode::from(status))
+}
+
+/// Builds what is shown, while what the virtual machine needs is got: neither waits for the other.
+fn built(arch: Arch, kernel: &str) -> Result<PathBuf> {
+    if arch != Arch::Amd64 {
+        get_ready(arch, kernel)?;
+        eprintln!("demo: building sockleak");
+        return build::for_demo(arch);
+    }
+    setup::ensure(Wants { build: true, ..Wants::default() })?;
+    thread::scope(|scope| {
+        let ready = scope.spawn(|| get_ready(arch, kernel));
+        eprintln!("demo: building sockleak");
+        let programs = build::for_demo(arch);
+        ready.join().map_err(|_| anyhow!("set-up broke off"))??;
+        programs
+    })
 }
 
 /// What was recorded in the demo, for tests: played anew with what they test, and not shown.
