@@ -105,10 +105,12 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
 }
 
 /// Says which limits no listed socket has. Where several have one name, what tells them apart stands behind it.
-fn unused_limits<'a>(limits: &[GivenLimit], names: impl Iterator<Item = &'a str> + Clone) {
-    let bare = |name: &'a str| name.rsplit_once(" (").map_or(name, |(bare, _)| bare);
-    let means = |limit: &GivenLimit, name| limit.means(name) || limit.means(bare(name));
-    for limit in limits.iter().filter(|limit| !names.clone().any(|name| means(limit, name))) {
+fn unused_limits<'a>(limits: &[GivenLimit], names: impl Iterator<Item = &'a str>) {
+    let names: Vec<&str> = names.collect();
+    let means = |limit: &GivenLimit, name: &str| {
+        limit.means(name) || name.rsplit_once(" (").is_some_and(|(bare, _)| limit.means(bare))
+    };
+    for limit in limits.iter().filter(|limit| !names.iter().any(|name| means(limit, name))) {
         say(format_args!("--limit {} means no socket that is listed", limit.text()));
     }
 }

@@ -204,8 +204,8 @@ fn arguments_that_would_do_something_else_are_refused() {
     }
     let said = text(&run(&["webb"]).stderr);
     assert!(said.contains("webb") && !said.contains("tip:"), "{said}");
-    let said = text(&run(&["reprot"]).stderr);
-    assert!(said.contains("tip:") && said.contains("'report'"), "{said}");
+    let said = text(&run(&["expor"]).stderr);
+    assert!(said.contains("tip:") && said.contains("'export'"), "{said}");
 }
 
 #[test]

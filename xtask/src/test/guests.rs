@@ -114,7 +114,6 @@ fn with_containers() -> Result<Guest> {
     add_programs(&mut guest, Arch::Amd64, &["sockleak", "scenarios"])?;
     let (place, folder) = OF_CONTAINERS;
     guest.add(&paths::repo().join(folder), Path::new(place))?;
-    add_leaks(&mut guest, Arch::Amd64)?;
     Ok(guest)
 }
 

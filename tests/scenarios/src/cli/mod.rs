@@ -24,7 +24,6 @@ mod stacks;
 mod store;
 mod targets;
 mod top;
-mod usage;
 
 use std::fs;
 
@@ -135,7 +134,6 @@ pub const ALL: &[Case] = &[
     case!("stacks-python", stacks::python),
     case!("stacks-auto", stacks::auto),
     case!("stacks-hostile", stacks::hostile),
-    case!("use-attached-too-late", usage::attached_too_late),
     case!("top-traces", top::traces),
     case!("forced-kind-warns", check::forced_kind_warns),
     case!("hostile-names", names::hostile_names),

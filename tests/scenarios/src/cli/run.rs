@@ -50,15 +50,8 @@ pub(super) fn python(bench: &Bench<'_>) -> anyhow::Result<()> {
     names_the_line(bench, &PYTHON, &|options, command| run(bench, options, command))
 }
 
-/// All three suites, each run as `run` does it.
-pub(super) fn suites(bench: &Bench<'_>, run: How<'_>) -> anyhow::Result<()> {
-    [&C, &GO, &PYTHON]
-        .into_iter()
-        .try_for_each(|suite| names_the_line(bench, suite, run).with_context(|| suite.command.join(" ")))
-}
-
 /// Runs a command below `sockleak run` with these options.
-pub(super) type How<'a> = &'a dyn Fn(&[&str], &[&str]) -> anyhow::Result<Ended>;
+type How<'a> = &'a dyn Fn(&[&str], &[&str]) -> anyhow::Result<Ended>;
 
 /// `sockleak run`, with the hooks that are being tested.
 fn run<S: AsRef<OsStr>>(
@@ -95,8 +88,6 @@ fn words(text: &str) -> String {
 /// The suite that leaks fails with the line that opened; the one that is fixed passes, and nothing is said.
 fn names_the_line(bench: &Bench<'_>, suite: &Suite, run: How<'_>) -> anyhow::Result<()> {
     let path = bench.path("t.sock");
-    // Of the suite before this one.
-    let _ = fs::remove_file(&path);
     let _door = Door::with_backlog(&path, BACKLOG)?;
     let command = [suite.command, &[path.as_str()]].concat();
     let leaking = run(suite.options, &command)?;

@@ -189,15 +189,15 @@ fn findings(report: &Report, layout: Layout, out: &mut String) {
     let mut advised = HashSet::new();
     let (mut told, mut used) = (0, 0);
     for finding in accusing.iter().take(whole) {
-        let (mut text, mut advices) = (String::new(), advised.clone());
+        let (mut text, mut given) = (String::new(), advised.clone());
         state(report, finding, layout.style, &mut text);
-        explain(report, finding, layout, &mut advices, &mut text);
+        explain(report, finding, layout, &mut given, &mut text);
         // The first is told whatever it takes.
         let taken = if told == 0 { 0 } else { text.lines().count() };
         if used + taken > room {
             break;
         }
-        (advised, used, told) = (advices, used + taken, told + 1);
+        (advised, used, told) = (given, used + taken, told + 1);
         out.push_str(&text);
     }
     let rest: Vec<_> = accusing.iter().skip(told).chain(&calm).collect();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 
 use super::FORGOTTEN;
-use crate::cli::bench::{Bench, Ended};
+use crate::cli::bench::Bench;
 
 /// Where the VM has the client and what starts it.
 pub(super) const FOLDER: &str = "/usr/share/sockleak-test";
@@ -148,25 +148,8 @@ pub(super) fn list_inside(bench: &Bench<'_>, socket: &str) -> anyhow::Result<Str
     done(bench, &command)
 }
 
-/// Runs a command in a container with the usual rights and those to trace, and with no process, no control group and no root of the
-/// host. By podman: Debian's docker does not know the capability BPF yet.
-pub(super) fn inside(bench: &Bench<'_>, folder: &str, command: &[&str]) -> anyhow::Result<Ended> {
-    let mut podman = Command::new("podman");
-    podman.args(["--cgroup-manager", "cgroupfs", "run", "--rm", "--network", "host"]);
-    for capability in ["BPF", "PERFMON"] {
-        podman.args(["--cap-add", capability]);
-    }
-    for option in ["seccomp=unconfined", "apparmor=unconfined"] {
-        podman.args(["--security-opt", option]);
-    }
-    for mount in ["/usr:/usr:ro", "/opt:/opt:ro", &format!("{folder}:{folder}")] {
-        podman.args(["--volume", mount]);
-    }
-    bench.run(podman.arg(IMAGE).args(command))
-}
-
 /// Gives podman the image.
-pub(super) fn load_for_podman(bench: &Bench<'_>) -> anyhow::Result<()> {
+fn load_for_podman(bench: &Bench<'_>) -> anyhow::Result<()> {
     make_image(bench)?;
     done(bench, &["podman", "load", "--input", ARCHIVE]).map(drop)
 }

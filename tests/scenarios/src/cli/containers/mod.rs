@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::bench::{Bench, Running};
-use super::{Case, Verdict, run};
+use super::{Case, Verdict};
 use crate::run::child::Child;
 use engine::{FOLDER, IMAGE, Leak, start_containerd, start_docker};
 
@@ -20,7 +20,6 @@ pub const ALL: &[Case] = &[
     measuring_case!("containers-cri", cri),
     measuring_case!("containers-hostile", hostile),
     measuring_case!("containers-inside", inside),
-    measuring_case!("containers-run", run_inside),
 ];
 
 /// Connections that a client forgets: enough to be accused.
@@ -162,18 +161,6 @@ fn inside(bench: &Bench<'_>) -> anyhow::Result<String> {
     scene.report()?;
     drop(running);
     Ok("seen".to_owned())
-}
-
-/// Test suites under `sockleak run` in a container, as a CI service starts one: with the rights that `sockleak check` asks for there.
-fn run_inside(bench: &Bench<'_>) -> anyhow::Result<String> {
-    engine::load_for_podman(bench)?;
-    let folder = bench.path("");
-    let folder = folder.trim_end_matches('/');
-    let run = |options: &[&str], command: &[&str]| {
-        engine::inside(bench, folder, &[&["sockleak", "run"], options, &["--"], command].concat())
-    };
-    run::suites(bench, &run)?;
-    Ok("C, Go and Python".to_owned())
 }
 
 /// Labels that no engine checks, a file that is too large, one that is broken and a link in place of one: ids stay, and nothing
