@@ -50,11 +50,13 @@ impl Write for Stdout {
     }
 }
 
+/// Columns below which a terminal's own wrapping does less harm.
+const NARROWEST: usize = 40;
+
 /// Columns of the terminal that standard output is; None if it is none.
 pub(super) fn terminal_width() -> Option<usize> {
     let (terminal_size::Width(width), _) = terminal_size::terminal_size_of(io::stdout())?;
-    // In a narrower one its own wrapping does less harm.
-    Some(usize::from(width).max(text::WIDTH))
+    Some(usize::from(width).max(NARROWEST))
 }
 
 /// Columns and rows of the terminal that standard output is; those of an old one if they are not known.

@@ -84,8 +84,8 @@ PROGRAM           SOCKET          OPENED  CLIENT  SERVER       OLDEST  FAILED
 ",
         "
 Not closed
-     AGE    IDLE  PID  PROGRAM         SOCKET         CLIENT END    SERVER END
-> 59 min       -  204  …rics-exporter  …<b>|app.sock  open [9000]   haproxy 107
+     AGE  IDLE  PID  PROGRAM          SOCKET          CLIENT END    SERVER END
+> 59 min     -  204  …trics-exporter  …/<b>|app.sock  open [9000]   haproxy 107
 ",
     ] {
         assert!(text.contains(lines), "{lines} is not in:\n{text}");

@@ -15,7 +15,7 @@ use super::{
     stacks,
     style::{Meaning, Style},
     tables,
-    words::{all_is_well, filtered, headline, missing, more, origin, remarks, statement, younger},
+    words::{all_is_well, claim, filtered, headline, missing, more, needs, origin, remarks, younger},
 };
 
 /// Columns of text that is not for a terminal, or for a narrow one.
@@ -26,8 +26,8 @@ pub const WIDTH: usize = 80;
 pub struct Layout {
     /// Columns, where that can be.
     pub width: usize,
-    /// Everything is listed. Otherwise the report is at most some 60 lines long, and says what it leaves out. The stacks of
-    /// the first finding may add to that.
+    /// Everything is listed. Otherwise the report is at most 60 lines long, and says what it leaves out. Only the stacks of the
+    /// first finding, and much that is missing, may add to that.
     pub is_whole: bool,
     /// Whether text has colours. The other forms have none.
     pub style: Style,
@@ -37,6 +37,11 @@ impl Layout {
     /// At most so many of a list.
     pub(super) const fn most(self, few: usize) -> usize {
         if self.is_whole { usize::MAX } else { few }
+    }
+
+    /// Columns of sentences.
+    fn prose(self) -> usize {
+        self.width.min(WIDTH)
     }
 
     pub(super) const fn depth(self) -> stacks::Depth {
@@ -53,8 +58,13 @@ const TOLD_LINES: [usize; 2] = [12, 21];
 const AT_LEAST: usize = 2;
 /// Rows of figures, and of connections.
 const ROWS: [usize; 2] = [12, 10];
-/// Lines of a table, with its heading: where a row takes several, there are fewer rows.
-const TABLE_LINES: usize = 13;
+/// Lines of a report.
+const LINES: usize = 60;
+/// Lines of a table, with its heading: where a row takes several, or sentences many, there are fewer rows. At most, and at
+/// least.
+const TABLE_LINES: [usize; 2] = [13, 6];
+/// Lines beside two tables: an empty one and a title before each, and what it leaves out after it.
+const BESIDE_TABLES: usize = 6;
 /// From so many columns on, the figures name processes.
 const WIDE: usize = 110;
 
@@ -62,47 +72,62 @@ const WIDE: usize = 110;
 #[must_use]
 pub fn render(section: &Section<'_>, layout: Layout) -> String {
     let report = &section.report;
+    let columns = layout.prose();
     let mut out = String::new();
-    let _ = writeln!(out, "{}", origin(section, quote));
-    let _ = writeln!(out, "{}", headline(report, quote));
+    // Scripts look for these two: they are a line each, unless the terminal is narrow.
+    let head = if layout.width < WIDTH { columns } else { usize::MAX };
+    wrapped(&origin(section, quote), "", head, &mut out);
+    wrapped(&headline(report, quote), "", head, &mut out);
     if let Some(sentence) = filtered(report) {
-        labelled(&terminal(&sentence), Meaning::Warning, layout.style, &mut out);
+        labelled(&terminal(&sentence), Meaning::Warning, layout, &mut out);
     }
     out.push('\n');
     findings(report, layout, &mut out);
     for sentence in missing(report) {
-        labelled(&terminal(&sentence), Meaning::Warning, layout.style, &mut out);
+        labelled(&terminal(&sentence), Meaning::Warning, layout, &mut out);
     }
     if report.programs.is_empty() && report.filtered.is_none() {
         let _ = writeln!(out, "\nNo {} connected, or tried to.", report.by.noun());
     }
-    figures(report, layout, &mut out);
+    let end = ending(report, columns);
+    let used = out.lines().count() + end.lines().count();
+    figures(report, layout, LINES.saturating_sub(used), &mut out);
+    out + &end
+}
+
+/// What a reader has to know about the figures.
+fn ending(report: &Report, columns: usize) -> String {
+    let mut out = String::new();
     if let Some(sentence) = younger(report) {
-        let _ = writeln!(out, "\n{sentence}");
+        out.push('\n');
+        wrapped(&sentence, "", columns, &mut out);
     }
     let remarks = remarks(report);
     if !remarks.is_empty() {
         out.push('\n');
     }
     for sentence in remarks {
-        prose(&terminal(&sentence), "", &mut out);
+        wrapped(&terminal(&sentence), "", columns, &mut out);
     }
     out
 }
 
-/// What each program did, and what is open.
-fn figures(report: &Report, layout: Layout, out: &mut String) {
+/// What each program did, and what is open, in so many lines.
+fn figures(report: &Report, layout: Layout, lines: usize, out: &mut String) {
     let Layout { width, .. } = layout;
     let [few_rows, few_open] = ROWS;
+    let [most, least] = TABLE_LINES;
+    let lines = (lines.saturating_sub(BESIDE_TABLES) / 2).clamp(least, most);
+    let columns = layout.prose();
     let (groups, rows) = (tables::groups(report), tables::ranked(report));
     let shown = &rows[..rows.len().min(layout.most(few_rows))];
     if !rows.is_empty() {
         let one_socket = rows.iter().all(|row| row.path == rows[0].path);
         let heading = if one_socket { terminal(&rows[0].path) } else { "All sockets".into() };
         let table = tables::programs(report, shown, Some(&groups), width >= WIDE);
-        let (table, fit) = fitting(table, layout);
+        let (table, fit) = fitting(table, layout, lines);
         let _ = write!(out, "\n{heading}\n{table}");
-        more(rows.len() - fit, "row").into_iter().for_each(|sentence| prose(&sentence, "", out));
+        more(rows.len() - fit, "row").into_iter().for_each(|it| wrapped(&it, "", columns, out));
     }
     if report.open.is_empty() {
         return;
@@ -110,7 +135,7 @@ fn figures(report: &Report, layout: Layout, out: &mut String) {
     let paths: HashSet<&str> = groups.keys().map(|(path, _)| *path).collect();
     let table =
         tables::open(report.open.iter(), groups.len(), layout.most(few_open), paths.len() > 1, width >= WIDE);
-    let (table, fit) = fitting(table, layout);
+    let (table, fit) = fitting(table, layout, lines);
     let hidden = report.open.len() - fit;
     let which = match (paths.iter().next(), paths.len(), tables::paths(report).len()) {
         // Of several sockets, one has open connections.
@@ -118,14 +143,14 @@ fn figures(report: &Report, layout: Layout, out: &mut String) {
         _ => String::new(),
     };
     let _ = write!(out, "\nNot closed{which}\n{table}");
-    more(hidden, "connection").into_iter().for_each(|sentence| prose(&sentence, "", out));
+    more(hidden, "connection").into_iter().for_each(|it| wrapped(&it, "", columns, out));
 }
 
-/// The first rows of a table, as many as fit into its lines; and how many these are.
-fn fitting(mut table: Grid, layout: Layout) -> (String, usize) {
+/// The first rows of a table, as many as fit into so many lines; and how many these are.
+fn fitting(mut table: Grid, layout: Layout, lines: usize) -> (String, usize) {
     loop {
         let text = table.text(layout.width);
-        if layout.is_whole || table.rows.len() < 2 || text.lines().count() <= TABLE_LINES {
+        if layout.is_whole || table.rows.len() < 2 || text.lines().count() <= lines {
             return (text, table.rows.len());
         }
         table.rows.pop();
@@ -186,27 +211,31 @@ fn findings(report: &Report, layout: Layout, out: &mut String) {
         .partition(|finding| tables::is_calm(finding.verdict));
     let [whole, lines] = TOLD.map(|few| layout.most(few));
     let [room, room_for_all] = TOLD_LINES.map(|few| layout.most(few));
-    let mut advised = HashSet::new();
+    let (mut needed, mut advised) = (HashSet::new(), HashSet::new());
     let (mut told, mut used) = (0, 0);
     for finding in accusing.iter().take(whole) {
-        let (mut text, mut given) = (String::new(), advised.clone());
-        state(report, finding, layout.style, &mut text);
+        let (mut text, mut needs_too, mut given) = (String::new(), needed.clone(), advised.clone());
+        state(report, finding, layout, &mut text);
+        needs(finding, report.leak_age_ns)
+            .filter(|it| needs_too.insert(it.clone()))
+            .into_iter()
+            .for_each(|it| wrapped(&it, "  ", layout.prose(), &mut text));
         explain(report, finding, layout, &mut given, &mut text);
         // The first is told whatever it takes.
         let taken = if told == 0 { 0 } else { text.lines().count() };
         if used + taken > room {
             break;
         }
-        (advised, used, told) = (given, used + taken, told + 1);
+        (needed, advised, used, told) = (needs_too, given, used + taken, told + 1);
         out.push_str(&text);
     }
     let rest: Vec<_> = accusing.iter().skip(told).chain(&calm).collect();
     let mut stated = 0;
     for finding in rest.iter().take(lines) {
         let mut text = String::new();
-        state(report, finding, layout.style, &mut text);
+        state(report, finding, layout, &mut text);
         if !finding.uncertain.is_empty() && !tables::is_calm(finding.verdict) {
-            prose("Uncertain: --all says why.", "  ", &mut text);
+            wrapped("Uncertain: --all says why.", "  ", layout.prose(), &mut text);
         }
         used += text.lines().count();
         if stated >= AT_LEAST && used > room_for_all {
@@ -215,22 +244,22 @@ fn findings(report: &Report, layout: Layout, out: &mut String) {
         stated += 1;
         out.push_str(&text);
     }
-    more(rest.len() - stated, "finding").into_iter().for_each(|sentence| prose(&sentence, "", out));
+    more(rest.len() - stated, "finding").into_iter().for_each(|it| wrapped(&it, "", layout.prose(), out));
     if let Some(sentence) = all_is_well(report) {
-        labelled(&sentence, Meaning::Well, layout.style, out);
+        labelled(&sentence, Meaning::Well, layout, out);
     }
 }
 
-fn state(report: &Report, finding: &FindingReport, style: Style, out: &mut String) {
+fn state(report: &Report, finding: &FindingReport, layout: Layout, out: &mut String) {
     let verdict = finding.verdict.name().to_uppercase();
-    let said = format!("{verdict}: {}", statement(finding, report.leak_age_ns, quote));
-    labelled(&said, Meaning::of(finding.verdict), style, out);
+    let said = format!("{verdict}: {}", claim(finding, report.leak_age_ns, quote));
+    labelled(&said, Meaning::of(finding.verdict), layout, out);
 }
 
 /// A sentence that begins with a label and a colon.
-fn labelled(sentence: &str, meaning: Meaning, style: Style, out: &mut String) {
+fn labelled(sentence: &str, meaning: Meaning, layout: Layout, out: &mut String) {
     let (label, rest) = sentence.split_once(':').unwrap_or((sentence, ""));
-    prose(&format!("{}:{rest}", style.label(label, meaning)), "", out);
+    wrapped(&format!("{}:{rest}", layout.style.label(label, meaning)), "", layout.prose(), out);
 }
 
 /// Its containers and doubts, where connections were opened, and what to do; each advice is given once.
@@ -241,24 +270,30 @@ fn explain<'r>(
     advised: &mut HashSet<&'r str>,
     out: &mut String,
 ) {
-    containers::sentence(finding, quote).into_iter().for_each(|sentence| prose(&sentence, "  ", out));
+    let say = |sentence: &str, out: &mut String| wrapped(sentence, "  ", layout.prose(), out);
+    containers::sentence(finding, quote).into_iter().for_each(|sentence| say(&sentence, out));
     for doubt in &finding.uncertain {
-        prose(&format!("Uncertain: {doubt}."), "  ", out);
+        say(&format!("Uncertain: {doubt}."), out);
     }
     let (places, rest) = stacks::places(&report.stacks, finding, layout.depth());
     for (place, functions) in places {
-        prose(&place, "  ", out);
+        say(&place, out);
         out.push_str(&functions);
     }
-    rest.into_iter().for_each(|sentence| prose(&sentence, "  ", out));
+    rest.into_iter().for_each(|sentence| say(&sentence, out));
     if advised.insert(&finding.advice) {
-        prose(&finding.advice, "  ", out);
+        say(&finding.advice, out);
     }
 }
 
 /// Text in lines of 80 columns: longer ones are hard to read.
 pub fn prose(text: &str, indent: &str, out: &mut String) {
-    let options = textwrap::Options::new(WIDTH)
+    wrapped(text, indent, WIDTH, out);
+}
+
+/// Text in lines of so many columns.
+fn wrapped(text: &str, indent: &str, columns: usize, out: &mut String) {
+    let options = textwrap::Options::new(columns)
         .initial_indent(indent)
         .subsequent_indent("  ")
         .break_words(false)

@@ -122,8 +122,36 @@ pub fn sentence(finding: &FindingReport, leak_age: u64) -> String {
 /// How a name from outside is put into a sentence.
 pub(crate) type Quote = fn(&str) -> String;
 
-/// The sentence that states a finding. `leak_age` in nanoseconds.
+/// What states a finding, with what is needed to decide it. `leak_age` in nanoseconds.
 pub fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) -> String {
+    let mut said = claim(finding, leak_age, quote);
+    if let Some(sentence) = needs(finding, leak_age) {
+        said.push(' ');
+        said.push_str(&sentence);
+    }
+    said
+}
+
+/// How long has to be watched to decide a finding that is undecided. `leak_age` in nanoseconds. Many findings need the same.
+pub(super) fn needs(finding: &FindingReport, leak_age: u64) -> Option<String> {
+    let needed = finding.needed_ns.filter(|_| finding.verdict == Verdict::Undecided)?;
+    let observed = finding.observed_ns.unwrap_or(0);
+    // With this leak age, what was watched would have been enough.
+    let shorter = observed / 4 / 1_000_000_000;
+    let shorter = if shorter > 0 && shorter < leak_age / 1_000_000_000 {
+        format!(", or --leak-age {shorter}s")
+    } else {
+        String::new()
+    };
+    Some(format!(
+        "Watched for {}; with this leak age {} are needed{shorter}.",
+        human(observed),
+        human(needed)
+    ))
+}
+
+/// The sentence that states a finding. `leak_age` in nanoseconds.
+pub(super) fn claim(finding: &FindingReport, leak_age: u64, quote: Quote) -> String {
     let (program, path) = (quote(&finding.program), quote(&finding.path));
     let (count, age) = (finding.count, human(leak_age));
     let oldest = human(finding.oldest_ns.unwrap_or_default());
@@ -172,7 +200,7 @@ pub fn statement(finding: &FindingReport, leak_age: u64, quote: Quote) -> String
             counted(count, "connect"),
             finding.slots_limit.map_or_else(String::new, |slots| format!("; {slots} are served at a time"))
         ),
-        Verdict::Undecided => undecided(&program, &path, finding, leak_age, quote),
+        Verdict::Undecided => undecided(&program, &path, finding, quote),
         Verdict::Pool if finding.processes > 1 && finding.processes == count => format!(
             "{count} processes of {program} keep one connection each to {path}, the oldest for {oldest}."
         ),
@@ -190,29 +218,17 @@ fn idle(finding: &FindingReport) -> String {
     if finding.unused > 0 { format!("; {} unused", finding.unused) } else { String::new() }
 }
 
-/// What is not known, and what would tell.
-fn undecided(program: &str, path: &str, finding: &FindingReport, leak_age: u64, quote: Quote) -> String {
+/// What is not known.
+fn undecided(program: &str, path: &str, finding: &FindingReport, quote: Quote) -> String {
     if let Some(hardship) = &finding.hardship {
         return unanswered(program, path, finding, hardship, quote);
     }
     let keeps = format!("{program} keeps {} to {path}", counted(finding.count, "connection"));
-    let Some(needed) = finding.needed_ns else {
+    if finding.needed_ns.is_none() {
         let were = agreeing(finding.count, "was", "were");
         return format!("{keeps} that {were} open before tracing began: a pool or a leak, it is not known.");
-    };
-    let observed = finding.observed_ns.unwrap_or(0);
-    // With this leak age, what was watched would have been enough.
-    let shorter = observed / 4 / 1_000_000_000;
-    let shorter = if shorter > 0 && shorter < leak_age / 1_000_000_000 {
-        format!(", or --leak-age {shorter}s")
-    } else {
-        String::new()
-    };
-    format!(
-        "{keeps}: a pool or a leak, it is too early to tell. Watched for {}; with this leak age {} are needed{shorter}.",
-        human(observed),
-        human(needed)
-    )
+    }
+    format!("{keeps}: a pool or a leak, it is too early to tell.")
 }
 
 /// The server is full, or answers like that always.

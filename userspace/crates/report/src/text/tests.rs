@@ -61,8 +61,9 @@ db\\u{202e}1, 2026-01-02 03:04:10 to 2026-01-02 03:05:55 UTC, sockleak 0.1.0
 1 min 45 s on /run/ma.sock: 4 connections opened, 3 of them not closed at both ends
 
 UNDECIDED: /usr/bin/leaky keeps 1 connection to /run/ma.sock: a pool or a leak,
-  it is too early to tell. Watched for 1 min 45 s; with this leak age 3 min 0 s
-  are needed, or --leak-age 26s.
+  it is too early to tell.
+  Watched for 1 min 45 s; with this leak age 3 min 0 s are needed, or --leak-age
+  26s.
   Trace for longer, or with a shorter leak age, to tell a pool from the
   beginning of a leak.
 
@@ -143,6 +144,22 @@ fn crowd(programs: u32, each: u64) -> Session {
 }
 
 #[test]
+fn what_is_needed_is_said_once() {
+    let session = crowd(4, 2);
+    let report = Report::new(&session, Coverage { now: 100 * SECOND, ..Coverage::default() });
+    let section = Section {
+        host: "db1".to_owned(),
+        file: String::new(),
+        report,
+        clock: Clock::utc(0),
+        pictures: Vec::new(),
+    };
+    let text = render(&section, Layout { width: 80, is_whole: false, style: Style::Plain });
+    assert_eq!(text.matches("UNDECIDED: ").count(), 4, "{text}");
+    assert_eq!(text.matches("Watched for").count(), 1, "{text}");
+}
+
+#[test]
 fn a_report_is_short_whatever_is_open() {
     for (programs, each) in [(1, 12), (1, 500), (30, 20), (300, 2)] {
         let session = crowd(programs, each);
@@ -160,12 +177,17 @@ fn a_report_is_short_whatever_is_open() {
             };
             let (short, whole) = (lines(false), lines(true));
             assert!(short.lines().count() <= 60, "{}: {short}", short.lines().count());
+            let head = short.split_once("All sockets").map_or("", |(head, _)| head);
+            let sentences =
+                head.lines().filter(|line| !line.starts_with("db1")).map(|line| line.chars().count());
+            assert!(sentences.max().unwrap_or(0) <= width.min(80), "{short}");
             let (_, listed) = short.split_once("Not closed").expect("there are some");
             let shown = listed.lines().filter(|line| line.contains(" open ")).count() as u64;
             let hidden = u64::from(programs) * each - shown;
             let said = format!("… and {hidden} more connections; --all lists them.");
             assert!(width < 80 || (9..=10).contains(&shown), "{shown}: {short}");
-            assert_eq!(short.contains(&said), hidden > 1, "{short}");
+            let unwrapped = short.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(unwrapped.contains(&said), hidden > 1, "{short}");
             assert!(!whole.contains("--all"), "{whole}");
             let rows = whole.lines().filter(|line| line.contains(" open ")).count() as u64;
             assert!(rows >= u64::from(programs) * each, "{rows} rows");
