@@ -13,7 +13,8 @@ use super::{Chosen, ColorWhen, choice::choice, duration};
 pub struct List {
     /// Sockets: a path, a glob, a bare file name (in any directory and container), or @abstract.
     ///
-    /// Without a target, every unix stream socket of the host has a row, the busiest first.
+    /// Without a target, the unix stream sockets of the host with the most open connections have a row each; with --all, every
+    /// one has.
     #[arg(value_name = "TARGET", conflicts_with = "Chosen")]
     pub targets: Vec<OsString>,
     /// Which processes are wanted.

@@ -1,5 +1,6 @@
 //! `sockleak list`: who holds which end right now. One descriptor scan, without waiting.
 
+mod similar;
 pub(super) mod survey;
 mod watch;
 
@@ -13,7 +14,10 @@ use sockleak_core::{
     decode::decode,
     event::{Record, name::shown},
     session::{Notice, Session, Settings},
-    text::count::{counted, times},
+    text::{
+        count::{counted, times},
+        escape::terminal,
+    },
 };
 use sockleak_report::{
     list::{Listing, render},
@@ -97,9 +101,13 @@ pub fn run(arguments: &List) -> Result<(), Failure> {
     if listing.sockets.is_empty() && machine.namespaces.sees_every_process() {
         let targets = arguments.targets.iter().map(|target| shown(target.as_encoded_bytes()));
         let targets = targets.collect::<Vec<_>>().join(" ");
-        return Err(Failure::NoSocket(format!(
-            "{targets}; sockleak list --all shows every socket, and @name means an abstract one"
-        )));
+        let alike = similar::similar(&arguments.targets);
+        return Err(Failure::NoSocket(if alike.is_empty() {
+            format!("{targets}; sockleak list --all shows every socket, and @name means an abstract one")
+        } else {
+            let alike = alike.iter().map(|name| terminal(name)).collect::<Vec<_>>().join(", ");
+            format!("{targets}; there are sockets of a similar name: {alike}")
+        }));
     }
     Ok(())
 }

@@ -251,7 +251,9 @@ fn is_cut_to(comm: &str, name: &str) -> bool {
 pub fn render(listing: &Listing, width: usize, style: Style) -> String {
     let mut out = String::new();
     if listing.sockets.is_empty() {
-        out.push_str("No process listens on a socket that is asked for, and none is connected to one.\n");
+        out.push_str(
+            "No socket of that name is open: no process listens on one, and none is connected to one.\n",
+        );
     }
     for (index, socket) in listing.sockets.iter().enumerate() {
         if index > 0 {

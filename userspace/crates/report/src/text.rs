@@ -4,7 +4,7 @@ use std::{collections::HashSet, fmt::Write as _};
 
 use sockleak_core::{
     assess::{Report, findings::FindingReport},
-    text::escape::terminal,
+    text::{count::counted, escape::terminal},
     verdict::Verdict,
 };
 
@@ -234,8 +234,14 @@ fn findings(report: &Report, layout: Layout, out: &mut String) {
     for finding in rest.iter().take(lines) {
         let mut text = String::new();
         state(report, finding, layout, &mut text);
-        if !finding.uncertain.is_empty() && !tables::is_calm(finding.verdict) {
-            wrapped("Uncertain: --all says why.", "  ", layout.prose(), &mut text);
+        if let Some((doubt, more)) = finding.uncertain.split_first()
+            && !tables::is_calm(finding.verdict)
+        {
+            let more = match more.len() {
+                0 => String::new(),
+                more => format!(" ({} with --all)", counted(more as u64, "more reason")),
+            };
+            wrapped(&format!("Uncertain: {doubt}{more}."), "  ", layout.prose(), &mut text);
         }
         used += text.lines().count();
         if stated >= AT_LEAST && used > room_for_all {

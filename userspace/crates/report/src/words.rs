@@ -32,9 +32,14 @@ pub(super) fn all_is_well(report: &Report) -> Option<String> {
     // What was left out may be anything.
     let is_well = is_well && (report.filtered.is_none() || !report.findings.is_empty());
     let age = human(report.leak_age_ns);
-    is_well.then(|| {
-        format!("HEALTHY: no end that is still open was kept for {age} or longer, and nobody was starved.")
-    })
+    // What lasts no longer than is usual there is well at any age.
+    let oldest = report.open.iter().map(|open| open.age_ns).max().unwrap_or(0);
+    let kept = if oldest < report.leak_age_ns {
+        format!("no end that is still open was kept for {age} or longer")
+    } else {
+        "what is still open has not lasted longer than is usual there".to_owned()
+    };
+    is_well.then(|| format!("HEALTHY: {kept}, and nobody was starved."))
 }
 
 /// What a reader has to know about what is shown, a sentence each.
@@ -298,9 +303,9 @@ fn starved(program: &str, path: &str, finding: &FindingReport, quote: Quote) -> 
 fn held_by(hardship: &HardshipReport, quote: Quote) -> String {
     let holders = hardship.holders.iter();
     let mut slots: Vec<String> =
-        holders.map(|holder| format!("{} {}", quote(&holder.program), holder.slots)).collect();
+        holders.map(|holder| format!("{} ({})", quote(&holder.program), holder.slots)).collect();
     if hardship.held_by_server > 0 {
-        slots.push(format!("ends that the server has not released {}", hardship.held_by_server));
+        slots.push(format!("ends that the server has not released ({})", hardship.held_by_server));
     }
     if slots.is_empty() { String::new() } else { format!("; slots are held by {}", slots.join(", ")) }
 }

@@ -76,9 +76,9 @@ fn general(finding: &Finding) -> &'static str {
              its exchange is over, on every error path too."
         }
         Verdict::Saturated => {
-            "Nobody keeps connections: the server takes more time than there is for the requests that come. Give it \
-             more workers or a higher limit, make its requests shorter, or lengthen its accept queue (the backlog) if \
-             they come in bursts."
+            "Nobody keeps connections: the server takes more time than there is for the requests that come. First see \
+             what its requests wait for, and make them shorter. If they take what they need, give it more workers or a \
+             higher limit; if they come in bursts, lengthen its accept queue (the backlog)."
         }
         Verdict::Pool if finding.figures.processes > 1 && finding.figures.processes == finding.count => {
             "One connection for each process. There are as many as there are processes: see that those end, and that no \

@@ -104,6 +104,16 @@ fn who_holds_and_who_waits_is_counted_where_there_are_many() {
     assert!(shown(&socket).lines().last().is_some_and(|line| line.contains("waiting")));
     socket.gone = Some(0);
     assert!(shown(&socket).lines().nth(1).is_some_and(|line| line.contains("held by")));
-    socket.connections = open.collect();
+    // A child has copies of the keeper's descriptors: the connections are as many as before.
+    let child = Holding { pid: 8, ..holder.clone() };
+    socket.connections = open.clone().collect();
+    for connection in &mut socket.connections {
+        connection.client.iter_mut().for_each(|holders| holders.push(child.clone()));
+    }
+    assert_eq!(
+        holders(&socket),
+        "/run/a.sock: held by /bin/keeper 7 and /bin/keeper 8 (the same ends): 10\n"
+    );
+    socket.connections = open.take(1).collect();
     assert_eq!(holders(&socket), "");
 }
