@@ -49,7 +49,7 @@ pub(super) fn list(bench: &Bench<'_>) -> anyhow::Result<()> {
 
     let none = bench.run(bench.sockleak().args(["list", &bench.path("none.sock")]))?;
     none.expect(8)?;
-    none.expect_output(&["No process listens"])?;
+    none.expect_output(&["No socket of that name is open"])?;
     ensure!(none.err.contains("none.sock does not exist"), "{}", none.err);
     Ok(())
 }
